@@ -1,0 +1,11 @@
+"""Lie algebra convolutions for Keras 3.
+
+The layers are re-exported here. Generators, mathematics, data and plots live in the
+submodules `generators`, `algebra`, `datasets` and `visualization`.
+"""
+
+from keras_lconv import generators
+from keras_lconv._version import __version__
+from keras_lconv.layers import LConv, LieBlock
+
+__all__ = ["LConv", "LieBlock", "__version__", "generators"]

@@ -1,0 +1,86 @@
+"""How an L-conv starts: near a mix of channels, and keeping the variance."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+# Shares of the output's variance. One layer multiplies the variance of any input by a
+# factor between MIX and MIX + DERIVATIVES in the mean, so that ten of them stay
+# between 0.9^10 = 0.35 and 1.1^10 = 2.6.
+MIX, DERIVATIVES = 0.9, 0.2
+# Beside a fixed identity only the derivatives count: 1.1^10 = 2.6 at most.
+DERIVATIVES_BESIDE_IDENTITY = 0.1
+
+
+def activation_gain(activation: Any) -> float:
+    """The factor that lets an activation keep the second moment of a normal input.
+
+    `1 / sqrt(E[activation(z)^2])` for standard normal `z`, by Gauss-Hermite
+    quadrature: `sqrt(2)` for ReLU, the rule of He et al. (2015). It is 1 where this has
+    no meaning: for layers as activations, which have weights, and if it is not finite.
+    """
+    if isinstance(activation, keras.layers.Layer):
+        return 1.0
+    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
+    # A channel axis of size one, so that a softmax counts as the constant it is there.
+    values = activation(ops.convert_to_tensor(nodes[:, None], dtype="float32"))
+    second_moment = float(
+        weights @ ops.convert_to_numpy(values)[:, 0].astype("float64") ** 2
+    ) / math.sqrt(2 * math.pi)
+    if not math.isfinite(second_moment) or second_moment < 1e-6:
+        return 1.0
+    return 1 / math.sqrt(second_moment)
+
+
+def lconv_kernel(
+    norms: np.ndarray, self_interaction: str | None, gain: float, num_steps: int
+) -> Callable[..., Any]:
+    """The default initializer of the kernel of `LConv`.
+
+    `W_0` is orthogonal: it keeps the variance exactly, whatever the number of channels,
+    where independent entries do so only for many. `W_i` is normal and scaled by the norm
+    of `L_i`, so that derivatives add a bounded share of variance on any input; norms
+    below 1 count as 1, so that small learned generators start small.
+
+    Args:
+        norms: Bounds of `|L_i|`, of shape `(k,)`.
+        self_interaction: `"learned"`, `"identity"` or `None`, as in `LConv`.
+        gain: Factor for the activation.
+        num_steps: How often the layer is applied. The same random matrices act each
+            time, so that their errors add up, not only their variances.
+
+    Returns:
+        A function of `shape` and `dtype`, as Keras' initializers are.
+    """
+    norms = np.asarray(norms, dtype="float64")
+    if self_interaction is None:
+        norms = np.where(norms > 0, norms, 1.0)
+        mix, derivatives = 0.0, 1.0
+    elif self_interaction == "identity":
+        norms = np.maximum(norms, 1.0)
+        mix, derivatives = 0.0, DERIVATIVES_BESIDE_IDENTITY / num_steps**2
+    else:
+        norms = np.maximum(norms, 1.0)
+        mix = 1 - (1 - MIX) / num_steps**2
+        derivatives = DERIVATIVES / num_steps**2
+
+    def initialize(shape: tuple[int, ...], dtype: Any = None) -> Any:
+        _, channels, filters = shape
+        stddevs = gain * np.sqrt(derivatives / (len(norms) * channels)) / norms
+        # In float32 first: no decomposition is done in half precision.
+        kernel = keras.random.normal(
+            (len(norms), channels, filters), dtype="float32"
+        ) * ops.convert_to_tensor(stddevs[:, None, None], dtype="float32")
+        if self_interaction == "learned":
+            # An orthogonal map to more channels spreads the variance over them.
+            widening = max(1.0, math.sqrt(filters / channels))
+            orthogonal = keras.initializers.Orthogonal(gain=gain * widening)
+            mixing = math.sqrt(mix) * orthogonal((channels, filters), dtype="float32")
+            kernel = ops.concatenate([mixing[None], kernel], axis=0)
+        return ops.cast(kernel, dtype or keras.config.floatx())
+
+    return initialize

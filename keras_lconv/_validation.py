@@ -1,0 +1,72 @@
+"""Checks of arguments, with one wording for all error messages."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+
+def positive_int(name: str, value: Any) -> int:
+    """Returns `value` as an `int`, or raises if it is no positive integer."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(
+            f"`{name}` must be a positive integer. "
+            f"Received: {name}={value!r} (of type {type(value).__name__})"
+        )
+    if value <= 0:
+        raise ValueError(
+            f"`{name}` must be a positive integer. Received: {name}={value!r}"
+        )
+    return int(value)
+
+
+def one_of(name: str, value: Any, options: Sequence[Any]) -> Any:
+    """Returns `value`, or raises if it is not among `options`."""
+    if not any(value is option or value == option for option in options):
+        listed = ", ".join(repr(option) for option in options)
+        raise ValueError(
+            f"`{name}` must be one of {listed}. Received: {name}={value!r}"
+        )
+    return value
+
+
+def finite_array(name: str, value: Any) -> np.ndarray:
+    """Returns `value` as a float64 array, or raises if an entry is not finite."""
+    try:
+        array = np.asarray(value, dtype="float64")
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"`{name}` must be an array of real numbers. Received: {name}={value!r}"
+        ) from error
+    if not np.all(np.isfinite(array)):
+        raise ValueError(
+            f"`{name}` must be finite. "
+            f"Received: {np.sum(~np.isfinite(array))} entries that are NaN or infinite"
+        )
+    return array
+
+
+def spatial_shape(input_shape: Sequence[int | None], owner: str) -> tuple[int, ...]:
+    """Returns the spatial axes of a channels-last shape.
+
+    `(batch, d)` is a vector without a channel axis: its spatial shape is `(d,)`.
+    """
+    if len(input_shape) < 2:
+        raise ValueError(
+            f"{owner} expects an input of shape `(batch, *spatial, channels)` or "
+            f"`(batch, d)`. Received: input_shape={tuple(input_shape)}"
+        )
+    shape = tuple(input_shape[1:-1] if len(input_shape) > 2 else input_shape[1:])
+    if any(n is None for n in shape):
+        raise ValueError(
+            f"{owner} needs defined spatial dimensions: its generators are matrices "
+            f"on the positions of the input. Received: input_shape="
+            f"{tuple(input_shape)}. Give the sizes in `keras.Input(shape=...)`"
+        )
+    if any(n == 0 for n in shape):
+        raise ValueError(
+            f"{owner} needs at least one position along every spatial axis. "
+            f"Received: input_shape={tuple(input_shape)}"
+        )
+    return tuple(int(n) for n in shape if n is not None)

@@ -1,0 +1,107 @@
+"""Pairs of images that a map of space relates."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_lconv._validation import finite_array, positive_int
+
+# The fields v(x) = A x + b of the maps that have a name, as [A | b], for images.
+FIELDS = {
+    "rotation": [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]],
+    "scaling": [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
+    "shear": [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]],
+    "translation": [[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]],
+}
+
+
+def image_pairs(
+    num_samples: int,
+    size: int = 20,
+    field: Any = "rotation",
+    parameters: Any = (-0.5, 0.5),
+    images: Any = None,
+    seed: int | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images `x` and what a one-parameter group makes of them, `y = exp(t L) x`.
+
+    The images are resampled with bilinear interpolation, as image software does, and
+    are zero outside: `y` is only near to what a generator of the group yields.
+
+    Args:
+        num_samples: Number of pairs.
+        size: Height and width of the images.
+        field: The vector field `v(x) = A x + b` in centred coordinates and grid steps:
+            a name (`"rotation"`, `"scaling"`, `"shear"`, `"translation"`), or
+            `[A | b]`, of shape `(2, 3)`.
+        parameters: Range `(low, high)` of the uniformly distributed parameters `t` (for
+            rotations: radians).
+        images: Images `x`, of shape `(num_samples, size, size)`. By default white
+            noise: independent standard normal pixels.
+        seed: Seed of all random numbers.
+
+    Returns:
+        `(x, y, t)`: float32 arrays of shapes `(num_samples, size, size, 1)` twice and
+        `(num_samples,)`.
+
+    Raises:
+        TypeError: If `num_samples` or `size` is no integer.
+        ValueError: If an argument has another shape, or a name is unknown.
+
+    Example:
+
+    ```python
+    from keras_lconv.datasets import image_pairs
+
+    x, y, t = image_pairs(100, size=7, field="rotation", seed=0)
+    assert x.shape == y.shape == (100, 7, 7, 1)
+    ```
+
+    Reference:
+        N. Dehmamy et al., "Automatic Symmetry Discovery with Lie Algebra Convolutional
+        Network", NeurIPS 2021, section 5, which learns rotations from such pairs.
+    """
+    from scipy.linalg import expm
+    from scipy.ndimage import affine_transform
+
+    num_samples = positive_int("num_samples", num_samples)
+    size = positive_int("size", size)
+    generator = np.zeros((3, 3))
+    generator[:2] = _field_matrix(field)
+    low, high = finite_array("parameters", parameters)
+    rng = np.random.default_rng(seed)
+    t = rng.uniform(low, high, num_samples)
+    if images is None:
+        images = rng.standard_normal((num_samples, size, size))
+    x = finite_array("images", images)
+    if x.shape != (num_samples, size, size):
+        raise ValueError(
+            f"`images` must have shape {(num_samples, size, size)}. "
+            f"Received: shape {x.shape}"
+        )
+
+    centre = np.full(2, (size - 1) / 2)
+    y = np.empty_like(x)
+    for n in range(num_samples):
+        # The content at a point of `y` comes from where the flow was before.
+        inverse = expm(-t[n] * generator)
+        matrix, shift = inverse[:2, :2], inverse[:2, 2]
+        offset = centre + shift - matrix @ centre
+        y[n] = affine_transform(x[n], matrix, offset, order=1, mode="grid-constant")
+    return x[..., None].astype("f4"), y[..., None].astype("f4"), t.astype("f4")
+
+
+def _field_matrix(field: Any) -> np.ndarray:
+    if isinstance(field, str):
+        if field not in FIELDS:
+            raise ValueError(
+                f"`field` must be one of {sorted(FIELDS)}, or an array of shape "
+                f"(2, 3). Received: field={field!r}"
+            )
+        return np.array(FIELDS[field])
+    matrix = finite_array("field", field)
+    if matrix.shape != (2, 3):
+        raise ValueError(
+            f"`field` must be [A | b], of shape (2, 3). Received: shape {matrix.shape}"
+        )
+    return matrix

@@ -1,0 +1,31 @@
+"""Infinitesimal generators of symmetries, as Keras layers that layers share."""
+
+from keras_lconv.generators.base import Generators
+from keras_lconv.generators.dense import DenseGenerators
+from keras_lconv.generators.derivatives import derivative_matrix
+from keras_lconv.generators.grid import (
+    affine,
+    rotation,
+    scaling,
+    shear,
+    translations,
+)
+from keras_lconv.generators.low_rank import LowRankGenerators
+from keras_lconv.generators.matrix import MatrixGenerators
+from keras_lconv.generators.registry import get
+from keras_lconv.generators.vector_field import VectorFieldGenerators
+
+__all__ = [
+    "DenseGenerators",
+    "Generators",
+    "LowRankGenerators",
+    "MatrixGenerators",
+    "VectorFieldGenerators",
+    "affine",
+    "derivative_matrix",
+    "get",
+    "rotation",
+    "scaling",
+    "shear",
+    "translations",
+]

@@ -1,0 +1,102 @@
+"""Generators as full matrices."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv.generators.factored import FactoredGenerators
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class DenseGenerators(FactoredGenerators):
+    """Learned generators without any structure: `k` matrices of shape `(d', d)`.
+
+    The family of the paper, the most general one. Memory and time grow with `d' d`, so
+    that it suits up to about a thousand positions. It can represent every symmetry, and
+    needs the most data to find one.
+
+    Args:
+        num: Number `k` of generators.
+        output_dim: `None` for square generators. An integer `d'`, or a spatial shape,
+            for generators that lead to another grid, as a strided layer does.
+        initializer: Initializer of `L`. The default draws normal numbers, such that
+            square generators have a spectral norm of about 0.1 (a layer then starts
+            near a mix of channels), and others keep the variance of their input.
+        regularizer: Regularizer of `L`.
+        constraint: Constraint on `L`.
+        **kwargs: `trainable`, `name`, `dtype`.
+
+    Input shape:
+        `(batch, *spatial, channels)` or `(batch, d)`.
+
+    Output shape:
+        `(batch, *spatial', k, channels)`, where `spatial'` is that of the input, or
+        `output_dim`.
+
+    Raises:
+        TypeError: If `num` or `output_dim` is no integer.
+        ValueError: If `num` or `output_dim` is not positive.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_lconv.generators import DenseGenerators
+
+    generators = DenseGenerators(3)
+    derivatives = generators(np.ones((2, 8, 8, 5)))
+    assert tuple(derivatives.shape) == (2, 8, 8, 3, 5)
+    assert tuple(generators.L.shape) == (3, 64, 64)
+    ```
+
+    Reference:
+        N. Dehmamy et al., "Automatic Symmetry Discovery with Lie Algebra Convolutional
+        Network", NeurIPS 2021.
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates `L`, of shape `(k, d', d)`."""
+        super().build(input_shape)
+        shape = self._require_built("build")
+        rows = math.prod(self.output_spatial_shape(shape))
+        self.L = self.add_factor("L", rows, math.prod(shape), num_factors=1)
+
+    def call(self, inputs: Any) -> Any:
+        """All Lie derivatives `L_i f`, of shape `(batch, *spatial', k, channels)`."""
+        f = self._flatten(inputs)
+        matrices = ops.cast(self.L, f.dtype)
+        return self._unflatten(ops.einsum("kij,bjc->bikc", matrices, f))
+
+    def combine(self, z: Any) -> Any:
+        """The sum `sum_i L_i z_i`, of shape `(batch, *spatial', channels)`."""
+        z = self._flatten(z)
+        matrices = ops.cast(self.L, z.dtype)
+        return self._unflatten(ops.einsum("kij,bjkc->bic", matrices, z))
+
+    def linear_combination(self, t: Any) -> Callable[[Any], Any]:
+        """The operator `sum_i t_i L_i`; one matrix where all samples share `t`."""
+        if len(t.shape) == 2:
+            return super().linear_combination(t)
+        matrix = ops.einsum("k,kij->ij", t, ops.cast(self.L, t.dtype))
+        return lambda f: self._unflatten(
+            ops.einsum("ij,bjc->bic", matrix, self._flatten(f))
+        )
+
+    def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
+        """Upper bounds `sqrt(|L|_1 |L|_inf)` of the spectral norms."""
+        return norm_bounds(values[0])
+
+    def to_dense(self) -> Any:
+        """The matrices `L`, a tensor `(k, d', d)`."""
+        self._require_built("to_dense")
+        return ops.convert_to_tensor(self.L)
+
+
+def norm_bounds(matrices: np.ndarray) -> np.ndarray:
+    """Bounds of spectral norms that cost a sum only, of shape `(k,)`."""
+    sizes = np.abs(matrices.astype("float64"))
+    return np.sqrt(sizes.sum(axis=1).max(axis=1) * sizes.sum(axis=2).max(axis=1))

@@ -1,0 +1,124 @@
+"""Generators as products of thin matrices."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv._validation import positive_int
+from keras_lconv.generators.factored import FactoredGenerators
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class LowRankGenerators(FactoredGenerators):
+    """Learned generators of low rank: `L_i = U_i V_i`, or a longer chain of factors.
+
+    With rank `r` they cost `r (d' + d)` numbers and multiply-adds for each generator
+    and channel, against `d' d` for full matrices.
+
+    Args:
+        num: Number `k` of generators.
+        rank: The rank `r`; or hidden sizes `(r_1, ..., r_m)` of a chain
+            `L_i = F_i^(m) ... F_i^(0)` that leads from `d` over `r_1`, ..., `r_m` to
+            `d'`, whose rank is at most the smallest of them.
+        output_dim: `None` for square generators. An integer `d'`, or a spatial shape,
+            for generators that lead to another grid, as a strided layer does.
+        initializer: Initializer of the factors. The default draws normal numbers, such
+            that square generators have a spectral norm of about 0.1 (a layer then
+            starts near a mix of channels), and others keep the variance of their input.
+        regularizer: Regularizer of each factor.
+        constraint: Constraint on each factor.
+        **kwargs: `trainable`, `name`, `dtype`.
+
+    Input shape:
+        `(batch, *spatial, channels)` or `(batch, d)`.
+
+    Output shape:
+        `(batch, *spatial', k, channels)`, where `spatial'` is that of the input, or
+        `output_dim`.
+
+    Raises:
+        TypeError: If `num`, `rank` or `output_dim` is no integer.
+        ValueError: If one of them is not positive, or `rank` is an empty chain.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_lconv.generators import LowRankGenerators
+
+    generators = LowRankGenerators(3, rank=(8, 4))
+    derivatives = generators(np.ones((2, 8, 8, 5)))
+    assert tuple(derivatives.shape) == (2, 8, 8, 3, 5)
+    assert [tuple(f.shape) for f in generators.factors] == [
+        (3, 8, 64), (3, 4, 8), (3, 64, 4)
+    ]
+    ```
+
+    Reference:
+        N. Dehmamy et al., "Automatic Symmetry Discovery with Lie Algebra Convolutional
+        Network", NeurIPS 2021, which encodes `L_i` by factors of this kind.
+    """
+
+    def __init__(
+        self,
+        num: int,
+        rank: int | Sequence[int],
+        output_dim: int | Sequence[int] | None = None,
+        initializer: Any = None,
+        regularizer: Any = None,
+        constraint: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(num, output_dim, initializer, regularizer, constraint, **kwargs)
+        chain = tuple(rank) if isinstance(rank, Sequence) else (rank,)
+        if not chain:
+            raise ValueError(f"`rank` must not be empty. Received: rank={rank!r}")
+        self._hidden_sizes = tuple(positive_int("rank", size) for size in chain)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates the factors, the one that acts first at the front."""
+        super().build(input_shape)
+        shape = self._require_built("build")
+        rows = math.prod(self.output_spatial_shape(shape))
+        sizes = (math.prod(shape), *self._hidden_sizes, rows)
+        num_factors = len(sizes) - 1
+        self.factors = tuple(
+            self.add_factor(f"factor_{n}", sizes[n + 1], sizes[n], num_factors)
+            for n in range(num_factors)
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """All Lie derivatives `L_i f`, of shape `(batch, *spatial', k, channels)`."""
+        f = self._flatten(inputs)
+        first, *hidden, last = (ops.cast(factor, f.dtype) for factor in self.factors)
+        f = ops.einsum("krj,bjc->bkrc", first, f)
+        for factor in hidden:
+            f = ops.einsum("ksr,bkrc->bksc", factor, f)
+        return self._unflatten(ops.einsum("kir,bkrc->bikc", last, f))
+
+    def combine(self, z: Any) -> Any:
+        """The sum `sum_i L_i z_i`, of shape `(batch, *spatial', channels)`."""
+        z = self._flatten(z)
+        first, *hidden, last = (ops.cast(factor, z.dtype) for factor in self.factors)
+        z = ops.einsum("krj,bjkc->bkrc", first, z)
+        for factor in hidden:
+            z = ops.einsum("ksr,bkrc->bksc", factor, z)
+        return self._unflatten(ops.einsum("kir,bkrc->bic", last, z))
+
+    def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
+        """Products of the spectral norms of the factors."""
+        norms = [
+            np.linalg.norm(factor.astype("float64"), 2, axis=(1, 2))
+            for factor in values
+        ]
+        return np.prod(norms, axis=0)
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        sizes = self._hidden_sizes
+        rank = sizes[0] if len(sizes) == 1 else list(sizes)
+        return {**super().get_config(), "rank": rank}

@@ -1,0 +1,95 @@
+"""From what a user writes to an instance of `Generators`."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv.generators.base import Generators
+from keras_lconv.generators.dense import DenseGenerators
+from keras_lconv.generators.grid import (
+    affine,
+    rotation,
+    scaling,
+    shear,
+    translations,
+)
+from keras_lconv.generators.low_rank import LowRankGenerators
+from keras_lconv.generators.matrix import MatrixGenerators
+
+NAMES = {
+    "affine": affine,
+    "rotation": rotation,
+    "scaling": scaling,
+    "shear": shear,
+    "translation": translations,
+    "translations": translations,
+}
+
+
+def get(
+    identifier: Any, rank: int | Sequence[int] | None = None, **kwargs: Any
+) -> Generators:
+    """Resolves generators from what layers accept as their argument `generators`.
+
+    Args:
+        identifier: An integer `k`: learned `DenseGenerators(k)`, or
+            `LowRankGenerators(k, rank)` with `rank`. A name, for images: `"rotation"`,
+            `"translation"`, `"scaling"`, `"shear"`, `"affine"`. An array `(k, d', d)`:
+            fixed `MatrixGenerators`. A configuration. Or an instance of `Generators`,
+            which is returned as it is, to be shared.
+        rank: Rank of learned generators, or the hidden sizes of a chain of factors.
+        **kwargs: `dtype` and the like, for generators that are made here.
+
+    Returns:
+        An instance of `Generators`.
+
+    Raises:
+        TypeError: If `identifier` is of another type.
+        ValueError: If it is an unknown name, a number below 1 or an array of another
+            shape, or if `rank` is given with something that is no integer.
+
+    Example:
+
+    ```python
+    from keras_lconv import generators
+
+    assert generators.get("rotation").num_generators == 1
+    assert generators.get(3, rank=8).num_generators == 3
+    ```
+    """
+    is_number = isinstance(identifier, Integral) and not isinstance(identifier, bool)
+    if rank is not None and not is_number:
+        raise ValueError(
+            "`rank` belongs to learned generators, asked for by an integer. "
+            f"Received: rank={rank!r} with generators={identifier!r}"
+        )
+    if is_number:
+        if rank is None:
+            return DenseGenerators(identifier, **kwargs)
+        return LowRankGenerators(identifier, rank, **kwargs)
+    if isinstance(identifier, Generators):
+        return identifier
+    if isinstance(identifier, str):
+        if identifier not in NAMES:
+            raise ValueError(
+                f"Unknown name of generators. Expected one of {sorted(NAMES)}. "
+                f"Received: generators={identifier!r}"
+            )
+        return NAMES[identifier](**kwargs)
+    if isinstance(identifier, dict):
+        instance = keras.saving.deserialize_keras_object(identifier)
+        if isinstance(instance, Generators):
+            return instance
+    elif isinstance(identifier, (list, tuple, np.ndarray)) or ops.is_tensor(identifier):
+        if ops.is_tensor(identifier):
+            identifier = ops.convert_to_numpy(identifier)
+        return MatrixGenerators(identifier, **kwargs)
+    raise TypeError(
+        "`generators` must be an integer, a name, an array of shape `(k, d, d)`, a "
+        "configuration, or an instance of `keras_lconv.generators.Generators`. "
+        f"Received: {identifier!r} (of type {type(identifier).__name__})"
+    )

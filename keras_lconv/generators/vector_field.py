@@ -1,0 +1,271 @@
+"""Generators as vector fields on a grid."""
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv._validation import finite_array, one_of, positive_int
+from keras_lconv.generators.base import Generators
+from keras_lconv.generators.derivatives import DERIVATIVES, derivative_matrix
+from keras_lconv.generators.factored import INITIAL_NORM
+
+# Degrees of the monomials that the components of a field are made of.
+DEGREES = {"linear": (1,), "affine": (0, 1), "quadratic": (0, 1, 2)}
+FIELDS = (*DEGREES, "free")
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class VectorFieldGenerators(Generators):
+    """Generators of maps of space: `L_i = -sum_a v_i^a(x) d/dx^a`.
+
+    `exp(t L_i)` moves the content of an image along the flow of the vector field `v_i`:
+    for a linear field `v(x) = A x` it is `(exp(t L) f)(x) = f(exp(-t A) x)`. A field
+    needs a handful of numbers where a matrix needs `d^2`: it is learned from little
+    data, acts on any number of channels, and costs no `d x d` matrix to apply.
+
+    Coordinates are centred, `x = index - (n - 1) / 2`, on every spatial axis.
+
+    The weight `coefficients` holds the fields in units of half of the grid's width,
+    `r = max(n - 1) / 2`: `v^a = r sum_p coefficients[i, a, p] m_p(x / r)`. The linear
+    part is then the matrix `A` itself, and all entries move the border of the grid by
+    similar distances, so that they are learned at similar speed.
+
+    Args:
+        num: Number `k` of generators.
+        field: Monomials `m_p` of the components. `"linear"`: `x_1, ..., x_n` (the
+            algebra gl(n)); `"affine"`: also `1` (aff(n)); `"quadratic"`: also
+            `x_a x_b` with `a <= b`; `"free"`: one number for each component and grid
+            point, any field.
+        derivative: `"spectral"` (zero outside of the grid, most accurate), `"fourier"`
+            (periodic) or `"central"` (central differences, cheapest).
+        coefficients: Given fields in units of grid steps, `(k, ndim, p)` with the
+            monomials in the order above: `1`, then linear, then quadratic. By default
+            they are drawn small, so that a layer starts near a mix of channels.
+        regularizer: Regularizer of `coefficients`.
+        constraint: Constraint on `coefficients`.
+        **kwargs: `trainable`, `name`, `dtype`.
+
+    Input shape:
+        `(batch, *spatial, channels)` with any number of spatial axes, or `(batch, d)`.
+
+    Output shape:
+        `(batch, *spatial, k, channels)`.
+
+    Raises:
+        TypeError: If `num` is no integer or `coefficients` no array of real numbers.
+        ValueError: If `num` is not positive, `field` or `derivative` is unknown, or
+            `coefficients` do not fit `num`, `field` or the input.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_lconv.generators import VectorFieldGenerators
+
+    generators = VectorFieldGenerators(2, field="affine")
+    derivatives = generators(np.ones((4, 20, 20, 3)))
+    assert tuple(derivatives.shape) == (4, 20, 20, 2, 3)
+    assert tuple(generators.coefficients.shape) == (2, 2, 3)
+    ```
+    """
+
+    def __init__(
+        self,
+        num: int,
+        field: str = "affine",
+        derivative: str = "spectral",
+        coefficients: Any = None,
+        regularizer: Any = None,
+        constraint: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(positive_int("num", num), **kwargs)
+        self.field = one_of("field", field, FIELDS)
+        self.derivative = one_of("derivative", derivative, DERIVATIVES)
+        self._given = self._check_given(coefficients)
+        self.regularizer = keras.regularizers.get(regularizer)
+        self.constraint = keras.constraints.get(constraint)
+
+    def _check_given(self, coefficients: Any) -> np.ndarray | None:
+        if coefficients is None:
+            return None
+        given = finite_array("coefficients", coefficients)
+        if given.ndim != 3 or len(given) != self.num_generators:
+            raise ValueError(
+                f"`coefficients` must have shape `(k, ndim, p)` with "
+                f"k={self.num_generators}. Received: shape {given.shape}"
+            )
+        if self.field != "free":
+            ndim = given.shape[1]
+            expected = len(_exponents(self.field, ndim))
+            if given.shape[2] != expected:
+                raise ValueError(
+                    f"A {self.field} field on {ndim} spatial axes has "
+                    f"p={expected} monomials. "
+                    f"Received: `coefficients` of shape {given.shape}"
+                )
+        return given
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates `coefficients`, of shape `(k, ndim, p)`."""
+        super().build(input_shape)
+        shape = self._require_built("build")
+        ndim = len(shape)
+        self._radius = max((max(shape) - 1) / 2, 0.5)
+        self._derivatives = tuple(derivative_matrix(n, self.derivative) for n in shape)
+        if self.field == "free":
+            self._monomials = None
+            self._units = np.full(math.prod(shape), self._radius)
+        else:
+            exponents = _exponents(self.field, ndim)
+            points = _centred_points(shape) / self._radius
+            self._monomials = np.prod(points[None] ** exponents[:, None], axis=-1)
+            self._units = self._radius ** (1.0 - exponents.sum(axis=-1))
+        expected = (self.num_generators, ndim, len(self._units))
+        if self._given is not None and self._given.shape != expected:
+            raise ValueError(
+                f"The `coefficients` of {self.name!r} have shape "
+                f"{self._given.shape}, for {self._given.shape[1]} spatial axes. "
+                f"An input of spatial shape {shape} needs shape {expected}"
+            )
+        self.coefficients = self.add_weight(
+            name="coefficients",
+            shape=expected,
+            initializer=self._initializer(ndim),
+            regularizer=self.regularizer,
+            constraint=self.constraint,
+            trainable=self.is_learned,
+        )
+
+    def _initializer(self, ndim: int) -> Any:
+        if self._given is not None:
+            values = self._given / self._units
+            return lambda shape, dtype=None: ops.convert_to_tensor(values, dtype=dtype)
+        # |L| <= sum_a max |v^a| |D| with |D| <= pi; a component with p normal
+        # coefficients is at most about 3 stddev sqrt(p) at its largest point.
+        num_monomials = 1 if self._monomials is None else len(self._monomials)
+        largest = 3 * self._radius * math.sqrt(num_monomials)
+        stddev = INITIAL_NORM / (math.pi * ndim * largest)
+        return keras.initializers.RandomNormal(stddev=stddev)
+
+    def initial_norms(self) -> np.ndarray:
+        """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
+        if self._given is None:
+            return np.full(self.num_generators, INITIAL_NORM)
+        return self.spectral_norms([self._given / self._units])
+
+    def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
+        """Bounds `sum_a max_x |v^a(x)| |d/dx^a|` of the spectral norms."""
+        largest = np.abs(self._fields_from(values[0].astype("float64"))).max(axis=-1)
+        return largest @ [np.linalg.norm(matrix, 2) for matrix in self._derivatives]
+
+    def _fields_from(self, coefficients: np.ndarray) -> np.ndarray:
+        """Fields `(k, ndim, d)` in grid steps, in NumPy."""
+        fields = self._radius * coefficients
+        return fields if self._monomials is None else fields @ self._monomials
+
+    def vector_fields(self) -> np.ndarray:
+        """The fields `v_i` at the grid points, in grid steps per unit of parameter.
+
+        Returns:
+            Array `(k, *spatial, ndim)`.
+        """
+        shape = self._require_built("vector_fields")
+        fields = self._fields_from(ops.convert_to_numpy(self.coefficients))
+        return np.moveaxis(fields, 1, -1).reshape(-1, *shape, len(shape))
+
+    def _fields(self, dtype: str) -> Any:
+        """Fields `(k, ndim, d)` in grid steps, as a tensor."""
+        fields = self._radius * ops.cast(self.coefficients, dtype)
+        if self._monomials is None:
+            return fields
+        monomials = ops.convert_to_tensor(self._monomials, dtype=dtype)
+        return ops.einsum("kap,pd->kad", fields, monomials)
+
+    def _differentiate(self, f: Any, axis: int) -> Any:
+        """The derivative of `f`, of shape `(batch, d, ...)`, along a spatial axis."""
+        shape = self._require_built("call")
+        size = shape[axis]
+        lines = ops.reshape(f, (-1, size, math.prod(shape[axis + 1 :] + f.shape[2:])))
+        if self.derivative == "central":
+            padded = ops.pad(lines, ((0, 0), (1, 1), (0, 0)))
+            lines = (padded[:, 2:] - padded[:, :-2]) / 2
+        else:
+            matrix = ops.convert_to_tensor(self._derivatives[axis], dtype=f.dtype)
+            lines = ops.einsum("ij,bjp->bip", matrix, lines)
+        return ops.reshape(lines, (-1, *f.shape[1:]))
+
+    def call(self, inputs: Any) -> Any:
+        """All Lie derivatives `L_i f`, of shape `(batch, *spatial, k, channels)`."""
+        f = self._flatten(inputs)
+        gradient = ops.stack(
+            [self._differentiate(f, axis) for axis in range(self._ndim)], axis=2
+        )
+        fields = self._fields(f.dtype)
+        return self._unflatten(-ops.einsum("kad,bdac->bdkc", fields, gradient))
+
+    def combine(self, z: Any) -> Any:
+        """The sum `sum_i L_i z_i`, of shape `(batch, *spatial, channels)`."""
+        z = self._flatten(z)
+        fields = self._fields(z.dtype)
+        terms = [
+            ops.einsum("kd,bdkc->bdc", fields[:, axis], self._differentiate(z, axis))
+            for axis in range(self._ndim)
+        ]
+        return self._unflatten(-sum(terms))
+
+    def linear_combination(self, t: Any) -> Callable[[Any], Any]:
+        """The operator `sum_i t_i L_i`: the derivative along `sum_i t_i v_i`."""
+        fields = self._fields(t.dtype)
+        if len(t.shape) == 1:
+            field = ops.einsum("k,kad->ad", t, fields)[None, ..., None]
+        else:
+            field = ops.einsum("bk,kad->bad", t, fields)[..., None]
+
+        def act(f: Any) -> Any:
+            f = self._flatten(f)
+            terms = [
+                field[:, axis] * self._differentiate(f, axis)
+                for axis in range(self._ndim)
+            ]
+            return self._unflatten(-sum(terms))
+
+        return act
+
+    @property
+    def _ndim(self) -> int:
+        return len(self._require_built("call"))
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        return {
+            **super().get_config(),
+            "num": self.num_generators,
+            "field": self.field,
+            "derivative": self.derivative,
+            "coefficients": None if self._given is None else self._given.tolist(),
+            "regularizer": keras.regularizers.serialize(self.regularizer),
+            "constraint": keras.constraints.serialize(self.constraint),
+        }
+
+
+def _exponents(field: str, ndim: int) -> np.ndarray:
+    """Exponents `(p, ndim)` of the monomials of a field, by growing degree."""
+    return np.array(
+        [
+            np.bincount(axes, minlength=ndim) if axes else np.zeros(ndim, dtype=int)
+            for degree in DEGREES[field]
+            for axes in itertools.combinations_with_replacement(range(ndim), degree)
+        ]
+    )
+
+
+def _centred_points(shape: tuple[int, ...]) -> np.ndarray:
+    """Coordinates `(d, ndim)` of the grid points, the centre of the grid at zero."""
+    axes = [np.arange(n) - (n - 1) / 2 for n in shape]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(shape))

@@ -1,0 +1,322 @@
+"""The Lie algebra convolution."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lconv import generators as generators_lib
+from keras_lconv._initializers import activation_gain, lconv_kernel
+from keras_lconv._serialization import serialize_shared
+from keras_lconv._validation import one_of, positive_int
+
+SELF_INTERACTIONS = ("learned", "identity", None)
+DATA_FORMATS = ("channels_first", "channels_last")
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class LConv(keras.layers.Layer):
+    """Lie algebra convolution (L-conv): a convolution by infinitesimal generators.
+
+    `Q[f] = f W_0 + sum_i (L_i f) W_i + b`, with generators `L_1, ..., L_k` that act on
+    positions and matrices `W_0, ..., W_k` that act on channels. It is the first-order
+    term of a group convolution whose kernel sits near the identity. The generators may
+    be known (`"rotation"`) or learned (an integer), and may be shared by layers.
+
+    **Equivariance.** If an operator `S` on positions commutes with every `L_i`, then
+    `Q[S f] = S Q[f]` (with any bias, if `S` maps constants to themselves, and any
+    pointwise activation, if `S` moves points). So the layer is equivariant to
+    `exp(t L)` of one generator, or of generators that commute with each other, such as
+    translations. With generators that do not commute it is not: conjugation mixes them.
+
+    Args:
+        filters: Number of output channels.
+        generators: The generators. An integer `k`: learned, dense, or of low rank with
+            `rank`. A name, for images: `"rotation"`, `"translation"`, `"scaling"`,
+            `"shear"`, `"affine"`. An array `(k, d', d)`: fixed matrices. Or an
+            instance of `keras_lconv.generators.Generators`, also one that other layers
+            use too.
+        rank: Rank of learned generators, or the hidden sizes of a chain of factors.
+        num_steps: How often `Q` is applied, with the same weights. With several steps
+            a layer reaches group elements farther from the identity,
+            `(1 + t/n L)^n -> exp(t L)`. The number of channels must then be `filters`.
+        self_interaction: The term without a generator. `"learned"`: `f W_0`.
+            `"identity"`: `f` itself, `Q[f] = f + sum_i (L_i f) W_i + b`. `None`: no
+            such term. Generators that lead to another grid leave no place for it, and
+            `"learned"` then means none.
+        data_format: `"channels_last"` or `"channels_first"`; by default the one of the
+            Keras configuration.
+        activation: Activation, applied once, after the last step.
+        use_bias: Whether to add a bias, in each step.
+        kernel_initializer: Initializer of `kernel`. The default, `None`, takes `W_0`
+            orthogonal and `W_i` normal, scaled by the norms of the generators and for
+            the activation, so that the variance of activations stays about that of
+            the input, over many layers.
+        bias_initializer: Initializer of `bias`.
+        kernel_regularizer: Regularizer of `kernel`.
+        bias_regularizer: Regularizer of `bias`.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint: Constraint on `kernel`.
+        bias_constraint: Constraint on `bias`.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Input shape:
+        `(batch, *spatial, channels)` with any number of spatial axes, all of defined
+        size (`(batch, channels, *spatial)` with `data_format="channels_first"`), or
+        `(batch, d)`, which is used as `(batch, d, 1)`. A mask `(batch, *spatial)`, or
+        of the first of these axes, is respected: masked positions count as zero.
+
+    Output shape:
+        `(batch, *spatial', filters)`, or `(batch, filters, *spatial')`. `spatial'` is
+        that of the input, unless the generators lead to another grid.
+
+    Attributes:
+        generators: The generators, a Keras layer.
+        kernel: `W`, of shape `(k + 1, channels, filters)`, with `W_0` first; without
+            a learned self-interaction of shape `(k, channels, filters)`.
+        bias: `b`, of shape `(filters,)`, or `None`.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If an argument has a wrong value, a spatial dimension is undefined,
+            or the generators do not fit the input.
+
+    Example:
+
+    ```python
+    import keras
+    from keras_lconv import LConv
+
+    model = keras.Sequential([
+        keras.Input((28, 28, 1)),
+        LConv(16, "rotation", activation="relu"),
+        LConv(16, 4, rank=8, activation="relu"),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(10),
+    ])
+    assert model.output_shape == (None, 10)
+    ```
+
+    Reference:
+        N. Dehmamy, R. Walters, Y. Liu, D. Wang, R. Yu, "Automatic Symmetry Discovery
+        with Lie Algebra Convolutional Network", NeurIPS 2021, equation 6.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        generators: Any,
+        rank: int | Sequence[int] | None = None,
+        *,
+        num_steps: int = 1,
+        self_interaction: str | None = "learned",
+        data_format: str | None = None,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = None,
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = positive_int("filters", filters)
+        self.num_steps = positive_int("num_steps", num_steps)
+        self.self_interaction = one_of(
+            "self_interaction", self_interaction, SELF_INTERACTIONS
+        )
+        self.data_format = one_of(
+            "data_format", data_format or keras.config.image_data_format(), DATA_FORMATS
+        )
+        self.activation = keras.activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.generators = generators_lib.get(generators, rank, dtype=self.dtype_policy)
+        # Here and not in `build`, which may run while a graph is traced.
+        self._gain = activation_gain(self.activation)
+        self.supports_masking = True
+
+    # ---------------------------------------------------------------- shapes
+
+    def _to_channels_last(self, shape: tuple[int | None, ...]) -> tuple:
+        """The shape of the feature map; a vector `(batch, d)` gets one channel."""
+        if len(shape) == 2:
+            return (*shape, 1)
+        if self.data_format == "channels_first" and len(shape) > 2:
+            return (shape[0], *shape[2:], shape[1])
+        return tuple(shape)
+
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Shape of the output."""
+        feature_shape = self._to_channels_last(tuple(input_shape))
+        batch, *spatial, _, _ = self.generators.compute_output_shape(feature_shape)
+        if self.data_format == "channels_first":
+            return (batch, self.filters, *spatial)
+        return (batch, *spatial, self.filters)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Builds the generators, if they are not yet, and creates the weights."""
+        feature_shape = self._to_channels_last(tuple(input_shape))
+        owner = f"{type(self).__name__} {self.name!r}"
+        channels = feature_shape[-1] if len(feature_shape) > 2 else None
+        self.generators.build_for(feature_shape, owner)
+        if channels is None:
+            raise ValueError(
+                f"{owner} needs a defined number of channels. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+        self._check_steps(owner, channels)
+
+        is_square = self.generators.is_square
+        self._kernel_has_mix = is_square and self.self_interaction == "learned"
+        num_matrices = self.generators.num_generators + self._kernel_has_mix
+        # The cheaper order: the generators act on the smaller number of channels.
+        self._mix_channels_first = self.filters < channels
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(num_matrices, channels, self.filters),
+            initializer=self.kernel_initializer
+            or lconv_kernel(
+                self.generators.initial_norms(),
+                self.self_interaction if is_square else None,
+                self._gain,
+                self.num_steps,
+            ),
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(self.filters,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self.input_spec = keras.layers.InputSpec(
+            ndim=len(input_shape),
+            axes={axis: size for axis, size in enumerate(input_shape) if axis},
+        )
+
+    def _check_steps(self, owner: str, channels: int) -> None:
+        is_square = self.generators.is_square
+        if self.self_interaction == "identity" and not is_square:
+            raise ValueError(
+                f"`self_interaction='identity'` of {owner} needs square generators. "
+                f"Received: generators {self.generators.name!r} that lead to another "
+                "grid"
+            )
+        if self.self_interaction == "identity" and channels != self.filters:
+            raise ValueError(
+                f"`self_interaction='identity'` of {owner} adds the input to the "
+                f"output, and needs filters={channels}, the number of input channels. "
+                f"Received: filters={self.filters}"
+            )
+        if self.num_steps > 1 and not (is_square and channels == self.filters):
+            raise ValueError(
+                f"`num_steps={self.num_steps}` of {owner} applies one map repeatedly, "
+                "which needs square generators and as many filters as input channels. "
+                f"Received: filters={self.filters} for {channels} channels, "
+                f"generators.is_square={is_square}"
+            )
+
+    # ------------------------------------------------------------------ call
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Applies the layer."""
+        f = inputs
+        if len(f.shape) == 2:
+            f = ops.expand_dims(f, -1)
+        elif self.data_format == "channels_first":
+            f = ops.moveaxis(f, 1, -1)
+        if mask is not None:
+            mask = _expand_to_rank(ops.cast(mask, f.dtype), len(f.shape))
+        for _ in range(self.num_steps):
+            f = self._step(f if mask is None else f * mask)
+        f = self.activation(f)
+        if self.data_format == "channels_first":
+            f = ops.moveaxis(f, -1, 1)
+        return f
+
+    def _step(self, f: Any) -> Any:
+        """`Q[f]` for `f` of shape `(batch, *spatial, channels)`."""
+        # `call` and `combine` of the generators, not `__call__`: their weights are then
+        # read in the precision of this layer, whatever their own dtype policy is.
+        kernel = ops.cast(self.kernel, f.dtype)
+        if self._mix_channels_first:
+            output = self._channels_then_generators(f, kernel)
+        else:
+            output = self._generators_then_channels(f, kernel)
+        if self.self_interaction == "identity":
+            output = f + output
+        if self.bias is not None:
+            output = output + ops.cast(self.bias, f.dtype)
+        return output
+
+    def _generators_then_channels(self, f: Any, kernel: Any) -> Any:
+        terms = self.generators.call(f)
+        if self._kernel_has_mix:
+            terms = ops.concatenate([ops.expand_dims(f, -2), terms], axis=-2)
+        *outer, num_matrices, channels = terms.shape[1:]
+        terms = ops.reshape(terms, (-1, math.prod(outer), num_matrices * channels))
+        kernel = ops.reshape(kernel, (num_matrices * channels, self.filters))
+        output = ops.einsum("bdp,pf->bdf", terms, kernel)
+        return ops.reshape(output, (-1, *outer, self.filters))
+
+    def _channels_then_generators(self, f: Any, kernel: Any) -> Any:
+        spatial = f.shape[1:-1]
+        f = ops.reshape(f, (-1, math.prod(spatial), f.shape[-1]))
+        z = ops.einsum("bdc,kcf->bdkf", f, kernel)
+        z = ops.reshape(z, (-1, *spatial, *z.shape[2:]))
+        if self._kernel_has_mix:
+            return z[..., 0, :] + self.generators.combine(z[..., 1:, :])
+        return self.generators.combine(z)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the input, where the output has the same positions."""
+        return previous_mask if self.generators.is_square else None
+
+    # ----------------------------------------------------------- persistence
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer. The generators carry their rank."""
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "generators": serialize_shared(self.generators),
+            "num_steps": self.num_steps,
+            "self_interaction": self.self_interaction,
+            "data_format": self.data_format,
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": self.kernel_initializer
+            and keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": keras.regularizers.serialize(
+                self.activity_regularizer
+            ),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+        }
+
+
+def _expand_to_rank(mask: Any, rank: int) -> Any:
+    """Appends axes of size one."""
+    while len(mask.shape) < rank:
+        mask = ops.expand_dims(mask, -1)
+    return mask
