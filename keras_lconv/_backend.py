@@ -12,8 +12,7 @@ def is_traced(tensor: Any) -> bool:
     """Tells whether the values of `tensor` are unknown because a graph is traced."""
     if isinstance(tensor, keras.KerasTensor):
         return True
-    if isinstance(tensor, keras.Variable):
-        tensor = tensor.value
+    tensor = ops.convert_to_tensor(tensor)
     backend = keras.config.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -22,7 +21,8 @@ def is_traced(tensor: Any) -> bool:
     if backend == "jax":
         import jax
 
-        return isinstance(tensor, jax.core.Tracer)
+        # What `grad` traces outside of `jit` has a value, that of the primal.
+        return isinstance(jax.lax.stop_gradient(tensor), jax.core.Tracer)
     if backend == "torch":
         import torch
 
@@ -36,7 +36,7 @@ def concrete_value(tensor: Any) -> np.ndarray | None:
     """Returns the values of `tensor` in NumPy, or `None` while a graph is traced."""
     if is_traced(tensor):
         return None
-    return ops.convert_to_numpy(tensor)
+    return ops.convert_to_numpy(ops.stop_gradient(tensor))
 
 
 def repeat(body: Callable[[Any], Any], x: Any, times: int) -> Any:

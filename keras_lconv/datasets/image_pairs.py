@@ -68,9 +68,13 @@ def image_pairs(
     size = positive_int("size", size)
     generator = np.zeros((3, 3))
     generator[:2] = _field_matrix(field)
-    low, high = finite_array("parameters", parameters)
+    limits = finite_array("parameters", parameters)
+    if limits.shape != (2,):
+        raise ValueError(
+            f"`parameters` must be a range (low, high). Received: {parameters!r}"
+        )
     rng = np.random.default_rng(seed)
-    t = rng.uniform(low, high, num_samples)
+    t = rng.uniform(*limits, num_samples)
     if images is None:
         images = rng.standard_normal((num_samples, size, size))
     x = finite_array("images", images)

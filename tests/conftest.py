@@ -1,0 +1,29 @@
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras  # noqa: E402
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+# Compiling makes the first example slow, which is no failure.
+settings.register_profile("default", deadline=None, max_examples=20)
+settings.load_profile("default")
+
+
+def pytest_report_header(config):
+    return f"Keras {keras.__version__} on {keras.config.backend()}"
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Every test draws the same numbers, alone or after others."""
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def policy():
+    """Sets the global dtype policy and restores it."""
+    before = keras.config.dtype_policy()
+    yield keras.config.set_dtype_policy
+    keras.config.set_dtype_policy(before)

@@ -1,0 +1,154 @@
+"""One table of all families of generators, and their matrices by plain NumPy."""
+
+import itertools
+import math
+
+import numpy as np
+
+from keras_lconv import generators as g
+
+
+def so3():
+    """The three elementary rotations of space."""
+    basis = np.zeros((3, 3, 3))
+    for n, (a, b) in enumerate(itertools.combinations(range(3), 2)):
+        basis[n, a, b], basis[n, b, a] = -1.0, 1.0
+    return basis
+
+
+def random_matrices(num, rows, columns, seed=0):
+    values = np.random.default_rng(seed).normal(size=(num, rows, columns))
+    return values / math.sqrt(columns)
+
+
+# name -> (makes the generators, spatial shape). Learned families get weights of order
+# one, so that every term of a formula counts.
+SQUARE = {
+    "dense": (lambda: g.DenseGenerators(3, initializer="random_normal"), (4, 5)),
+    "dense_vector": (lambda: g.DenseGenerators(2, initializer="random_normal"), (6,)),
+    "low_rank": (lambda: g.LowRankGenerators(3, 4, initializer="lecun_normal"), (4, 5)),
+    "low_rank_chain": (
+        lambda: g.LowRankGenerators(2, (7, 3), initializer="lecun_normal"),
+        (4, 4),
+    ),
+    "matrix": (lambda: g.MatrixGenerators(random_matrices(2, 12, 12)), (3, 4)),
+    "so3": (lambda: g.MatrixGenerators(so3()), (3,)),
+    "linear": (lambda: g.VectorFieldGenerators(2, "linear"), (5, 6)),
+    "affine_learned": (lambda: g.VectorFieldGenerators(3, "affine"), (5, 5)),
+    "quadratic_line": (lambda: g.VectorFieldGenerators(2, "quadratic"), (9,)),
+    "quadratic_fourier": (
+        lambda: g.VectorFieldGenerators(2, "quadratic", "fourier"),
+        (4, 5),
+    ),
+    "affine_3d_central": (
+        lambda: g.VectorFieldGenerators(2, "affine", "central"),
+        (3, 4, 2),
+    ),
+    "free": (lambda: g.VectorFieldGenerators(2, "free"), (4, 5)),
+    "free_central": (lambda: g.VectorFieldGenerators(1, "free", "central"), (5, 4)),
+    "translations": (lambda: g.translations(2, "fourier"), (5, 6)),
+    "translation_line": (lambda: g.translations(1), (8,)),
+    "rotation": (lambda: g.rotation(), (5, 5)),
+    "rotation_3d": (lambda: g.rotation(3), (3, 4, 3)),
+    "scaling": (lambda: g.scaling(derivative="central"), (4, 6)),
+    "shear": (lambda: g.shear(), (5, 4)),
+    "affine": (lambda: g.affine(), (4, 4)),
+}
+RECTANGULAR = {
+    "dense_strided": (lambda: g.DenseGenerators(3, output_dim=(2, 3)), (4, 5)),
+    "low_rank_strided": (lambda: g.LowRankGenerators(2, 4, output_dim=5), (4, 4)),
+    "matrix_strided": (lambda: g.MatrixGenerators(random_matrices(2, 6, 12)), (3, 4)),
+}
+ALL = {**SQUARE, **RECTANGULAR}
+
+
+def build(name, seed=0):
+    """The built generators of the table, with random weights if they are learned."""
+    make, spatial = ALL[name]
+    generators = make()
+    generators.build((None, *spatial, 1))
+    if isinstance(generators, g.VectorFieldGenerators) and generators.is_learned:
+        shape = tuple(generators.coefficients.shape)
+        values = np.random.default_rng(seed).normal(size=shape)
+        generators.coefficients.assign(values.astype("float32"))
+    return generators, spatial
+
+
+def reference_derivative(size, kind):
+    """The derivative matrix, entry by entry from its definition."""
+    matrix = np.zeros((size, size))
+    for i, j in itertools.product(range(size), repeat=2):
+        if kind == "central":
+            matrix[i, j] = 0.5 * ((j == i + 1) - (j == i - 1))
+        elif kind == "spectral":
+            matrix[i, j] = 0 if i == j else (-1) ** (i - j) / (i - j)
+        else:
+            # The derivative of the trigonometric interpolation, as a sum over
+            # frequencies; the highest one of an even number is left out.
+            frequencies = range(-((size - 1) // 2), (size - 1) // 2 + 1)
+            angle = 2 * math.pi / size
+            matrix[i, j] = sum(
+                -angle * n * math.sin(angle * n * (i - j)) for n in frequencies
+            ) / size
+    return matrix
+
+
+def reference_matrices(generators):
+    """The matrices `L_i` of built generators, by NumPy, float64."""
+    values = [np.asarray(to_numpy(w), dtype="float64") for w in generators.weights]
+    if isinstance(generators, g.DenseGenerators):
+        return values[0]
+    if isinstance(generators, g.LowRankGenerators):
+        product = values[0]
+        for factor in values[1:]:
+            product = np.array([a @ b for a, b in zip(factor, product, strict=True)])
+        return product
+    return np.array([_field_matrix(generators, c) for c in values[0]])
+
+
+def _field_matrix(generators, coefficients):
+    shape = generators.spatial_shape
+    radius = max(n - 1 for n in shape) / 2
+    size = math.prod(shape)
+    matrix = np.zeros((size, size))
+    for axis in range(len(shape)):
+        factors = [np.eye(n) for n in shape]
+        factors[axis] = reference_derivative(shape[axis], generators.derivative)
+        derivative = np.ones((1, 1))
+        for factor in factors:
+            derivative = np.kron(derivative, factor)
+        for row, index in enumerate(np.ndindex(*shape)):
+            x = [i - (n - 1) / 2 for i, n in zip(index, shape, strict=True)]
+            basis = _monomials(generators.field, x, radius, row, size)
+            speed = radius * np.dot(coefficients[axis], basis)
+            matrix[row] -= speed * derivative[row]
+    return matrix
+
+
+def _monomials(field, x, radius, row, size):
+    if field == "free":
+        return np.eye(size)[row]
+    u = [value / radius for value in x]
+    constant, linear = [1.0], u
+    quadratic = [
+        u[a] * u[b] for a in range(len(u)) for b in range(a, len(u))
+    ]
+    return {
+        "linear": linear,
+        "affine": constant + linear,
+        "quadratic": constant + linear + quadratic,
+    }[field]
+
+
+def to_numpy(tensor):
+    import keras
+
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
+
+
+def relative_error(value, expected):
+    """Error relative to the largest entry of what is expected."""
+    value, expected = to_numpy(value), to_numpy(expected)
+    assert value.shape == expected.shape
+    scale = max(float(np.max(np.abs(expected))), 1e-30)
+    return float(np.max(np.abs(value - expected))) / scale
