@@ -68,18 +68,22 @@ def lconv_kernel(
         mix = 1 - (1 - MIX) / num_steps**2
         derivatives = DERIVATIVES / num_steps**2
 
+    # Made here, so that each draws its seed once: Keras may evaluate an initializer
+    # several times, also while a graph is traced.
+    orthogonal = keras.initializers.Orthogonal()
+    normal = keras.initializers.RandomNormal(stddev=1.0)
+
     def initialize(shape: tuple[int, ...], dtype: Any = None) -> Any:
         _, channels, filters = shape
         stddevs = gain * np.sqrt(derivatives / (len(norms) * channels)) / norms
         # In float32 first: no decomposition is done in half precision.
-        kernel = keras.random.normal(
-            (len(norms), channels, filters), dtype="float32"
-        ) * ops.convert_to_tensor(stddevs[:, None, None], dtype="float32")
+        kernel = normal((len(norms), channels, filters), dtype="float32")
+        kernel = kernel * ops.convert_to_tensor(stddevs[:, None, None], dtype="float32")
         if self_interaction == "learned":
             # An orthogonal map to more channels spreads the variance over them.
             widening = max(1.0, math.sqrt(filters / channels))
-            orthogonal = keras.initializers.Orthogonal(gain=gain * widening)
-            mixing = math.sqrt(mix) * orthogonal((channels, filters), dtype="float32")
+            mixing = orthogonal((channels, filters), dtype="float32")
+            mixing = gain * widening * math.sqrt(mix) * mixing
             kernel = ops.concatenate([mixing[None], kernel], axis=0)
         return ops.cast(kernel, dtype or keras.config.floatx())
 

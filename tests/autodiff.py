@@ -69,5 +69,6 @@ def assert_gradients_match(function, arrays, tolerance=1e-6, seed=0):
         assert gradient.dtype == np.float64
         # Relative to the gradient's size, since a slope may nearly vanish by chance.
         scale = np.linalg.norm(gradient) * np.linalg.norm(direction) + 1e-12
-        assert abs(np.sum(gradient * direction) - slope) <= tolerance * scale
+        error = abs(np.sum(gradient * direction) - slope)
+        assert error <= tolerance * scale, (error / scale, slope)
         assert np.linalg.norm(gradient) > 0
