@@ -8,12 +8,9 @@ import keras
 import numpy as np
 from keras import ops
 
-# Shares of the output's variance. One layer multiplies the variance of any input by a
-# factor between MIX and MIX + DERIVATIVES in the mean, so that ten of them stay
-# between 0.9^10 = 0.35 and 1.1^10 = 2.6.
-MIX, DERIVATIVES = 0.9, 0.2
-# Beside a fixed identity only the derivatives count: 1.1^10 = 2.6 at most.
-DERIVATIVES_BESIDE_IDENTITY = 0.1
+# The mix of channels keeps the variance, and derivatives add this share of it at most,
+# in the mean and on any input: ten layers multiply it by a number from 1 to 1.1^10 = 2.6.
+DERIVATIVES = 0.1
 
 
 def activation_gain(activation: Any) -> float:
@@ -58,16 +55,11 @@ def lconv_kernel(
     """
     norms = np.asarray(norms, dtype="float64")
     if self_interaction is None:
+        share = 1.0
         norms = np.where(norms > 0, norms, 1.0)
-        mix, derivatives = 0.0, 1.0
-    elif self_interaction == "identity":
-        norms = np.maximum(norms, 1.0)
-        mix, derivatives = 0.0, DERIVATIVES_BESIDE_IDENTITY / num_steps**2
     else:
+        share = DERIVATIVES / num_steps**2
         norms = np.maximum(norms, 1.0)
-        mix = 1 - (1 - MIX) / num_steps**2
-        derivatives = DERIVATIVES / num_steps**2
-
     # Made here, so that each draws its seed once: Keras may evaluate an initializer
     # several times, also while a graph is traced.
     orthogonal = keras.initializers.Orthogonal()
@@ -75,7 +67,7 @@ def lconv_kernel(
 
     def initialize(shape: tuple[int, ...], dtype: Any = None) -> Any:
         _, channels, filters = shape
-        stddevs = gain * np.sqrt(derivatives / (len(norms) * channels)) / norms
+        stddevs = gain * np.sqrt(share / (len(norms) * channels)) / norms
         # In float32 first: no decomposition is done in half precision.
         kernel = normal((len(norms), channels, filters), dtype="float32")
         kernel = kernel * ops.convert_to_tensor(stddevs[:, None, None], dtype="float32")
@@ -83,8 +75,7 @@ def lconv_kernel(
             # An orthogonal map to more channels spreads the variance over them.
             widening = max(1.0, math.sqrt(filters / channels))
             mixing = orthogonal((channels, filters), dtype="float32")
-            mixing = gain * widening * math.sqrt(mix) * mixing
-            kernel = ops.concatenate([mixing[None], kernel], axis=0)
+            kernel = ops.concatenate([gain * widening * mixing[None], kernel], axis=0)
         return ops.cast(kernel, dtype or keras.config.floatx())
 
     return initialize

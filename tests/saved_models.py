@@ -1,0 +1,95 @@
+"""Models with shared generators, and a script that saves them in any backend."""
+
+import pathlib
+import sys
+
+import keras
+import numpy as np
+
+from keras_lconv import LConv, LieBlock
+from keras_lconv import generators as g
+
+
+def sequential_shared():
+    shared = g.LowRankGenerators(2, 3)
+    return [
+        LConv(4, shared, activation="relu"),
+        LConv(4, shared, activation="relu"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(3),
+    ]
+
+
+def known_and_given():
+    shared = g.MatrixGenerators(np.random.default_rng(0).normal(size=(2, 25, 25)) / 5)
+    return [LConv(4, shared, activation="tanh"), LConv(2, shared)]
+
+
+def vector_fields():
+    shared = g.VectorFieldGenerators(3, "quadratic", derivative="fourier")
+    return [LConv(4, shared), LConv(2, shared, self_interaction=None)]
+
+
+def block():
+    return [
+        LieBlock(4, 2, num_layers=3, rank=(4, 2), activation="relu"),
+        LieBlock(2, "rotation", num_layers=2),
+    ]
+
+
+def nested():
+    """Shared across the border of a nested model."""
+    shared = g.DenseGenerators(2)
+    return [keras.Sequential([LConv(3, shared), LConv(3, shared)]), LConv(2, shared)]
+
+
+def functional():
+    shared = g.rotation(name="turns")
+    inputs = keras.Input((5, 5, 2))
+    left = LConv(3, shared)(inputs)
+    right = LConv(3, shared)(keras.ops.square(inputs))
+    return keras.Model(inputs, LConv(1, shared)(left + right), name="functional")
+
+
+MODELS = {
+    maker.__name__: maker
+    for maker in (
+        sequential_shared,
+        known_and_given,
+        vector_fields,
+        block,
+        nested,
+        functional,
+    )
+}
+
+
+def make(name, seed=0):
+    """A model of the table; the learned weights depend on the seed only."""
+    made = MODELS[name]()
+    if isinstance(made, list):
+        made = keras.Sequential([keras.Input((5, 5, 2)), *made], name=name)
+    rng = np.random.default_rng(seed)
+    for weight in made.trainable_weights:
+        weight.assign(0.3 * rng.normal(size=weight.shape))
+    return made
+
+
+def inputs(model):
+    shape = (4, *model.input_shape[1:])
+    return np.random.default_rng(5).normal(size=shape).astype("float32")
+
+
+def main(folder):
+    for name in MODELS:
+        model = make(name)
+        model.save(folder / f"{name}.keras")
+        model.save_weights(folder / f"{name}.weights.h5")
+        x = inputs(model)
+        y = keras.ops.convert_to_numpy(model(x))
+        np.savez(folder / f"{name}.npz", inputs=x, outputs=y)
+    (folder / "backend").write_text(keras.config.backend())
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]))
