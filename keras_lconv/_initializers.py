@@ -17,8 +17,10 @@ def activation_gain(activation: Any) -> float:
     """The factor that lets an activation keep the second moment of a normal input.
 
     `1 / sqrt(E[activation(z)^2])` for standard normal `z`, by Gauss-Hermite
-    quadrature: `sqrt(2)` for ReLU, the rule of He et al. (2015). It is 1 where this has
-    no meaning: for layers as activations, which have weights, and if it is not finite.
+    quadrature: `sqrt(2)` for ReLU, the rule of He et al. (2015). Only for homogeneous
+    activations, as ReLU, does it hold at every scale, and so over many layers. It is 1
+    where it has no meaning: for layers as activations, which have weights, and if it is
+    not finite.
     """
     if isinstance(activation, keras.layers.Layer):
         return 1.0

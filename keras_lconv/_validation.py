@@ -15,9 +15,7 @@ def positive_int(name: str, value: Any) -> int:
             f"Received: {name}={value!r} (of type {type(value).__name__})"
         )
     if value <= 0:
-        raise ValueError(
-            f"`{name}` must be a positive integer. Received: {name}={value!r}"
-        )
+        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
     return int(value)
 
 
@@ -25,9 +23,7 @@ def one_of(name: str, value: Any, options: Sequence[Any]) -> Any:
     """Returns `value`, or raises if it is not among `options`."""
     if not any(value is option or value == option for option in options):
         listed = ", ".join(repr(option) for option in options)
-        raise ValueError(
-            f"`{name}` must be one of {listed}. Received: {name}={value!r}"
-        )
+        raise ValueError(f"`{name}` must be one of {listed}. Received: {name}={value!r}")
     return value
 
 

@@ -87,9 +87,9 @@ def reference_derivative(size, kind):
             # frequencies; the highest one of an even number is left out.
             frequencies = range(-((size - 1) // 2), (size - 1) // 2 + 1)
             angle = 2 * math.pi / size
-            matrix[i, j] = sum(
-                -angle * n * math.sin(angle * n * (i - j)) for n in frequencies
-            ) / size
+            matrix[i, j] = (
+                sum(-angle * n * math.sin(angle * n * (i - j)) for n in frequencies) / size
+            )
     return matrix
 
 
@@ -130,9 +130,7 @@ def _monomials(field, x, radius, row, size):
         return np.eye(size)[row]
     u = [value / radius for value in x]
     constant, linear = [1.0], u
-    quadratic = [
-        u[a] * u[b] for a in range(len(u)) for b in range(a, len(u))
-    ]
+    quadratic = [u[a] * u[b] for a in range(len(u)) for b in range(a, len(u))]
     return {
         "linear": linear,
         "affine": constant + linear,

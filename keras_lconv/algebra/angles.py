@@ -56,7 +56,6 @@ def principal_angles(a: Any, b: Any) -> np.ndarray:
         ValueError: If an entry is not finite, a matrix is zero, or shapes differ.
 
     Example:
-
     ```python
     import numpy as np
     from keras_lconv.algebra import principal_angles
@@ -93,7 +92,6 @@ def correlation(a: Any, b: Any) -> float:
         ValueError: If an entry is not finite, a matrix is zero, or shapes differ.
 
     Example:
-
     ```python
     import numpy as np
     from keras_lconv.algebra import correlation

@@ -49,7 +49,6 @@ def image_pairs(
         ValueError: If an argument has another shape, or a name is unknown.
 
     Example:
-
     ```python
     from keras_lconv.datasets import image_pairs
 
@@ -74,7 +73,7 @@ def image_pairs(
             f"`parameters` must be a range (low, high). Received: {parameters!r}"
         )
     rng = np.random.default_rng(seed)
-    t = rng.uniform(*limits, num_samples)
+    t = rng.uniform(limits[0], limits[1], num_samples)
     if images is None:
         images = rng.standard_normal((num_samples, size, size))
     x = finite_array("images", images)

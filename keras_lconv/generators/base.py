@@ -208,7 +208,6 @@ class Generators(keras.layers.Layer):
             ValueError: If the generators are not square, or a shape does not fit.
 
         Example:
-
         ```python
         import numpy as np
         from keras_lconv.generators import rotation

@@ -42,7 +42,6 @@ class DenseGenerators(FactoredGenerators):
         ValueError: If `num` or `output_dim` is not positive.
 
     Example:
-
     ```python
     import numpy as np
     from keras_lconv.generators import DenseGenerators

@@ -27,7 +27,6 @@ def derivative_matrix(size: int, kind: str = "spectral") -> np.ndarray:
         ValueError: If `size` is not positive or `kind` is unknown.
 
     Example:
-
     ```python
     import numpy as np
     from keras_lconv.generators import derivative_matrix

@@ -49,7 +49,6 @@ def translations(
         Fixed generators, one for each axis.
 
     Example:
-
     ```python
     import numpy as np
     from keras_lconv.generators import translations
@@ -86,7 +85,6 @@ def rotation(
         ValueError: If there is no plane to rotate in.
 
     Example:
-
     ```python
     import numpy as np
     from keras_lconv.generators import rotation

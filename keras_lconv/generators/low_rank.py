@@ -45,7 +45,6 @@ class LowRankGenerators(FactoredGenerators):
         ValueError: If one of them is not positive, or `rank` is an empty chain.
 
     Example:
-
     ```python
     import numpy as np
     from keras_lconv.generators import LowRankGenerators
@@ -112,8 +111,7 @@ class LowRankGenerators(FactoredGenerators):
     def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
         """Products of the spectral norms of the factors."""
         norms = [
-            np.linalg.norm(factor.astype("float64"), 2, axis=(1, 2))
-            for factor in values
+            np.linalg.norm(factor.astype("float64"), 2, axis=(1, 2)) for factor in values
         ]
         return np.prod(norms, axis=0)
 

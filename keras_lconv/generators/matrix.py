@@ -35,7 +35,6 @@ class MatrixGenerators(DenseGenerators):
             not fit the input or `output_dim`.
 
     Example:
-
     ```python
     import numpy as np
     from keras_lconv.generators import MatrixGenerators

@@ -53,7 +53,6 @@ def get(
             shape, or if `rank` is given with something that is no integer.
 
     Example:
-
     ```python
     from keras_lconv import generators
 

@@ -62,7 +62,6 @@ class VectorFieldGenerators(Generators):
             `coefficients` do not fit `num`, `field` or the input.
 
     Example:
-
     ```python
     import numpy as np
     from keras_lconv.generators import VectorFieldGenerators
@@ -230,8 +229,7 @@ class VectorFieldGenerators(Generators):
         def act(f: Any) -> Any:
             f = self._flatten(f)
             terms = [
-                field[:, axis] * self._differentiate(f, axis)
-                for axis in range(self._ndim)
+                field[:, axis] * self._differentiate(f, axis) for axis in range(self._ndim)
             ]
             return self._unflatten(-sum(terms))
 

@@ -53,7 +53,6 @@ class LieBlock(keras.layers.Layer):
             generators that lead to another grid.
 
     Example:
-
     ```python
     import numpy as np
     from keras_lconv import LieBlock
@@ -138,7 +137,5 @@ class LieBlock(keras.layers.Layer):
             "filters": self.filters,
             "generators": serialize_shared(self.generators),
             "num_layers": self.num_layers,
-            "activity_regularizer": keras.regularizers.serialize(
-                self.activity_regularizer
-            ),
+            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
         }

@@ -13,17 +13,18 @@ def smooth(num, size):
     rng = np.random.default_rng(0)
     centres = rng.uniform(-0.2, 0.2, (num, 2))
     return np.array(
-        [
-            np.exp(-np.add.outer((x - a) ** 2, 2 * (x - b) ** 2) / 0.15)
-            for a, b in centres
-        ]
+        [np.exp(-np.add.outer((x - a) ** 2, 2 * (x - b) ** 2) / 0.15) for a, b in centres]
     )
 
 
 @pytest.mark.parametrize(
     ("field", "generators", "limit"),
-    [("rotation", rotation, 0.5), ("scaling", scaling, 0.3), ("shear", shear, 0.5),
-     ("translation", translations, 3.0)],
+    [
+        ("rotation", rotation, 0.5),
+        ("scaling", scaling, 0.3),
+        ("shear", shear, 0.5),
+        ("translation", translations, 3.0),
+    ],
 )
 def test_pairs_are_related_by_the_generator(field, generators, limit):
     """The data and the generators, made apart, agree in sign, unit and centre."""

@@ -136,9 +136,7 @@ def test_gradients_equal_finite_differences(name, method):
         elif generators.is_learned:
             assert_gradients_match(loss, [f, *weights])
         else:
-            assert_gradients_match(
-                lambda f: ops.sum(generators.call(f) * probe) ** 2, [f]
-            )
+            assert_gradients_match(lambda f: ops.sum(generators.call(f) * probe) ** 2, [f])
 
 
 @every_family

@@ -228,9 +228,7 @@ def test_sharing_between_grids_of_different_size_is_refused():
         LConv(4, shared, name="large").build((None, 8, 8, 1))
 
 
-@pytest.mark.parametrize(
-    "shape", [(2, 6, 5, 3), (2, 5, 5, 4), (2, 5, 3), (2, 5, 5, 5, 3)]
-)
+@pytest.mark.parametrize("shape", [(2, 6, 5, 3), (2, 5, 5, 4), (2, 5, 3), (2, 5, 5, 5, 3)])
 def test_other_input_after_build_is_refused(shape):
     layer = LConv(4, 2)
     layer(random((2, 5, 5, 3)))

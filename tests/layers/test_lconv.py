@@ -157,7 +157,11 @@ EXACT = {
         (6, 5),
         lambda t: [-t, 0.4 * t],
     ),
-    "rotation_central": (lambda: g.rotation(derivative="central"), (6, 6), lambda t: [t]),
+    "rotation_central": (
+        lambda: g.rotation(derivative="central"),
+        (6, 6),
+        lambda t: [t],
+    ),
     "boost": (
         lambda: g.MatrixGenerators([[0.0, 1.0], [1.0, 0.0]]),
         (2,),
@@ -224,7 +228,11 @@ def test_conjugation_mixes_generators_by_the_adjoint():
 @pytest.mark.parametrize("name", ["rotation", "so3"])
 def test_steps_converge_to_the_group_with_slope_one(name):
     if name == "so3":
-        generators, spatial, t = g.MatrixGenerators(families.so3()), (3,), [0.5, -1, 0.8]
+        generators, spatial, t = (
+            g.MatrixGenerators(families.so3()),
+            (3,),
+            [0.5, -1, 0.8],
+        )
     else:
         generators, spatial, t = g.rotation(derivative="central"), (5, 5), [0.4]
     f = random((2, *spatial, 1))

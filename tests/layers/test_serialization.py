@@ -72,9 +72,7 @@ def test_weights_file(model, tmp_path):
 def test_json_keeps_the_architecture(model):
     copy = keras.models.model_from_json(model.to_json())
     assert copy.output_shape == model.output_shape
-    assert [layer.name for layer in copy.layers] == [
-        layer.name for layer in model.layers
-    ]
+    assert [layer.name for layer in copy.layers] == [layer.name for layer in model.layers]
 
 
 def test_clone_of_a_block_keeps_sharing():
@@ -169,6 +167,8 @@ def test_frozen_layer_stays_frozen(tmp_path):
     assert len(copy.layers[0].generators.trainable_variables) == 2
 
 
+# One group, so that one process of several saves the files.
+@pytest.mark.xdist_group("saved_in_another_backend")
 @pytest.mark.parametrize("other", BACKENDS)
 @pytest.mark.parametrize("name", saved_models.MODELS)
 def test_saved_in_another_backend(other, name, files_of_backends):

@@ -1,0 +1,53 @@
+# Every target sets up what it needs, in a virtual environment of its own.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BACKEND ?= jax
+BACKENDS ?= tensorflow jax torch
+PYTEST_ARGS ?= -n 2 --dist loadgroup
+
+DEMO = .venv-$(BACKEND)
+DEV = .venv
+INSTALL = bin/pip install --quiet --disable-pip-version-check -c tests/constraints.txt
+# Two test processes share two cores: one thread for each.
+ONE_THREAD = OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3
+
+.PHONY: demo test lint types docs serve clean
+
+demo: $(DEMO)/ready
+	KERAS_BACKEND=$(BACKEND) TF_CPP_MIN_LOG_LEVEL=3 $(DEMO)/bin/python examples/quickstart.py
+
+test: $(DEV)/ready
+	@failed=""; \
+	for backend in $(BACKENDS); do \
+		echo "== Tests on $$backend"; \
+		KERAS_BACKEND=$$backend $(ONE_THREAD) $(DEV)/bin/python -m pytest $(PYTEST_ARGS) \
+			|| failed="$$failed $$backend"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "Tests FAILED on:$$failed"; exit 1; fi; \
+	echo "All tests passed on: $(BACKENDS)"
+
+lint: $(DEV)/ready
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+
+types: $(DEV)/ready
+	$(DEV)/bin/mypy
+
+docs: $(DEV)/ready
+	KERAS_BACKEND=jax $(DEV)/bin/mkdocs build --strict
+
+serve: $(DEV)/ready
+	KERAS_BACKEND=jax $(DEV)/bin/mkdocs serve
+
+clean:
+	rm -rf .venv* build dist site outputs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(DEMO)/ready: pyproject.toml tests/constraints.txt
+	$(PYTHON) -m venv $(DEMO)
+	$(DEMO)/$(INSTALL) -e ".[$(BACKEND),examples]"
+	touch $@
+
+$(DEV)/ready: pyproject.toml tests/constraints.txt
+	$(PYTHON) -m venv $(DEV)
+	$(DEV)/$(INSTALL) torch
+	$(DEV)/$(INSTALL) -e ".[tensorflow,jax,torch,dev]"
+	touch $@

@@ -1,0 +1,114 @@
+"""Plots of generators. Matplotlib is imported when a function is called."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_lconv._validation import finite_array
+
+
+def plot_vector_field(field: Any, ax: Any = None, title: str | None = None) -> Any:
+    """Draws a vector field on an image grid as arrows.
+
+    Rows grow downwards, as in images: the first component points down, the second to
+    the right. Large grids are thinned out.
+
+    Args:
+        field: Array `(height, width, 2)`, such as an element of
+            `VectorFieldGenerators.vector_fields()`.
+        ax: Matplotlib axes; by default a new figure's.
+        title: Title of the plot.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: If `field` has another shape.
+
+    Example:
+    ```python
+    from keras_lconv.generators import rotation
+    from keras_lconv.visualization import plot_vector_field
+
+    generators = rotation()
+    generators.build((None, 20, 20, 1))
+    ax = plot_vector_field(generators.vector_fields()[0], title="rotation")
+    ```
+    """
+    field = finite_array("field", field)
+    if field.ndim != 3 or field.shape[-1] != 2:
+        raise ValueError(
+            f"`field` must have shape `(height, width, 2)`. Received: shape {field.shape}"
+        )
+    height, width = field.shape[:2]
+    every = max(1, max(height, width) // 10)
+    thinned = field[::every, ::every]
+    rows, columns = np.mgrid[0:height:every, 0:width:every]
+    speed = np.linalg.norm(thinned, axis=-1)
+    # The longest arrow spans the distance of the drawn points.
+    per_step = max(float(speed.max()), 1e-12) / every
+    ax = _axes(ax)
+    ax.quiver(
+        columns,
+        rows,
+        thinned[..., 1],
+        thinned[..., 0],
+        speed,
+        angles="xy",
+        scale_units="xy",
+        scale=per_step,
+        pivot="mid",
+        cmap="viridis",
+    )
+    ax.set_xlim(-1, width)
+    ax.set_ylim(height, -1)
+    ax.set_aspect("equal")
+    ax.set_xlabel("column")
+    ax.set_ylabel("row")
+    ax.set_title(title or "")
+    return ax
+
+
+def plot_matrix(matrix: Any, ax: Any = None, title: str | None = None) -> Any:
+    """Draws a matrix, zero in white, with a symmetric scale of colours.
+
+    Args:
+        matrix: Array `(d', d)`.
+        ax: Matplotlib axes; by default a new figure's.
+        title: Title of the plot.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: If `matrix` has another shape.
+
+    Example:
+    ```python
+    from keras_lconv.generators import derivative_matrix
+    from keras_lconv.visualization import plot_matrix
+
+    ax = plot_matrix(derivative_matrix(16), title="d/dx")
+    ```
+    """
+    matrix = finite_array("matrix", matrix)
+    if matrix.ndim != 2:
+        raise ValueError(
+            f"`matrix` must have shape `(d', d)`. Received: shape {matrix.shape}"
+        )
+    largest = max(float(np.abs(matrix).max()), 1e-12)
+    ax = _axes(ax)
+    image = ax.imshow(matrix, cmap="RdBu_r", vmin=-largest, vmax=largest)
+    ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.04)
+    ax.set_xlabel("position it acts on")
+    ax.set_ylabel("position it leads to")
+    ax.set_title(title or "")
+    return ax
+
+
+def _axes(ax: Any) -> Any:
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots()[1]

@@ -1,0 +1,34 @@
+"""The quickstart, and the figures that it must reach."""
+
+import importlib.util
+import pathlib
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def quickstart():
+    path = pathlib.Path(__file__).parents[1] / "examples" / "quickstart.py"
+    spec = importlib.util.spec_from_file_location("quickstart", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("size", "least"), [(7, 0.96), (20, 0.99)])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_generator_of_rotations_is_learned(quickstart, size, least, seed):
+    _, _, agreement = quickstart.learn_rotation(size, 4096, epochs=8, seed=seed)
+    assert agreement >= least
+
+
+def test_main_job(quickstart, tmp_path):
+    options = ["--samples", "512", "--digit-epochs", "4", "--output", str(tmp_path)]
+    agreement, results = quickstart.main(options)
+    assert agreement > 0.9
+    assert (tmp_path / "quickstart_generator.png").stat().st_size > 10_000
+    assert set(results) == {"LConv", "Dense", "Conv2D"}
+    for accuracy, _ in results.values():
+        assert accuracy > 0.8
+    sizes = [weights for _, weights in results.values()]
+    assert max(sizes) < 1.5 * min(sizes)
