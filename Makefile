@@ -13,13 +13,14 @@ ONE_THREAD = OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3
 .PHONY: demo test lint types docs serve clean
 
 demo: $(DEMO)/ready
-	KERAS_BACKEND=$(BACKEND) TF_CPP_MIN_LOG_LEVEL=3 $(DEMO)/bin/python examples/quickstart.py
+	KERAS_BACKEND=$(BACKEND) MPLBACKEND=agg TF_CPP_MIN_LOG_LEVEL=3 \
+		$(DEMO)/bin/python examples/quickstart.py
 
 test: $(DEV)/ready
 	@failed=""; \
 	for backend in $(BACKENDS); do \
 		echo "== Tests on $$backend"; \
-		KERAS_BACKEND=$$backend $(ONE_THREAD) $(DEV)/bin/python -m pytest $(PYTEST_ARGS) \
+		KERAS_BACKEND=$$backend MPLBACKEND=agg $(ONE_THREAD) $(DEV)/bin/python -m pytest $(PYTEST_ARGS) \
 			|| failed="$$failed $$backend"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "Tests FAILED on:$$failed"; exit 1; fi; \
@@ -39,7 +40,7 @@ serve: $(DEV)/ready
 	KERAS_BACKEND=jax $(DEV)/bin/mkdocs serve
 
 clean:
-	rm -rf .venv* build dist site outputs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv* build dist site outputs .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(DEMO)/ready: pyproject.toml tests/constraints.txt
 	$(PYTHON) -m venv $(DEMO)

@@ -71,9 +71,6 @@ def learn_rotation(size, num_samples, epochs, seed=0):
 # %%
 def save_picture(learned, true, path):
     """Draws the learned and the true generator beside each other."""
-    import matplotlib
-
-    matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
     fields = [g.vector_fields()[0] for g in (learned, true)]
@@ -91,7 +88,6 @@ def save_picture(learned, true, path):
         plot_matrix(block, axes[1, column], title)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 # %% [markdown]

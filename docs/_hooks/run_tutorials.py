@@ -1,0 +1,123 @@
+"""MkDocs hook: runs every `examples/*.py` and makes a page of it.
+
+A result is kept in `.cache/tutorials`, under a hash of the script, the package, the
+versions and the backend.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File
+
+log = logging.getLogger("mkdocs.hooks.tutorials")
+HERE = pathlib.Path(__file__).parent
+ROOT = HERE.parents[1]
+CACHE = ROOT / ".cache" / "tutorials"
+ENVIRONMENT = {
+    "KERAS_BACKEND": "jax",
+    "MPLBACKEND": "agg",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    **os.environ,
+}
+
+
+def key(script):
+    """A hash of all that the result depends on."""
+    digest = hashlib.sha256()
+    package = sorted((ROOT / "keras_lconv").rglob("*.py"))
+    for path in [script, HERE / "run_cells.py", *package]:
+        digest.update(path.read_bytes())
+    backend = ENVIRONMENT["KERAS_BACKEND"]
+    for name in ("keras", backend, "numpy", "scipy", "matplotlib"):
+        digest.update(f"{name}={importlib.metadata.version(name)}".encode())
+    return digest.hexdigest()[:16]
+
+
+def execute(script):
+    """Runs a script in its own process, unless its result is known."""
+    folder = CACHE / f"{script.stem}-{key(script)}"
+    if not (folder / "cells.json").exists():
+        for old in CACHE.glob(f"{script.stem}-*"):
+            shutil.rmtree(old)
+        folder.mkdir(parents=True)
+        done = subprocess.run(
+            [sys.executable, HERE / "run_cells.py", script, folder],
+            env=ENVIRONMENT,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            shutil.rmtree(folder)
+            name = script.relative_to(ROOT)
+            raise PluginError(f"{name} failed:\n{done.stderr[-3000:]}")
+        log.info("ran %s", script.name)
+    return folder, json.loads((folder / "cells.json").read_text("utf-8"))
+
+
+def fence(text, language):
+    bar = "```"
+    while bar in text:
+        bar += "`"
+    return f"{bar} {language}\n{text}\n{bar}"
+
+
+def notebook(cells):
+    """The script as a Jupyter notebook."""
+    made = []
+    for number, cell in enumerate(cells):
+        entry = {
+            "cell_type": cell["kind"],
+            "id": f"cell-{number}",
+            "metadata": {},
+            "source": cell["source"],
+        }
+        if cell["kind"] == "code":
+            entry |= {"execution_count": None, "outputs": []}
+        made.append(entry)
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel}
+    book = {"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(book, indent=1)
+
+
+def page(script, cells):
+    """The script and what it showed, as Markdown."""
+    parts = []
+    for cell in cells:
+        if cell["kind"] == "markdown":
+            parts.append(cell["source"])
+            continue
+        parts.append(fence(cell["source"], "python"))
+        if cell["text"]:
+            shown = fence(cell["text"], "text")
+            parts.append(f'<div class="output" markdown>\n\n{shown}\n\n</div>')
+        parts += [f"![{figure['alt']}]({figure['file']})" for figure in cell["figures"]]
+    parts.append(f"---\n\n[Script]({script.name}) · [Notebook]({script.stem}.ipynb)")
+    return "\n\n".join(parts) + "\n"
+
+
+def on_files(files, config):
+    for script in sorted((ROOT / "examples").glob("[!_]*.py")):
+        folder, cells = execute(script)
+        made = {
+            f"{script.stem}.md": page(script, cells),
+            f"{script.stem}.ipynb": notebook(cells),
+            script.name: script.read_text("utf-8"),
+        }
+        for name, content in made.items():
+            file = File.generated(config, f"tutorials/{name}", content=content)
+            file.edit_uri = None
+            files.append(file)
+        for figure in folder.glob("*.png"):
+            uri = f"tutorials/{figure.name}"
+            files.append(File.generated(config, uri, abs_src_path=str(figure)))
+    return files
