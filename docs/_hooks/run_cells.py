@@ -14,7 +14,7 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 CELL = re.compile(r"^# %%(.*)$", re.MULTILINE)
 # What a progress bar wrote over: all before the last carriage return of a line.
