@@ -1,0 +1,32 @@
+"""Exported models compute what the layers do."""
+
+import pytest
+
+from tests import saved_models
+from tests.autodiff import BACKEND
+from tests.families import relative_error
+
+
+def run_exported(model, x, folder):
+    """What the exported model makes of `x`."""
+    if BACKEND == "torch":
+        import torch
+
+        model.export(folder / "model.pt2", format="torch", verbose=False)
+        exported = torch.export.load(folder / "model.pt2").module()
+        return exported(torch.tensor(x)).detach().numpy()
+    import tensorflow as tf
+
+    model.export(folder / "model", format="tf_saved_model", verbose=False)
+    exported = tf.saved_model.load(folder / "model")
+    return exported.serve(x).numpy()
+
+
+@pytest.mark.parametrize("name", saved_models.MODELS)
+def test_export(name, tmp_path):
+    model = saved_models.make(name)
+    x = saved_models.inputs(model)
+    if BACKEND == "torch":
+        # Keras exports any torch model, a plain Dense too, for batches of one.
+        x = x[:1]
+    assert relative_error(run_exported(model, x, tmp_path), model(x)) < 1e-5
