@@ -1,6 +1,7 @@
 """How an L-conv starts: near a mix of channels, and keeping the variance."""
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,10 @@ def activation_gain(activation: Any) -> float:
         return 1.0
     nodes, weights = np.polynomial.hermite_e.hermegauss(64)
     # A channel axis of size one, so that a softmax counts as the constant it is there.
-    values = activation(ops.convert_to_tensor(nodes[:, None], dtype="float32"))
+    with warnings.catch_warnings():
+        # Keras warns of a softmax over one channel, which it is here only.
+        warnings.simplefilter("ignore")
+        values = activation(ops.convert_to_tensor(nodes[:, None], dtype="float32"))
     second_moment = float(
         weights @ ops.convert_to_numpy(values)[:, 0].astype("float64") ** 2
     ) / math.sqrt(2 * math.pi)

@@ -156,6 +156,11 @@ def test_activation_gain(activation, gain):
     assert np.isclose(activation_gain(keras.activations.get(activation)), gain, rtol=5e-3)
 
 
+def test_softmax_raises_no_warning(recwarn):
+    LConv(4, "rotation", activation="softmax")
+    assert not recwarn.list
+
+
 def test_layer_as_activation_is_not_called_before_its_time():
     layer = LConv(4, "rotation", activation=keras.layers.PReLU())
     assert tuple(layer(np.ones((2, 5, 5, 3))).shape) == (2, 5, 5, 4)
