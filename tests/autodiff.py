@@ -36,7 +36,8 @@ def gradients(function, arrays):
         import jax
 
         argnums = tuple(range(len(arrays)))
-        values = jax.grad(function, argnums)(*(jax.numpy.asarray(a) for a in arrays))
+        gradient = jax.jit(jax.grad(function, argnums))
+        values = gradient(*(jax.numpy.asarray(a) for a in arrays))
         return [np.asarray(v) for v in values]
     import torch
 
@@ -47,6 +48,11 @@ def gradients(function, arrays):
 
 def directional_derivatives(function, arrays, directions, step=1e-5):
     """Central differences of `function` along one direction for each array."""
+    if BACKEND == "jax":
+        import jax
+
+        # One compilation, where op by op there would be one for each.
+        function = jax.jit(function)
     slopes = []
     for n, direction in enumerate(directions):
         values = []
