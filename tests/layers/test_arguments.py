@@ -140,12 +140,14 @@ def test_block_passes_options_and_masks():
     block = LieBlock(3, "translation", 2, use_bias=False, data_format="channels_first")
     assert len(block(random((2, 1, 4, 5))).shape) == 4
     assert all(not layer.use_bias for layer in block.layers)
-    line = LieBlock(3, 2, num_layers=2, bias_initializer="ones")
+    matrices = families.random_matrices(2, 5, 5)
+    line = LieBlock(3, matrices, num_layers=2, bias_initializer="ones")
     f = random((1, 5, 2))
     mask = keras.ops.convert_to_tensor([[True, True, True, False, False]])
-    changed = f.copy()
-    changed[:, 3:] = 7.0
-    assert relative_error(line(f, mask=mask), line(changed, mask=mask)) == 0
+    output = line(f, mask=mask)
+    first, second = line.layers
+    assert relative_error(output, second(first(f, mask=mask), mask=mask)) == 0
+    assert relative_error(output, second(first(f, mask=mask))) > 1e-3
 
 
 @pytest.mark.parametrize("layer_class", [LConv, LieBlock])
