@@ -74,6 +74,15 @@ def build(name, seed=0):
     return generators, spatial
 
 
+def build_in(dtype, name):
+    """The built generators of the table, with their own weights, in another dtype."""
+    make, spatial = ALL[name]
+    generators = make()
+    generators = type(generators).from_config({**generators.get_config(), "dtype": dtype})
+    generators.build((None, *spatial, 1))
+    return generators, spatial
+
+
 def reference_derivative(size, kind):
     """The derivative matrix, entry by entry from its definition."""
     matrix = np.zeros((size, size))

@@ -3,7 +3,6 @@
 KERAS = "https://keras.io/api/"
 NAMES = {
     "keras.layers.Layer": KERAS + "layers/base_layer/#layer-class",
-    "keras.src.layers.layer.Layer": KERAS + "layers/base_layer/#layer-class",
 }
 
 

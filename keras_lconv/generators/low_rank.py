@@ -90,22 +90,23 @@ class LowRankGenerators(FactoredGenerators):
             for n in range(num_factors)
         )
 
+    def _encode(self, first_formula: str, f: Any) -> Any:
+        """Applies all factors but the last: a tensor `(batch, k, rank, channels)`."""
+        f = ops.einsum(first_formula, ops.cast(self.factors[0], f.dtype), f)
+        for factor in self.factors[1:-1]:
+            f = ops.einsum("ksr,bkrc->bksc", ops.cast(factor, f.dtype), f)
+        return f
+
     def call(self, inputs: Any) -> Any:
         """All Lie derivatives `L_i f`, of shape `(batch, *spatial', k, channels)`."""
-        f = self._flatten(inputs)
-        first, *hidden, last = (ops.cast(factor, f.dtype) for factor in self.factors)
-        f = ops.einsum("krj,bjc->bkrc", first, f)
-        for factor in hidden:
-            f = ops.einsum("ksr,bkrc->bksc", factor, f)
+        f = self._encode("krj,bjc->bkrc", self._flatten(inputs))
+        last = ops.cast(self.factors[-1], f.dtype)
         return self._unflatten(ops.einsum("kir,bkrc->bikc", last, f))
 
     def combine(self, z: Any) -> Any:
         """The sum `sum_i L_i z_i`, of shape `(batch, *spatial', channels)`."""
-        z = self._flatten(z)
-        first, *hidden, last = (ops.cast(factor, z.dtype) for factor in self.factors)
-        z = ops.einsum("krj,bjkc->bkrc", first, z)
-        for factor in hidden:
-            z = ops.einsum("ksr,bkrc->bksc", factor, z)
+        z = self._encode("krj,bjkc->bkrc", self._flatten(z))
+        last = ops.cast(self.factors[-1], z.dtype)
         return self._unflatten(ops.einsum("kir,bkrc->bic", last, z))
 
     def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:

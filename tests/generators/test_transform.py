@@ -133,12 +133,8 @@ def test_shear_moves_along_an_axis():
 @pytest.mark.parametrize("name", ["dense", "low_rank", "free", "rotation", "shear"])
 @pytest.mark.parametrize("each_sample", [False, True])
 def test_gradients_equal_finite_differences(name, each_sample):
-    make, spatial = families.SQUARE[name]
     with float64():
-        config = make().get_config()
-        config["dtype"] = "float64"
-        generators = type(make()).from_config(config)
-        generators.build((None, *spatial, 1))
+        generators, spatial = families.build_in("float64", name)
         rng = np.random.default_rng(0)
         f = rng.normal(size=(2, *spatial, 1))
         k = generators.num_generators

@@ -119,11 +119,8 @@ def bend(x):
 @pytest.mark.parametrize("name", families.ALL)
 @pytest.mark.parametrize("filters", [1, 3])
 def test_gradients_equal_finite_differences(name, filters):
-    make, spatial = families.ALL[name]
     with float64():
-        config = make().get_config()
-        config["dtype"] = "float64"
-        generators = type(make()).from_config(config)
+        generators, spatial = families.build_in("float64", name)
         # Not Keras' tanh, which is computed in float32 on JAX.
         layer = LConv(filters, generators, activation=bend, dtype="float64")
         f = random((2, *spatial, 2), dtype="float64")
