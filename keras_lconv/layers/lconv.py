@@ -142,7 +142,8 @@ class LConv(keras.layers.Layer):
         self.bias_constraint = keras.constraints.get(bias_constraint)
         self.generators = generators_lib.get(generators, rank, dtype=self.dtype_policy)
         # Here and not in `build`, which may run while a graph is traced.
-        self._gain = activation_gain(self.activation)
+        if self.kernel_initializer is None:
+            self._gain = activation_gain(self.activation)
         self.supports_masking = True
 
     # ---------------------------------------------------------------- shapes
@@ -186,13 +187,7 @@ class LConv(keras.layers.Layer):
         self.kernel = self.add_weight(
             name="kernel",
             shape=(num_matrices, channels, self.filters),
-            initializer=self.kernel_initializer
-            or lconv_kernel(
-                self.generators.initial_norms(),
-                self.self_interaction if is_square else None,
-                self._gain,
-                self.num_steps,
-            ),
+            initializer=self.kernel_initializer or self._default_kernel(),
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
@@ -209,6 +204,11 @@ class LConv(keras.layers.Layer):
             ndim=len(input_shape),
             axes={axis: size for axis, size in enumerate(input_shape) if axis},
         )
+
+    def _default_kernel(self) -> Any:
+        interaction = self.self_interaction if self.generators.is_square else None
+        norms = self.generators.initial_norms()
+        return lconv_kernel(norms, interaction, self._gain, self.num_steps)
 
     def _check_steps(self, owner: str, channels: int) -> None:
         is_square = self.generators.is_square
