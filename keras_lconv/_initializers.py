@@ -44,8 +44,8 @@ def lconv_kernel(
 ) -> Callable[..., Any]:
     """The default initializer of the kernel of `LConv`.
 
-    `W_0` is orthogonal: it keeps the variance exactly, whatever the number of channels,
-    where independent entries do so only for many. `W_i` is normal and scaled by the norm
+    `W_0` is orthogonal: between equal numbers of channels it keeps the variance exactly,
+    also for a few, where independent entries do so only for many. `W_i` is normal and scaled by the norm
     of `L_i`, so that derivatives add a bounded share of variance on any input; norms
     below 1 count as 1, so that small learned generators start small.
 
