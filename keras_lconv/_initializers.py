@@ -45,9 +45,9 @@ def lconv_kernel(
     """The default initializer of the kernel of `LConv`.
 
     `W_0` is orthogonal: between equal numbers of channels it keeps the variance exactly,
-    also for a few, where independent entries do so only for many. `W_i` is normal and scaled by the norm
-    of `L_i`, so that derivatives add a bounded share of variance on any input; norms
-    below 1 count as 1, so that small learned generators start small.
+    also for a few, where independent entries do so only for many. `W_i` is normal and
+    scaled by the norm of `L_i`, so that derivatives add a bounded share of variance on any
+    input; norms below 1 count as 1, so that small learned generators start small.
 
     Args:
         norms: Bounds of `|L_i|`, of shape `(k,)`.
