@@ -117,6 +117,8 @@ class VectorFieldGenerators(Generators):
         ndim = len(shape)
         self._radius = max((max(shape) - 1) / 2, 0.5)
         self._derivatives = tuple(derivative_matrix(n, self.derivative) for n in shape)
+        # Once: an eager `transform` asks for the norms of the generators at each call.
+        self._derivative_norms = np.array([np.linalg.norm(D, 2) for D in self._derivatives])
         if self.field == "free":
             self._monomials = None
             self._units = np.full(math.prod(shape), self._radius)
@@ -161,7 +163,7 @@ class VectorFieldGenerators(Generators):
     def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
         """Bounds `sum_a max_x |v^a(x)| |d/dx^a|` of the spectral norms."""
         largest = np.abs(self._fields_from(values[0].astype("float64"))).max(axis=-1)
-        return largest @ [np.linalg.norm(matrix, 2) for matrix in self._derivatives]
+        return largest @ self._derivative_norms
 
     def _fields_from(self, coefficients: np.ndarray) -> np.ndarray:
         """Fields `(k, ndim, d)` in grid steps, in NumPy."""
