@@ -177,7 +177,7 @@ class Generators(keras.layers.Layer):
         """
         shape = self._require_built("to_dense")
         size = math.prod(shape)
-        basis = ops.reshape(ops.eye(size, dtype=self.compute_dtype), (size, *shape, 1))
+        basis = ops.reshape(ops.eye(size, dtype=self.variable_dtype), (size, *shape, 1))
         columns = ops.reshape(self.call(basis), (size, -1, self.num_generators))
         return ops.transpose(columns, (2, 1, 0))
 

@@ -58,6 +58,13 @@ def test_to_dense_is_the_matrices(name):
 
 
 @every_family
+def test_to_dense_is_as_precise_as_the_weights(name):
+    generators, _ = families.build_in("mixed_float16", name)
+    dense = generators.to_dense()
+    assert keras.backend.standardize_dtype(dense.dtype) == "float32"
+
+
+@every_family
 def test_spectral_norms_bound_the_norms(name):
     generators, _ = families.build(name)
     bounds = generators.spectral_norms([to_numpy(w) for w in generators.weights])
