@@ -1,5 +1,29 @@
 """Lie algebras in NumPy and SciPy: float64, without a backend."""
 
-from keras_lconv.algebra.angles import correlation, principal_angles
+from keras_lconv.algebra.affine_type import aff, se, sim
+from keras_lconv.algebra.angles import align, closest, correlation, principal_angles
+from keras_lconv.algebra.classical import gl, realify, sl, so, sp, su
+from keras_lconv.algebra.identification import Identification
+from keras_lconv.algebra.lie_algebra import LieAlgebra
+from keras_lconv.algebra.solvable import abelian, bianchi, heisenberg
 
-__all__ = ["correlation", "principal_angles"]
+__all__ = [
+    "Identification",
+    "LieAlgebra",
+    "abelian",
+    "aff",
+    "align",
+    "bianchi",
+    "closest",
+    "correlation",
+    "gl",
+    "heisenberg",
+    "principal_angles",
+    "realify",
+    "se",
+    "sim",
+    "sl",
+    "so",
+    "sp",
+    "su",
+]

@@ -4,6 +4,7 @@ Sign, scale and the choice of basis of learned generators are arbitrary, so that
 their spans can be compared. Matrices are vectors in the Frobenius inner product.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,8 @@ def principal_angles(a: Any, b: Any) -> np.ndarray:
     """Principal angles between the spans of two sets of matrices.
 
     Args:
-        a: Array `(k, d', d)`, or one matrix `(d', d)`.
-        b: Array `(l, d', d)`, or one matrix `(d', d)`.
+        a: A `LieAlgebra`, an array `(k, d', d)`, or one matrix `(d', d)`.
+        b: A `LieAlgebra`, an array `(l, d', d)`, or one matrix `(d', d)`.
 
     Returns:
         Array `(min(rank a, rank b),)` of angles in radians, largest first. All are
@@ -81,8 +82,8 @@ def correlation(a: Any, b: Any) -> float:
     For two matrices this is `|<a, b>| / (|a| |b|)` in the Frobenius inner product.
 
     Args:
-        a: Array `(k, d', d)`, or one matrix `(d', d)`.
-        b: Array `(l, d', d)`, or one matrix `(d', d)`.
+        a: A `LieAlgebra`, an array `(k, d', d)`, or one matrix `(d', d)`.
+        b: A `LieAlgebra`, an array `(l, d', d)`, or one matrix `(d', d)`.
 
     Returns:
         A number between 0 (orthogonal spans) and 1 (a common direction).
@@ -102,3 +103,92 @@ def correlation(a: Any, b: Any) -> float:
     ```
     """
     return float(np.cos(principal_angles(a, b)[-1]))
+
+
+def closest(a: Any, candidates: Mapping[Any, Any] | Sequence[Any]) -> tuple[Any, float]:
+    """The candidate whose span is the closest to a given one.
+
+    The distance is the largest principal angle, and a right angle between spans of
+    different dimensions. Unlike `LieAlgebra.identify` this depends on the matrices: it
+    tells the rotations about one point from those about another.
+
+    Args:
+        a: A `LieAlgebra`, an array `(k, d', d)`, or one matrix `(d', d)`.
+        candidates: Mapping from names to the like, or a sequence of the like.
+
+    Returns:
+        The name of the closest candidate (in a sequence its index), and the distance in
+        radians.
+
+    Raises:
+        TypeError: If a set of matrices is no array of real numbers.
+        ValueError: If there is no candidate, or one with matrices of another shape.
+
+    Example:
+    ```python
+    from keras_lconv.algebra import closest, so
+
+    name, angle = closest(so(3, 1), {"rotations": so(4), "Lorentz": so(3, 1)})
+    assert name == "Lorentz"
+    assert angle < 1e-12
+    ```
+    """
+    named = candidates if isinstance(candidates, Mapping) else dict(enumerate(candidates))
+    if not named:
+        raise ValueError("`candidates` must not be empty")
+    distances = {name: _distance(a, candidate) for name, candidate in named.items()}
+    name = min(distances, key=lambda key: distances[key])
+    return name, distances[name]
+
+
+def _distance(a: Any, b: Any) -> float:
+    left, right = _columns_of_both(a, b)
+    if np.linalg.matrix_rank(left) != np.linalg.matrix_rank(right):
+        return np.pi / 2
+    return float(principal_angles(a, b)[0])
+
+
+def align(a: Any, b: Any, tolerance: float = 1e-6) -> np.ndarray:
+    """The change of basis between two bases of one span.
+
+    Args:
+        a: A `LieAlgebra`, an array `(k, d', d)`, or one matrix `(d', d)`.
+        b: The like, with as many matrices, of the same span.
+        tolerance: The largest principal angle, in radians, between spans that count as
+            the same.
+
+    Returns:
+        Array `(k, k)` with `b_i = sum_j M[i, j] a_j`, in the sense of least squares.
+
+    Raises:
+        TypeError: If an argument is no array of real numbers.
+        ValueError: If shapes differ, or the spans do.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.algebra import align, so
+
+    mixed = np.array([[1.0, 2.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 3.0]])
+    b = np.tensordot(mixed, so(3).basis, 1)
+    assert np.allclose(align(so(3), b), mixed)
+    ```
+    """
+    left, right = _columns_of_both(a, b)
+    if left.shape != right.shape:
+        raise ValueError(
+            "`a` and `b` must hold as many matrices. "
+            f"Received: {left.shape[1]} and {right.shape[1]}"
+        )
+    angle = _distance(a, b)
+    if angle > tolerance:
+        raise ValueError(
+            "`a` and `b` must span the same space. Received: spans with a principal "
+            f"angle of {angle:.2e} radians, above tolerance={tolerance:.1e}"
+        )
+    a_rows, b_rows = (
+        np.asarray(m, dtype="float64").reshape(left.shape[1], -1) for m in (a, b)
+    )
+    # Solved for unit vectors, so that the scales of the matrices do not matter.
+    a_norms = np.linalg.norm(a_rows, axis=1)
+    return np.linalg.lstsq(left, b_rows.T, rcond=None)[0].T / a_norms

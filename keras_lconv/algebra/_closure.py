@@ -1,0 +1,83 @@
+"""From a span that is nearly closed under brackets to a closed one."""
+
+import numpy as np
+
+MAX_STEPS = 50
+PRECISION = 1e-14
+
+
+def nearest_closed_frame(frame: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
+    """Newton's method for the part of the brackets that is outside of the span.
+
+    Args:
+        frame: Orthonormal matrices `(k, n, n)`.
+        scale: The unit of the closure error.
+
+    Returns:
+        An orthonormal frame close to the given one, and its closure error.
+    """
+    errors = []
+    best = frame
+    for _ in range(MAX_STEPS):
+        constants, outside = _brackets(frame)
+        errors.append(float(np.linalg.norm(outside)) / scale)
+        if errors[-1] <= min(errors):
+            best = frame
+        # Rounding leaves an error of some epsilons, and then nothing to gain.
+        if errors[-1] < PRECISION or (
+            errors[-1] < 1e-11 and errors[-1] > 0.5 * min(errors[:-1], default=1)
+        ):
+            break
+        frame = _moved(frame, frame + _step(frame, constants, outside, errors[-1] * scale))
+    return best, min(errors)
+
+
+def _brackets(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Structure constants, and the parts of all brackets outside of the span."""
+    products = frame[:, None] @ frame[None]
+    brackets = products - products.swapaxes(0, 1)
+    constants = np.tensordot(brackets, frame, ((2, 3), (1, 2)))
+    return constants, brackets - np.tensordot(constants, frame, 1)
+
+
+def _step(
+    frame: np.ndarray, constants: np.ndarray, outside: np.ndarray, damping: float
+) -> np.ndarray:
+    """The shortest step, orthogonal to the span, that cancels `outside` to first order.
+
+    The damping keeps directions along which the algebra can be deformed, and which change
+    the brackets only a little, from making it long.
+    """
+    from scipy.sparse.linalg import LinearOperator, lsmr
+
+    transposed = frame.swapaxes(1, 2)
+
+    def normal_part(matrices: np.ndarray) -> np.ndarray:
+        inside = np.tensordot(matrices, frame, ((-2, -1), (1, 2)))
+        return matrices - np.tensordot(inside, frame, 1)
+
+    def change(step: np.ndarray) -> np.ndarray:
+        step = normal_part(step.reshape(frame.shape))
+        half = step[:, None] @ frame[None] - frame[None] @ step[:, None]
+        moved = half - half.swapaxes(0, 1) - np.tensordot(constants, step, 1)
+        return normal_part(moved).ravel()
+
+    def adjoint_of_change(residual: np.ndarray) -> np.ndarray:
+        residual = normal_part(residual.reshape(outside.shape))
+        odd = residual - residual.swapaxes(0, 1)
+        step = np.sum(odd @ transposed[None] - transposed[None] @ odd, axis=1)
+        step -= np.tensordot(constants, residual, ((0, 1), (0, 1)))
+        return normal_part(step).ravel()
+
+    operator = LinearOperator(
+        (outside.size, frame.size), matvec=change, rmatvec=adjoint_of_change
+    )
+    step = lsmr(operator, -outside.ravel(), damp=damping, atol=1e-10, btol=1e-10)[0]
+    return step.reshape(frame.shape)
+
+
+def _moved(frame: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The orthonormal frame of the span of `target` that is closest to `frame`."""
+    rows = target.reshape(len(target), -1)
+    left, _, right = np.linalg.svd(rows, full_matrices=False)
+    return (left @ right).reshape(frame.shape)

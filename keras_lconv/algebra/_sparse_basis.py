@@ -1,0 +1,40 @@
+"""A basis of a span of matrices that a person can read."""
+
+import numpy as np
+
+# A pivot is the first entry that is at least this part of the largest one.
+PIVOT = 0.5
+
+
+def sparse_basis(frame: np.ndarray, tolerance: float) -> np.ndarray:
+    """The reduced echelon form of an orthonormal frame, with large pivots.
+
+    Args:
+        frame: Orthonormal matrices `(k, n, n)`.
+        tolerance: Entries up to this size, where the largest is 1, become zero.
+
+    Returns:
+        Array `(k, n, n)`: in the order of the pivots, with the largest entry 1 and the last
+        nonzero entry positive.
+    """
+    rows = frame.reshape(len(frame), -1)
+    pivots = _pivots(rows)
+    rows = np.linalg.solve(rows[:, pivots], rows) if pivots else rows
+    rows = rows / np.max(np.abs(rows), axis=1, initial=1e-300, keepdims=True)
+    rows[np.abs(rows) <= tolerance] = 0.0
+    for row in rows:
+        row *= np.sign(row[np.flatnonzero(row)[-1]])
+    return rows.reshape(frame.shape)
+
+
+def _pivots(rows: np.ndarray) -> list[int]:
+    """Columns that are independent enough, the first ones among equals."""
+    left = rows.copy()
+    pivots = []
+    for _ in range(len(rows)):
+        norms = np.linalg.norm(left, axis=0)
+        pivot = int(np.argmax(norms >= PIVOT * np.max(norms)))
+        direction = left[:, pivot] / norms[pivot]
+        left = left - np.outer(direction, direction @ left)
+        pivots.append(pivot)
+    return sorted(pivots)

@@ -1,0 +1,367 @@
+"""A Lie algebra as an abstract one: what follows from its structure constants alone.
+
+Subspaces are matrices `(k, m)` whose columns are orthonormal.
+"""
+
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from keras_lconv.algebra._tolerance import Tolerance
+
+# Elements in general position are drawn, and the draw that separates best is kept.
+DRAWS = 16
+
+
+class StructureConstants:
+    """Structure constants with the invariants that follow from them.
+
+    Args:
+        constants: Array `(k, k, k)` with `[e_i, e_j] = sum_k constants[i, j, k] e_k`, of
+            order 1, in a frame that is orthonormal in some inner product.
+        tolerance: Decides what counts as zero.
+    """
+
+    def __init__(self, constants: np.ndarray, tolerance: Tolerance):
+        self.constants = constants
+        self.tolerance = tolerance
+
+    @property
+    def dimension(self) -> int:
+        """The dimension `k`."""
+        return len(self.constants)
+
+    @cached_property
+    def everything(self) -> np.ndarray:
+        """The whole algebra as a subspace."""
+        return np.eye(self.dimension)
+
+    @cached_property
+    def adjoint(self) -> np.ndarray:
+        """The matrices `ad(e_i)`, of shape `(k, k, k)`."""
+        return np.swapaxes(self.constants, 1, 2)
+
+    @cached_property
+    def killing_form(self) -> np.ndarray:
+        """`tr(ad(e_i) ad(e_j))`."""
+        return np.einsum("iab,jba->ij", self.constants, self.constants)
+
+    # ------------------------------------------------------------- subspaces
+
+    def restrict(self, subspace: np.ndarray) -> "StructureConstants":
+        """The subalgebra on a subspace that is closed under brackets."""
+        constants = np.einsum(
+            "ijk,ia,jb,kc->abc", self.constants, subspace, subspace, subspace, optimize=True
+        )
+        return StructureConstants(constants, self.tolerance)
+
+    def brackets(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """All `[a_i, b_j]`, of shape `(number of a, number of b, k)`."""
+        return np.einsum("ijk,ia,jb->abk", self.constants, a, b, optimize=True)
+
+    def bracket_span(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """The subspace `[a, b]`."""
+        return column_space(
+            self.brackets(a, b).reshape(-1, self.dimension).T, self.tolerance
+        )
+
+    @cached_property
+    def center(self) -> np.ndarray:
+        """All `x` with `[x, y] = 0` for all `y`."""
+        return null_space(self.constants.reshape(self.dimension, -1).T, self.tolerance)
+
+    @cached_property
+    def derived_series(self) -> list[np.ndarray]:
+        """`g`, `[g, g]`, `[[g, g], [g, g]]`, ... while they shrink."""
+        series = [self.everything]
+        while series[-1].shape[1]:
+            following = self.bracket_span(series[-1], series[-1])
+            if following.shape[1] == series[-1].shape[1]:
+                break
+            series.append(following)
+        return series
+
+    @cached_property
+    def lower_central_series(self) -> list[np.ndarray]:
+        """`g`, `[g, g]`, `[g, [g, g]]`, ... while they shrink."""
+        series = [self.everything]
+        while series[-1].shape[1]:
+            following = self.bracket_span(self.everything, series[-1])
+            if following.shape[1] == series[-1].shape[1]:
+                break
+            series.append(following)
+        return series
+
+    @property
+    def derived(self) -> np.ndarray:
+        """The derived algebra `[g, g]`."""
+        series = self.derived_series
+        return series[min(1, len(series) - 1)]
+
+    @cached_property
+    def radical(self) -> np.ndarray:
+        """The largest solvable ideal: orthogonal to `[g, g]` in the Killing form."""
+        return null_space((self.killing_form @ self.derived).T, self.tolerance)
+
+    @cached_property
+    def levi_factor(self) -> np.ndarray:
+        """A semisimple subalgebra that complements the radical.
+
+        The complement is corrected by elements of the radical, from one quotient of the
+        radical's derived series to the next, where the correction is a linear problem.
+        """
+        radical = self.radical
+        factor = complement(radical)
+        if not radical.shape[1] or not factor.shape[1]:
+            return factor
+        within = self.restrict(radical)
+        series = [radical @ ideal for ideal in within.derived_series]
+        quotient = self.brackets(factor, factor) @ factor
+        for ideal, smaller in pairwise(series):
+            layer = ideal @ complement(ideal.T @ smaller)
+            factor = factor + self._levi_correction(factor, layer, quotient)
+        return np.linalg.qr(factor)[0]
+
+    def _levi_correction(
+        self, factor: np.ndarray, layer: np.ndarray, quotient: np.ndarray
+    ) -> np.ndarray:
+        """Elements of `layer` which make the brackets of `factor` close up to it."""
+        size, width = factor.shape[1], layer.shape[1]
+        excess = (
+            self.brackets(factor, factor) - np.einsum("abc,kc->abk", quotient, factor)
+        ) @ layer
+        action = np.einsum("awk,kv->avw", self.brackets(factor, layer), layer)
+        identity = np.eye(size)
+        # Unknowns u[c, w]; equation (a, b, v): [a, u_b] - [b, u_a] - quotient u.
+        system = (
+            np.einsum("avw,bc->abvcw", action, identity)
+            - np.einsum("bvw,ac->abvcw", action, identity)
+            - np.einsum("abc,vw->abvcw", quotient, np.eye(width))
+        )
+        unknowns = np.linalg.lstsq(
+            system.reshape(-1, size * width), -excess.reshape(-1), rcond=None
+        )[0]
+        return layer @ unknowns.reshape(size, width).T
+
+    # -------------------------------------------------- Cartan subalgebra
+
+    @cached_property
+    def _generic(self) -> tuple[np.ndarray, int, Tolerance]:
+        """An element in general position, and how often 0 is an eigenvalue of its ad."""
+        rng = np.random.default_rng(0)
+        found = []
+        for _ in range(DRAWS):
+            element = rng.normal(size=self.dimension)
+            tolerance = Tolerance(self.tolerance.value)
+            matrix = np.tensordot(element, self.adjoint, 1)
+            count = generalised_nullity(matrix, tolerance)
+            found.append((count, -tolerance.margin, element, tolerance))
+        count, _, element, tolerance = min(found, key=lambda draw: draw[:2])
+        return element, count, tolerance
+
+    @property
+    def rank(self) -> int:
+        """Dimension of a Cartan subalgebra."""
+        if self.dimension == 0:
+            return 0
+        _, count, tolerance = self._generic
+        self.tolerance.margin = min(self.tolerance.margin, tolerance.margin)
+        return count
+
+    @cached_property
+    def dual_coxeter_number(self) -> float:
+        """For a simple algebra: `1 / |root|^2` of the longest root in the Killing form."""
+        element, rank, _ = self._generic
+        matrix = np.tensordot(element, self.adjoint, 1)
+        cartan = np.linalg.svd(matrix)[2][self.dimension - rank :].T
+        vectors = np.linalg.eig(matrix)[1]
+        commuting = np.einsum("ia,ijk->ajk", cartan, self.adjoint)
+        rotated = np.linalg.solve(vectors, commuting @ vectors)
+        roots = np.einsum("ajj->aj", rotated)
+        form = np.linalg.inv(cartan.T @ self.killing_form @ cartan)
+        lengths = np.einsum("aj,ab,bj->j", roots, form, roots).real
+        return float(1 / np.max(lengths))
+
+    # -------------------------------------------------------------- ideals
+
+    @cached_property
+    def indecomposable_ideals(self) -> list[np.ndarray]:
+        """Ideals whose direct sum is the algebra, as small as they can be."""
+        abelian, rest = self._split_abelian_factor()
+        ideals = [abelian[:, [i]] for i in range(abelian.shape[1])]
+        if rest.shape[1]:
+            ideals += [rest @ ideal for ideal in self.restrict(rest)._split_by_centroid()]
+        return ideals
+
+    def _split_abelian_factor(self) -> tuple[np.ndarray, np.ndarray]:
+        """A central ideal outside of `[g, g]`, and an ideal that complements it."""
+        center, derived = self.center, self.derived
+        if self.is_abelian:
+            return self.everything, self.everything[:, :0]
+        outside = center - derived @ (derived.T @ center)
+        _, sines, directions = np.linalg.svd(outside, full_matrices=True)
+        count = self.tolerance.rank(sines)
+        abelian = center @ directions[:count].T
+        others = complement(np.linalg.qr(np.hstack([derived, abelian]))[0])
+        return abelian, np.linalg.qr(np.hstack([derived, others]))[0]
+
+    def _split_by_centroid(self) -> list[np.ndarray]:
+        """Splits an algebra without an abelian direct factor.
+
+        The maps that commute with all of `ad` form an algebra, whose semisimple part is
+        a product of fields R and C, one for each indecomposable ideal.
+        """
+        count, _ = self.centroid_fields
+        if count == 1:
+            return [self.everything]
+        rng = np.random.default_rng(0)
+        maps = [
+            np.tensordot(rng.normal(size=len(self._centroid)), self._centroid, 1)
+            for _ in range(DRAWS)
+        ]
+        return max((_eigenspaces(matrix, count) for matrix in maps), key=lambda s: s[0])[1]
+
+    @cached_property
+    def _centroid(self) -> np.ndarray:
+        return commutant(self.adjoint, self.tolerance)
+
+    @cached_property
+    def centroid_fields(self) -> tuple[int, int]:
+        """Number of fields in the centroid, and how many of these are C."""
+        # tr(x^2) is positive on R, and has one sign each on the two halves of C.
+        form = np.einsum("aij,bji->ab", self._centroid, self._centroid)
+        values = np.linalg.eigvalsh((form + form.T) / 2)
+        self.tolerance.rank(np.abs(values))
+        return (
+            int(np.sum(values > self.tolerance.value)),
+            int(np.sum(values < -self.tolerance.value)),
+        )
+
+    # ------------------------------------------------------------ properties
+
+    @property
+    def is_abelian(self) -> bool:
+        """Whether all brackets are zero."""
+        return self.derived.shape[1] == 0
+
+    @property
+    def is_solvable(self) -> bool:
+        """Whether the derived series ends at zero."""
+        return self.derived_series[-1].shape[1] == 0
+
+    @property
+    def is_nilpotent(self) -> bool:
+        """Whether the lower central series ends at zero."""
+        return self.lower_central_series[-1].shape[1] == 0
+
+    @cached_property
+    def killing_signature(self) -> tuple[int, int, int]:
+        """How many eigenvalues of the Killing form are positive, negative and zero."""
+        values = np.linalg.eigvalsh(self.killing_form)
+        nonzero = self.tolerance.rank(np.abs(values))
+        positive = int(np.sum(values > self.tolerance.value))
+        return positive, nonzero - positive, self.dimension - nonzero
+
+    @property
+    def is_semisimple(self) -> bool:
+        """Whether the radical is zero."""
+        return self.radical.shape[1] == 0
+
+    @property
+    def is_reductive(self) -> bool:
+        """Whether the radical is the center."""
+        return self.radical.shape[1] == self.center.shape[1]
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether a compact group has this algebra."""
+        return self.is_reductive and self.killing_signature[0] == 0
+
+
+# ------------------------------------------------------------ linear algebra
+
+
+def column_space(matrix: np.ndarray, tolerance: Tolerance) -> np.ndarray:
+    """An orthonormal basis of the span of the columns."""
+    left, sizes, _ = np.linalg.svd(matrix, full_matrices=False)
+    return left[:, : tolerance.rank(sizes)]
+
+
+def null_space(matrix: np.ndarray, tolerance: Tolerance) -> np.ndarray:
+    """An orthonormal basis of the vectors that the matrix makes zero."""
+    # All right singular vectors are needed, the left ones are not.
+    reduced = (
+        np.linalg.qr(matrix, mode="r") if matrix.shape[0] > matrix.shape[1] else matrix
+    )
+    _, sizes, right = np.linalg.svd(reduced, full_matrices=True)
+    return right[tolerance.rank(sizes) :].T
+
+
+def complement(subspace: np.ndarray) -> np.ndarray:
+    """The orthogonal complement of a subspace with orthonormal columns."""
+    size, dimension = subspace.shape
+    return np.linalg.svd(subspace, full_matrices=True)[0][:, dimension:].reshape(
+        size, size - dimension
+    )
+
+
+def generalised_nullity(matrix: np.ndarray, tolerance: Tolerance) -> int:
+    """Multiplicity of the eigenvalue 0, in the presence of Jordan blocks.
+
+    Eigenvalues of a Jordan block of size `m` move by the root of order `m` of a rounding
+    error, so that they are of no use. Null spaces, taken out one after the other, are.
+    """
+    count = 0
+    while len(matrix):
+        null = null_space(matrix, tolerance)
+        if not null.shape[1]:
+            break
+        count += null.shape[1]
+        others = complement(null)
+        matrix = others.T @ matrix @ others
+    return count
+
+
+def commutant(matrices: np.ndarray, tolerance: Tolerance) -> np.ndarray:
+    """A basis `(m, n, n)` of the matrices that commute with all the given ones."""
+    n = matrices.shape[-1]
+    transposed = np.swapaxes(matrices, 1, 2)
+    identity = np.eye(n)
+    mixed = np.tensordot(matrices, matrices, (0, 0)).transpose(0, 2, 1, 3)
+    mixed = mixed.reshape(n * n, n * n)
+    # The sum of M^T M over M = 1 (x) A^T - A (x) 1, which is vec(X A - A X).
+    normal = (
+        np.kron(identity, np.sum(matrices @ transposed, axis=0))
+        + np.kron(np.sum(transposed @ matrices, axis=0), identity)
+        - mixed
+        - mixed.T
+    )
+    values, vectors = np.linalg.eigh(normal)
+    # Squaring has cost half of the digits: what may be zero is judged by itself.
+    count = max(1, int(np.sum(values < max(1e-4, tolerance.value) * values[-1])))
+    candidates = vectors[:, :count].T.reshape(count, n, n)
+    defects = candidates[:, None] @ matrices - matrices @ candidates[:, None]
+    null = null_space(defects.reshape(count, -1).T, tolerance)
+    return np.tensordot(null.T, candidates, 1)
+
+
+def _eigenspaces(matrix: np.ndarray, count: int) -> tuple[float, list[np.ndarray]]:
+    """Invariant subspaces of `count` clusters of eigenvalues, and the smallest gap."""
+    from scipy.linalg import schur
+
+    parts = np.sort(np.linalg.eigvals(matrix).real)
+    gaps = np.diff(parts)
+    last = np.sort(np.argsort(gaps)[len(gaps) - (count - 1) :])
+    bounds = [-np.inf, *(parts[last] + gaps[last] / 2), np.inf]
+    spaces = []
+    for low, high in pairwise(bounds):
+        _, vectors, size = schur(
+            matrix.astype(complex),
+            output="complex",
+            sort=lambda z, low=low, high=high: low < z.real < high,
+        )
+        space = vectors[:, :size]
+        real = np.linalg.svd(np.hstack([space.real, space.imag]), full_matrices=False)[0]
+        spaces.append(real[:, :size])
+    return float(np.min(gaps[last])), spaces

@@ -1,0 +1,234 @@
+"""The classical Lie algebras, as matrices."""
+
+from collections.abc import Iterator
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+
+from keras_lconv._validation import finite_array, positive_int
+from keras_lconv.algebra.lie_algebra import LieAlgebra
+
+
+def _unit(n: int, i: int, j: int) -> np.ndarray:
+    """The elementary matrix `E_ij`."""
+    matrix = np.zeros((n, n))
+    matrix[i, j] = 1.0
+    return matrix
+
+
+def _stack(matrices: Any, n: int) -> np.ndarray:
+    """A stack of matrices, also of none."""
+    return np.array(list(matrices)).reshape(-1, n, n)
+
+
+def _signature(p: Any, q: Any) -> tuple[int, int]:
+    if isinstance(q, bool) or q != 0:
+        q = positive_int("q", q)
+    return positive_int("p", p), int(q)
+
+
+def realify(matrices: Any) -> np.ndarray:
+    """Real matrices for complex ones: `A + i B` becomes `[[A, -B], [B, A]]`.
+
+    Args:
+        matrices: Complex array `(..., m, n)`.
+
+    Returns:
+        Real array `(..., 2 m, 2 n)`. Sums, products and brackets are preserved.
+
+    Raises:
+        TypeError: If `matrices` is no array of numbers.
+        ValueError: If an entry is not finite, or there are less than 2 axes.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.algebra import LieAlgebra, realify
+
+    pauli = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+    assert LieAlgebra(realify(0.5j * pauli)).identify().name == "so(3)"
+    ```
+    """
+    array = np.asarray(matrices)
+    real, imaginary = (
+        finite_array("matrices", part) for part in (np.real(array), np.imag(array))
+    )
+    if array.ndim < 2:
+        raise ValueError(
+            "`matrices` must have at least the two axes of a matrix. "
+            f"Received: shape {array.shape}"
+        )
+    return np.block([[real, -imaginary], [imaginary, real]])
+
+
+def so(p: int, q: int = 0) -> LieAlgebra:
+    """The (pseudo-)orthogonal algebra so(n), or so(p, q).
+
+    The matrices `L` with `L^T g + g L = 0` for `g = diag(1, ..., 1, -1, ..., -1)`, with
+    `p` times 1 and `q` times -1. The basis, for `i < j`, is `E_ji - E_ij` where the two
+    axes have the same sign (it turns axis i to axis j) and `E_ij + E_ji` where they differ
+    (a boost).
+
+    Args:
+        p: Number of positive signs; the `n` of so(n).
+        q: Number of negative signs.
+
+    Returns:
+        A `LieAlgebra` of dimension `n (n - 1) / 2`, `n = p + q`.
+
+    Raises:
+        TypeError: If an argument is no integer.
+        ValueError: If `p` is below 1 or `q` below 0.
+
+    Example:
+    ```python
+    from keras_lconv.algebra import so
+
+    assert so(5).dimension == 10
+    assert so(3, 1).identify().name == "so(3,1)"
+    ```
+
+    Reference:
+        B. C. Hall, "Lie Groups, Lie Algebras, and Representations" (2015), 3.4.
+    """
+    p, q = _signature(p, q)
+    n = p + q
+    return LieAlgebra(
+        _stack(
+            (
+                _unit(n, j, i) + (1 if (i < p) != (j < p) else -1) * _unit(n, i, j)
+                for i, j in combinations(range(n), 2)
+            ),
+            n,
+        )
+    )
+
+
+def _su_matrices(p: int, q: int) -> Iterator[np.ndarray]:
+    n = p + q
+    for i, j in combinations(range(n), 2):
+        sign = 1 if (i < p) != (j < p) else -1
+        yield _unit(n, j, i) + sign * _unit(n, i, j)
+        yield 1j * (_unit(n, j, i) - sign * _unit(n, i, j))
+    for i in range(n - 1):
+        yield 1j * (_unit(n, i, i) - _unit(n, i + 1, i + 1))
+
+
+def su(p: int, q: int = 0) -> LieAlgebra:
+    """The special (pseudo-)unitary algebra su(n), or su(p, q), as real matrices.
+
+    The complex `n x n` matrices `L` of trace 0 with `L^* g + g L = 0` for
+    `g = diag(1, ..., 1, -1, ..., -1)`, written as real `2n x 2n` matrices by `realify`.
+
+    Args:
+        p: Number of positive signs; the `n` of su(n).
+        q: Number of negative signs.
+
+    Returns:
+        A `LieAlgebra` of dimension `n^2 - 1`, `n = p + q`, of `2n x 2n` matrices.
+
+    Raises:
+        TypeError: If an argument is no integer.
+        ValueError: If `p` is below 1 or `q` below 0.
+
+    Example:
+    ```python
+    from keras_lconv.algebra import su
+
+    assert su(3).dimension == 8
+    assert su(2).identify().name == "so(3)"
+    ```
+
+    Reference:
+        B. C. Hall, "Lie Groups, Lie Algebras, and Representations" (2015), 3.4.
+    """
+    p, q = _signature(p, q)
+    n = p + q
+    return LieAlgebra(_stack((realify(m) for m in _su_matrices(p, q)), 2 * n))
+
+
+def gl(n: int) -> LieAlgebra:
+    """The general linear algebra gl(n, R): all matrices.
+
+    Args:
+        n: Size of the matrices.
+
+    Returns:
+        A `LieAlgebra` of dimension `n^2`, with the elementary matrices as basis.
+
+    Raises:
+        TypeError: If `n` is no integer.
+        ValueError: If `n` is below 1.
+
+    Reference:
+        B. C. Hall, "Lie Groups, Lie Algebras, and Representations" (2015), 3.4.
+    """
+    n = positive_int("n", n)
+    return LieAlgebra(np.eye(n * n).reshape(-1, n, n))
+
+
+def sl(n: int) -> LieAlgebra:
+    """The special linear algebra sl(n, R): matrices of trace 0.
+
+    The basis is `E_ij` for `i != j`, and `E_ii - E_(i+1)(i+1)`.
+
+    Args:
+        n: Size of the matrices.
+
+    Returns:
+        A `LieAlgebra` of dimension `n^2 - 1`.
+
+    Raises:
+        TypeError: If `n` is no integer.
+        ValueError: If `n` is below 1.
+
+    Reference:
+        B. C. Hall, "Lie Groups, Lie Algebras, and Representations" (2015), 3.4.
+    """
+    n = positive_int("n", n)
+    mixed = [_unit(n, i, j) for i, j in product(range(n), repeat=2) if i != j]
+    diagonal = [_unit(n, i, i) - _unit(n, i + 1, i + 1) for i in range(n - 1)]
+    return LieAlgebra(_stack(mixed + diagonal, n))
+
+
+def sp(n: int) -> LieAlgebra:
+    """The symplectic algebra sp(n, R) of matrices of even size `n = 2 m`.
+
+    The matrices `L` with `L^T J + J L = 0` for `J = [[0, 1], [-1, 0]]` in blocks of size
+    `m`: they are `[[A, B], [C, -A^T]]` with symmetric `B` and `C`.
+
+    Args:
+        n: Size of the matrices, an even number.
+
+    Returns:
+        A `LieAlgebra` of dimension `n (n + 1) / 2`.
+
+    Raises:
+        TypeError: If `n` is no integer.
+        ValueError: If `n` is below 1, or odd.
+
+    Example:
+    ```python
+    from keras_lconv.algebra import sp
+
+    assert sp(4).dimension == 10
+    assert sp(2).identify().name == "sl(2,R)"
+    ```
+
+    Reference:
+        B. C. Hall, "Lie Groups, Lie Algebras, and Representations" (2015), 3.4.
+    """
+    n = positive_int("n", n)
+    if n % 2:
+        raise ValueError(f"`n` must be even. Received: n={n}")
+    m = n // 2
+    matrices = [
+        _unit(n, i, j) - _unit(n, m + j, m + i) for i, j in product(range(m), repeat=2)
+    ]
+    for i in range(m):
+        for j in range(i, m):
+            symmetric = _unit(m, i, j) + (_unit(m, j, i) if i != j else 0)
+            for block in (_unit(2, 0, 1), _unit(2, 1, 0)):
+                matrices.append(np.kron(block, symmetric))
+    return LieAlgebra(matrices)

@@ -1,0 +1,279 @@
+"""A name for a Lie algebra, from its invariants."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_lconv.algebra import _simple
+from keras_lconv.algebra._structure import StructureConstants, commutant, complement
+
+
+@dataclass(frozen=True)
+class Identification:
+    """What `LieAlgebra.identify` found out.
+
+    Args:
+        name: A name such as `"so(3)"`, `"heisenberg(3)"` or `"so(3) + R"`. Isomorphic
+            algebras have one name, whatever their matrices.
+        isomorphic_to: Other names of the same algebra.
+        description: Dimension, rank and properties, in words.
+        is_unique: Whether the name stands for one algebra up to isomorphism. If not, it
+            says what is known, and several algebras share it.
+        confidence: `1 - 1 / m` for the margin `m >= 1`: every number that was taken
+            for zero is at least `m` times below the tolerance, and every other one `m`
+            times above it. It is 1 for an exact algebra up to rounding, 0.9 where a
+            tenfold change of the tolerance might change the answer, and no probability.
+        tolerance: Numbers of order 1 up to this size were taken for zero.
+        closure_error: That of the algebra.
+    """
+
+    name: str
+    isomorphic_to: tuple[str, ...]
+    description: str
+    is_unique: bool
+    confidence: float
+    tolerance: float
+    closure_error: float
+
+    def __str__(self) -> str:
+        if not self.isomorphic_to:
+            return self.name
+        return f"{self.name} (isomorphic to {', '.join(self.isomorphic_to)})"
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name, other names of the same algebra, and whether it stands for one only."""
+
+    name: str
+    others: tuple[str, ...] = ()
+    is_unique: bool = True
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """All names."""
+        return (self.name, *self.others)
+
+
+# Direct sums that have a name of their own, which comes first; and others that have one,
+# which does not.
+OWN_NAMES = {
+    "so(3) + so(3)": "so(4)",
+    "sl(2,R) + sl(2,R)": "so(2,2)",
+}
+OTHER_NAMES = {
+    "so(3) + sl(2,R)": ("so*(4)",),
+    "R": ("so(2)", "so(1,1)"),
+    "aff(1) + R": ("Bianchi III",),
+    "R^3": ("Bianchi I",),
+    "heisenberg(3)": ("Bianchi II",),
+    "sl(2,R)": ("Bianchi VIII",),
+    "so(3)": ("Bianchi IX",),
+}
+
+
+def name_of(structure: StructureConstants) -> Name:
+    """The name of an algebra."""
+    if structure.dimension == 0:
+        return Name("0")
+    ideals = [structure.restrict(ideal) for ideal in structure.indecomposable_ideals]
+    abelian = sum(ideal.dimension == 1 for ideal in ideals)
+    named = [
+        (ideal.is_semisimple, ideal.dimension, _name_indecomposable(ideal))
+        for ideal in ideals
+        if ideal.dimension > 1
+    ]
+    named.sort(key=lambda entry: (not entry[0], -entry[1], _sort_key(entry[2].name)))
+    parts = [name for _, _, name in named]
+    if abelian:
+        parts.append(Name(f"R^{abelian}" if abelian > 1 else "R"))
+    return _direct_sum(parts)
+
+
+def _sort_key(name: str) -> tuple[bool, str]:
+    """Compact algebras before their non-compact forms, then by alphabet."""
+    return name.startswith("sl"), name
+
+
+def _direct_sum(parts: list[Name]) -> Name:
+    total = " + ".join(part.name for part in parts)
+    others = list(OTHER_NAMES.get(total, ()))
+    if len(parts) == 1:
+        return Name(total, (*parts[0].others, *others), parts[0].is_unique)
+    unique = all(part.is_unique for part in parts)
+    own = OWN_NAMES.get(total)
+    if len(parts) == 2 and parts[1].name == "R":
+        for name in parts[0].all:
+            if re.fullmatch(r"sl\(\d+,R\)", name):
+                own = "gl" + name[2:]
+            if re.fullmatch(r"su\([\d,]+\)", name):
+                others.append(name[1:])
+    if own:
+        return Name(own, (total, *others), unique)
+    return Name(total, tuple(others), unique)
+
+
+# --------------------------------------------------------- indecomposable ones
+
+
+def _name_indecomposable(structure: StructureConstants) -> Name:
+    if structure.is_semisimple:
+        return _name_simple(structure)
+    if structure.is_solvable:
+        return _name_solvable(structure)
+    return _name_mixed(structure)
+
+
+def _name_simple(structure: StructureConstants) -> Name:
+    dimension, rank = structure.dimension, structure.rank
+    positive, negative, _ = structure.killing_signature
+    if structure.centroid_fields[1]:
+        names = _simple.complex_names(dimension, rank)
+    else:
+        names = _simple.real_names(dimension, rank, positive - negative)
+    if not names:
+        signature = f"signature ({positive},{negative})"
+        return Name(f"simple, dimension {dimension}, rank {rank}, {signature}", (), False)
+    found = next(iter(names.values()))
+    if len(names) > 1:
+        found = _simple.closest_type(names, structure.dual_coxeter_number)
+    return Name(found[0], tuple(found[1:]))
+
+
+def _name_mixed(structure: StructureConstants) -> Name:
+    """An algebra with a radical and a semisimple part that acts on it."""
+    radical = structure.radical
+    factor = structure.levi_factor
+    semisimple = name_of(structure.restrict(factor))
+    moved = structure.bracket_span(structure.everything, radical)
+    size, extra = moved.shape[1], radical.shape[1] - moved.shape[1]
+    is_abelian = structure.tolerance.is_zero(
+        float(np.max(np.abs(structure.brackets(moved, moved)), initial=0.0))
+    )
+    if is_abelian and extra <= 1 and _is_faithful_irreducible(structure, factor, moved):
+        found = _name_semidirect(semisimple, size, extra)
+        if found:
+            return found
+    ideal = name_of(structure.restrict(radical))
+    return Name(f"{_bracketed(semisimple.name)} ⋉ {_bracketed(ideal.name)}", (), False)
+
+
+def _bracketed(name: str) -> str:
+    return f"({name})" if " " in name else name
+
+
+def _is_faithful_irreducible(
+    structure: StructureConstants, factor: np.ndarray, space: np.ndarray
+) -> bool:
+    """Whether a semisimple subalgebra acts on an ideal so, also over C."""
+    # action[a] maps the coordinates of w to those of [a, w].
+    action = np.swapaxes(structure.brackets(factor, space) @ space, 1, 2)
+    sizes = np.linalg.svd(action.reshape(len(action), -1), compute_uv=False)
+    if structure.tolerance.rank(sizes) < len(action):
+        return False
+    return len(commutant(action, structure.tolerance)) == 1
+
+
+def _name_semidirect(semisimple: Name, size: int, extra: int) -> Name | None:
+    """Names of `s ⋉ R^size`, and of `(s + R) ⋉ R^size` where R acts by dilations.
+
+    An irreducible faithful representation of so(p,q) on as many dimensions as p + q is
+    the vector one up to an automorphism, and one of sl(n,R) on n dimensions the natural
+    one or its dual: the semidirect sums are isomorphic.
+    """
+    for name in semisimple.all:
+        if name == f"sl({size},R)":
+            return Name(f"aff({size})" if extra else f"saff({size})")
+        orthogonal = re.fullmatch(r"so\((\d+)(?:,(\d+))?\)", name)
+        if orthogonal and sum(int(n or 0) for n in orthogonal.groups()) == size:
+            kind = "sim" if extra else "iso" if orthogonal[2] else "se"
+            return Name(kind + name[2:])
+    return None
+
+
+def _name_solvable(structure: StructureConstants) -> Name:
+    k = structure.dimension
+    if k == 2:
+        return Name("aff(1)")
+    if k == 3 and not structure.is_nilpotent:
+        return _name_bianchi(structure)
+    derived, center = structure.derived, structure.center
+    if k % 2 == 1 and derived.shape[1] == 1 and center.shape[1] == 1:
+        return Name(f"heisenberg({k})")
+    if k == 4 and derived.shape[1] == 2 and center.shape[1] == 0 and _acts_as_c(structure):
+        return Name("sim(2)", ("aff(1,C)",))
+    if structure.is_nilpotent:
+        step = len(structure.lower_central_series) - 1
+        return Name(f"nilpotent, dimension {k}, step {step}", (), False)
+    series = ", ".join(str(space.shape[1]) for space in structure.derived_series)
+    return Name(f"solvable, derived series {series}", (), False)
+
+
+def _acts_as_c(structure: StructureConstants) -> bool:
+    """Whether what is outside of a plane `[g, g]` acts on it as complex numbers do."""
+    plane = structure.derived
+    outside = complement(plane)
+    action = np.swapaxes(structure.brackets(outside, plane) @ plane, 1, 2)
+    # Of the traceless part of the action, which has one direction, det > 0.
+    traceless = action - np.trace(action, axis1=1, axis2=2)[:, None, None] * np.eye(2) / 2
+    direction = np.linalg.svd(traceless.reshape(len(action), 4))[2][0].reshape(2, 2)
+    determinant = float(np.linalg.det(direction))
+    return not structure.tolerance.is_zero(determinant) and determinant > 0
+
+
+def _name_bianchi(structure: StructureConstants) -> Name:
+    """A plane and an element that acts on it, which is known up to its scale."""
+    plane = structure.derived
+    action = (structure.brackets(complement(plane), plane) @ plane)[0].T
+    action = action / np.linalg.norm(action)
+    tolerance = structure.tolerance
+    trace = float(np.trace(action))
+    if tolerance.is_zero(trace):
+        is_rotation = np.linalg.det(action) > 0
+        if is_rotation:
+            return Name("se(2)", ("Bianchi VII_0",))
+        return Name("iso(1,1)", ("Bianchi VI_0",))
+    traceless = 2 * action / trace - np.eye(2)
+    size = np.linalg.norm(traceless)
+    if tolerance.is_zero(float(size)):
+        return Name("Bianchi V")
+    if tolerance.is_zero(float(np.linalg.det(traceless / size))):
+        return Name("Bianchi IV")
+    parameter = 1 / float(np.linalg.det(traceless))
+    digits = int(np.clip(round(-np.log10(tolerance.value)), 2, 6))
+    kind = "VII" if parameter > 0 else "VI"
+    return Name(f"Bianchi {kind}_h, h={parameter:.{digits}g}")
+
+
+# ---------------------------------------------------------------- description
+
+
+def describe(structure: StructureConstants) -> str:
+    """Dimension, rank and properties, in words."""
+    k = structure.dimension
+    if k == 0:
+        return "dimension 0"
+    kind = _kind(structure)
+    parts = [f"dimension {k}", f"rank {structure.rank}", kind]
+    num_ideals = len(structure.indecomposable_ideals)
+    if num_ideals > 1 and not structure.is_abelian:
+        parts.append(f"direct sum of {num_ideals} ideals")
+    return ", ".join(parts)
+
+
+def _kind(structure: StructureConstants) -> str:
+    if structure.is_abelian:
+        return "abelian"
+    if structure.is_nilpotent:
+        return f"nilpotent of step {len(structure.lower_central_series) - 1}"
+    if structure.is_solvable:
+        return "solvable, not nilpotent"
+    compact = "compact" if structure.is_compact else "not compact"
+    if structure.is_semisimple:
+        simple = len(structure.indecomposable_ideals) == 1
+        return f"{'simple' if simple else 'semisimple'}, {compact}"
+    if structure.is_reductive:
+        return f"reductive, {compact}"
+    radical = structure.radical.shape[1]
+    return f"neither solvable nor semisimple, radical of dimension {radical}"

@@ -1,0 +1,602 @@
+"""A Lie algebra of matrices."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from keras_lconv._validation import finite_array
+from keras_lconv.algebra._closure import nearest_closed_frame
+from keras_lconv.algebra._sparse_basis import sparse_basis
+from keras_lconv.algebra._structure import StructureConstants
+from keras_lconv.algebra._tolerance import Tolerance
+from keras_lconv.algebra.identification import Identification, describe, name_of
+
+# Beyond this dimension a name takes many seconds, too long to print an algebra.
+LARGEST_TO_NAME = 40
+
+
+class LieAlgebra:
+    """A real Lie algebra, spanned by square matrices.
+
+    Everything is computed in float64 with NumPy and SciPy. What an invariant says does
+    not depend on the basis: computations run in an orthonormal frame of the span (in the
+    Frobenius inner product), and are translated where an answer is in the given basis.
+
+    The span of matrices from data, or with rounding errors, is closed under brackets
+    only nearly. Brackets are then projected onto the span, and `tolerance` says what
+    counts as zero.
+
+    Args:
+        basis: Array `(k, n, n)` of linearly independent real matrices. For complex
+            matrices see `realify`. An array of shape `(0, n, n)` is the algebra of
+            dimension 0.
+        tolerance: Numbers up to this size count as zero, where numbers of order 1 are
+            expected: structure constants in units of the largest ones that matrices of
+            this size could have, and forms and angles made from them. By default the
+            geometric mean of 1 and of the noise, `sqrt(max(closure_error, epsilon))`, with
+            the rounding `epsilon` of the type of `basis`.
+
+    Raises:
+        TypeError: If `basis` is no array of real numbers.
+        ValueError: If `basis` is empty, not finite, not square or linearly dependent, or
+            if `tolerance` is not between 0 and 1.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.algebra import LieAlgebra, so
+
+    rng = np.random.default_rng(0)
+    mixed = np.tensordot(rng.normal(size=(3, 3)), so(3).basis, 1)
+    algebra = LieAlgebra(mixed)
+    assert algebra.identify().name == "so(3)"
+    assert algebra.is_simple
+    assert algebra.rank == 1
+    ```
+
+    Reference:
+        W. A. de Graaf, "Lie Algebras: Theory and Algorithms" (2000), for radical, Levi
+        factor, Cartan subalgebra and direct sum decomposition.
+    """
+
+    def __init__(self, basis: Any, tolerance: float | None = None):
+        self._basis = _checked(basis)
+        self._basis.flags.writeable = False
+        self._epsilon = _epsilon(basis)
+        self._frame, self._coordinates = _orthonormal_frame(self._basis, self._epsilon)
+        if tolerance is not None and not 0 < tolerance < 1:
+            raise ValueError(
+                f"`tolerance` must be between 0 and 1. Received: tolerance={tolerance!r}"
+            )
+        self._given_tolerance = tolerance
+
+    # ----------------------------------------------------------------- basis
+
+    @property
+    def basis(self) -> np.ndarray:
+        """The given matrices, `(k, n, n)`, read-only."""
+        return self._basis
+
+    @property
+    def dimension(self) -> int:
+        """The dimension `k`."""
+        return len(self._basis)
+
+    @property
+    def matrix_size(self) -> int:
+        """The size `n` of the matrices."""
+        return self._basis.shape[1]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self._basis, dtype=dtype)
+
+    def __repr__(self) -> str:
+        named = self.dimension <= LARGEST_TO_NAME
+        name = f"{self.identify()}: " if named else ""
+        size = f"{self.matrix_size}x{self.matrix_size} matrices"
+        return f"<LieAlgebra {name}dimension {self.dimension}, {size}>"
+
+    def orthonormalised(self) -> "LieAlgebra":
+        """The same span with a basis that is orthonormal in the Frobenius product.
+
+        Returns:
+            A `LieAlgebra`.
+        """
+        return LieAlgebra(self._frame, self._given_tolerance)
+
+    def canonical_basis(self) -> np.ndarray:
+        """A sparse basis of the span, which a person can read.
+
+        It is the reduced echelon form of the matrices, written out row by row: each
+        basis matrix has an entry 1 where all the others have 0. The pivots are the first
+        entries that are large enough, so that noise is not amplified. Up to noise the
+        result depends on the span only. Each matrix is scaled to the largest entry 1, with
+        the sign that makes the last nonzero entry positive: the result for rotations are
+        the elementary ones, counterclockwise.
+
+        Returns:
+            Array `(k, n, n)`.
+
+        Example:
+        ```python
+        import numpy as np
+        from keras_lconv.algebra import LieAlgebra, so
+
+        rng = np.random.default_rng(0)
+        mixed = np.tensordot(rng.normal(size=(3, 3)), so(3).basis, 1)
+        assert np.allclose(LieAlgebra(mixed).canonical_basis(), so(3).basis)
+        ```
+        """
+        return sparse_basis(self._frame, self.tolerance)
+
+    # -------------------------------------------------------------- brackets
+
+    def bracket(self, x: Any, y: Any) -> np.ndarray:
+        """The commutator `[x, y] = x y - y x`.
+
+        Args:
+            x: Matrix `(n, n)`.
+            y: Matrix `(n, n)`.
+
+        Returns:
+            Matrix `(n, n)`.
+
+        Raises:
+            ValueError: If a matrix is of another size.
+        """
+        x, y = self._matrix("x", x), self._matrix("y", y)
+        return x @ y - y @ x
+
+    def coordinates(self, x: Any) -> np.ndarray:
+        """Coordinates of the projection of a matrix onto the span.
+
+        Args:
+            x: Matrix `(n, n)`.
+
+        Returns:
+            Array `(k,)` with `x = sum_i coordinates[i] basis[i]` for `x` in the span.
+
+        Raises:
+            ValueError: If the matrix is of another size.
+        """
+        in_frame = self._frame.reshape(self.dimension, -1) @ self._matrix("x", x).ravel()
+        return np.linalg.solve(self._coordinates.T, in_frame)
+
+    def contains(self, other: Any) -> bool:
+        """Whether a matrix, a stack of matrices or an algebra lies in the span.
+
+        Args:
+            other: Array `(n, n)` or `(l, n, n)`, or a `LieAlgebra`.
+
+        Returns:
+            Whether the relative distance of each matrix from the span is zero up to
+            `tolerance`.
+
+        Raises:
+            ValueError: If a matrix is of another size.
+        """
+        matrices = finite_array("other", other)
+        if matrices.ndim == 2:
+            matrices = matrices[None]
+        if matrices.ndim != 3 or matrices.shape[1:] != self._basis.shape[1:]:
+            raise ValueError(
+                f"`other` must hold {self.matrix_size}x{self.matrix_size} matrices. "
+                f"Received: shape {np.shape(other)}"
+            )
+        rows = matrices.reshape(len(matrices), -1)
+        frame = self._frame.reshape(self.dimension, -1)
+        distances = np.linalg.norm(rows - rows @ frame.T @ frame, axis=1)
+        return bool(np.all(distances <= self.tolerance * np.linalg.norm(rows, axis=1)))
+
+    @cached_property
+    def _brackets_of_frame(self) -> tuple[np.ndarray, np.ndarray]:
+        """Brackets in the frame, `(k, k, k)`, and the parts outside, `(pairs, n * n)`."""
+        k, frame = self.dimension, self._frame
+        rows = frame.reshape(k, -1)
+        first, second = np.triu_indices(k, 1)
+        brackets = frame[first] @ frame[second] - frame[second] @ frame[first]
+        brackets = brackets.reshape(len(first), self.matrix_size**2)
+        inside = brackets @ rows.T
+        constants = np.zeros((k, k, k))
+        constants[first, second] = inside
+        constants[second, first] = -inside
+        return constants, brackets - inside @ rows
+
+    @cached_property
+    def _scale(self) -> float:
+        """Size that the brackets of such matrices have, if they do not vanish.
+
+        Unlike the products themselves it does not vanish for commuting matrices, and
+        repeating the representation does not change it.
+        """
+        frame = self._frame
+        left = np.einsum("kij,kil->jl", frame, frame, optimize=True)
+        right = np.einsum("kij,klj->il", frame, frame, optimize=True)
+        return float(np.sqrt(max(np.linalg.norm(left, 2), np.linalg.norm(right, 2))))
+
+    @property
+    def structure_constants(self) -> np.ndarray:
+        """`c[i, j, k]` with `[L_i, L_j] = sum_k c[i, j, k] L_k`, of shape `(k, k, k)`.
+
+        They are the least squares solution where the span is not quite closed.
+        """
+        constants, coordinates = self._brackets_of_frame[0], self._coordinates
+        moved = np.einsum("ia,jb,abc->ijc", coordinates, coordinates, constants)
+        k = self.dimension
+        solved = np.linalg.solve(coordinates.T, moved.reshape(k * k, k).T)
+        return solved.T.reshape(k, k, k)
+
+    @cached_property
+    def closure_error(self) -> float:
+        """The largest relative part of a bracket outside of the span.
+
+        It is the norm of the map from pairs of matrices of the span to the part of their
+        bracket that is orthogonal to the span. The unit is the norm that brackets of such
+        matrices usually have, `sqrt(|sum_i E_i^T E_i|)` for an orthonormal frame `E_i`.
+        That has the size of the brackets of a semisimple algebra, and is no division by
+        zero for an abelian one. An exact algebra has an error of rounding size, a span of
+        random matrices one of order 1.
+        """
+        outside = self._brackets_of_frame[1]
+        if not len(outside):
+            return 0.0
+        return float(np.linalg.norm(outside, 2)) / self._scale
+
+    @property
+    def tolerance(self) -> float:
+        """What counts as zero: as given, or the default for this basis."""
+        if self._given_tolerance is not None:
+            return self._given_tolerance
+        return float(min(np.sqrt(max(self.closure_error, self._epsilon)), 0.5))
+
+    def adjoint(self, x: Any = None) -> np.ndarray:
+        """The adjoint representation: the matrix of `y -> [x, y]` in the basis.
+
+        Args:
+            x: A matrix of the algebra, `(n, n)`. By default each of the basis.
+
+        Returns:
+            Matrix `(k, k)`, or `(k, k, k)` for the whole basis.
+
+        Raises:
+            ValueError: If `x` is of another size, or not in the algebra.
+        """
+        matrices = np.swapaxes(self.structure_constants, 1, 2)
+        if x is None:
+            return matrices
+        if not self.contains(self._matrix("x", x)):
+            raise ValueError(
+                f"`x` must lie in the algebra (up to its tolerance {self.tolerance:.1e})"
+            )
+        return np.tensordot(self.coordinates(x), matrices, 1)
+
+    # ----------------------------------------------------------------- forms
+
+    @property
+    def killing_form(self) -> np.ndarray:
+        """`tr(ad(L_i) ad(L_j))`, of shape `(k, k)`."""
+        constants = self.structure_constants
+        return np.einsum("iab,jba->ij", constants, constants)
+
+    @property
+    def killing_signature(self) -> tuple[int, int, int]:
+        """How many eigenvalues of the Killing form are positive, negative and zero."""
+        return self._structure().killing_signature
+
+    @property
+    def trace_form(self) -> np.ndarray:
+        """`tr(L_i L_j)`, of shape `(k, k)`."""
+        return np.einsum("iab,jba->ij", self._basis, self._basis)
+
+    @property
+    def casimir(self) -> np.ndarray:
+        """The quadratic Casimir operator of the trace form, a matrix `(n, n)`.
+
+        `C = sum_ij (T^-1)_ij L_i L_j` with `T_ij = tr(L_i L_j)`. It does not depend on
+        the basis and commutes with every `L_i` of an algebra that is closed, and its
+        trace is `k`. For so(n) it is positive, for non-compact algebras it may have
+        eigenvalues of both signs.
+
+        Raises:
+            ValueError: If the trace form is degenerate: no Casimir operator exists then
+                in this representation.
+
+        Example:
+        ```python
+        import numpy as np
+        from keras_lconv.algebra import so
+
+        assert np.allclose(so(3, 1).casimir, 1.5 * np.eye(4))
+        ```
+        """
+        form = np.einsum("iab,jba->ij", self._frame, self._frame)
+        values = np.linalg.eigvalsh(form)
+        if self.dimension and np.min(np.abs(values)) <= self.tolerance * np.max(
+            np.abs(values)
+        ):
+            raise ValueError(
+                "The trace form tr(L_i L_j) is degenerate, so that the algebra has no "
+                "Casimir operator in this representation. Its eigenvalues have sizes "
+                f"between {np.min(np.abs(values)):.1e} and {np.max(np.abs(values)):.1e}. "
+                "It is not degenerate for faithful representations of semisimple algebras"
+            )
+        inverse = np.linalg.inv(form)
+        return np.einsum("ij,iab,jbc->ac", inverse, self._frame, self._frame, optimize=True)
+
+    # ------------------------------------------------------------- structure
+
+    def _structure(self, tolerance: Tolerance | None = None) -> StructureConstants:
+        """The abstract algebra in the frame; a new one where decisions are recorded."""
+        if tolerance is not None:
+            return StructureConstants(self._brackets_of_frame[0] / self._scale, tolerance)
+        return self._cached_structure
+
+    @cached_property
+    def _cached_structure(self) -> StructureConstants:
+        return self._structure(Tolerance(self.tolerance))
+
+    def _subspace(self, columns: np.ndarray) -> "LieAlgebra":
+        return LieAlgebra(np.tensordot(columns.T, self._frame, 1), self.tolerance)
+
+    @property
+    def center(self) -> "LieAlgebra":
+        """All elements that commute with the whole algebra."""
+        return self._subspace(self._structure().center)
+
+    @property
+    def derived_series(self) -> tuple["LieAlgebra", ...]:
+        """`g`, `[g, g]`, `[[g, g], [g, g]]`, ... while they shrink."""
+        return tuple(self._subspace(space) for space in self._structure().derived_series)
+
+    @property
+    def lower_central_series(self) -> tuple["LieAlgebra", ...]:
+        """`g`, `[g, g]`, `[g, [g, g]]`, ... while they shrink."""
+        return tuple(
+            self._subspace(space) for space in self._structure().lower_central_series
+        )
+
+    @property
+    def radical(self) -> "LieAlgebra":
+        """The largest solvable ideal."""
+        return self._subspace(self._structure().radical)
+
+    @property
+    def levi_factor(self) -> "LieAlgebra":
+        """A semisimple subalgebra that complements the radical (Levi decomposition)."""
+        return self._subspace(self._structure().levi_factor)
+
+    @property
+    def simple_ideals(self) -> tuple["LieAlgebra", ...]:
+        """The simple ideals of `levi_factor`, whose direct sum it is."""
+        factor = self._structure().levi_factor
+        ideals = self._structure().restrict(factor).indecomposable_ideals
+        return tuple(self._subspace(factor @ ideal) for ideal in ideals)
+
+    @property
+    def indecomposable_ideals(self) -> tuple["LieAlgebra", ...]:
+        """Ideals whose direct sum is the algebra, none of which is a direct sum."""
+        ideals = self._structure().indecomposable_ideals
+        return tuple(self._subspace(ideal) for ideal in ideals)
+
+    @property
+    def rank(self) -> int:
+        """Dimension of a Cartan subalgebra."""
+        return self._structure().rank
+
+    @property
+    def is_abelian(self) -> bool:
+        """Whether all brackets are zero."""
+        return self._structure().is_abelian
+
+    @property
+    def is_nilpotent(self) -> bool:
+        """Whether the lower central series ends at zero."""
+        return self._structure().is_nilpotent
+
+    @property
+    def is_solvable(self) -> bool:
+        """Whether the derived series ends at zero."""
+        return self._structure().is_solvable
+
+    @property
+    def is_semisimple(self) -> bool:
+        """Whether the radical is zero."""
+        return self._structure().is_semisimple
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether it is not abelian and has no ideal but zero and itself."""
+        return self.is_semisimple and len(self._structure().indecomposable_ideals) == 1
+
+    @property
+    def is_reductive(self) -> bool:
+        """Whether it is the direct sum of a semisimple algebra and its center."""
+        return self._structure().is_reductive
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether some compact group has this algebra.
+
+        Then the algebra is reductive and its Killing form has no positive eigenvalue. It is
+        a statement about the abstract algebra: R^n is that of a torus, so that it counts as
+        compact, also where its matrices generate translations.
+        """
+        return self._structure().is_compact
+
+    def identify(self, tolerance: float | None = None) -> Identification:
+        """A name for the algebra, from its invariants.
+
+        The algebra is split into ideals that are no direct sums, and each is named: simple
+        algebras by dimension, rank and signature of the Killing form; solvable ones of
+        dimension 3 by Bianchi's type; `se`, `sim`, `aff`, `heisenberg` and relatives by the
+        action on their radical. Where the invariants do not decide, the name says what they
+        do say, and `is_unique` is `False`.
+
+        Args:
+            tolerance: Numbers up to this size, where 1 is expected, count as zero. By
+                default the `tolerance` of the algebra. For a basis from data with a
+                relative error of 1e-3 the default is about 0.03.
+
+        Returns:
+            An `Identification`; `str` of it is for people, its `name` for programs.
+
+        Example:
+        ```python
+        from keras_lconv.algebra import se, so, sl
+
+        assert str(se(2).identify()) == "se(2) (isomorphic to Bianchi VII_0)"
+        assert so(2, 1).identify().name == sl(2).identify().name == "sl(2,R)"
+        assert so(3).direct_sum(so(2, 1)).identify().name == "so(3) + sl(2,R)"
+        ```
+        """
+        if tolerance is not None:
+            return LieAlgebra(self._basis, tolerance).identify()
+        return self._identification
+
+    @cached_property
+    def _identification(self) -> Identification:
+        tolerance = Tolerance(self.tolerance)
+        is_closed = tolerance.is_zero(self.closure_error)
+        if is_closed:
+            structure = self._structure(tolerance)
+            name = name_of(structure)
+            description = describe(structure)
+            found = (name.name, name.others, description, name.is_unique)
+        else:
+            span = f"span of dimension {self.dimension}"
+            error = f"closure error {self.closure_error:.2g}"
+            found = (
+                "not closed",
+                (),
+                f"{span}, not closed under brackets ({error})",
+                False,
+            )
+        return Identification(
+            *found, 1 - 1 / max(tolerance.margin, 1.0), self.tolerance, self.closure_error
+        )
+
+    # ------------------------------------------------------------ new algebras
+
+    def nearest_closed(self) -> "LieAlgebra":
+        """A span nearby that is closed under brackets to rounding.
+
+        Newton steps of least length, with damping, in the space of all spans of this
+        dimension. The result is a local solution, at about the distance of the noise. It
+        keeps `tolerance`, so that it has the same invariants; with a smaller tolerance an
+        algebra that is not rigid, such as an abelian one, may turn out to be one of its
+        deformations.
+
+        Returns:
+            A `LieAlgebra`, whose basis is close to the given one.
+
+        Raises:
+            ValueError: If no closed span is found nearby.
+
+        Example:
+        ```python
+        import numpy as np
+        from keras_lconv.algebra import LieAlgebra, so
+
+        rng = np.random.default_rng(0)
+        noisy = LieAlgebra(so(3).basis + 1e-3 * rng.normal(size=(3, 3, 3)))
+        assert noisy.closure_error > 1e-4
+        assert noisy.nearest_closed().closure_error < 1e-12
+        ```
+        """
+        frame, error = nearest_closed_frame(self._frame, self._scale)
+        if error > np.sqrt(np.finfo("float64").eps):
+            raise ValueError(
+                "No span that is closed under brackets was found near this one. The "
+                f"closure error was {self.closure_error:.1e}, and {error:.1e} is left"
+            )
+        basis = np.tensordot(self._coordinates, frame, 1)
+        return LieAlgebra(basis, self.tolerance)
+
+    def direct_sum(self, other: "LieAlgebra") -> "LieAlgebra":
+        """The direct sum with another algebra, as block diagonal matrices.
+
+        Args:
+            other: A `LieAlgebra`.
+
+        Returns:
+            A `LieAlgebra` of the sum of both dimensions and of both matrix sizes.
+
+        Raises:
+            TypeError: If `other` is no `LieAlgebra`.
+        """
+        if not isinstance(other, LieAlgebra):
+            raise TypeError(
+                "`other` must be a `LieAlgebra`. "
+                f"Received: {other!r} (of type {type(other).__name__})"
+            )
+        k, n = self.dimension, self.matrix_size
+        basis = np.zeros(
+            (k + other.dimension, n + other.matrix_size, n + other.matrix_size)
+        )
+        basis[:k, :n, :n] = self._basis
+        basis[k:, n:, n:] = other.basis
+        tolerances = self._given_tolerance, other._given_tolerance
+        given = [tolerance for tolerance in tolerances if tolerance is not None]
+        return LieAlgebra(basis, max(given, default=None))
+
+    def _matrix(self, name: str, value: Any) -> np.ndarray:
+        array = finite_array(name, value)
+        if array.shape != self._basis.shape[1:]:
+            raise ValueError(
+                f"`{name}` must be a {self.matrix_size}x{self.matrix_size} matrix. "
+                f"Received: shape {array.shape}"
+            )
+        return array
+
+
+def _epsilon(basis: Any) -> float:
+    """Rounding of the type that the basis came in, float64 for integers."""
+    dtype = getattr(basis, "dtype", None)
+    is_float = isinstance(dtype, np.dtype) and np.issubdtype(dtype, np.floating)
+    return float(np.finfo(dtype if is_float else "float64").eps)
+
+
+def _checked(basis: Any) -> np.ndarray:
+    if np.iscomplexobj(basis):
+        raise TypeError(
+            "`basis` must be an array of real numbers. Received complex matrices: "
+            "`keras_lconv.algebra.realify` makes real ones of them"
+        )
+    array = finite_array("basis", basis)
+    if array.ndim != 3 or array.shape[1] != array.shape[2] or array.shape[1] == 0:
+        hint = ""
+        if array.shape == (0,):
+            hint = ". An empty basis needs the size of the matrices: np.zeros((0, n, n))"
+        raise ValueError(
+            "`basis` must be a stack of square matrices, of shape `(k, n, n)`. "
+            f"Received: shape {array.shape}{hint}"
+        )
+    return array.copy()
+
+
+def _orthonormal_frame(basis: np.ndarray, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
+    """An orthonormal frame, and the coordinates of the basis in it, `(k, k)`."""
+    rows = basis.reshape(len(basis), -1)
+    norms = np.linalg.norm(rows, axis=1)
+    if np.any(norms == 0):
+        raise ValueError(
+            "`basis` must be linearly independent. Received: the matrix number "
+            f"{int(np.argmin(norms))} (from 0) is zero"
+        )
+    if len(rows) > rows.shape[1]:
+        raise ValueError(
+            "`basis` must be linearly independent. Received: "
+            f"{len(rows)} matrices of size {basis.shape[1]}x{basis.shape[1]}, of which at "
+            f"most {rows.shape[1]} are independent"
+        )
+    frame, triangle = np.linalg.qr((rows / norms[:, None]).T)
+    sizes = np.linalg.svd(triangle, compute_uv=False)
+    if len(sizes) and sizes[-1] <= np.sqrt(epsilon) * sizes[0]:
+        rank = int(np.sum(sizes > np.sqrt(epsilon) * sizes[0]))
+        raise ValueError(
+            f"`basis` must be linearly independent. Received: {len(rows)} matrices of "
+            f"rank {rank} (singular values, each matrix scaled to norm 1, from "
+            f"{sizes[0]:.1e} to {sizes[-1]:.1e})"
+        )
+    return frame.T.reshape(basis.shape), triangle.T * norms[:, None]
