@@ -3,7 +3,9 @@
 import numpy as np
 
 MAX_STEPS = 50
-PRECISION = 1e-14
+# Errors below the first are rounding, and below the second may be: another step is taken,
+# and is the last one if it gains nothing.
+PRECISION, ROUNDING = 1e-14, 1e-11
 
 
 def nearest_closed_frame(frame: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
@@ -16,20 +18,18 @@ def nearest_closed_frame(frame: np.ndarray, scale: float) -> tuple[np.ndarray, f
     Returns:
         An orthonormal frame close to the given one, and its closure error.
     """
-    errors = []
-    best = frame
+    best, best_error = frame, np.inf
     for _ in range(MAX_STEPS):
         constants, outside = _brackets(frame)
-        errors.append(float(np.linalg.norm(outside)) / scale)
-        if errors[-1] <= min(errors):
-            best = frame
-        # Rounding leaves an error of some epsilons, and then nothing to gain.
-        if errors[-1] < PRECISION or (
-            errors[-1] < 1e-11 and errors[-1] > 0.5 * min(errors[:-1], default=1)
-        ):
+        error = float(np.linalg.norm(outside)) / scale
+        if best_error < ROUNDING and error > best_error / 2:
             break
-        frame = _moved(frame, frame + _step(frame, constants, outside, errors[-1] * scale))
-    return best, min(errors)
+        if error < best_error:
+            best, best_error = frame, error
+        if error < PRECISION:
+            break
+        frame = _moved(frame, frame + _step(frame, constants, outside, error * scale))
+    return best, best_error
 
 
 def _brackets(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,16 +1,15 @@
 """The simple real Lie algebras: names by type and signature of the Killing form."""
 
-import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 EXCEPTIONAL = {
-    # letter: (rank, dimension, dual Coxeter number, characters of the real forms)
-    "g2": (2, 14, 4, (-14, 2)),
-    "f4": (4, 52, 9, (-52, -20, 4)),
-    "e6": (6, 78, 12, (-78, -26, -14, 2, 6)),
-    "e7": (7, 133, 18, (-133, -25, -5, 7)),
-    "e8": (8, 248, 30, (-248, -24, 8)),
+    # rank, dimension, and the characters of the real forms
+    "g2": (2, 14, (-14, 2)),
+    "f4": (4, 52, (-52, -20, 4)),
+    "e6": (6, 78, (-78, -26, -14, 2, 6)),
+    "e7": (7, 133, (-133, -25, -5, 7)),
+    "e8": (8, 248, (-248, -24, 8)),
 }
 # Which of several names for one algebra is its name.
 PREFERENCE = ("sl", "so(", "su(", "sp", "usp", "so*", "su*")
@@ -21,7 +20,6 @@ class RealForm(NamedTuple):
 
     name: str
     character: int  # positive less negative eigenvalues of the Killing form
-    dual_coxeter_number: int
 
 
 def _signed(name: str, p: int, q: int) -> str:
@@ -33,90 +31,85 @@ def _splits(n: int) -> Iterator[tuple[int, int]]:
     return ((n - q, q) for q in range(n // 2 + 1))
 
 
-def _type_a(rank: int) -> Iterator[RealForm]:
-    n, h = rank + 1, rank + 1
-    yield RealForm(f"sl({n},R)", rank, h)
+def _special_linear(n: int) -> Iterator[RealForm]:
+    yield RealForm(f"sl({n},R)", n - 1)
     for p, q in _splits(n):
-        yield RealForm(_signed("su", p, q), 1 - (p - q) ** 2, h)
+        yield RealForm(_signed("su", p, q), 1 - (p - q) ** 2)
     if n % 2 == 0 and n > 2:
-        yield RealForm(f"su*({n})", -n - 1, h)
+        yield RealForm(f"su*({n})", -n - 1)
 
 
 def _orthogonal(n: int) -> Iterator[RealForm]:
-    # so(3) is of type A1, whose number is 2 and not n - 2.
-    h = max(n - 2, 2)
     for p, q in _splits(n):
-        yield RealForm(_signed("so", p, q), (n - (p - q) ** 2) // 2, h)
+        yield RealForm(_signed("so", p, q), (n - (p - q) ** 2) // 2)
     if n % 2 == 0:
-        yield RealForm(f"so*({n})", -n // 2, h)
+        yield RealForm(f"so*({n})", -n // 2)
 
 
-def _type_c(rank: int) -> Iterator[RealForm]:
-    h = rank + 1
-    yield RealForm(f"sp({2 * rank},R)", rank, h)
-    for p, q in _splits(rank):
-        yield RealForm(_signed("usp", 2 * p, 2 * q), -2 * (p - q) ** 2 - rank, h)
+def _symplectic(n: int) -> Iterator[RealForm]:
+    yield RealForm(f"sp({n},R)", n // 2)
+    for p, q in _splits(n // 2):
+        yield RealForm(_signed("usp", 2 * p, 2 * q), -2 * (p - q) ** 2 - n // 2)
 
 
-def _real_forms(dimension: int, rank: int) -> Iterator[RealForm]:
+class ComplexType(NamedTuple):
+    """A simple complex algebra, under one of its names."""
+
+    name: str
+    real_forms: tuple[RealForm, ...]
+    # The inverse of the median of |root|^2 in the Killing form. It tells types apart that
+    # share dimension and rank, which needs a rank of 3 at least.
+    root_number: int
+
+
+def _complex_types(dimension: int, rank: int) -> Iterator[ComplexType]:
+    """All names of the complex algebras of a complex dimension and rank."""
     if dimension == rank * (rank + 2):
-        yield from _type_a(rank)
+        n = rank + 1
+        yield ComplexType(f"sl({n},C)", tuple(_special_linear(n)), n)
     if dimension == rank * (2 * rank + 1):
-        yield from _orthogonal(2 * rank + 1)
-        yield from _type_c(rank)
+        # Most roots are long in type B and short in type C.
+        n, m = 2 * rank + 1, 2 * rank
+        long, short = 2 * rank - 1, 2 * rank + 2
+        if rank < 3:
+            long = short = rank + 1
+        yield ComplexType(f"so({n},C)", tuple(_orthogonal(n)), long)
+        yield ComplexType(f"sp({m},C)", tuple(_symplectic(m)), short)
     if rank > 2 and dimension == rank * (2 * rank - 1):
-        yield from _orthogonal(2 * rank)
-    for letter, (its_rank, its_dimension, h, characters) in EXCEPTIONAL.items():
+        n = 2 * rank
+        yield ComplexType(f"so({n},C)", tuple(_orthogonal(n)), n - 2)
+    for letter, (its_rank, its_dimension, characters) in EXCEPTIONAL.items():
         if (its_rank, its_dimension) == (rank, dimension):
-            yield from (RealForm(f"{letter}({c})", c, h) for c in characters)
+            forms = tuple(RealForm(f"{letter}({c})", c) for c in characters)
+            yield ComplexType(f"{letter}(C)", forms, 12)
 
 
-def _complex_names(dimension: int, rank: int) -> Iterator[tuple[str, int]]:
-    """Names of the complex algebras of a complex dimension, with Coxeter numbers."""
-    if dimension == 3:
-        yield "so(3,1)", 2
-    if dimension == rank * (rank + 2):
-        yield f"sl({rank + 1},C)", rank + 1
-    if dimension == rank * (2 * rank + 1):
-        yield f"so({2 * rank + 1},C)", max(2 * rank - 1, 2)
-        yield f"sp({2 * rank},C)", rank + 1
-    if rank > 2 and dimension == rank * (2 * rank - 1):
-        yield f"so({2 * rank},C)", 2 * rank - 2
-    for letter, (its_rank, its_dimension, h, _) in EXCEPTIONAL.items():
-        if (its_rank, its_dimension) == (rank, dimension):
-            yield f"{letter}(C)", h
-
-
-def _preference(name: str) -> int:
-    return next((i for i, start in enumerate(PREFERENCE) if name.startswith(start)), 99)
+def _preference(name: str) -> tuple[int, str]:
+    found = (i for i, start in enumerate(PREFERENCE) if name.startswith(start))
+    return next(found, len(PREFERENCE)), name
 
 
 def real_names(dimension: int, rank: int, character: int) -> dict[int, list[str]]:
     """Names of the simple algebras with these invariants that stay simple over C.
 
     Returns:
-        By dual Coxeter number, which tells types B and C apart, the names of one algebra,
-        the preferred name first. Empty where there is no such algebra.
+        By root number, the names of one algebra, the preferred one first. Empty where
+        there is no such algebra.
     """
     found: dict[int, list[str]] = {}
-    for form in _real_forms(dimension, rank):
-        if form.character == character:
-            found.setdefault(form.dual_coxeter_number, []).append(form.name)
-    return {
-        h: sorted(set(names), key=lambda n: (_preference(n), n))
-        for h, names in found.items()
-    }
+    for kind in _complex_types(dimension, rank):
+        for form in kind.real_forms:
+            if form.character == character:
+                found.setdefault(kind.root_number, []).append(form.name)
+    return {number: sorted(names, key=_preference) for number, names in found.items()}
 
 
 def complex_names(dimension: int, rank: int) -> dict[int, list[str]]:
     """Names of the simple algebras that are complex ones, of real dimension and rank."""
     found: dict[int, list[str]] = {}
     if dimension % 2 == 0 and rank % 2 == 0:
-        for name, h in _complex_names(dimension // 2, rank // 2):
-            found.setdefault(h, []).append(name)
+        for kind in _complex_types(dimension // 2, rank // 2):
+            found.setdefault(kind.root_number, []).append(kind.name)
+    if dimension == 6:
+        found = {number: ["so(3,1)", *names] for number, names in found.items()}
     return found
-
-
-def closest_type(names: dict[int, list[str]], dual_coxeter_number: float) -> list[str]:
-    """The names of the type whose dual Coxeter number is the closest."""
-    return names[min(names, key=lambda h: abs(math.log(h / dual_coxeter_number)))]

@@ -17,14 +17,14 @@ def sparse_basis(frame: np.ndarray, tolerance: float) -> np.ndarray:
         Array `(k, n, n)`: in the order of the pivots, with the largest entry 1 and the last
         nonzero entry positive.
     """
-    rows = frame.reshape(len(frame), -1)
+    rows = frame.reshape(len(frame), frame.shape[1] ** 2)
     pivots = _pivots(rows)
     rows = np.linalg.solve(rows[:, pivots], rows) if pivots else rows
     rows = rows / np.max(np.abs(rows), axis=1, initial=1e-300, keepdims=True)
     rows[np.abs(rows) <= tolerance] = 0.0
     for row in rows:
         row *= np.sign(row[np.flatnonzero(row)[-1]])
-    return rows.reshape(frame.shape)
+    return rows.reshape(frame.shape) + 0.0  # no negative zeros
 
 
 def _pivots(rows: np.ndarray) -> list[int]:

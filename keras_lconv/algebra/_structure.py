@@ -69,7 +69,9 @@ class StructureConstants:
     @cached_property
     def center(self) -> np.ndarray:
         """All `x` with `[x, y] = 0` for all `y`."""
-        return null_space(self.constants.reshape(self.dimension, -1).T, self.tolerance)
+        return null_space(
+            self.constants.reshape(self.dimension, self.dimension**2).T, self.tolerance
+        )
 
     @cached_property
     def derived_series(self) -> list[np.ndarray]:
@@ -139,49 +141,64 @@ class StructureConstants:
             - np.einsum("bvw,ac->abvcw", action, identity)
             - np.einsum("abc,vw->abvcw", quotient, np.eye(width))
         )
+        # Conjugations of the factor leave the system as it is. Noise makes of these zero
+        # directions small ones, which must not be followed.
         unknowns = np.linalg.lstsq(
-            system.reshape(-1, size * width), -excess.reshape(-1), rcond=None
+            system.reshape(-1, size * width),
+            -excess.reshape(-1),
+            rcond=self.tolerance.value,
         )[0]
         return layer @ unknowns.reshape(size, width).T
 
     # -------------------------------------------------- Cartan subalgebra
 
     @cached_property
-    def _generic(self) -> tuple[np.ndarray, int, Tolerance]:
-        """An element in general position, and how often 0 is an eigenvalue of its ad."""
+    def _generic(self) -> tuple[int, Tolerance, list[np.ndarray]]:
+        """Elements in general position: how often 0 is an eigenvalue of their ad.
+
+        Returns:
+            The smallest such number, with the decisions that led to it, and all elements
+            with this number, the clearest first.
+        """
         rng = np.random.default_rng(0)
-        found = []
+        draws = []
         for _ in range(DRAWS):
             element = rng.normal(size=self.dimension)
             tolerance = Tolerance(self.tolerance.value)
             matrix = np.tensordot(element, self.adjoint, 1)
-            count = generalised_nullity(matrix, tolerance)
-            found.append((count, -tolerance.margin, element, tolerance))
-        count, _, element, tolerance = min(found, key=lambda draw: draw[:2])
-        return element, count, tolerance
+            draws.append((generalised_nullity(matrix, tolerance), tolerance, element))
+        draws.sort(key=lambda draw: (draw[0], -draw[1].margin))
+        rank, tolerance, _ = draws[0]
+        return rank, tolerance, [element for count, _, element in draws if count == rank]
 
     @property
     def rank(self) -> int:
         """Dimension of a Cartan subalgebra."""
         if self.dimension == 0:
             return 0
-        _, count, tolerance = self._generic
-        self.tolerance.margin = min(self.tolerance.margin, tolerance.margin)
+        count, tolerance, _ = self._generic
+        self.tolerance.record(tolerance.margin)
         return count
 
     @cached_property
-    def dual_coxeter_number(self) -> float:
-        """For a simple algebra: `1 / |root|^2` of the longest root in the Killing form."""
-        element, rank, _ = self._generic
+    def typical_root_length(self) -> float:
+        """For a simple algebra: the median of `|root|^2` in the Killing form.
+
+        The median, over roots and over Cartan subalgebras, is what noise moves least.
+        """
+        return float(np.median([self._root_lengths(x) for x in self._generic[2]]))
+
+    def _root_lengths(self, element: np.ndarray) -> np.ndarray:
+        """`|root|^2` of all roots of the Cartan subalgebra of a generic element."""
+        rank = self._generic[0]
         matrix = np.tensordot(element, self.adjoint, 1)
         cartan = np.linalg.svd(matrix)[2][self.dimension - rank :].T
-        vectors = np.linalg.eig(matrix)[1]
+        values, vectors = np.linalg.eig(matrix)
         commuting = np.einsum("ia,ijk->ajk", cartan, self.adjoint)
         rotated = np.linalg.solve(vectors, commuting @ vectors)
-        roots = np.einsum("ajj->aj", rotated)
+        roots = np.einsum("ajj->aj", rotated)[:, np.argsort(np.abs(values))[rank:]]
         form = np.linalg.inv(cartan.T @ self.killing_form @ cartan)
-        lengths = np.einsum("aj,ab,bj->j", roots, form, roots).real
-        return float(1 / np.max(lengths))
+        return np.einsum("aj,ab,bj->j", roots, form, roots).real
 
     # -------------------------------------------------------------- ideals
 

@@ -20,13 +20,17 @@ class Tolerance:
 
     def rank(self, sizes: Sequence[float] | np.ndarray) -> int:
         """How many of the numbers do not count as zero."""
-        sizes = np.abs(np.asarray(sizes, dtype="float64"))
-        large = sizes > self.value
+        absolute = np.abs(np.asarray(sizes, dtype="float64"))
+        large = absolute > self.value
         with np.errstate(divide="ignore"):
-            clearness = np.where(large, sizes / self.value, self.value / sizes)
-        self.margin = min(self.margin, *clearness) if len(sizes) else self.margin
+            factors = np.where(large, absolute / self.value, self.value / absolute)
+        self.record(np.min(factors, initial=np.inf))
         return int(np.sum(large))
 
     def is_zero(self, size: float) -> bool:
         """Whether a number counts as zero."""
         return self.rank([size]) == 0
+
+    def record(self, margin: float) -> None:
+        """Notes by which factor, of at least 1, another decision was clear."""
+        self.margin = min(self.margin, float(margin))

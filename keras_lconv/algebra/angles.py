@@ -22,6 +22,8 @@ def _as_columns(name: str, value: Any) -> np.ndarray:
             f"`{name}` must be a matrix or a stack of matrices, of shape `(k, d', d)`. "
             f"Received: shape {array.shape}"
         )
+    if not len(array):
+        raise ValueError(f"`{name}` must hold a matrix. Received: shape {array.shape}")
     columns = array.reshape(len(array), -1).T
     # Each column to unit length first, so that the scale of a generator cannot hide
     # it from the rank decision of the angles.

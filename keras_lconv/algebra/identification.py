@@ -42,6 +42,13 @@ class Identification:
         return f"{self.name} (isomorphic to {', '.join(self.isomorphic_to)})"
 
 
+class ContradictionError(ValueError):
+    """Decisions about what is zero that no Lie algebra meets."""
+
+    def __init__(self) -> None:
+        super().__init__("The invariants contradict each other at this tolerance")
+
+
 @dataclass(frozen=True)
 class Name:
     """A name, other names of the same algebra, and whether it stands for one only."""
@@ -55,6 +62,9 @@ class Name:
         """All names."""
         return (self.name, *self.others)
 
+
+# What identify() says instead of a name.
+UNNAMED = ("not closed", "undetermined")
 
 # Direct sums that have a name of their own, which comes first; and others that have one,
 # which does not.
@@ -71,6 +81,30 @@ OTHER_NAMES = {
     "sl(2,R)": ("Bianchi VIII",),
     "so(3)": ("Bianchi IX",),
 }
+
+
+def identify(structure: StructureConstants, closure_error: float) -> Identification:
+    """Names a new instance of structure constants, whose decisions are recorded."""
+    tolerance = structure.tolerance
+    error = f"closure error {closure_error:.2g}"
+    try:
+        if not tolerance.is_zero(closure_error):
+            name = Name("not closed", (), False)
+            description = f"dimension {structure.dimension}, not closed under brackets"
+        else:
+            name, description = name_of(structure), describe(structure)
+    except ContradictionError as contradiction:
+        name, description = Name("undetermined", (), False), str(contradiction)
+        tolerance.record(1.0)
+    return Identification(
+        name=name.name,
+        isomorphic_to=name.others,
+        description=f"{description} ({error})" if name.name in UNNAMED else description,
+        is_unique=name.is_unique,
+        confidence=1 - 1 / tolerance.margin,
+        tolerance=tolerance.value,
+        closure_error=closure_error,
+    )
 
 
 def name_of(structure: StructureConstants) -> Name:
@@ -133,20 +167,30 @@ def _name_simple(structure: StructureConstants) -> Name:
     else:
         names = _simple.real_names(dimension, rank, positive - negative)
     if not names:
-        signature = f"signature ({positive},{negative})"
-        return Name(f"simple, dimension {dimension}, rank {rank}, {signature}", (), False)
-    found = next(iter(names.values()))
+        raise ContradictionError
+    number = next(iter(names))
     if len(names) > 1:
-        found = _simple.closest_type(names, structure.dual_coxeter_number)
-    return Name(found[0], tuple(found[1:]))
+        number = _closest(structure, list(names))
+    return Name(names[number][0], tuple(names[number][1:]))
+
+
+def _closest(structure: StructureConstants, numbers: list[int]) -> int:
+    """The root number that fits best, by ratios."""
+    ratios = np.abs(np.log(np.array(numbers) * structure.typical_root_length))
+    first, second = np.sort(ratios)[:2]
+    structure.tolerance.record(second / max(first, np.finfo("float64").tiny))
+    return numbers[int(np.argmin(ratios))]
 
 
 def _name_mixed(structure: StructureConstants) -> Name:
     """An algebra with a radical and a semisimple part that acts on it."""
     radical = structure.radical
     factor = structure.levi_factor
-    semisimple = name_of(structure.restrict(factor))
+    levi = structure.restrict(factor)
     moved = structure.bracket_span(structure.everything, radical)
+    if not levi.dimension or not levi.is_semisimple or not moved.shape[1]:
+        raise ContradictionError
+    semisimple = name_of(levi)
     size, extra = moved.shape[1], radical.shape[1] - moved.shape[1]
     is_abelian = structure.tolerance.is_zero(
         float(np.max(np.abs(structure.brackets(moved, moved)), initial=0.0))
@@ -203,6 +247,8 @@ def _name_solvable(structure: StructureConstants) -> Name:
         return Name(f"heisenberg({k})")
     if k == 4 and derived.shape[1] == 2 and center.shape[1] == 0 and _acts_as_c(structure):
         return Name("sim(2)", ("aff(1,C)",))
+    if k == 3:
+        raise ContradictionError
     if structure.is_nilpotent:
         step = len(structure.lower_central_series) - 1
         return Name(f"nilpotent, dimension {k}, step {step}", (), False)

@@ -10,10 +10,18 @@ from keras_lconv.algebra._closure import nearest_closed_frame
 from keras_lconv.algebra._sparse_basis import sparse_basis
 from keras_lconv.algebra._structure import StructureConstants
 from keras_lconv.algebra._tolerance import Tolerance
-from keras_lconv.algebra.identification import Identification, describe, name_of
+from keras_lconv.algebra.identification import Identification, identify
 
 # Beyond this dimension a name takes many seconds, too long to print an algebra.
 LARGEST_TO_NAME = 40
+
+# The default tolerance: below EXACT the noise is rounding, and the geometric mean of noise
+# and 1 leaves room on both sides. Above it, what is small and what is noise may be close:
+# several values are tried.
+EXACT = 1e-10
+NOISE_FACTOR = 3
+LARGEST_TOLERANCE = 0.3
+NUM_TOLERANCES = 5
 
 
 class LieAlgebra:
@@ -33,9 +41,10 @@ class LieAlgebra:
             dimension 0.
         tolerance: Numbers up to this size count as zero, where numbers of order 1 are
             expected: structure constants in units of the largest ones that matrices of
-            this size could have, and forms and angles made from them. By default the
-            geometric mean of 1 and of the noise, `sqrt(max(closure_error, epsilon))`, with
-            the rounding `epsilon` of the type of `basis`.
+            this size could have, and forms and angles made from them. By default, for an
+            exact basis, the root of its rounding errors; otherwise, of some values between
+            `closure_error` and 0.3, the one for which what is zero and what is not lie
+            furthest apart.
 
     Raises:
         TypeError: If `basis` is no array of real numbers.
@@ -65,11 +74,7 @@ class LieAlgebra:
         self._basis.flags.writeable = False
         self._epsilon = _epsilon(basis)
         self._frame, self._coordinates = _orthonormal_frame(self._basis, self._epsilon)
-        if tolerance is not None and not 0 < tolerance < 1:
-            raise ValueError(
-                f"`tolerance` must be between 0 and 1. Received: tolerance={tolerance!r}"
-            )
-        self._given_tolerance = tolerance
+        self._given_tolerance = None if tolerance is None else _checked_tolerance(tolerance)
 
     # ----------------------------------------------------------------- basis
 
@@ -93,7 +98,7 @@ class LieAlgebra:
 
     def __repr__(self) -> str:
         named = self.dimension <= LARGEST_TO_NAME
-        name = f"{self.identify()}: " if named else ""
+        name = f"{self.identify().name}: " if named else ""
         size = f"{self.matrix_size}x{self.matrix_size} matrices"
         return f"<LieAlgebra {name}dimension {self.dimension}, {size}>"
 
@@ -128,7 +133,7 @@ class LieAlgebra:
         assert np.allclose(LieAlgebra(mixed).canonical_basis(), so(3).basis)
         ```
         """
-        return sparse_basis(self._frame, self.tolerance)
+        return sparse_basis(self._frame, self._precision)
 
     # -------------------------------------------------------------- brackets
 
@@ -160,7 +165,7 @@ class LieAlgebra:
         Raises:
             ValueError: If the matrix is of another size.
         """
-        in_frame = self._frame.reshape(self.dimension, -1) @ self._matrix("x", x).ravel()
+        in_frame = self._rows @ self._matrix("x", x).ravel()
         return np.linalg.solve(self._coordinates.T, in_frame)
 
     def contains(self, other: Any) -> bool:
@@ -170,8 +175,9 @@ class LieAlgebra:
             other: Array `(n, n)` or `(l, n, n)`, or a `LieAlgebra`.
 
         Returns:
-            Whether the relative distance of each matrix from the span is zero up to
-            `tolerance`.
+            Whether the relative distance of each matrix from the span is zero, up to
+            `tolerance` if it was given, and up to the root of the closure error, or of
+            rounding errors, if not.
 
         Raises:
             ValueError: If a matrix is of another size.
@@ -184,16 +190,32 @@ class LieAlgebra:
                 f"`other` must hold {self.matrix_size}x{self.matrix_size} matrices. "
                 f"Received: shape {np.shape(other)}"
             )
-        rows = matrices.reshape(len(matrices), -1)
-        frame = self._frame.reshape(self.dimension, -1)
-        distances = np.linalg.norm(rows - rows @ frame.T @ frame, axis=1)
-        return bool(np.all(distances <= self.tolerance * np.linalg.norm(rows, axis=1)))
+        rows = matrices.reshape(len(matrices), self.matrix_size**2)
+        distances = np.linalg.norm(rows - rows @ self._rows.T @ self._rows, axis=1)
+        return bool(np.all(distances <= self._precision * np.linalg.norm(rows, axis=1)))
+
+    @property
+    def _rows(self) -> np.ndarray:
+        """The orthonormal frame as vectors, `(k, n * n)`."""
+        return self._frame.reshape(self.dimension, self.matrix_size**2)
+
+    @property
+    def _precision(self) -> float:
+        """To which the matrices themselves are taken to be known.
+
+        The default `tolerance` may be larger, since it also leaves room for structure
+        constants that noise is far from.
+        """
+        if self._given_tolerance is not None:
+            return self._given_tolerance
+        noise = max(self.closure_error, self._epsilon)
+        return float(min(np.sqrt(noise), LARGEST_TOLERANCE))
 
     @cached_property
     def _brackets_of_frame(self) -> tuple[np.ndarray, np.ndarray]:
         """Brackets in the frame, `(k, k, k)`, and the parts outside, `(pairs, n * n)`."""
         k, frame = self.dimension, self._frame
-        rows = frame.reshape(k, -1)
+        rows = self._rows
         first, second = np.triu_indices(k, 1)
         brackets = frame[first] @ frame[second] - frame[second] @ frame[first]
         brackets = brackets.reshape(len(first), self.matrix_size**2)
@@ -248,7 +270,8 @@ class LieAlgebra:
         """What counts as zero: as given, or the default for this basis."""
         if self._given_tolerance is not None:
             return self._given_tolerance
-        return float(min(np.sqrt(max(self.closure_error, self._epsilon)), 0.5))
+        values = self._tolerances()
+        return float(values[0]) if len(values) == 1 else self._identification.tolerance
 
     def adjoint(self, x: Any = None) -> np.ndarray:
         """The adjoint representation: the matrix of `y -> [x, y]` in the basis.
@@ -267,7 +290,8 @@ class LieAlgebra:
             return matrices
         if not self.contains(self._matrix("x", x)):
             raise ValueError(
-                f"`x` must lie in the algebra (up to its tolerance {self.tolerance:.1e})"
+                f"`x` must lie in the algebra. Received: a matrix further than "
+                f"{self._precision:.1e} from it, relative to its size"
             )
         return np.tensordot(self.coordinates(x), matrices, 1)
 
@@ -282,7 +306,7 @@ class LieAlgebra:
     @property
     def killing_signature(self) -> tuple[int, int, int]:
         """How many eigenvalues of the Killing form are positive, negative and zero."""
-        return self._structure().killing_signature
+        return self._structure.killing_signature
 
     @property
     def trace_form(self) -> np.ndarray:
@@ -326,15 +350,14 @@ class LieAlgebra:
 
     # ------------------------------------------------------------- structure
 
-    def _structure(self, tolerance: Tolerance | None = None) -> StructureConstants:
-        """The abstract algebra in the frame; a new one where decisions are recorded."""
-        if tolerance is not None:
-            return StructureConstants(self._brackets_of_frame[0] / self._scale, tolerance)
-        return self._cached_structure
+    def _new_structure(self, tolerance: float) -> StructureConstants:
+        """The abstract algebra in the frame, with no decision taken yet."""
+        constants = self._brackets_of_frame[0]
+        return StructureConstants(constants / (self._scale or 1.0), Tolerance(tolerance))
 
     @cached_property
-    def _cached_structure(self) -> StructureConstants:
-        return self._structure(Tolerance(self.tolerance))
+    def _structure(self) -> StructureConstants:
+        return self._new_structure(self.tolerance)
 
     def _subspace(self, columns: np.ndarray) -> "LieAlgebra":
         return LieAlgebra(np.tensordot(columns.T, self._frame, 1), self.tolerance)
@@ -342,77 +365,77 @@ class LieAlgebra:
     @property
     def center(self) -> "LieAlgebra":
         """All elements that commute with the whole algebra."""
-        return self._subspace(self._structure().center)
+        return self._subspace(self._structure.center)
 
     @property
     def derived_series(self) -> tuple["LieAlgebra", ...]:
         """`g`, `[g, g]`, `[[g, g], [g, g]]`, ... while they shrink."""
-        return tuple(self._subspace(space) for space in self._structure().derived_series)
+        return tuple(self._subspace(space) for space in self._structure.derived_series)
 
     @property
     def lower_central_series(self) -> tuple["LieAlgebra", ...]:
         """`g`, `[g, g]`, `[g, [g, g]]`, ... while they shrink."""
         return tuple(
-            self._subspace(space) for space in self._structure().lower_central_series
+            self._subspace(space) for space in self._structure.lower_central_series
         )
 
     @property
     def radical(self) -> "LieAlgebra":
         """The largest solvable ideal."""
-        return self._subspace(self._structure().radical)
+        return self._subspace(self._structure.radical)
 
     @property
     def levi_factor(self) -> "LieAlgebra":
         """A semisimple subalgebra that complements the radical (Levi decomposition)."""
-        return self._subspace(self._structure().levi_factor)
+        return self._subspace(self._structure.levi_factor)
 
     @property
     def simple_ideals(self) -> tuple["LieAlgebra", ...]:
         """The simple ideals of `levi_factor`, whose direct sum it is."""
-        factor = self._structure().levi_factor
-        ideals = self._structure().restrict(factor).indecomposable_ideals
+        factor = self._structure.levi_factor
+        ideals = self._structure.restrict(factor).indecomposable_ideals
         return tuple(self._subspace(factor @ ideal) for ideal in ideals)
 
     @property
     def indecomposable_ideals(self) -> tuple["LieAlgebra", ...]:
         """Ideals whose direct sum is the algebra, none of which is a direct sum."""
-        ideals = self._structure().indecomposable_ideals
+        ideals = self._structure.indecomposable_ideals
         return tuple(self._subspace(ideal) for ideal in ideals)
 
     @property
     def rank(self) -> int:
         """Dimension of a Cartan subalgebra."""
-        return self._structure().rank
+        return self._structure.rank
 
     @property
     def is_abelian(self) -> bool:
         """Whether all brackets are zero."""
-        return self._structure().is_abelian
+        return self._structure.is_abelian
 
     @property
     def is_nilpotent(self) -> bool:
         """Whether the lower central series ends at zero."""
-        return self._structure().is_nilpotent
+        return self._structure.is_nilpotent
 
     @property
     def is_solvable(self) -> bool:
         """Whether the derived series ends at zero."""
-        return self._structure().is_solvable
+        return self._structure.is_solvable
 
     @property
     def is_semisimple(self) -> bool:
         """Whether the radical is zero."""
-        return self._structure().is_semisimple
+        return self._structure.is_semisimple
 
     @property
     def is_simple(self) -> bool:
         """Whether it is not abelian and has no ideal but zero and itself."""
-        return self.is_semisimple and len(self._structure().indecomposable_ideals) == 1
+        return self.is_semisimple and len(self._structure.indecomposable_ideals) == 1
 
     @property
     def is_reductive(self) -> bool:
         """Whether it is the direct sum of a semisimple algebra and its center."""
-        return self._structure().is_reductive
+        return self._structure.is_reductive
 
     @property
     def is_compact(self) -> bool:
@@ -422,7 +445,7 @@ class LieAlgebra:
         a statement about the abstract algebra: R^n is that of a torus, so that it counts as
         compact, also where its matrices generate translations.
         """
-        return self._structure().is_compact
+        return self._structure.is_compact
 
     def identify(self, tolerance: float | None = None) -> Identification:
         """A name for the algebra, from its invariants.
@@ -435,8 +458,7 @@ class LieAlgebra:
 
         Args:
             tolerance: Numbers up to this size, where 1 is expected, count as zero. By
-                default the `tolerance` of the algebra. For a basis from data with a
-                relative error of 1e-3 the default is about 0.03.
+                default the `tolerance` of the algebra.
 
         Returns:
             An `Identification`; `str` of it is for people, its `name` for programs.
@@ -451,29 +473,28 @@ class LieAlgebra:
         ```
         """
         if tolerance is not None:
-            return LieAlgebra(self._basis, tolerance).identify()
+            return self._identify_at(_checked_tolerance(tolerance))
         return self._identification
+
+    def _identify_at(self, tolerance: float) -> Identification:
+        structure = self._new_structure(tolerance)
+        return identify(structure, self.closure_error)
 
     @cached_property
     def _identification(self) -> Identification:
-        tolerance = Tolerance(self.tolerance)
-        is_closed = tolerance.is_zero(self.closure_error)
-        if is_closed:
-            structure = self._structure(tolerance)
-            name = name_of(structure)
-            description = describe(structure)
-            found = (name.name, name.others, description, name.is_unique)
-        else:
-            span = f"span of dimension {self.dimension}"
-            error = f"closure error {self.closure_error:.2g}"
-            found = (
-                "not closed",
-                (),
-                f"{span}, not closed under brackets ({error})",
-                False,
-            )
-        return Identification(
-            *found, 1 - 1 / max(tolerance.margin, 1.0), self.tolerance, self.closure_error
+        """That of the tolerance, or of the best tolerance where none is given."""
+        if self._given_tolerance is not None:
+            return self._identify_at(self._given_tolerance)
+        candidates = (self._identify_at(value) for value in self._tolerances())
+        return max(candidates, key=lambda found: found.confidence)
+
+    def _tolerances(self) -> np.ndarray:
+        """Values between the noise and 1, of which the clearest one is taken."""
+        noise = max(self.closure_error, self._epsilon)
+        if noise < EXACT or self.dimension > LARGEST_TO_NAME:
+            return np.array([self._precision])
+        return np.geomspace(
+            min(NOISE_FACTOR * noise, LARGEST_TOLERANCE), LARGEST_TOLERANCE, NUM_TOLERANCES
         )
 
     # ------------------------------------------------------------ new algebras
@@ -484,8 +505,8 @@ class LieAlgebra:
         Newton steps of least length, with damping, in the space of all spans of this
         dimension. The result is a local solution, at about the distance of the noise. It
         keeps `tolerance`, so that it has the same invariants; with a smaller tolerance an
-        algebra that is not rigid, such as an abelian one, may turn out to be one of its
-        deformations.
+        algebra that is not rigid may turn out to be one of its deformations: so(3), for
+        example, for se(2).
 
         Returns:
             A `LieAlgebra`, whose basis is close to the given one.
@@ -504,6 +525,8 @@ class LieAlgebra:
         assert noisy.nearest_closed().closure_error < 1e-12
         ```
         """
+        if not self.dimension:
+            return self
         frame, error = nearest_closed_frame(self._frame, self._scale)
         if error > np.sqrt(np.finfo("float64").eps):
             raise ValueError(
@@ -550,6 +573,16 @@ class LieAlgebra:
         return array
 
 
+def _checked_tolerance(tolerance: Any) -> float:
+    value = finite_array("tolerance", tolerance)
+    if value.ndim or not 0 < value < 1:
+        raise ValueError(
+            "`tolerance` must be a number between 0 and 1. "
+            f"Received: tolerance={tolerance!r}"
+        )
+    return float(value)
+
+
 def _epsilon(basis: Any) -> float:
     """Rounding of the type that the basis came in, float64 for integers."""
     dtype = getattr(basis, "dtype", None)
@@ -577,7 +610,7 @@ def _checked(basis: Any) -> np.ndarray:
 
 def _orthonormal_frame(basis: np.ndarray, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
     """An orthonormal frame, and the coordinates of the basis in it, `(k, k)`."""
-    rows = basis.reshape(len(basis), -1)
+    rows = basis.reshape(len(basis), basis.shape[1] ** 2)
     norms = np.linalg.norm(rows, axis=1)
     if np.any(norms == 0):
         raise ValueError(
