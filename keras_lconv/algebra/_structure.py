@@ -354,12 +354,13 @@ def commutant(matrices: np.ndarray, tolerance: Tolerance) -> np.ndarray:
         - mixed
         - mixed.T
     )
+    # These are squares, which have cost half of the digits. What may be zero is judged by
+    # itself.
+    bound = max(2 * tolerance.value**2, 1e-6 * np.linalg.norm(normal, 1))
     values, vectors = np.linalg.eigh(normal)
-    # Squaring has cost half of the digits: what may be zero is judged by itself.
-    count = max(1, int(np.sum(values < max(1e-4, tolerance.value) * values[-1])))
-    candidates = vectors[:, :count].T.reshape(count, n, n)
+    candidates = vectors.T[values <= bound].reshape(-1, n, n)
     defects = candidates[:, None] @ matrices - matrices @ candidates[:, None]
-    null = null_space(defects.reshape(count, -1).T, tolerance)
+    null = null_space(defects.reshape(len(candidates), -1).T, tolerance)
     return np.tensordot(null.T, candidates, 1)
 
 

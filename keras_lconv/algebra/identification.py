@@ -1,7 +1,7 @@
 """A name for a Lie algebra, from its invariants."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,8 @@ class Identification:
             tenfold change of the tolerance might change the answer, and no probability.
         tolerance: Numbers of order 1 up to this size were taken for zero.
         closure_error: That of the algebra.
+        parameter: The parameter `h` of an algebra of type Bianchi VI_h or VII_h, which the
+            name holds with fewer digits; `None` for all others.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Identification:
     confidence: float
     tolerance: float
     closure_error: float
+    parameter: float | None = None
 
     def __str__(self) -> str:
         if not self.isomorphic_to:
@@ -51,11 +54,12 @@ class ContradictionError(ValueError):
 
 @dataclass(frozen=True)
 class Name:
-    """A name, other names of the same algebra, and whether it stands for one only."""
+    """A name, other names, whether it stands for one algebra only, and a parameter."""
 
     name: str
     others: tuple[str, ...] = ()
     is_unique: bool = True
+    parameter: float | None = None
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -104,6 +108,7 @@ def identify(structure: StructureConstants, closure_error: float) -> Identificat
         confidence=1 - 1 / tolerance.margin,
         tolerance=tolerance.value,
         closure_error=closure_error,
+        parameter=name.parameter,
     )
 
 
@@ -134,7 +139,7 @@ def _direct_sum(parts: list[Name]) -> Name:
     total = " + ".join(part.name for part in parts)
     others = list(OTHER_NAMES.get(total, ()))
     if len(parts) == 1:
-        return Name(total, (*parts[0].others, *others), parts[0].is_unique)
+        return replace(parts[0], others=(*parts[0].others, *others))
     unique = all(part.is_unique for part in parts)
     own = OWN_NAMES.get(total)
     if len(parts) == 2 and parts[1].name == "R":
@@ -289,7 +294,7 @@ def _name_bianchi(structure: StructureConstants) -> Name:
     parameter = 1 / float(np.linalg.det(traceless))
     digits = int(np.clip(round(-np.log10(tolerance.value)), 2, 6))
     kind = "VII" if parameter > 0 else "VI"
-    return Name(f"Bianchi {kind}_h, h={parameter:.{digits}g}")
+    return Name(f"Bianchi {kind}_h, h={parameter:.{digits}g}", parameter=parameter)
 
 
 # ---------------------------------------------------------------- description

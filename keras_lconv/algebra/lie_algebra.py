@@ -10,6 +10,7 @@ from keras_lconv.algebra._closure import nearest_closed_frame
 from keras_lconv.algebra._sparse_basis import sparse_basis
 from keras_lconv.algebra._structure import StructureConstants
 from keras_lconv.algebra._tolerance import Tolerance
+from keras_lconv.algebra.angles import principal_angles
 from keras_lconv.algebra.identification import Identification, identify
 
 # Beyond this dimension a name takes many seconds, too long to print an algebra.
@@ -22,6 +23,9 @@ EXACT = 1e-10
 NOISE_FACTOR = 3
 LARGEST_TOLERANCE = 0.3
 NUM_TOLERANCES = 5
+
+# In radians: what is further away is no longer the same algebra without its noise.
+LARGEST_ANGLE = 0.5
 
 
 class LieAlgebra:
@@ -512,7 +516,7 @@ class LieAlgebra:
             A `LieAlgebra`, whose basis is close to the given one.
 
         Raises:
-            ValueError: If no closed span is found nearby.
+            ValueError: If no closed span is found within a principal angle of 0.5 radians.
 
         Example:
         ```python
@@ -533,8 +537,15 @@ class LieAlgebra:
                 "No span that is closed under brackets was found near this one. The "
                 f"closure error was {self.closure_error:.1e}, and {error:.1e} is left"
             )
-        basis = np.tensordot(self._coordinates, frame, 1)
-        return LieAlgebra(basis, self.tolerance)
+        closed = LieAlgebra(np.tensordot(self._coordinates, frame, 1), self.tolerance)
+        angle = principal_angles(self, closed)[0]
+        if angle > LARGEST_ANGLE:
+            raise ValueError(
+                "No span that is closed under brackets was found near this one, whose "
+                f"closure error is {self.closure_error:.1e}. The closest that was found "
+                f"has a principal angle of {angle:.2f} radians with it"
+            )
+        return closed
 
     def direct_sum(self, other: "LieAlgebra") -> "LieAlgebra":
         """The direct sum with another algebra, as block diagonal matrices.

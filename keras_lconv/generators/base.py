@@ -15,6 +15,7 @@ from keras import ops
 
 from keras_lconv._backend import concrete_value, is_traced, repeat
 from keras_lconv._validation import positive_int, spatial_shape
+from keras_lconv.algebra import LieAlgebra
 
 # A step of the exponential series treats `|t . L| <= STEP_NORM`. Larger steps need
 # fewer products, but cancellation costs `exp(2 STEP_NORM)` in rounding errors at worst.
@@ -180,6 +181,38 @@ class Generators(keras.layers.Layer):
         basis = ops.reshape(ops.eye(size, dtype=self.variable_dtype), (size, *shape, 1))
         columns = ops.reshape(self.call(basis), (size, -1, self.num_generators))
         return ops.transpose(columns, (2, 1, 0))
+
+    def algebra(self, tolerance: float | None = None) -> LieAlgebra:
+        """The Lie algebra that the generators span.
+
+        Args:
+            tolerance: What counts as zero, as for `LieAlgebra`. Learned generators span
+                an algebra only nearly: see `LieAlgebra.closure_error`.
+
+        Returns:
+            A `LieAlgebra` of `d x d` matrices.
+
+        Raises:
+            ValueError: If the generators are not built yet, not square, or linearly
+                dependent.
+
+        Example:
+        ```python
+        from keras_lconv.algebra import so
+        from keras_lconv.generators import MatrixGenerators
+
+        generators = MatrixGenerators(so(3))
+        generators.build((None, 3))
+        assert generators.algebra().identify().name == "so(3)"
+        ```
+        """
+        if not self.is_square:
+            raise ValueError(
+                f"Only square generators span a Lie algebra. {self.name!r} maps between "
+                "spatial shapes that differ"
+            )
+        self._require_built("algebra")
+        return LieAlgebra(ops.convert_to_numpy(self.to_dense()), tolerance)
 
     def transform(self, f: Any, t: Any, norm_bound: float | None = None) -> Any:
         """The action of the group: `exp(sum_i t_i L_i) f`.

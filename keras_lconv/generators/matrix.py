@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_lconv._validation import finite_array
+from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators.dense import DenseGenerators, norm_bounds
 
 
@@ -15,7 +16,7 @@ class MatrixGenerators(DenseGenerators):
     """Given matrices, known or found: fixed, or the start of learned ones.
 
     Args:
-        matrices: Array `(k, d', d)`, or one matrix `(d', d)`.
+        matrices: Array `(k, d', d)`, one matrix `(d', d)`, or a `LieAlgebra`.
         trainable: Whether the matrices are learned on from the given values.
         output_dim: Spatial shape of the output, where `d'` positions shall be a grid.
             By default it is that of the input if `d' = d`, and `(d',)` otherwise.
@@ -39,7 +40,7 @@ class MatrixGenerators(DenseGenerators):
     import numpy as np
     from keras_lconv.generators import MatrixGenerators
 
-    boost = MatrixGenerators([[0.0, 1.0], [1.0, 0.0]])
+    boost = MatrixGenerators([[0.0, 1.0], [1.0, 0.0]])  # as is so(1, 1)
     event = boost.transform(np.array([[1.0, 0.0]]), 0.5)
     assert np.allclose(event, [[np.cosh(0.5), np.sinh(0.5)]], atol=1e-6)
     ```
@@ -94,6 +95,22 @@ class MatrixGenerators(DenseGenerators):
     def initial_norms(self) -> np.ndarray:
         """Bounds of the spectral norms of the given matrices, of shape `(k,)`."""
         return norm_bounds(self._matrices)
+
+    def algebra(self, tolerance: float | None = None) -> LieAlgebra:
+        """The Lie algebra that the matrices span, also before the generators are built.
+
+        Args:
+            tolerance: What counts as zero, as for `LieAlgebra`.
+
+        Returns:
+            A `LieAlgebra` of `d x d` matrices.
+
+        Raises:
+            ValueError: If the matrices are not square, or linearly dependent.
+        """
+        if self.built:
+            return super().algebra(tolerance)
+        return LieAlgebra(self._matrices, tolerance)
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer, with the given values."""

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.dense import DenseGenerators
 from keras_lconv.generators.grid import (
@@ -38,9 +39,9 @@ def get(
     Args:
         identifier: An integer `k`: learned `DenseGenerators(k)`, or
             `LowRankGenerators(k, rank)` with `rank`. A name, for images: `"rotation"`,
-            `"translation"`, `"scaling"`, `"shear"`, `"affine"`. An array `(k, d', d)`:
-            fixed `MatrixGenerators`. A configuration. Or an instance of `Generators`,
-            which is returned as it is, to be shared.
+            `"translation"`, `"scaling"`, `"shear"`, `"affine"`. An array `(k, d', d)` or
+            a `LieAlgebra`: fixed `MatrixGenerators`. A configuration. Or an instance of
+            `Generators`, which is returned as it is, to be shared.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         **kwargs: `dtype` and the like, for generators that are made here.
 
@@ -72,6 +73,8 @@ def get(
         return LowRankGenerators(identifier, rank, **kwargs)
     if isinstance(identifier, Generators):
         return identifier
+    if isinstance(identifier, LieAlgebra):
+        return MatrixGenerators(identifier, **kwargs)
     if isinstance(identifier, str):
         if identifier not in NAMES:
             raise ValueError(
@@ -89,6 +92,7 @@ def get(
         return MatrixGenerators(identifier, **kwargs)
     raise TypeError(
         "`generators` must be an integer, a name, an array of shape `(k, d, d)`, a "
-        "configuration, or an instance of `keras_lconv.generators.Generators`. "
+        "`LieAlgebra`, a configuration, or an instance of "
+        "`keras_lconv.generators.Generators`. "
         f"Received: {identifier!r} (of type {type(identifier).__name__})"
     )

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._validation import finite_array, one_of, positive_int
+from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.derivatives import DERIVATIVES, derivative_matrix
 from keras_lconv.generators.factored import INITIAL_NORM
@@ -179,6 +180,45 @@ class VectorFieldGenerators(Generators):
         shape = self._require_built("vector_fields")
         fields = self._fields_from(ops.convert_to_numpy(self.coefficients))
         return np.moveaxis(fields, 1, -1).reshape(-1, *shape, len(shape))
+
+    def algebra(self, tolerance: float | None = None) -> LieAlgebra:
+        """The Lie algebra that the generators span.
+
+        Matrices on a finite grid only nearly close under brackets. Linear and affine
+        fields do: for these it is the algebra of the fields `v_i(x) = A_i x + b_i`,
+        as matrices `[[A, b], [0, 0]]`. It needs no grid for given `coefficients`.
+
+        Args:
+            tolerance: What counts as zero, as for `LieAlgebra`.
+
+        Returns:
+            A `LieAlgebra`: of `(ndim + 1) x (ndim + 1)` matrices for affine fields, of
+            `ndim x ndim` ones for linear fields, and else of `d x d` ones. Lengths are in
+            units of half of the grid's width, or in grid steps before there is a grid.
+
+        Raises:
+            ValueError: If the generators have no values yet, or are linearly dependent.
+
+        Example:
+        ```python
+        from keras_lconv.generators import affine, rotation
+
+        assert affine().algebra().identify().name == "aff(2)"
+        assert rotation(3).algebra().identify().name == "so(3)"
+        ```
+        """
+        values = self._known_coefficients()
+        if values is None or self.field not in ("linear", "affine"):
+            return super().algebra(tolerance)
+        if self.field == "linear":
+            return LieAlgebra(values, tolerance)
+        # The columns are b, A; a zero row makes the matrix square.
+        matrices = np.roll(values, -1, axis=2)
+        return LieAlgebra(np.pad(matrices, ((0, 0), (0, 1), (0, 0))), tolerance)
+
+    def _known_coefficients(self) -> np.ndarray | None:
+        """The values that the coefficients have, if they have any yet."""
+        return ops.convert_to_numpy(self.coefficients) if self.built else self._given
 
     def _fields(self, dtype: str) -> Any:
         """Fields `(k, ndim, d)` in grid steps, as a tensor."""

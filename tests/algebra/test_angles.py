@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_lconv.algebra import correlation, principal_angles
+from keras_lconv.algebra import (
+    LieAlgebra,
+    align,
+    closest,
+    correlation,
+    principal_angles,
+    sl,
+    so,
+)
 from tests.families import so3
 
 
@@ -56,3 +64,55 @@ def test_correlation_is_the_best_over_the_spans():
 def test_bad_arguments_are_refused(a, b, words):
     with pytest.raises(ValueError, match=words):
         correlation(a, b)
+
+
+@given(seed=st.integers(0, 2**31))
+def test_align_finds_the_change_of_basis(seed):
+    rng = np.random.default_rng(seed)
+    change = rng.normal(size=(3, 3)) + 3 * np.eye(3)
+    scales = np.array([1e-3, 1.0, 1e3])[:, None, None]
+    a = LieAlgebra(so3() * scales)
+    b = np.tensordot(change, a.basis, 1)
+    assert np.allclose(align(a, b), change, rtol=1e-6, atol=1e-6 * np.abs(change).max())
+
+
+def test_align_transforms_structure_constants():
+    """The change of basis is an isomorphism: a tensor equation between constants."""
+    rng = np.random.default_rng(0)
+    a = sl(3)
+    b = LieAlgebra(np.tensordot(rng.normal(size=(8, 8)), a.basis, 1))
+    change = align(a, b)
+    left = np.einsum("ia,jb,abc->ijc", change, change, a.structure_constants)
+    right = np.einsum("ijk,kc->ijc", b.structure_constants, change)
+    assert np.allclose(left, right)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        (so3(), so3()[:2], "as many matrices. Received: 3 and 2"),
+        (so3()[:2], so3()[1:], "principal angle of 1.57e"),
+        (so3(), np.ones((3, 2, 2)), "of one shape"),
+        (so3(), np.zeros((0, 3, 3)), "`b` must hold a matrix"),
+    ],
+)
+def test_align_refuses_other_spans(a, b, words):
+    with pytest.raises(ValueError, match=words):
+        align(a, b)
+
+
+def test_closest_among_names_and_sequences():
+    rng = np.random.default_rng(0)
+    noisy = so(3, 1).basis + 0.01 * rng.normal(size=(6, 4, 4))
+    candidates = {"rotations": so(4), "Lorentz": so(3, 1), "dilation": np.eye(4)}
+    name, angle = closest(noisy, candidates)
+    assert name == "Lorentz"
+    assert np.isclose(angle, principal_angles(noisy, so(3, 1))[0])
+    assert 0 < angle < 0.2
+    assert closest(noisy, list(candidates.values())) == (1, angle)
+
+
+def test_spans_of_other_dimension_are_at_a_right_angle():
+    assert closest(so(3).basis[:2], [so(3)]) == (0, np.pi / 2)
+    with pytest.raises(ValueError, match="must not be empty"):
+        closest(so(3), [])
