@@ -6,6 +6,7 @@ PYTEST_ARGS ?= -n 2 --dist loadgroup
 
 DEMO = .venv-$(BACKEND)
 DEV = .venv
+PYTEST = $(DEV)/bin/python -m pytest $(PYTEST_ARGS)
 INSTALL = bin/pip install --quiet --disable-pip-version-check -c tests/constraints.txt
 # Two test processes share two cores: one thread for each.
 ONE_THREAD = OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3
@@ -16,11 +17,15 @@ demo: $(DEMO)/ready
 	KERAS_BACKEND=$(BACKEND) MPLBACKEND=agg TF_CPP_MIN_LOG_LEVEL=3 \
 		$(DEMO)/bin/python examples/quickstart.py
 
+# tests/algebra is NumPy only. It runs once, whatever the backends.
 test: $(DEV)/ready
 	@failed=""; \
+	echo "== Tests of what needs no backend"; \
+	KERAS_BACKEND=$(firstword $(BACKENDS)) $(ONE_THREAD) $(PYTEST) tests/algebra \
+		|| failed="$$failed algebra"; \
 	for backend in $(BACKENDS); do \
 		echo "== Tests on $$backend"; \
-		KERAS_BACKEND=$$backend MPLBACKEND=agg $(ONE_THREAD) $(DEV)/bin/python -m pytest $(PYTEST_ARGS) \
+		KERAS_BACKEND=$$backend MPLBACKEND=agg $(ONE_THREAD) $(PYTEST) --ignore=tests/algebra \
 			|| failed="$$failed $$backend"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "Tests FAILED on:$$failed"; exit 1; fi; \

@@ -68,7 +68,9 @@ def test_arguments_are_documented(name):
         assert re.search(rf"^    \**{argument}: ", documentation, re.MULTILINE), argument
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/theory.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/index.md", "docs/lie_algebras.md", "docs/theory.md"]
+)
 def test_markdown_examples_run(page):
     codes = EXAMPLE.findall((ROOT / page).read_text())
     assert codes
