@@ -21,6 +21,19 @@ def random_matrices(num, rows, columns, seed=0):
     return values / math.sqrt(columns)
 
 
+def irregular_table(size, width, seed=0):
+    """Random neighbours, some of them twice and some missing."""
+    return np.random.default_rng(seed).integers(-1, size, (size, width))
+
+
+def weighted_graph(size, seed=0):
+    """Symmetric weights of a sparse random graph, with one node without edges."""
+    rng = np.random.default_rng(seed)
+    upper = np.triu(rng.random((size, size)) * (rng.random((size, size)) < 0.4), 1)
+    upper[-1] = upper[:, -1] = 0.0
+    return upper + upper.T
+
+
 # name -> (makes the generators, spatial shape). Learned families get weights of order
 # one, so that every term of a formula counts.
 SQUARE = {
@@ -53,6 +66,29 @@ SQUARE = {
     "scaling": (lambda: g.scaling(derivative="central"), (4, 6)),
     "shear": (lambda: g.shear(), (5, 4)),
     "affine": (lambda: g.affine(), (4, 4)),
+    "neighbor": (
+        lambda: g.NeighborGenerators(
+            3, g.grid_neighbors((4, 5)), initializer="random_normal"
+        ),
+        (4, 5),
+    ),
+    "neighbor_periodic": (
+        lambda: g.NeighborGenerators(
+            2, g.grid_neighbors((3, 4, 3), (3, 1, 3), "periodic"), initializer="he_normal"
+        ),
+        (3, 4, 3),
+    ),
+    "neighbor_irregular": (lambda: g.NeighborGenerators(2, irregular_table(12, 4)), (12,)),
+    "neighbor_given": (
+        lambda: g.NeighborGenerators(
+            2, irregular_table(6, 3), random_matrices(6, 3, 2), trainable=False
+        ),
+        (2, 3),
+    ),
+    "shifts": (lambda: g.shifts([(0, 1), (-1, 2), (0, 0), (3, 0)]), (4, 5)),
+    "shifts_periodic": (lambda: g.shifts([(1, 0, -1), (0, -5, 0)], "periodic"), (3, 4, 2)),
+    "shift_line": (lambda: g.shifts([-1, 2]), (6,)),
+    "graph": (lambda: g.graph(weighted_graph(9), "laplacian"), (9,)),
 }
 RECTANGULAR = {
     "dense_strided": (lambda: g.DenseGenerators(3, output_dim=(2, 3)), (4, 5)),
@@ -112,7 +148,35 @@ def reference_matrices(generators):
         for factor in values[1:]:
             product = np.array([a @ b for a, b in zip(factor, product, strict=True)])
         return product
+    if isinstance(generators, g.NeighborGenerators):
+        return _neighbor_matrices(generators, values[0])
+    if isinstance(generators, g.ShiftGenerators):
+        return _shift_matrices(generators)
     return np.array([_field_matrix(generators, c) for c in values[0]])
+
+
+def _neighbor_matrices(generators, weights):
+    size, _, num = weights.shape
+    matrices = np.zeros((num, size, size))
+    for row, m in np.ndindex(generators.neighbors.shape):
+        column = generators.neighbors[row, m]
+        if column >= 0:
+            matrices[:, row, column] += weights[row, m]
+    return matrices
+
+
+def _shift_matrices(generators):
+    shape = generators.spatial_shape
+    positions = {point: n for n, point in enumerate(np.ndindex(*shape))}
+    matrices = np.zeros((generators.num_generators, len(positions), len(positions)))
+    for i, offset in enumerate(generators.offsets):
+        for point, row in positions.items():
+            moved = tuple(a + b for a, b in zip(point, offset, strict=True))
+            if generators.boundary == "periodic":
+                moved = tuple(a % n for a, n in zip(moved, shape, strict=True))
+            if moved in positions:
+                matrices[i, row, positions[moved]] = 1.0
+    return matrices
 
 
 def _field_matrix(generators, coefficients):

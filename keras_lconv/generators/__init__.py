@@ -3,6 +3,7 @@
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.dense import DenseGenerators
 from keras_lconv.generators.derivatives import derivative_matrix
+from keras_lconv.generators.graph import graph
 from keras_lconv.generators.grid import (
     affine,
     rotation,
@@ -12,7 +13,9 @@ from keras_lconv.generators.grid import (
 )
 from keras_lconv.generators.low_rank import LowRankGenerators
 from keras_lconv.generators.matrix import MatrixGenerators
+from keras_lconv.generators.neighbor import NeighborGenerators, grid_neighbors
 from keras_lconv.generators.registry import get
+from keras_lconv.generators.shift import ShiftGenerators, shifts
 from keras_lconv.generators.vector_field import VectorFieldGenerators
 
 __all__ = [
@@ -20,12 +23,17 @@ __all__ = [
     "Generators",
     "LowRankGenerators",
     "MatrixGenerators",
+    "NeighborGenerators",
+    "ShiftGenerators",
     "VectorFieldGenerators",
     "affine",
     "derivative_matrix",
     "get",
+    "graph",
+    "grid_neighbors",
     "rotation",
     "scaling",
     "shear",
+    "shifts",
     "translations",
 ]

@@ -1,0 +1,291 @@
+"""Generators that couple each position to a few others."""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv._validation import finite_array, one_of, positive_int
+from keras_lconv.generators.base import Generators
+from keras_lconv.generators.factored import INITIAL_NORM
+from keras_lconv.generators.shift import BOUNDARIES, shift, shifted_positions
+
+
+def grid_neighbors(
+    shape: Sequence[int], size: int | Sequence[int] = 3, boundary: str = "zero"
+) -> np.ndarray:
+    """The table of neighbours on a grid, in windows as those of a convolution.
+
+    Args:
+        shape: Spatial shape of the grid.
+        size: Size of the window along each axis: odd numbers, or one for all axes.
+        boundary: `"zero"`: positions have no neighbours outside of the grid.
+            `"periodic"`: the grid is closed to a torus.
+
+    Returns:
+        Integer array `(d, n)`: the positions in the window about each of the
+        `d = prod(shape)` positions, itself among them, in C order; -1 where there is
+        none.
+
+    Raises:
+        TypeError: If a size is no integer.
+        ValueError: If a size is not positive or even, or `boundary` is unknown.
+
+    Example:
+    ```python
+    from keras_lconv.generators import grid_neighbors
+
+    table = grid_neighbors((2, 3))
+    assert table.shape == (6, 9)
+    assert table[0].tolist() == [-1, -1, -1, -1, 0, 1, -1, 3, 4]
+    ```
+    """
+    shape = tuple(positive_int("shape", n) for n in shape)
+    sizes = tuple(size) if isinstance(size, Sequence) else (size,) * len(shape)
+    sizes = tuple(positive_int("size", n) for n in sizes)
+    if len(sizes) != len(shape) or any(n % 2 == 0 for n in sizes):
+        raise ValueError(
+            f"`size` must be odd, one number or {len(shape)} numbers. "
+            f"Received: size={size!r}"
+        )
+    one_of("boundary", boundary, BOUNDARIES)
+    windows = (range(-(n // 2), n // 2 + 1) for n in sizes)
+    return np.stack(
+        [shifted_positions(shape, o, boundary) for o in itertools.product(*windows)], axis=1
+    )
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class NeighborGenerators(Generators):
+    """Generators with a few entries in each row: `(L_i f)(x) = sum_m w_xmi f(x_m)`.
+
+    `x_1, ..., x_n` are the neighbours of the position `x` in a given table, and
+    `w` the learned weights. Between positions that are no neighbours there is nothing: a
+    generator costs `n d` numbers and multiply-adds where a full matrix costs `d^2`. On
+    grids, infinitesimal symmetries are of this kind: derivatives look at neighbours.
+
+    Args:
+        num: Number `k` of generators.
+        neighbors: Integer table `(d, n)`: the neighbours of each position, in C order of
+            the grid, -1 for none. See `grid_neighbors`.
+        values: Given weights `(d, n, k)`, fixed or the start of learned ones. By default
+            they are drawn small, so that a layer starts near a mix of channels.
+        initializer: Initializer of the weights, in place of the default.
+        regularizer: Regularizer of the weights.
+        constraint: Constraint on the weights.
+        **kwargs: `trainable`, `name`, `dtype`.
+
+    Input shape:
+        `(batch, *spatial, channels)` or `(batch, d)`, with `d = prod(spatial)`.
+
+    Output shape:
+        `(batch, *spatial, k, channels)`.
+
+    Raises:
+        TypeError: If `num` or the table is not of integers, or `values` no array of real
+            numbers.
+        ValueError: If `num` is not positive, the table has another shape or an entry that
+            is no position, or `values` or the input do not fit it.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.generators import NeighborGenerators, grid_neighbors
+
+    generators = NeighborGenerators(2, grid_neighbors((8, 8)))
+    assert tuple(generators(np.ones((4, 8, 8, 3))).shape) == (4, 8, 8, 2, 3)
+    assert tuple(generators.coefficients.shape) == (64, 9, 2)
+    ```
+    """
+
+    def __init__(
+        self,
+        num: int,
+        neighbors: Any,
+        values: Any = None,
+        initializer: Any = None,
+        regularizer: Any = None,
+        constraint: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(positive_int("num", num), **kwargs)
+        self.neighbors = _checked_table(neighbors)
+        expected = (*self.neighbors.shape, self.num_generators)
+        self._given = None if values is None else finite_array("values", values)
+        if self._given is not None and self._given.shape != expected:
+            raise ValueError(
+                f"`values` must have shape `(d, n, k)` = {expected}. "
+                f"Received: shape {self._given.shape}"
+            )
+        self.initializer = keras.initializers.get(initializer)
+        self.regularizer = keras.regularizers.get(regularizer)
+        self.constraint = keras.constraints.get(constraint)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates `coefficients`, of shape `(d, n, k)`."""
+        super().build(input_shape)
+        shape = self._require_built("build")
+        size = len(self.neighbors)
+        if math.prod(shape) != size:
+            raise ValueError(
+                f"The table of neighbours of {self.name!r} is for {size} positions. "
+                f"Received: an input of spatial shape {shape}, which has "
+                f"{math.prod(shape)}"
+            )
+        self._shifts = _table_as_shifts(self.neighbors, shape)
+        self.coefficients = self.add_weight(
+            name="coefficients",
+            shape=(*self.neighbors.shape, self.num_generators),
+            initializer=self._initializer(),
+            regularizer=self.regularizer,
+            constraint=self.constraint,
+            trainable=self.is_learned,
+        )
+
+    def _initializer(self) -> Any:
+        if self._given is not None:
+            values = self._given
+            return lambda shape, dtype=None: ops.convert_to_tensor(values, dtype=dtype)
+        if self.initializer is not None:
+            return self.initializer
+        # The norm of a sparse matrix of normal numbers: A. Bandeira, R. van Handel, Ann.
+        # Probab. 44 (2016).
+        size, num_neighbors = self.neighbors.shape
+        spread = 2 * math.sqrt(num_neighbors) + 2 * math.sqrt(math.log(max(size, 2)))
+        return keras.initializers.RandomNormal(stddev=INITIAL_NORM / spread)
+
+    # ----------------------------------------------------------------- apply
+
+    def call(self, inputs: Any) -> Any:
+        """All Lie derivatives `L_i f`, of shape `(batch, *spatial, k, channels)`."""
+        f = self._flatten(inputs)
+        return self._unflatten(self._apply(ops.cast(self.coefficients, f.dtype), f))
+
+    def _apply(self, weights: Any, f: Any) -> Any:
+        """The operators with weights `(d, n, l)` on `f`: `(batch, d, l, channels)`."""
+        size, num_neighbors = self.neighbors.shape
+        channels = f.shape[-1]
+        # Positions first: neighbours are then whole rows, and what is left is one matrix
+        # product for each position.
+        rows = ops.reshape(ops.transpose(f, (1, 0, 2)), (size, -1))
+        around = ops.stack([self._neighbor(rows, m) for m in range(num_neighbors)], axis=1)
+        # Keras' `matmul` loses the precision of float64 on PyTorch; `einsum` does not.
+        found = ops.einsum("dnl,dnp->dlp", weights, around)
+        found = ops.reshape(found, (size, weights.shape[-1], -1, channels))
+        return ops.transpose(found, (2, 0, 1, 3))
+
+    def _neighbor(self, rows: Any, number: int) -> Any:
+        """The rows `(d, p)` of the neighbours with this number in the table."""
+        shape = self._require_built("call")
+        if self._shifts is not None:
+            offset, boundary = self._shifts[number]
+            grid = ops.reshape(rows, (1, *shape, rows.shape[-1] or -1))
+            return ops.reshape(shift(grid, offset, boundary), (math.prod(shape), -1))
+        positions = self.neighbors[:, number]
+        found = ops.take(rows, np.maximum(positions, 0), axis=0)
+        if np.all(positions >= 0):
+            return found
+        present = ops.convert_to_tensor((positions >= 0)[:, None], dtype=rows.dtype)
+        return found * present
+
+    def combine(self, z: Any) -> Any:
+        """The sum `sum_i L_i z_i`, of shape `(batch, *spatial, channels)`."""
+        z = self._flatten(z)
+        weights = ops.cast(self.coefficients, z.dtype)
+        size, num_neighbors = self.neighbors.shape
+        k, channels = z.shape[-2:]
+        rows = ops.reshape(ops.transpose(z, (1, 2, 0, 3)), (size, -1))
+        total = 0.0
+        for m in range(num_neighbors):
+            around = ops.reshape(self._neighbor(rows, m), (size, k, -1))
+            total = total + ops.einsum("dk,dkp->dp", weights[:, m], around)
+        total = ops.reshape(total, (size, -1, channels))
+        return self._unflatten(ops.transpose(total, (1, 0, 2)))
+
+    def linear_combination(self, t: Any) -> Callable[[Any], Any]:
+        """The operator `sum_i t_i L_i`; one sparse matrix where all samples share `t`."""
+        if len(t.shape) == 2:
+            return super().linear_combination(t)
+        weights = ops.einsum("dnk,k->dn", ops.cast(self.coefficients, t.dtype), t)
+        return lambda f: self._unflatten(
+            self._apply(weights[..., None], self._flatten(f))[:, :, 0]
+        )
+
+    # ----------------------------------------------------------------- norms
+
+    def initial_norms(self) -> np.ndarray:
+        """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
+        if self._given is not None:
+            return self.spectral_norms([self._given])
+        return np.full(self.num_generators, INITIAL_NORM if not self.initializer else 1.0)
+
+    def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
+        """Upper bounds `sqrt(|L|_1 |L|_inf)` of the spectral norms."""
+        present = self.neighbors >= 0
+        sizes = np.abs(values[0].astype("float64")) * present[..., None]
+        columns = np.zeros((len(sizes), self.num_generators))
+        np.add.at(columns, self.neighbors[present], sizes[present])
+        return np.sqrt(sizes.sum(axis=1).max(axis=0) * columns.max(axis=0))
+
+    # ----------------------------------------------------------- persistence
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        return {
+            **super().get_config(),
+            "num": self.num_generators,
+            "neighbors": self.neighbors.tolist(),
+            "values": None if self._given is None else self._given.tolist(),
+            "initializer": self.initializer
+            and keras.initializers.serialize(self.initializer),
+            "regularizer": keras.regularizers.serialize(self.regularizer),
+            "constraint": keras.constraints.serialize(self.constraint),
+        }
+
+
+def _checked_table(neighbors: Any) -> np.ndarray:
+    table = np.array(neighbors)
+    if table.size and not np.issubdtype(table.dtype, np.integer):
+        raise TypeError(
+            "`neighbors` must be a table of integers. "
+            f"Received: an array of type {table.dtype}"
+        )
+    if table.ndim != 2 or 0 in table.shape:
+        raise ValueError(
+            "`neighbors` must have shape `(d, n)`, with a row for each position. "
+            f"Received: shape {table.shape}"
+        )
+    if table.min() < -1 or table.max() >= len(table):
+        raise ValueError(
+            f"`neighbors` must be positions from 0 to {len(table) - 1}, or -1 for none. "
+            f"Received: entries from {table.min()} to {table.max()}"
+        )
+    return table
+
+
+def _table_as_shifts(
+    table: np.ndarray, shape: tuple[int, ...]
+) -> list[tuple[tuple[int, ...], str]] | None:
+    """Offset and boundary of each column that is a shift of the grid, if all are.
+
+    Slices are faster than indices, and their gradients are much faster.
+    """
+    centre = tuple(n // 2 for n in shape)
+    here = int(np.ravel_multi_index(centre, shape))
+    found = []
+    for column in table.T:
+        if column[here] < 0:
+            return None
+        there = np.unravel_index(column[here], shape)
+        offset = tuple(int(b - a) for a, b in zip(centre, there, strict=True))
+        for boundary in BOUNDARIES:
+            if np.array_equal(column, shifted_positions(shape, offset, boundary)):
+                found.append((offset, boundary))
+                break
+        else:
+            return None
+    return found
