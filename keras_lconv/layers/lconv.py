@@ -7,17 +7,15 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lconv import generators as generators_lib
 from keras_lconv._initializers import activation_gain, lconv_kernel
-from keras_lconv._serialization import serialize_shared
 from keras_lconv._validation import one_of, positive_int
+from keras_lconv.layers.base import GeneratorLayer
 
 SELF_INTERACTIONS = ("learned", "identity", None)
-DATA_FORMATS = ("channels_first", "channels_last")
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
-class LConv(keras.layers.Layer):
+class LConv(GeneratorLayer):
     """Lie algebra convolution (L-conv): a convolution by infinitesimal generators.
 
     `Q[f] = f W_0 + sum_i (L_i f) W_i + b`, with generators `L_1, ..., L_k` that act on
@@ -123,62 +121,32 @@ class LConv(keras.layers.Layer):
         bias_constraint: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.filters = positive_int("filters", filters)
+        super().__init__(
+            filters,
+            generators,
+            rank,
+            data_format=data_format,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
         self.num_steps = positive_int("num_steps", num_steps)
         self.self_interaction = one_of(
             "self_interaction", self_interaction, SELF_INTERACTIONS
         )
-        self.data_format = one_of(
-            "data_format", data_format or keras.config.image_data_format(), DATA_FORMATS
-        )
-        self.activation = keras.activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
-        self.generators = generators_lib.get(generators, rank, dtype=self.dtype_policy)
         # Here and not in `build`, which may run while a graph is traced.
         if self.kernel_initializer is None:
             self._gain = activation_gain(self.activation)
-        self.supports_masking = True
 
-    # ---------------------------------------------------------------- shapes
-
-    def _to_channels_last(self, shape: tuple[int | None, ...]) -> tuple:
-        """The shape of the feature map; a vector `(batch, d)` gets one channel."""
-        if len(shape) == 2:
-            return (*shape, 1)
-        if self.data_format == "channels_first" and len(shape) > 2:
-            return (shape[0], *shape[2:], shape[1])
-        return tuple(shape)
-
-    def compute_output_shape(
-        self, input_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
-        """Shape of the output."""
-        feature_shape = self._to_channels_last(tuple(input_shape))
-        batch, *spatial, _, _ = self.generators.compute_output_shape(feature_shape)
-        if self.data_format == "channels_first":
-            return (batch, self.filters, *spatial)
-        return (batch, *spatial, self.filters)
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Builds the generators, if they are not yet, and creates the weights."""
-        feature_shape = self._to_channels_last(tuple(input_shape))
-        owner = f"{type(self).__name__} {self.name!r}"
-        channels = feature_shape[-1] if len(feature_shape) > 2 else None
-        self.generators.build_for(feature_shape, owner)
-        if channels is None:
-            raise ValueError(
-                f"{owner} needs a defined number of channels. "
-                f"Received: input_shape={tuple(input_shape)}"
-            )
+    def _add_kernel(self, owner: str, channels: int) -> None:
         self._check_steps(owner, channels)
-
         is_square = self.generators.is_square
         self._kernel_has_mix = is_square and self.self_interaction == "learned"
         num_matrices = self.generators.num_generators + self._kernel_has_mix
@@ -190,19 +158,6 @@ class LConv(keras.layers.Layer):
             initializer=self.kernel_initializer or self._default_kernel(),
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.filters,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
-        self.input_spec = keras.layers.InputSpec(
-            ndim=len(input_shape),
-            axes={axis: size for axis, size in enumerate(input_shape) if axis},
         )
 
     def _default_kernel(self) -> Any:
@@ -234,20 +189,9 @@ class LConv(keras.layers.Layer):
 
     # ------------------------------------------------------------------ call
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
-        """Applies the layer."""
-        f = inputs
-        if len(f.shape) == 2:
-            f = ops.expand_dims(f, -1)
-        elif self.data_format == "channels_first":
-            f = ops.moveaxis(f, 1, -1)
-        if mask is not None:
-            mask = _expand_to_rank(ops.cast(mask, f.dtype), len(f.shape))
+    def _act(self, f: Any, mask: Any) -> Any:
         for _ in range(self.num_steps):
             f = self._step(f if mask is None else f * mask)
-        f = self.activation(f)
-        if self.data_format == "channels_first":
-            f = ops.moveaxis(f, -1, 1)
         return f
 
     def _step(self, f: Any) -> Any:
@@ -261,9 +205,7 @@ class LConv(keras.layers.Layer):
             output = self._generators_then_channels(f, kernel)
         if self.self_interaction == "identity":
             output = f + output
-        if self.bias is not None:
-            output = output + ops.cast(self.bias, f.dtype)
-        return output
+        return self._add_bias(output)
 
     def _generators_then_channels(self, f: Any, kernel: Any) -> Any:
         terms = self.generators.call(f)
@@ -284,36 +226,10 @@ class LConv(keras.layers.Layer):
             return z[..., 0, :] + self.generators.combine(z[..., 1:, :])
         return self.generators.combine(z)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The mask of the input, where the output has the same positions."""
-        return previous_mask if self.generators.is_square else None
-
-    # ----------------------------------------------------------- persistence
-
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer. The generators carry their rank."""
         return {
             **super().get_config(),
-            "filters": self.filters,
-            "generators": serialize_shared(self.generators),
             "num_steps": self.num_steps,
             "self_interaction": self.self_interaction,
-            "data_format": self.data_format,
-            "activation": keras.activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": self.kernel_initializer
-            and keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
         }
-
-
-def _expand_to_rank(mask: Any, rank: int) -> Any:
-    """Appends axes of size one."""
-    while len(mask.shape) < rank:
-        mask = ops.expand_dims(mask, -1)
-    return mask
