@@ -6,6 +6,6 @@ submodules `generators`, `algebra`, `datasets` and `visualization`.
 
 from keras_lconv import generators
 from keras_lconv._version import __version__
-from keras_lconv.layers import LConv, LieBlock
+from keras_lconv.layers import LConv, LieBlock, LieExponential
 
-__all__ = ["LConv", "LieBlock", "__version__", "generators"]
+__all__ = ["LConv", "LieBlock", "LieExponential", "__version__", "generators"]

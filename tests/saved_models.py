@@ -6,7 +6,7 @@ import sys
 import keras
 import numpy as np
 
-from keras_lconv import LConv, LieBlock
+from keras_lconv import LConv, LieBlock, LieExponential
 from keras_lconv import generators as g
 
 
@@ -28,6 +28,12 @@ def known_and_given():
 def vector_fields():
     shared = g.VectorFieldGenerators(3, "quadratic", derivative="fourier")
     return [LConv(4, shared), LConv(2, shared, self_interaction=None)]
+
+
+def sparse():
+    shared = g.NeighborGenerators(2, g.grid_neighbors((5, 5)))
+    window = g.shifts([(0, 1), (1, 0)], "periodic")
+    return [LConv(3, shared), LieExponential(3, shared, 2), LConv(2, window)]
 
 
 def block():
@@ -57,6 +63,7 @@ MODELS = {
         sequential_shared,
         known_and_given,
         vector_fields,
+        sparse,
         block,
         nested,
         functional,

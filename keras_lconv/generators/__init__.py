@@ -1,6 +1,6 @@
 """Infinitesimal generators of symmetries, as Keras layers that layers share."""
 
-from keras_lconv.generators.base import Generators
+from keras_lconv.generators.base import Cost, Generators
 from keras_lconv.generators.dense import DenseGenerators
 from keras_lconv.generators.derivatives import derivative_matrix
 from keras_lconv.generators.graph import graph
@@ -19,6 +19,7 @@ from keras_lconv.generators.shift import ShiftGenerators, shifts
 from keras_lconv.generators.vector_field import VectorFieldGenerators
 
 __all__ = [
+    "Cost",
     "DenseGenerators",
     "Generators",
     "LowRankGenerators",

@@ -7,7 +7,7 @@ form: it says how to apply them, and what is in this file does the rest.
 
 import math
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import keras
 import numpy as np
@@ -20,6 +20,21 @@ from keras_lconv.algebra import LieAlgebra
 # A step of the exponential series treats `|t . L| <= STEP_NORM`. Larger steps need
 # fewer products, but cancellation costs `exp(2 STEP_NORM)` in rounding errors at worst.
 STEP_NORM = 2.0
+
+# Of a number in float32, in which costs are counted.
+BYTES = 4
+
+
+class Cost(NamedTuple):
+    """What an operation costs for one sample.
+
+    Args:
+        multiply_adds: Number of multiply-adds.
+        bytes: Memory of what is computed, intermediate results included, in float32.
+    """
+
+    multiply_adds: int
+    bytes: int
 
 
 class Generators(keras.layers.Layer):
@@ -161,6 +176,45 @@ class Generators(keras.layers.Layer):
         raise NotImplementedError(
             f"{type(self).__name__} does not implement `spectral_norms`"
         )
+
+    def cost(self, channels: int, operation: str = "call") -> Cost:
+        """What `call` or `combine` costs for one sample, with these channels.
+
+        Layers choose by it the order of their products. Here it is that of matrices
+        without any structure, `k d' d` multiply-adds a channel.
+
+        Args:
+            channels: Number of channels that the generators act on.
+            operation: `"call"` or `"combine"`.
+
+        Returns:
+            A `Cost`.
+
+        Raises:
+            ValueError: If the generators are not built yet.
+        """
+        shape = self._require_built("cost")
+        rows = math.prod(self.output_spatial_shape(shape))
+        k = self.num_generators
+        results = rows * channels * (k if operation == "call" else 1)
+        return Cost(k * rows * math.prod(shape) * channels, BYTES * results)
+
+    @property
+    def can_precombine(self) -> bool:
+        """Whether `precombine` can make one matrix of the generators and a kernel."""
+        return False
+
+    def precombine(self, kernel: Any) -> Callable[[Any], Any]:
+        """The operator `sum_i (L_i f) W_i` as one matrix, where a family can make it.
+
+        Args:
+            kernel: Tensor `W`, of shape `(k, channels, filters)`.
+
+        Returns:
+            A function that maps `f` of shape `(batch, *spatial, channels)` to
+            `(batch, *spatial', filters)`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not implement `precombine`")
 
     def initial_norms(self) -> np.ndarray:
         """Bounds of the spectral norms at the start of training, of shape `(k,)`.

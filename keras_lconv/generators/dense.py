@@ -76,6 +76,26 @@ class DenseGenerators(FactoredGenerators):
         matrices = ops.cast(self.L, z.dtype)
         return self._unflatten(ops.einsum("kij,bjkc->bic", matrices, z))
 
+    @property
+    def can_precombine(self) -> bool:
+        """Whether `precombine` can make one matrix of the generators and a kernel."""
+        return True
+
+    def precombine(self, kernel: Any) -> Callable[[Any], Any]:
+        """The operator `sum_i (L_i f) W_i` as one matrix on positions and channels.
+
+        Args:
+            kernel: Tensor `W`, of shape `(k, channels, filters)`.
+
+        Returns:
+            A function that maps `f` of shape `(batch, *spatial, channels)` to
+            `(batch, *spatial', filters)`.
+        """
+        matrix = ops.einsum("kij,kcf->jcif", ops.cast(self.L, kernel.dtype), kernel)
+        return lambda f: self._unflatten(
+            ops.einsum("jcif,bjc->bif", matrix, self._flatten(f))
+        )
+
     def linear_combination(self, t: Any) -> Callable[[Any], Any]:
         """The operator `sum_i t_i L_i`; one matrix where all samples share `t`."""
         if len(t.shape) == 2:

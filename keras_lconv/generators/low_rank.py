@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._validation import positive_int
+from keras_lconv.generators.base import BYTES, Cost
 from keras_lconv.generators.factored import FactoredGenerators
 
 
@@ -108,6 +109,22 @@ class LowRankGenerators(FactoredGenerators):
         z = self._encode("krj,bjkc->bkrc", self._flatten(z))
         last = ops.cast(self.factors[-1], z.dtype)
         return self._unflatten(ops.einsum("kir,bkrc->bic", last, z))
+
+    def cost(self, channels: int, operation: str = "call") -> Cost:
+        """The sum over the factors, `k r (d' + d)` multiply-adds a channel for one rank.
+
+        Args:
+            channels: Number of channels that the generators act on.
+            operation: `"call"` or `"combine"`.
+
+        Returns:
+            A `Cost` for one sample.
+        """
+        results = super().cost(channels, operation).bytes
+        shapes = [factor.shape for factor in self.factors]
+        products = sum(k * rows * columns for k, rows, columns in shapes)
+        hidden = sum(k * rows for k, rows, _ in shapes[:-1])
+        return Cost(products * channels, results + BYTES * hidden * channels)
 
     def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
         """Products of the spectral norms of the factors."""

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._validation import finite_array, one_of, positive_int
-from keras_lconv.generators.base import Generators
+from keras_lconv.generators.base import BYTES, Cost, Generators
 from keras_lconv.generators.factored import INITIAL_NORM
 from keras_lconv.generators.shift import BOUNDARIES, shift, shifted_positions
 
@@ -214,6 +214,23 @@ class NeighborGenerators(Generators):
         return lambda f: self._unflatten(
             self._apply(weights[..., None], self._flatten(f))[:, :, 0]
         )
+
+    def cost(self, channels: int, operation: str = "call") -> Cost:
+        """`n d k` multiply-adds a channel.
+
+        `call` gathers the neighbours once, `combine` those of each of the `k` terms.
+
+        Args:
+            channels: Number of channels that the generators act on.
+            operation: `"call"` or `"combine"`.
+
+        Returns:
+            A `Cost` for one sample.
+        """
+        k, entries = self.num_generators, self.neighbors.size
+        gathered = entries * channels * (k if operation == "combine" else 1)
+        results = super().cost(channels, operation).bytes
+        return Cost(entries * k * channels, results + BYTES * gathered)
 
     # ----------------------------------------------------------------- norms
 

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._validation import one_of
-from keras_lconv.generators.base import Generators
+from keras_lconv.generators.base import Cost, Generators
 
 BOUNDARIES = ("zero", "periodic")
 
@@ -85,6 +85,18 @@ class ShiftGenerators(Generators):
 
     def _on_grid(self, f: Any) -> Any:
         return f[..., None] if len(f.shape) == 2 else f
+
+    def cost(self, channels: int, operation: str = "call") -> Cost:
+        """No products at all: `k d` numbers a channel are moved.
+
+        Args:
+            channels: Number of channels that the generators act on.
+            operation: `"call"` or `"combine"`.
+
+        Returns:
+            A `Cost` for one sample.
+        """
+        return Cost(0, super().cost(channels, "call").bytes)
 
     def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
         """The spectral norms: 1, and 0 for shifts that leave the grid."""

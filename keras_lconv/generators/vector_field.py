@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_lconv._validation import finite_array, one_of, positive_int
 from keras_lconv.algebra import LieAlgebra
-from keras_lconv.generators.base import Generators
+from keras_lconv.generators.base import BYTES, Cost, Generators
 from keras_lconv.generators.derivatives import DERIVATIVES, derivative_matrix
 from keras_lconv.generators.factored import INITIAL_NORM
 
@@ -259,6 +259,27 @@ class VectorFieldGenerators(Generators):
             for axis in range(self._ndim)
         ]
         return self._unflatten(-sum(terms))
+
+    def cost(self, channels: int, operation: str = "call") -> Cost:
+        """One derivative along each axis, `d (n_1 + ... + n_ndim)` multiply-adds a channel.
+
+        `call` needs the derivatives once for all generators, `combine` for each of them.
+
+        Args:
+            channels: Number of channels that the generators act on.
+            operation: `"call"` or `"combine"`.
+
+        Returns:
+            A `Cost` for one sample.
+        """
+        shape = self._require_built("cost")
+        size, k = math.prod(shape), self.num_generators
+        each = 2 * len(shape) if self.derivative == "central" else sum(shape)
+        copies = channels * (k if operation == "combine" else 1)
+        gradients = size * len(shape) * copies
+        results = super().cost(channels, operation).bytes
+        products = size * each * copies + size * len(shape) * k * channels
+        return Cost(products, results + BYTES * gradients)
 
     def linear_combination(self, t: Any) -> Callable[[Any], Any]:
         """The operator `sum_i t_i L_i`: the derivative along `sum_i t_i v_i`."""

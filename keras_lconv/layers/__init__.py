@@ -2,5 +2,6 @@
 
 from keras_lconv.layers.lconv import LConv
 from keras_lconv.layers.lie_block import LieBlock
+from keras_lconv.layers.lie_exponential import LieExponential
 
-__all__ = ["LConv", "LieBlock"]
+__all__ = ["LConv", "LieBlock", "LieExponential"]

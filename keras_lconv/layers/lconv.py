@@ -2,16 +2,22 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
 from keras_lconv._initializers import activation_gain, lconv_kernel
 from keras_lconv._validation import one_of, positive_int
+from keras_lconv.generators.base import BYTES, Cost
 from keras_lconv.layers.base import GeneratorLayer
 
 SELF_INTERACTIONS = ("learned", "identity", None)
+CONTRACTIONS = ("auto", "generators_first", "channels_first", "precombined")
+
+# Forming one matrix of generators and kernel pays only for several samples: this many are
+# assumed when a layer is built, as many as Keras takes by default.
+SAMPLES = 32
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -58,6 +64,10 @@ class LConv(GeneratorLayer):
         activity_regularizer: Regularizer of the output.
         kernel_constraint: Constraint on `kernel`.
         bias_constraint: Constraint on `bias`.
+        contraction: Order of the products: `"generators_first"`, `"channels_first"`, or
+            `"precombined"` (one matrix for positions and channels, with dense generators).
+            All give the same result. `"auto"` takes the one with the fewest multiply-adds,
+            see `contraction_costs`.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Input shape:
@@ -75,6 +85,7 @@ class LConv(GeneratorLayer):
         kernel: `W`, of shape `(k + 1, channels, filters)`, with `W_0` first; without
             a learned self-interaction of shape `(k, channels, filters)`.
         bias: `b`, of shape `(filters,)`, or `None`.
+        contraction: The order of the products, once the layer is built.
 
     Raises:
         TypeError: If an argument has a wrong type.
@@ -119,6 +130,7 @@ class LConv(GeneratorLayer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        contraction: str = "auto",
         **kwargs: Any,
     ):
         super().__init__(
@@ -141,6 +153,8 @@ class LConv(GeneratorLayer):
         self.self_interaction = one_of(
             "self_interaction", self_interaction, SELF_INTERACTIONS
         )
+        self._contraction = one_of("contraction", contraction, CONTRACTIONS)
+        self.contraction = self._contraction
         # Here and not in `build`, which may run while a graph is traced.
         if self.kernel_initializer is None:
             self._gain = activation_gain(self.activation)
@@ -150,8 +164,7 @@ class LConv(GeneratorLayer):
         is_square = self.generators.is_square
         self._kernel_has_mix = is_square and self.self_interaction == "learned"
         num_matrices = self.generators.num_generators + self._kernel_has_mix
-        # The cheaper order: the generators act on the smaller number of channels.
-        self._mix_channels_first = self.filters < channels
+        self.contraction = self._choose_contraction(owner, channels)
         self.kernel = self.add_weight(
             name="kernel",
             shape=(num_matrices, channels, self.filters),
@@ -187,6 +200,61 @@ class LConv(GeneratorLayer):
                 f"generators.is_square={is_square}"
             )
 
+    def _choose_contraction(self, owner: str, channels: int) -> str:
+        """The order of products with the fewest multiply-adds, or the given one."""
+        costs = self.contraction_costs(channels)
+        if self._contraction == "auto":
+            return min(costs, key=lambda order: costs[order])
+        if self._contraction not in costs:
+            raise ValueError(
+                f"`contraction={self._contraction!r}` of {owner} needs dense generators. "
+                f"Received: {type(self.generators).__name__}"
+            )
+        return self._contraction
+
+    def contraction_costs(self, channels: int) -> dict[str, Cost]:
+        """What each order of the products in `Q` costs for one sample.
+
+        - `"generators_first"`: all `L_i f`, then one product with the whole kernel.
+        - `"channels_first"`: all `f W_i`, then `sum_i L_i (f W_i)`.
+        - `"precombined"`: one matrix `sum_i L_i (x) W_i`, then its product with `f`. Dense
+          generators only; its own cost is shared by 32 samples.
+
+        Args:
+            channels: Number of input channels.
+
+        Returns:
+            By name, the `Cost` of each order that the generators can do.
+
+        Raises:
+            ValueError: If the layer is not built yet.
+        """
+        generators, filters = self.generators, self.filters
+        first, last = generators.cost(channels), generators.cost(filters, "combine")
+        shape = generators.spatial_shape or ()
+        rows = math.prod(generators.output_spatial_shape(shape))
+        positions = math.prod(shape)
+        k = generators.num_generators
+        mix = int(self._kernel_has_mix) * positions * channels * filters
+        pairs = k * channels * filters
+        costs = {
+            "generators_first": Cost(
+                first.multiply_adds + rows * pairs + mix,
+                first.bytes + BYTES * rows * filters,
+            ),
+            "channels_first": Cost(
+                last.multiply_adds + positions * pairs + mix,
+                last.bytes + BYTES * positions * k * filters,
+            ),
+        }
+        if generators.can_precombine:
+            entries = rows * positions * channels * filters
+            costs["precombined"] = Cost(
+                entries + entries * k // SAMPLES + mix,
+                BYTES * (rows * filters + entries // SAMPLES),
+            )
+        return costs
+
     # ------------------------------------------------------------------ call
 
     def _act(self, f: Any, mask: Any) -> Any:
@@ -199,10 +267,8 @@ class LConv(GeneratorLayer):
         # `call` and `combine` of the generators, not `__call__`: their weights are then
         # read in the precision of this layer, whatever their own dtype policy is.
         kernel = ops.cast(self.kernel, f.dtype)
-        if self._mix_channels_first:
-            output = self._channels_then_generators(f, kernel)
-        else:
-            output = self._generators_then_channels(f, kernel)
+        contract = self._CONTRACT[self.contraction]
+        output = contract(self, f, kernel)
         if self.self_interaction == "identity":
             output = f + output
         return self._add_bias(output)
@@ -217,6 +283,12 @@ class LConv(GeneratorLayer):
         output = ops.einsum("bdp,pf->bdf", terms, kernel)
         return ops.reshape(output, (-1, *outer, self.filters))
 
+    def _precombined(self, f: Any, kernel: Any) -> Any:
+        if not self._kernel_has_mix:
+            return self.generators.precombine(kernel)(f)
+        mixed = ops.einsum("b...c,cf->b...f", f, kernel[0])
+        return mixed + self.generators.precombine(kernel[1:])(f)
+
     def _channels_then_generators(self, f: Any, kernel: Any) -> Any:
         spatial = f.shape[1:-1]
         f = ops.reshape(f, (-1, math.prod(spatial), f.shape[-1]))
@@ -226,10 +298,17 @@ class LConv(GeneratorLayer):
             return z[..., 0, :] + self.generators.combine(z[..., 1:, :])
         return self.generators.combine(z)
 
+    _CONTRACT: ClassVar = {
+        "generators_first": _generators_then_channels,
+        "channels_first": _channels_then_generators,
+        "precombined": _precombined,
+    }
+
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer. The generators carry their rank."""
         return {
             **super().get_config(),
             "num_steps": self.num_steps,
             "self_interaction": self.self_interaction,
+            "contraction": self._contraction,
         }

@@ -1,0 +1,181 @@
+"""The orders of the products in LConv: the same numbers, and the cheapest is taken."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_lconv import LConv, LieBlock
+from keras_lconv import generators as g
+from tests import families
+from tests.autodiff import gradients
+from tests.families import relative_error, to_numpy
+
+ORDERS = ["generators_first", "channels_first", "precombined"]
+
+
+def random(shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def layers_in_all_orders(name, filters, channels):
+    """Layers that share their weights, one for each order that the family can do."""
+    generators, spatial = families.build(name)
+    layers = []
+    for order in ORDERS:
+        if order == "precombined" and not generators.can_precombine:
+            continue
+        layer = LConv(filters, generators, contraction=order)
+        layer.build((None, *spatial, channels))
+        layers.append(layer)
+    for layer in layers[1:]:
+        layer.kernel.assign(layers[0].kernel)
+    return layers, spatial
+
+
+@pytest.mark.parametrize(("channels", "filters"), [(2, 3), (3, 2)])
+@pytest.mark.parametrize("name", families.ALL)
+def test_all_orders_agree_with_the_plain_formula(name, channels, filters):
+    layers, spatial = layers_in_all_orders(name, filters, channels)
+    matrices = families.reference_matrices(layers[0].generators)
+    f = random((2, *spatial, channels))
+    flat = f.reshape(2, -1, channels)
+    kernel = to_numpy(layers[0].kernel)
+    expected = sum(
+        matrix @ flat @ weight
+        for matrix, weight in zip(matrices, kernel[-len(matrices) :], strict=True)
+    )
+    if len(kernel) > len(matrices):
+        expected = expected + flat @ kernel[0]
+    for layer in layers:
+        output = ops.reshape(layer(f), expected.shape)
+        assert relative_error(output, expected) < 1e-5, layer.contraction
+
+
+@pytest.mark.parametrize("name", ["dense", "low_rank", "rotation_3d", "neighbor", "shifts"])
+def test_all_orders_have_the_same_gradients(name):
+    layers, spatial = layers_in_all_orders(name, 2, 3)
+    f = random((2, *spatial, 3))
+    kernel = to_numpy(layers[0].kernel)
+    found = []
+    for layer in layers:
+
+        def loss(f, kernel, layer=layer):
+            return ops.sum(layer._CONTRACT[layer.contraction](layer, f, kernel) ** 3)
+
+        found.append(gradients(loss, [f, kernel]))
+    for other in found[1:]:
+        for value, expected in zip(other, found[0], strict=True):
+            assert relative_error(value, expected) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("generators", "spatial", "channels", "filters", "expected"),
+    [
+        # The generators act on the smaller number of channels.
+        (lambda: g.DenseGenerators(4), (8, 8), 1, 32, "generators_first"),
+        (lambda: g.DenseGenerators(4), (8, 8), 32, 8, "channels_first"),
+        # One matrix, where channels are fewer than generators.
+        (lambda: g.DenseGenerators(16), (8, 8), 3, 3, "precombined"),
+        # Fields differentiate once before, and for each generator after the channels.
+        (lambda: g.affine(), (8, 8), 8, 4, "generators_first"),
+        (lambda: g.rotation(), (8, 8), 8, 2, "channels_first"),
+        (lambda: g.LowRankGenerators(4, 2), (8, 8), 8, 4, "channels_first"),
+        (lambda: g.shifts([(0, 1), (1, 0)]), (8, 8), 8, 16, "generators_first"),
+    ],
+)
+def test_cheapest_order_is_taken(generators, spatial, channels, filters, expected):
+    layer = LConv(filters, generators())
+    assert layer.contraction == "auto"
+    layer.build((None, *spatial, channels))
+    assert layer.contraction == expected
+    costs = layer.contraction_costs(channels)
+    assert costs[expected] == min(costs.values())
+
+
+def count_products(function):
+    """Multiply-adds of the `einsum`s that a function calls, by their formulas."""
+    total = 0
+    einsum = ops.einsum
+
+    def counting(formula, *operands, **kwargs):
+        nonlocal total
+        # What has no samples, as the values of polynomial fields, is no cost of a sample.
+        if len(operands) == 2 and formula != "kap,pd->kad":
+            letters = {}
+            for term, operand in zip(
+                formula.split("->")[0].split(","), operands, strict=True
+            ):
+                letters.update(zip(term, operand.shape, strict=True))
+            total += int(np.prod(list(letters.values())))
+        return einsum(formula, *operands, **kwargs)
+
+    ops.einsum = counting
+    try:
+        function()
+    finally:
+        ops.einsum = einsum
+    return total
+
+
+@pytest.mark.parametrize("operation", ["call", "combine"])
+@pytest.mark.parametrize(
+    "name", ["dense", "low_rank", "low_rank_chain", "rotation", "affine", "neighbor"]
+)
+def test_costs_are_the_products_that_are_done(name, operation):
+    generators, spatial = families.build(name)
+    k, channels = generators.num_generators, 3
+    shape = (1, *spatial, channels) if operation == "call" else (1, *spatial, k, channels)
+    f = ops.convert_to_tensor(random(shape))
+    done = count_products(lambda: getattr(generators, operation)(f))
+    assert done == generators.cost(channels, operation).multiply_adds
+
+
+def test_structure_costs_less_than_dense():
+    size = 32 * 32
+    costs = {}
+    for name, generators in {
+        "dense": g.MatrixGenerators(np.zeros((2, size, size))),
+        "low_rank": g.LowRankGenerators(2, 8),
+        "field": g.VectorFieldGenerators(2),
+        "central": g.VectorFieldGenerators(2, derivative="central"),
+        "neighbor": g.NeighborGenerators(2, g.grid_neighbors((32, 32))),
+        "shift": g.shifts([(0, 1), (1, 0)]),
+    }.items():
+        generators.build((None, 32, 32, 1))
+        costs[name] = generators.cost(4).multiply_adds
+    assert costs["dense"] == 2 * size**2 * 4
+    order = ["shift", "central", "low_rank", "field", "dense"]
+    assert sorted(order, key=lambda name: costs[name]) == order
+    assert costs["neighbor"] == 2 * 9 * size * 4
+
+
+def test_order_survives_in_configurations():
+    layer = LConv(2, 3, contraction="channels_first")
+    assert LConv.from_config(layer.get_config()).contraction == "channels_first"
+    built = LConv(32, 3)
+    built.build((None, 5, 1))
+    assert built.contraction == "generators_first"
+    assert LConv.from_config(built.get_config()).contraction == "auto"
+    block = LieBlock(2, 3, 2, contraction="precombined")
+    assert all(layer.contraction == "precombined" for layer in block.layers)
+
+
+def test_order_that_generators_cannot_do_is_refused():
+    with pytest.raises(ValueError, match=r"`contraction='precombined'` of LConv .* dense"):
+        LConv(2, "rotation", contraction="precombined")(np.ones((1, 4, 4, 1)))
+    with pytest.raises(ValueError, match="`contraction` must be one of"):
+        LConv(2, 2, contraction="fast")
+
+
+def test_training_in_each_order_reaches_the_same(tmp_path):
+    x, y = random((16, 6, 2)), random((16, 6, 3), 1)
+    results = []
+    for order in ORDERS:
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((6, 2)), LConv(3, 2, contraction=order)])
+        model.compile(keras.optimizers.SGD(0.05), "mse")
+        model.fit(x, y, epochs=3, shuffle=False, verbose=0)
+        results.append(model.predict(x, verbose=0))
+    for other in results[1:]:
+        assert relative_error(other, results[0]) < 1e-5
