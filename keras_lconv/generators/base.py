@@ -7,14 +7,15 @@ form: it says how to apply them, and what is in this file does the rest.
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_lconv._backend import concrete_value, is_traced, repeat
-from keras_lconv._validation import positive_int, spatial_shape
+from keras_lconv._validation import one_of, positive_int, spatial_shape
 from keras_lconv.algebra import LieAlgebra
 
 # A step of the exponential series treats `|t . L| <= STEP_NORM`. Larger steps need
@@ -25,7 +26,8 @@ STEP_NORM = 2.0
 BYTES = 4
 
 
-class Cost(NamedTuple):
+@dataclass(frozen=True, order=True)
+class Cost:
     """What an operation costs for one sample.
 
     Args:
@@ -191,8 +193,9 @@ class Generators(keras.layers.Layer):
             A `Cost`.
 
         Raises:
-            ValueError: If the generators are not built yet.
+            ValueError: If the generators are not built yet, or `operation` is unknown.
         """
+        one_of("operation", operation, ("call", "combine"))
         shape = self._require_built("cost")
         rows = math.prod(self.output_spatial_shape(shape))
         k = self.num_generators

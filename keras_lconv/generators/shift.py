@@ -96,7 +96,8 @@ class ShiftGenerators(Generators):
         Returns:
             A `Cost` for one sample.
         """
-        return Cost(0, super().cost(channels, "call").bytes)
+        copies = self.num_generators if operation == "combine" else 1
+        return Cost(0, super().cost(channels, operation).bytes * copies)
 
     def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
         """The spectral norms: 1, and 0 for shifts that leave the grid."""
