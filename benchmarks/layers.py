@@ -1,0 +1,240 @@
+"""The speed of L-conv layers beside what they are compared with.
+
+    python benchmarks/layers.py
+
+prints one table for each backend, and writes `outputs/benchmark_layers.json` and a plot
+beside it. Times are medians over rounds in which all layers of one size take turns, in one
+process; what counts are the ratios within a row of sizes and channels:
+
+- to `Conv2D` with 3x3 kernels and as many filters;
+- to the plain formula, `einsum("kij,bjc->bkic")` and then `einsum("bkic,kcf->bif")`, with
+  dense matrices, where these fit;
+- to the bare matrix products that the dense layer needs, with nothing else around them.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+FILTERS = 8  # also the number of generators, and the rank of the low-rank ones
+LARGEST_DENSE = 32
+COLUMNS = ("Conv2D", "plain formula", "bare products")
+
+
+def layers(size, filters):
+    """The layers of one size, by name: what is compared comes first."""
+    import itertools
+
+    import keras
+
+    from keras_lconv import LConv
+    from keras_lconv import generators as g
+
+    window = [o for o in itertools.product((-1, 0, 1), repeat=2) if o != (0, 0)]
+    k = FILTERS
+    found = {"Conv2D": keras.layers.Conv2D(filters, 3, padding="same")}
+    if size <= LARGEST_DENSE:
+        found["plain formula"] = references(keras)["plain"](filters)
+        found["bare products"] = references(keras)["bare"](filters)
+        found["dense"] = LConv(filters, k)
+    return {
+        **found,
+        "low rank": LConv(filters, k, rank=k),
+        "neighbor": LConv(filters, g.NeighborGenerators(k, g.grid_neighbors((size, size)))),
+        "shifts": LConv(filters, g.shifts(window)),
+        "rotation": LConv(filters, "rotation"),
+        "rotation, central": LConv(filters, g.rotation(derivative="central")),
+        "affine": LConv(filters, "affine"),
+    }
+
+
+def references(keras):
+    """Layers with the weights of a dense L-conv that do only what their name says."""
+    ops = keras.ops
+
+    class Reference(keras.layers.Layer):
+        def __init__(self, filters):
+            super().__init__()
+            self.filters = filters
+
+        def build(self, shape):
+            self.positions, channels = shape[1] * shape[2], shape[3]
+            small = keras.initializers.RandomNormal(stddev=0.01)
+            d = self.positions
+            self.L = self.add_weight(shape=(FILTERS, d, d), initializer=small)
+            self.W = self.add_weight(
+                shape=(FILTERS + 1, channels, self.filters), initializer=small
+            )
+
+        def compute_output_shape(self, shape):
+            return (*shape[:3], self.filters)
+
+    class Plain(Reference):
+        def call(self, f):
+            shape = f.shape
+            f = ops.reshape(f, (-1, self.positions, shape[-1]))
+            terms = ops.einsum("kij,bjc->bkic", self.L, f)
+            output = ops.einsum("bkic,kcf->bif", terms, self.W[1:])
+            output = output + ops.einsum("bic,cf->bif", f, self.W[0])
+            return ops.reshape(output, (-1, *shape[1:3], self.filters))
+
+    class Bare(Reference):
+        """Products of the right sizes: nothing is brought into order for them."""
+
+        def call(self, f):
+            d, channels = self.positions, f.shape[-1]
+            acted = min(channels, self.filters)
+            rows = ops.reshape(f, (-1, channels))
+            if acted < channels:
+                rows = ops.matmul(rows, self.W[0])
+            products = ops.matmul(
+                ops.reshape(self.L, (FILTERS * d, d)), ops.reshape(rows, (d, -1))
+            )
+            kernel = ops.reshape(self.W[1:], (FILTERS * channels, self.filters))
+            if acted == channels:
+                products = ops.matmul(
+                    ops.reshape(products, (-1, FILTERS * channels)), kernel
+                )
+            else:
+                products = ops.sum(ops.reshape(products, (FILTERS, -1)), axis=0)
+            return ops.reshape(products, (-1, *f.shape[1:3], self.filters))
+
+    return {"plain": Plain, "bare": Bare}
+
+
+def measure(size, channels, filters, batch, rounds, only=None):
+    """Medians of a forward pass and a training step of each layer, in seconds."""
+    import keras
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(batch, size, size, channels)).astype("float32")
+    y = rng.normal(size=(batch, size, size, filters)).astype("float32")
+    models = {}
+    for name, layer in layers(size, filters).items():
+        if only in (None, name):
+            models[name] = keras.Sequential([keras.Input(x.shape[1:]), layer])
+            models[name].compile(keras.optimizers.SGD(1e-4), "mse")
+    times = {name: {"forward": [], "step": []} for name in models}
+    for turn in range(rounds + 2):
+        for name, model in models.items():
+            start = time.perf_counter()
+            model.predict_on_batch(x)
+            middle = time.perf_counter()
+            model.train_on_batch(x, y)
+            end = time.perf_counter()
+            if turn > 1:  # the first turns compile and warm up
+                times[name]["forward"].append(middle - start)
+                times[name]["step"].append(end - middle)
+    medians = {
+        name: {what: statistics.median(values) for what, values in found.items()}
+        for name, found in times.items()
+    }
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"times": medians, "peak_gib": peak}
+
+
+def run_worker(backend, **settings):
+    """Measures in a new process."""
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, __file__, "--worker", json.dumps(settings)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def batch_of(size):
+    """Large batches for small images."""
+    return 128 if size <= 28 else 16
+
+
+def print_table(backend, rows):
+    print(f"\n{backend}: training step (forward pass), as ratios\n")
+    print("| image | layer | seconds | " + " | ".join(f"to {c}" for c in COLUMNS) + " |")
+    print("| --- | --- | --- |" + " --- |" * len(COLUMNS))
+    for row in rows:
+        times = row["times"]
+        for name, found in times.items():
+            cells = []
+            for column in COLUMNS:
+                if column in times and column != name:
+                    step = found["step"] / times[column]["step"]
+                    forward = found["forward"] / times[column]["forward"]
+                    cells.append(f"{step:.2f} ({forward:.2f})")
+                else:
+                    cells.append("")
+            image = f"{row['size']}x{row['size']}x{row['channels']}"
+            print(f"| {image} | {name} | {found['step']:.4f} | " + " | ".join(cells) + " |")
+
+
+def plot(results, path):
+    """Training steps against the size of the image, a panel for each backend."""
+    import matplotlib.pyplot as plt
+
+    channels = max(row["channels"] for row in results)
+    backends = list(dict.fromkeys(row["backend"] for row in results))
+    figure, axes = plt.subplots(
+        1, len(backends), figsize=(5 * len(backends), 4), sharey=True, squeeze=False
+    )
+    for axis, backend in zip(axes[0], backends, strict=True):
+        rows = [r for r in results if (r["backend"], r["channels"]) == (backend, channels)]
+        names = dict.fromkeys(name for row in rows for name in row["times"])
+        for name in names:
+            points = [
+                (row["size"], row["times"][name]["step"] / row["batch"])
+                for row in rows
+                if name in row["times"]
+            ]
+            axis.loglog(*zip(*points, strict=True), marker="o", label=name)
+        axis.set(title=f"{backend}, {channels} channels", xlabel="width of the image")
+    axes[0, 0].set_ylabel("seconds for a training step, per image")
+    axes[0, -1].legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+
+
+def main(arguments):
+    folder = pathlib.Path("outputs")
+    folder.mkdir(exist_ok=True)
+    results = []
+    for backend in arguments.backends:
+        rows = []
+        for size in arguments.sizes:
+            for channels in arguments.channels:
+                settings = {
+                    "size": size,
+                    "channels": channels,
+                    "filters": FILTERS if channels == 1 else channels,
+                    "batch": batch_of(size),
+                    "rounds": arguments.rounds,
+                }
+                found = run_worker(backend, **settings)
+                rows.append({"backend": backend, **settings, **found})
+        print_table(backend, rows)
+        results += rows
+        (folder / "benchmark_layers.json").write_text(json.dumps(results, indent=1))
+    plot(results, folder / "benchmark_layers.png")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--backends", nargs="+", default=["tensorflow", "jax", "torch"])
+    parser.add_argument("--sizes", nargs="+", type=int, default=[8, 28, 56, 112, 224])
+    parser.add_argument("--channels", nargs="+", type=int, default=[1, 16])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parsed = parser.parse_args()
+    if parsed.worker:
+        print(json.dumps(measure(**json.loads(parsed.worker))))
+    else:
+        main(parsed)
