@@ -202,22 +202,61 @@ class Generators(keras.layers.Layer):
         results = rows * channels * (k if operation == "call" else 1)
         return Cost(k * rows * math.prod(shape) * channels, BYTES * results)
 
-    @property
-    def can_precombine(self) -> bool:
-        """Whether `precombine` can make one matrix of the generators and a kernel."""
-        return False
+    # ---------------------------------------------------- with a kernel
 
-    def precombine(self, kernel: Any) -> Callable[[Any], Any]:
-        """The operator `sum_i (L_i f) W_i` as one matrix, where a family can make it.
+    @property
+    def contractions(self) -> tuple[str, ...]:
+        """The orders in which `contract` can do its products.
+
+        - `"generators_first"`: all `L_i f`, then the channels.
+        - `"channels_first"`: all `f W_i`, then `sum_i L_i (f W_i)`.
+
+        A family may add one that its structure allows.
+        """
+        return ("generators_first", "channels_first")
+
+    def contract(self, f: Any, kernel: Any, order: str) -> Any:
+        """The sum `sum_i (L_i f) W_i`, the heart of an L-conv.
 
         Args:
+            f: Tensor `(batch, *spatial, channels)`.
             kernel: Tensor `W`, of shape `(k, channels, filters)`.
+            order: One of `contractions`. All give the same result.
 
         Returns:
-            A function that maps `f` of shape `(batch, *spatial, channels)` to
-            `(batch, *spatial', filters)`.
+            Tensor `(batch, *spatial', filters)`.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not implement `precombine`")
+        if order == "generators_first":
+            *outer, k, channels = (terms := self.call(f)).shape[1:]
+            terms = ops.reshape(terms, (-1, math.prod(outer), k * channels))
+            kernel = ops.reshape(kernel, (k * channels, -1))
+            return self._unflatten(ops.einsum("bdp,pf->bdf", terms, kernel))
+        z = ops.einsum("bdc,kcf->bdkf", self._flatten(f), kernel)
+        return self.combine(ops.reshape(z, (-1, *f.shape[1:-1], *z.shape[2:])))
+
+    def contraction_cost(self, order: str, channels: int, filters: int) -> Cost:
+        """What `contract` costs for one sample.
+
+        Args:
+            order: One of `contractions`.
+            channels: Number of input channels.
+            filters: Number of output channels.
+
+        Returns:
+            A `Cost`.
+        """
+        shape = self._require_built("contraction_cost")
+        rows = math.prod(self.output_spatial_shape(shape))
+        pairs = self.num_generators * channels * filters
+        if order == "generators_first":
+            acted = self.cost(channels)
+            return Cost(
+                acted.multiply_adds + rows * pairs, acted.bytes + BYTES * rows * filters
+            )
+        acted = self.cost(filters, "combine")
+        size = math.prod(shape)
+        mixed = BYTES * size * self.num_generators * filters
+        return Cost(acted.multiply_adds + size * pairs, acted.bytes + mixed)
 
     def initial_norms(self) -> np.ndarray:
         """Bounds of the spectral norms at the start of training, of shape `(k,)`.

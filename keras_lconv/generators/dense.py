@@ -8,7 +8,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv.generators.base import BYTES, Cost
 from keras_lconv.generators.factored import FactoredGenerators
+
+# Samples that share one matrix, when costs are compared: Keras' default batch.
+SAMPLES = 32
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -77,23 +81,63 @@ class DenseGenerators(FactoredGenerators):
         return self._unflatten(ops.einsum("kij,bjkc->bic", matrices, z))
 
     @property
-    def can_precombine(self) -> bool:
-        """Whether `precombine` can make one matrix of the generators and a kernel."""
-        return True
+    def contractions(self) -> tuple[str, ...]:
+        """The orders of `contract`.
 
-    def precombine(self, kernel: Any) -> Callable[[Any], Any]:
-        """The operator `sum_i (L_i f) W_i` as one matrix on positions and channels.
+        Besides those of all generators, `"precombined"`: one matrix
+        `sum_i L_i (x) W_i` on positions and channels, then its product with `f`.
+        """
+        return (*super().contractions, "precombined")
+
+    def contract(self, f: Any, kernel: Any, order: str) -> Any:
+        """The sum `sum_i (L_i f) W_i`, of shape `(batch, *spatial', filters)`."""
+        # Channels before positions: all terms are then one product with all matrices,
+        # and are in place for the product with the kernel.
+        f = ops.transpose(self._flatten(f), (0, 2, 1))
+        matrices = ops.cast(self.L, f.dtype)
+        k, rows, columns = matrices.shape
+        channels, filters = kernel.shape[1:]
+        if order == "precombined":
+            matrix = ops.einsum("kij,kcf->cjfi", matrices, kernel)
+            matrix = ops.reshape(matrix, (channels * columns, filters * rows))
+            flat = ops.reshape(f, (-1, channels * columns))
+            output = ops.einsum("pj,ji->pi", flat, matrix)
+            output = ops.reshape(output, (-1, filters, rows))
+        elif order == "generators_first":
+            flat = ops.reshape(f, (-1, columns))
+            terms = ops.einsum("pj,qj->pq", flat, ops.reshape(matrices, (-1, columns)))
+            terms = ops.reshape(terms, (-1, channels * k, rows))
+            kernel = ops.reshape(ops.transpose(kernel, (1, 0, 2)), (-1, filters))
+            output = ops.einsum("pf,bpi->bfi", kernel, terms)
+        else:
+            kernel = ops.reshape(ops.transpose(kernel, (1, 2, 0)), (channels, -1))
+            mixed = ops.einsum("cq,bcj->bqj", kernel, f)
+            mixed = ops.reshape(mixed, (-1, k * columns))
+            matrix = ops.reshape(ops.transpose(matrices, (0, 2, 1)), (k * columns, rows))
+            output = ops.einsum("pj,ji->pi", mixed, matrix)
+            output = ops.reshape(output, (-1, filters, rows))
+        return self._unflatten(ops.transpose(output, (0, 2, 1)))
+
+    def contraction_cost(self, order: str, channels: int, filters: int) -> Cost:
+        """What `contract` costs for one sample.
 
         Args:
-            kernel: Tensor `W`, of shape `(k, channels, filters)`.
+            order: One of `contractions`. The samples of a batch share the cost of making
+                the matrix of `"precombined"`: 32 of them are assumed.
+            channels: Number of input channels.
+            filters: Number of output channels.
 
         Returns:
-            A function that maps `f` of shape `(batch, *spatial, channels)` to
-            `(batch, *spatial', filters)`.
+            A `Cost`.
         """
-        matrix = ops.einsum("kij,kcf->jcif", ops.cast(self.L, kernel.dtype), kernel)
-        return lambda f: self._unflatten(
-            ops.einsum("jcif,bjc->bif", matrix, self._flatten(f))
+        if order != "precombined":
+            return super().contraction_cost(order, channels, filters)
+        shape = self._require_built("contraction_cost")
+        rows = math.prod(self.output_spatial_shape(shape))
+        entries = rows * math.prod(shape) * channels * filters
+        return Cost(
+            entries + self.num_generators * entries // SAMPLES,
+            BYTES * (rows * filters + entries // SAMPLES),
         )
 
     def linear_combination(self, t: Any) -> Callable[[Any], Any]:

@@ -110,6 +110,67 @@ class LowRankGenerators(FactoredGenerators):
         last = ops.cast(self.factors[-1], z.dtype)
         return self._unflatten(ops.einsum("kir,bkrc->bic", last, z))
 
+    @property
+    def contractions(self) -> tuple[str, ...]:
+        """The orders of `contract`.
+
+        Besides those of all generators, `"between_factors"`: the channels are mixed where
+        the chain of factors is narrowest.
+        """
+        return (*super().contractions, "between_factors")
+
+    def contract(self, f: Any, kernel: Any, order: str) -> Any:
+        """The sum `sum_i (L_i f) W_i`, of shape `(batch, *spatial', filters)`."""
+        if order != "between_factors":
+            return super().contract(f, kernel, order)
+        # Channels before positions: the first and the last factors are then one product
+        # each for all generators.
+        f = ops.transpose(self._flatten(f), (0, 2, 1))
+        first, *inner, last = (ops.cast(factor, f.dtype) for factor in self.factors)
+        k, size, columns = first.shape
+        channels, filters = kernel.shape[1:]
+        flat = ops.reshape(f, (-1, columns))
+        coded = ops.einsum("pj,qj->pq", flat, ops.reshape(first, (-1, columns)))
+        coded = ops.reshape(coded, (-1, channels, k, size))
+        for level in range(len(inner) + 1):
+            if level == self._narrowest:
+                coded = ops.einsum("bckr,kcf->bfkr", coded, kernel)
+            if level < len(inner):
+                coded = ops.einsum("bckr,ksr->bcks", coded, inner[level])
+        rows, size = last.shape[1:]
+        coded = ops.reshape(coded, (-1, k * size))
+        matrix = ops.reshape(ops.transpose(last, (0, 2, 1)), (k * size, rows))
+        output = ops.reshape(ops.einsum("pj,ji->pi", coded, matrix), (-1, filters, rows))
+        return self._unflatten(ops.transpose(output, (0, 2, 1)))
+
+    @property
+    def _narrowest(self) -> int:
+        return self._hidden_sizes.index(min(self._hidden_sizes))
+
+    def contraction_cost(self, order: str, channels: int, filters: int) -> Cost:
+        """What `contract` costs for one sample.
+
+        Args:
+            order: One of `contractions`.
+            channels: Number of input channels.
+            filters: Number of output channels.
+
+        Returns:
+            A `Cost`.
+        """
+        if order != "between_factors":
+            return super().contraction_cost(order, channels, filters)
+        products = results = 0
+        for level, factor in enumerate(self.factors):
+            k, rows, columns = factor.shape
+            width = channels if level <= self._narrowest else filters
+            products += k * rows * columns * width
+            results += (k * rows if factor is not self.factors[-1] else rows) * width
+        mixed = self.num_generators * min(self._hidden_sizes)
+        return Cost(
+            products + mixed * channels * filters, BYTES * (results + mixed * filters)
+        )
+
     def cost(self, channels: int, operation: str = "call") -> Cost:
         """The sum over the factors, `k r (d' + d)` multiply-adds a channel for one rank.
 

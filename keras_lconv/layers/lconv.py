@@ -1,23 +1,17 @@
 """The Lie algebra convolution."""
 
-import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
 
 from keras_lconv._initializers import activation_gain, lconv_kernel
 from keras_lconv._validation import one_of, positive_int
-from keras_lconv.generators.base import BYTES, Cost
+from keras_lconv.generators import Cost
 from keras_lconv.layers.base import GeneratorLayer
 
 SELF_INTERACTIONS = ("learned", "identity", None)
-CONTRACTIONS = ("auto", "generators_first", "channels_first", "precombined")
-
-# Forming one matrix of generators and kernel pays only for several samples: this many are
-# assumed when a layer is built, as many as Keras takes by default.
-SAMPLES = 32
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -64,10 +58,10 @@ class LConv(GeneratorLayer):
         activity_regularizer: Regularizer of the output.
         kernel_constraint: Constraint on `kernel`.
         bias_constraint: Constraint on `bias`.
-        contraction: Order of the products: `"generators_first"`, `"channels_first"`, or
-            `"precombined"` (one matrix for positions and channels, with dense generators).
-            All give the same result. `"auto"` takes the one with the fewest multiply-adds,
-            see `contraction_costs`.
+        contraction: Order of the products: `"generators_first"`, `"channels_first"`; with
+            dense generators also `"precombined"`, one matrix for positions and channels;
+            with generators of low rank also `"between_factors"`. All give the same result.
+            `"auto"` takes the one with the fewest multiply-adds, see `contraction_costs`.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Input shape:
@@ -153,7 +147,12 @@ class LConv(GeneratorLayer):
         self.self_interaction = one_of(
             "self_interaction", self_interaction, SELF_INTERACTIONS
         )
-        self._contraction = one_of("contraction", contraction, CONTRACTIONS)
+        if not isinstance(contraction, str):
+            raise TypeError(
+                "`contraction` must be the name of an order of products. "
+                f"Received: contraction={contraction!r}"
+            )
+        self._contraction = contraction
         self.contraction = self._contraction
         # Here and not in `build`, which may run while a graph is traced.
         if self.kernel_initializer is None:
@@ -207,53 +206,29 @@ class LConv(GeneratorLayer):
             return min(costs, key=lambda order: costs[order])
         if self._contraction not in costs:
             raise ValueError(
-                f"`contraction={self._contraction!r}` of {owner} needs dense generators. "
-                f"Received: {type(self.generators).__name__}"
+                f"`contraction` of {owner} with {type(self.generators).__name__} must be "
+                f"'auto' or one of {sorted(costs)}. "
+                f"Received: contraction={self._contraction!r}"
             )
         return self._contraction
 
     def contraction_costs(self, channels: int) -> dict[str, Cost]:
-        """What each order of the products in `Q` costs for one sample.
-
-        - `"generators_first"`: all `L_i f`, then one product with the whole kernel.
-        - `"channels_first"`: all `f W_i`, then `sum_i L_i (f W_i)`.
-        - `"precombined"`: one matrix `sum_i L_i (x) W_i`, then its product with `f`. Dense
-          generators only; its own cost is shared by 32 samples.
+        """What the products of `sum_i (L_i f) W_i` cost for one sample, in each order.
 
         Args:
             channels: Number of input channels.
 
         Returns:
-            By name, the `Cost` of each order that the generators can do.
+            By name, the `Cost` of each order that the generators can do, see
+            `Generators.contractions`.
 
         Raises:
             ValueError: If the layer is not built yet.
         """
-        generators, filters = self.generators, self.filters
-        first, last = generators.cost(channels), generators.cost(filters, "combine")
-        shape = generators.spatial_shape or ()
-        rows = math.prod(generators.output_spatial_shape(shape))
-        positions = math.prod(shape)
-        k = generators.num_generators
-        mix = int(self._kernel_has_mix) * positions * channels * filters
-        pairs = k * channels * filters
-        costs = {
-            "generators_first": Cost(
-                first.multiply_adds + rows * pairs + mix,
-                first.bytes + BYTES * rows * filters,
-            ),
-            "channels_first": Cost(
-                last.multiply_adds + positions * pairs + mix,
-                last.bytes + BYTES * positions * k * filters,
-            ),
+        return {
+            order: self.generators.contraction_cost(order, channels, self.filters)
+            for order in self.generators.contractions
         }
-        if generators.can_precombine:
-            entries = rows * positions * channels * filters
-            costs["precombined"] = Cost(
-                entries + entries * k // SAMPLES + mix,
-                BYTES * (rows * filters + entries // SAMPLES),
-            )
-        return costs
 
     # ------------------------------------------------------------------ call
 
@@ -264,45 +239,17 @@ class LConv(GeneratorLayer):
 
     def _step(self, f: Any) -> Any:
         """`Q[f]` for `f` of shape `(batch, *spatial, channels)`."""
-        # `call` and `combine` of the generators, not `__call__`: their weights are then
-        # read in the precision of this layer, whatever their own dtype policy is.
+        # `contract` of the generators, not `__call__`: their weights are then read in the
+        # precision of this layer, whatever their own dtype policy is.
         kernel = ops.cast(self.kernel, f.dtype)
-        contract = self._CONTRACT[self.contraction]
-        output = contract(self, f, kernel)
+        if self._kernel_has_mix:
+            output = ops.einsum("b...c,cf->b...f", f, kernel[0])
+            output = output + self.generators.contract(f, kernel[1:], self.contraction)
+        else:
+            output = self.generators.contract(f, kernel, self.contraction)
         if self.self_interaction == "identity":
             output = f + output
         return self._add_bias(output)
-
-    def _generators_then_channels(self, f: Any, kernel: Any) -> Any:
-        terms = self.generators.call(f)
-        if self._kernel_has_mix:
-            terms = ops.concatenate([ops.expand_dims(f, -2), terms], axis=-2)
-        *outer, num_matrices, channels = terms.shape[1:]
-        terms = ops.reshape(terms, (-1, math.prod(outer), num_matrices * channels))
-        kernel = ops.reshape(kernel, (num_matrices * channels, self.filters))
-        output = ops.einsum("bdp,pf->bdf", terms, kernel)
-        return ops.reshape(output, (-1, *outer, self.filters))
-
-    def _precombined(self, f: Any, kernel: Any) -> Any:
-        if not self._kernel_has_mix:
-            return self.generators.precombine(kernel)(f)
-        mixed = ops.einsum("b...c,cf->b...f", f, kernel[0])
-        return mixed + self.generators.precombine(kernel[1:])(f)
-
-    def _channels_then_generators(self, f: Any, kernel: Any) -> Any:
-        spatial = f.shape[1:-1]
-        f = ops.reshape(f, (-1, math.prod(spatial), f.shape[-1]))
-        z = ops.einsum("bdc,kcf->bdkf", f, kernel)
-        z = ops.reshape(z, (-1, *spatial, *z.shape[2:]))
-        if self._kernel_has_mix:
-            return z[..., 0, :] + self.generators.combine(z[..., 1:, :])
-        return self.generators.combine(z)
-
-    _CONTRACT: ClassVar = {
-        "generators_first": _generators_then_channels,
-        "channels_first": _channels_then_generators,
-        "precombined": _precombined,
-    }
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer. The generators carry their rank."""
