@@ -22,8 +22,10 @@ from keras_lconv.algebra import LieAlgebra
 # fewer products, but cancellation costs `exp(2 STEP_NORM)` in rounding errors at worst.
 STEP_NORM = 2.0
 
-# Of a number in float32, in which costs are counted.
+# Costs are counted in float32. What a batch needs once, its samples share: as many as Keras
+# takes by default.
 BYTES = 4
+SAMPLES = 32
 
 
 @dataclass(frozen=True, order=True)

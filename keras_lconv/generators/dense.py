@@ -8,11 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv.generators.base import BYTES, Cost
+from keras_lconv.generators.base import BYTES, SAMPLES, Cost
 from keras_lconv.generators.factored import FactoredGenerators
-
-# Samples that share one matrix, when costs are compared: Keras' default batch.
-SAMPLES = 32
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._validation import finite_array, one_of, positive_int
-from keras_lconv.generators.base import BYTES, Cost, Generators
+from keras_lconv.generators.base import BYTES, SAMPLES, Cost, Generators
 from keras_lconv.generators.factored import INITIAL_NORM
 from keras_lconv.generators.shift import BOUNDARIES, shift, shifted_positions
 
@@ -205,6 +205,52 @@ class NeighborGenerators(Generators):
             total = total + ops.einsum("dk,dkp->dp", weights[:, m], around)
         total = ops.reshape(total, (size, -1, channels))
         return self._unflatten(ops.transpose(total, (1, 0, 2)))
+
+    @property
+    def contractions(self) -> tuple[str, ...]:
+        """The orders of `contract`.
+
+        Besides those of all generators, `"precombined"`: a kernel of its own for each
+        position, `sum_i w_xmi W_i`, and one product with all its neighbours.
+        """
+        return (*super().contractions, "precombined")
+
+    def contract(self, f: Any, kernel: Any, order: str) -> Any:
+        """The sum `sum_i (L_i f) W_i`, of shape `(batch, *spatial, filters)`."""
+        if order != "precombined":
+            return super().contract(f, kernel, order)
+        weights = ops.cast(self.coefficients, f.dtype)
+        size, num_neighbors = self.neighbors.shape
+        channels, filters = kernel.shape[1:]
+        rows = ops.reshape(ops.transpose(self._flatten(f), (1, 0, 2)), (size, -1))
+        around = [self._neighbor(rows, m) for m in range(num_neighbors)]
+        around = [ops.reshape(found, (size, -1, channels)) for found in around]
+        local = ops.einsum("dnk,kcf->dncf", weights, kernel)
+        local = ops.reshape(local, (size, num_neighbors * channels, filters))
+        output = ops.einsum("dbp,dpf->dbf", ops.concatenate(around, axis=-1), local)
+        return self._unflatten(ops.transpose(output, (1, 0, 2)))
+
+    def contraction_cost(self, order: str, channels: int, filters: int) -> Cost:
+        """What `contract` costs for one sample.
+
+        Args:
+            order: One of `contractions`. The samples of a batch share the cost of making
+                the kernels of `"precombined"`: 32 of them are assumed.
+            channels: Number of input channels.
+            filters: Number of output channels.
+
+        Returns:
+            A `Cost`.
+        """
+        if order != "precombined":
+            return super().contraction_cost(order, channels, filters)
+        size, num_neighbors = self.neighbors.shape
+        entries = size * num_neighbors * channels * filters
+        gathered = size * (num_neighbors * channels + filters)
+        return Cost(
+            entries + self.num_generators * entries // SAMPLES,
+            BYTES * (gathered + entries // SAMPLES),
+        )
 
     def linear_combination(self, t: Any) -> Callable[[Any], Any]:
         """The operator `sum_i t_i L_i`; one sparse matrix where all samples share `t`."""

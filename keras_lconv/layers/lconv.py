@@ -59,8 +59,8 @@ class LConv(GeneratorLayer):
         kernel_constraint: Constraint on `kernel`.
         bias_constraint: Constraint on `bias`.
         contraction: Order of the products: `"generators_first"`, `"channels_first"`; with
-            dense generators also `"precombined"`, one matrix for positions and channels;
-            with generators of low rank also `"between_factors"`. All give the same result.
+            dense and neighbor generators also `"precombined"`, one matrix for positions and
+            channels; with generators of low rank also `"between_factors"`. All give the same result.
             `"auto"` takes the one with the fewest multiply-adds, see `contraction_costs`.
         **kwargs: `name`, `dtype`, `trainable`.
 
