@@ -1,6 +1,7 @@
 """Infinitesimal generators of symmetries, as Keras layers that layers share."""
 
-from keras_lconv.generators.base import Cost, Generators
+from keras_lconv.generators.base import Generators
+from keras_lconv.generators.cost import Cost
 from keras_lconv.generators.dense import DenseGenerators
 from keras_lconv.generators.derivatives import derivative_matrix
 from keras_lconv.generators.graph import graph

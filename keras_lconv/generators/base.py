@@ -7,7 +7,6 @@ form: it says how to apply them, and what is in this file does the rest.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Self
 
 import keras
@@ -17,28 +16,11 @@ from keras import ops
 from keras_lconv._backend import concrete_value, is_traced, repeat
 from keras_lconv._validation import one_of, positive_int, spatial_shape
 from keras_lconv.algebra import LieAlgebra
+from keras_lconv.generators.cost import BYTES, Cost
 
 # A step of the exponential series treats `|t . L| <= STEP_NORM`. Larger steps need
 # fewer products, but cancellation costs `exp(2 STEP_NORM)` in rounding errors at worst.
 STEP_NORM = 2.0
-
-# Costs are counted in float32. What a batch needs once, its samples share: as many as Keras
-# takes by default.
-BYTES = 4
-SAMPLES = 32
-
-
-@dataclass(frozen=True, order=True)
-class Cost:
-    """What an operation costs for one sample.
-
-    Args:
-        multiply_adds: Number of multiply-adds.
-        bytes: Memory of what is computed, intermediate results included, in float32.
-    """
-
-    multiply_adds: int
-    bytes: int
 
 
 class Generators(keras.layers.Layer):

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv.generators.base import BYTES, SAMPLES, Cost
+from keras_lconv.generators.cost import BYTES, SAMPLES, Cost
 from keras_lconv.generators.factored import FactoredGenerators
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._validation import positive_int
-from keras_lconv.generators.base import BYTES, Cost
+from keras_lconv.generators.cost import BYTES, Cost
 from keras_lconv.generators.factored import FactoredGenerators
 
 

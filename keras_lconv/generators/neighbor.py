@@ -10,7 +10,8 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._validation import finite_array, one_of, positive_int
-from keras_lconv.generators.base import BYTES, SAMPLES, Cost, Generators
+from keras_lconv.generators.base import Generators
+from keras_lconv.generators.cost import BYTES, SAMPLES, Cost
 from keras_lconv.generators.factored import INITIAL_NORM
 from keras_lconv.generators.shift import BOUNDARIES, shift, shifted_positions
 

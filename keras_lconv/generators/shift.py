@@ -9,7 +9,8 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._validation import one_of
-from keras_lconv.generators.base import Cost, Generators
+from keras_lconv.generators.base import Generators
+from keras_lconv.generators.cost import Cost
 
 BOUNDARIES = ("zero", "periodic")
 

@@ -11,7 +11,8 @@ from keras import ops
 
 from keras_lconv._validation import finite_array, one_of, positive_int
 from keras_lconv.algebra import LieAlgebra
-from keras_lconv.generators.base import BYTES, Cost, Generators
+from keras_lconv.generators.base import Generators
+from keras_lconv.generators.cost import BYTES, Cost
 from keras_lconv.generators.derivatives import DERIVATIVES, derivative_matrix
 from keras_lconv.generators.factored import INITIAL_NORM
 

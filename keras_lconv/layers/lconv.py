@@ -60,8 +60,9 @@ class LConv(GeneratorLayer):
         bias_constraint: Constraint on `bias`.
         contraction: Order of the products: `"generators_first"`, `"channels_first"`; with
             dense and neighbor generators also `"precombined"`, one matrix for positions and
-            channels; with generators of low rank also `"between_factors"`. All give the same result.
-            `"auto"` takes the one with the fewest multiply-adds, see `contraction_costs`.
+            channels; with generators of low rank also `"between_factors"`. All give the
+            same result. `"auto"` takes the one with the fewest multiply-adds, see
+            `contraction_costs`.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Input shape:
