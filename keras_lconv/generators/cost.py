@@ -1,0 +1,21 @@
+"""What applying generators costs: how layers choose the order of their products."""
+
+from dataclasses import dataclass
+
+# Costs are counted in float32. What a batch needs once, its samples share: as many as Keras
+# takes by default.
+BYTES = 4
+SAMPLES = 32
+
+
+@dataclass(frozen=True, order=True)
+class Cost:
+    """What an operation costs for one sample.
+
+    Args:
+        multiply_adds: Number of multiply-adds.
+        bytes: Memory of what is computed, intermediate results included, in float32.
+    """
+
+    multiply_adds: int
+    bytes: int
