@@ -120,6 +120,16 @@ def test_casimir_of_known_representations(n):
     assert np.allclose(a.LieAlgebra(basis).casimir, expected)
 
 
+@pytest.mark.parametrize("algebra", [a.so(3), a.so(3, 1), a.sl(3), a.gl(2)], ids=repr)
+def test_casimir_moves_with_a_conjugation(algebra):
+    """Where the trace form is not its own inverse in an orthonormal frame."""
+    n = algebra.matrix_size
+    by = conditioned(np.random.default_rng(1), n, 4.0)
+    conjugated = a.LieAlgebra(by @ algebra.basis @ np.linalg.inv(by))
+    expected = by @ algebra.casimir @ np.linalg.inv(by)
+    assert np.allclose(conjugated.casimir, expected, atol=1e-11)
+
+
 @pytest.mark.parametrize("algebra", [a.heisenberg(3), a.se(2), a.se(3), a.aff(2)])
 def test_casimir_of_a_degenerate_form_is_refused(algebra):
     with pytest.raises(ValueError, match=r"trace form .* is degenerate"):
