@@ -3,6 +3,7 @@
 Subspaces are matrices `(k, m)` whose columns are orthonormal.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
 
@@ -76,23 +77,21 @@ class StructureConstants:
     @cached_property
     def derived_series(self) -> list[np.ndarray]:
         """`g`, `[g, g]`, `[[g, g], [g, g]]`, ... while they shrink."""
-        series = [self.everything]
-        while series[-1].shape[1]:
-            following = self.bracket_span(series[-1], series[-1])
-            if following.shape[1] == series[-1].shape[1]:
-                break
-            series.append(following)
-        return series
+        return self._series(lambda space: self.bracket_span(space, space))
 
     @cached_property
     def lower_central_series(self) -> list[np.ndarray]:
         """`g`, `[g, g]`, `[g, [g, g]]`, ... while they shrink."""
+        return self._series(lambda space: self.bracket_span(self.everything, space))
+
+    def _series(self, following: Callable[[np.ndarray], np.ndarray]) -> list[np.ndarray]:
+        """The whole algebra, and what follows it, while the dimension falls."""
         series = [self.everything]
         while series[-1].shape[1]:
-            following = self.bracket_span(self.everything, series[-1])
-            if following.shape[1] == series[-1].shape[1]:
+            space = following(series[-1])
+            if space.shape[1] == series[-1].shape[1]:
                 break
-            series.append(following)
+            series.append(space)
         return series
 
     @property

@@ -19,3 +19,17 @@ class Cost:
 
     multiply_adds: int
     bytes: int
+
+
+def precombined_cost(entries: int, num_generators: int, results: int) -> Cost:
+    """The cost of one merged operator, and of its share in making it.
+
+    Args:
+        entries: Number of its entries: each is a multiply-add.
+        num_generators: Number of terms that each entry is a sum of.
+        results: Number of values that are computed with it, for one sample.
+    """
+    return Cost(
+        entries + num_generators * entries // SAMPLES,
+        BYTES * (results + entries // SAMPLES),
+    )

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv.generators.cost import BYTES, SAMPLES, Cost
+from keras_lconv.generators.cost import Cost, precombined_cost
 from keras_lconv.generators.factored import FactoredGenerators
 
 
@@ -132,10 +132,7 @@ class DenseGenerators(FactoredGenerators):
         shape = self._require_built("contraction_cost")
         rows = math.prod(self.output_spatial_shape(shape))
         entries = rows * math.prod(shape) * channels * filters
-        return Cost(
-            entries + self.num_generators * entries // SAMPLES,
-            BYTES * (rows * filters + entries // SAMPLES),
-        )
+        return precombined_cost(entries, self.num_generators, rows * filters)
 
     def linear_combination(self, t: Any) -> Callable[[Any], Any]:
         """The operator `sum_i t_i L_i`; one matrix where all samples share `t`."""

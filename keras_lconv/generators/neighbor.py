@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_lconv._validation import finite_array, one_of, positive_int
 from keras_lconv.generators.base import Generators
-from keras_lconv.generators.cost import BYTES, SAMPLES, Cost
+from keras_lconv.generators.cost import BYTES, Cost, precombined_cost
 from keras_lconv.generators.factored import INITIAL_NORM
 from keras_lconv.generators.shift import BOUNDARIES, shift, shifted_positions
 
@@ -248,10 +248,7 @@ class NeighborGenerators(Generators):
         size, num_neighbors = self.neighbors.shape
         entries = size * num_neighbors * channels * filters
         gathered = size * (num_neighbors * channels + filters)
-        return Cost(
-            entries + self.num_generators * entries // SAMPLES,
-            BYTES * (gathered + entries // SAMPLES),
-        )
+        return precombined_cost(entries, self.num_generators, gathered)
 
     def linear_combination(self, t: Any) -> Callable[[Any], Any]:
         """The operator `sum_i t_i L_i`; one sparse matrix where all samples share `t`."""
