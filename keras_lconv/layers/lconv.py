@@ -9,13 +9,13 @@ from keras import ops
 from keras_lconv._initializers import activation_gain, lconv_kernel
 from keras_lconv._validation import one_of, positive_int
 from keras_lconv.generators import Cost
-from keras_lconv.layers.base import GeneratorLayer
+from keras_lconv.layers.kernel_layer import KernelLayer
 
 SELF_INTERACTIONS = ("learned", "identity", None)
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
-class LConv(GeneratorLayer):
+class LConv(KernelLayer):
     """Lie algebra convolution (L-conv): a convolution by infinitesimal generators.
 
     `Q[f] = f W_0 + sum_i (L_i f) W_i + b`, with generators `L_1, ..., L_k` that act on
@@ -233,7 +233,7 @@ class LConv(GeneratorLayer):
 
     # ------------------------------------------------------------------ call
 
-    def _act(self, f: Any, mask: Any) -> Any:
+    def _mix(self, f: Any, mask: Any) -> Any:
         for _ in range(self.num_steps):
             f = self._step(f if mask is None else f * mask)
         return f

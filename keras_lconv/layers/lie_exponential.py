@@ -10,11 +10,11 @@ from keras import ops
 
 from keras_lconv._initializers import activation_gain
 from keras_lconv._validation import finite_array, positive_int
-from keras_lconv.layers.base import GeneratorLayer
+from keras_lconv.layers.kernel_layer import KernelLayer
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
-class LieExponential(GeneratorLayer):
+class LieExponential(KernelLayer):
     """Group convolution by exponentials: `Q[f] = sum_j exp(t_j . L) f W_j + b`.
 
     A convolution over the group of the generators whose kernel sits at `m` elements
@@ -157,7 +157,7 @@ class LieExponential(GeneratorLayer):
         # The cheaper order: the exponentials act on the smaller number of channels.
         self._mix_channels_first = self.filters < channels
 
-    def _act(self, f: Any, mask: Any) -> Any:
+    def _mix(self, f: Any, mask: Any) -> Any:
         """`sum_j exp(t_j . L) f W_j + b` for `f` of shape `(batch, *spatial, channels)`."""
         if mask is not None:
             f = f * mask
