@@ -262,7 +262,8 @@ class NeighborGenerators(Generators):
     def cost(self, channels: int, operation: str = "call") -> Cost:
         """`n d k` multiply-adds a channel.
 
-        `call` gathers the neighbours once, `combine` those of each of the `k` terms.
+        `call` gathers the neighbours once, `combine` those of each of the `k` terms. Both
+        work with positions first, and bring their results into order.
 
         Args:
             channels: Number of channels that the generators act on.
@@ -274,7 +275,7 @@ class NeighborGenerators(Generators):
         k, entries = self.num_generators, self.neighbors.size
         gathered = entries * channels * (k if operation == "combine" else 1)
         results = super().cost(channels, operation).bytes
-        return Cost(entries * k * channels, results + BYTES * gathered)
+        return Cost(entries * k * channels, 2 * results + BYTES * gathered)
 
     # ----------------------------------------------------------------- norms
 
