@@ -31,7 +31,7 @@ def layers_in_all_orders(name, filters, channels):
     return layers, spatial
 
 
-@pytest.mark.parametrize(("channels", "filters"), [(2, 3), (3, 2)])
+@pytest.mark.parametrize(("channels", "filters"), [(2, 3), (3, 2), (1, 4)])
 @pytest.mark.parametrize("name", families.ALL)
 def test_all_orders_agree_with_the_plain_formula(name, channels, filters):
     layers, spatial = layers_in_all_orders(name, filters, channels)
@@ -53,9 +53,10 @@ def test_all_orders_agree_with_the_plain_formula(name, channels, filters):
 @pytest.mark.parametrize(
     "name", ["dense", "low_rank_chain", "rotation_3d", "neighbor", "shifts"]
 )
-def test_all_orders_have_the_same_gradients(name):
-    layers, spatial = layers_in_all_orders(name, 2, 3)
-    f = random((2, *spatial, 3))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_all_orders_have_the_same_gradients(name, channels):
+    layers, spatial = layers_in_all_orders(name, 2, channels)
+    f = random((2, *spatial, channels))
     kernel = to_numpy(layers[0].kernel)
     found = []
     for layer in layers:
@@ -133,7 +134,7 @@ def count_products(function):
     return total
 
 
-@pytest.mark.parametrize(("channels", "filters"), [(2, 3), (3, 2)])
+@pytest.mark.parametrize(("channels", "filters"), [(2, 3), (3, 2), (1, 2)])
 @pytest.mark.parametrize(
     "name",
     ["dense", "low_rank", "low_rank_chain", "rotation", "affine", "neighbor", "shifts"],
