@@ -1,4 +1,4 @@
-"""The speed of L-conv layers beside what they are compared with.
+"""Speed and memory of L-conv layers beside what they are compared with.
 
     python benchmarks/layers.py
 
@@ -10,13 +10,16 @@ process; what counts are the ratios within a row of sizes and channels:
 - to the plain formula, `einsum("kij,bjc->bkic")` and then `einsum("bkic,kcf->bif")`, with
   dense matrices, where these fit;
 - to the bare matrix products that the dense layer needs, with nothing else around them.
+
+Memory is the peak of the main memory of a process that trains one layer, above what it has
+before there is data. On a machine with a GPU the same table is made there, also with
+`--dtypes mixed_bfloat16`, and the rate of the dense layer beside that of a matrix product.
 """
 
 import argparse
 import json
 import os
 import pathlib
-import resource
 import statistics
 import subprocess
 import sys
@@ -24,6 +27,7 @@ import time
 
 FILTERS = 8  # also the number of generators, and the rank of the low-rank ones
 LARGEST_DENSE = 32
+LARGEST_INPUT = 250_000  # numbers in a sample
 COLUMNS = ("Conv2D", "plain formula", "bare products")
 
 
@@ -108,8 +112,8 @@ def references(keras):
     return {"plain": Plain, "bare": Bare}
 
 
-def measure(size, channels, filters, batch, rounds, only=None):
-    """Medians of a forward pass and a training step of each layer, in seconds."""
+def compiled_models(size, channels, filters, batch, only=None):
+    """Models of one layer each by name, and a batch to train them on."""
     import keras
     import numpy as np
 
@@ -121,6 +125,13 @@ def measure(size, channels, filters, batch, rounds, only=None):
         if only in (None, name):
             models[name] = keras.Sequential([keras.Input(x.shape[1:]), layer])
             models[name].compile(keras.optimizers.SGD(1e-4), "mse")
+    # On a GPU the data shall lie there already.
+    return models, keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
+
+
+def measure_times(rounds, **settings):
+    """Medians of a forward pass and a training step of each layer, in seconds."""
+    models, x, y = compiled_models(**settings)
     times = {name: {"forward": [], "step": []} for name in models}
     for turn in range(rounds + 2):
         for name, model in models.items():
@@ -136,8 +147,67 @@ def measure(size, channels, filters, batch, rounds, only=None):
         name: {what: statistics.median(values) for what, values in found.items()}
         for name, found in times.items()
     }
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return {"times": medians, "peak_gib": peak}
+    d = settings["size"] ** 2
+    operations = 2 * FILTERS * d * d * min(settings["channels"], settings["filters"])
+    found = {"times": medians, "device": device(), "product_rate": product_rate()}
+    if "dense" in medians:
+        seconds = medians["dense"]["forward"]
+        found["dense_rate"] = operations * settings["batch"] / seconds
+    return found
+
+
+def measure_memory(**settings):
+    """Peak memory of three training steps of one layer, in MiB."""
+    import keras
+
+    keras.ops.matmul(keras.ops.ones((8, 8)), keras.ops.ones((8, 8)))
+    before = memory(reset=True)
+    models, x, y = compiled_models(**settings)
+    for model in models.values():
+        for _ in range(3):
+            model.train_on_batch(x, y)
+    return {"memory": memory() - before}
+
+
+def memory(reset=False):
+    """Peak memory of the process since the last reset, in MiB (Linux only)."""
+    if reset:
+        pathlib.Path("/proc/self/clear_refs").write_text("5")
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 2**10
+
+
+def device():
+    """The name of the GPU, or "cpu"."""
+    backend = os.environ["KERAS_BACKEND"]
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    if backend == "jax":
+        import jax
+
+        found = jax.devices()[0]
+        return "cpu" if found.platform == "cpu" else found.device_kind
+    import tensorflow as tf
+
+    return "GPU" if tf.config.list_physical_devices("GPU") else "cpu"
+
+
+def product_rate():
+    """Operations a second of a product of two large matrices, in the dtype of layers."""
+    import keras
+
+    size = 1024 if device() == "cpu" else 8192
+    dtype = keras.config.dtype_policy().compute_dtype
+    matrix = keras.ops.ones((size, size), dtype=dtype)
+    seconds = []
+    for _ in range(7):
+        start = time.perf_counter()
+        product = keras.ops.matmul(matrix, matrix)
+        keras.ops.convert_to_numpy(product[0, 0])
+        seconds.append(time.perf_counter() - start)
+    return 2 * size**3 / statistics.median(seconds)
 
 
 def run_worker(backend, **settings):
@@ -153,13 +223,31 @@ def run_worker(backend, **settings):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def batch_of(size):
+def names(size):
+    """The layers of a size."""
+    return {"names": list(layers(size, FILTERS))}
+
+
+def work(what, dtype, **settings):
+    """What a new process does."""
+    import keras
+
+    keras.config.set_dtype_policy(dtype)
+    tasks = {"times": measure_times, "memory": measure_memory, "names": names}
+    return tasks[what](**settings)
+
+
+def batch_of(size, channels):
     """Large batches for small images."""
-    return 128 if size <= 28 else 16
+    return 128 if size * size * channels <= 28 * 28 * 32 else 16
 
 
 def print_table(backend, rows):
-    print(f"\n{backend}: training step (forward pass), as ratios\n")
+    row = rows[0]
+    print(f"\n{backend} on {row['device']}, {row['dtype']}")
+    if row["device"] == "cpu":
+        print("There is no GPU: run this on a machine that has one to measure it.")
+    print("\nTraining step (forward pass), as ratios:\n")
     print("| image | layer | seconds | " + " | ".join(f"to {c}" for c in COLUMNS) + " |")
     print("| --- | --- | --- |" + " --- |" * len(COLUMNS))
     for row in rows:
@@ -175,13 +263,33 @@ def print_table(backend, rows):
                     cells.append("")
             image = f"{row['size']}x{row['size']}x{row['channels']}"
             print(f"| {image} | {name} | {found['step']:.4f} | " + " | ".join(cells) + " |")
+    for row in rows:
+        if "dense_rate" in row:
+            share = row["dense_rate"] / row["product_rate"]
+            print(
+                f"{row['size']}x{row['size']}x{row['channels']}: dense runs at {share:.0%} "
+                f"of the rate of a large product, {row['product_rate'] / 1e9:.0f} GFLOP/s"
+            )
+
+
+def print_memory(backend, rows):
+    sizes = list(dict.fromkeys(row["size"] for row in rows))
+    print(f"\n{backend}: peak memory of training on batches of 16 with 3 channels, MiB\n")
+    print("| layer | " + " | ".join(f"{size}x{size}" for size in sizes) + " |")
+    print("| --- |" + " --- |" * len(sizes))
+    for name in dict.fromkeys(row["layer"] for row in rows):
+        found = {row["size"]: row["memory"] for row in rows if row["layer"] == name}
+        cells = [f"{found[size]:.0f}" if size in found else "" for size in sizes]
+        print(f"| {name} | " + " | ".join(cells) + " |")
 
 
 def plot(results, path):
     """Training steps against the size of the image, a panel for each backend."""
     import matplotlib.pyplot as plt
 
-    channels = max(row["channels"] for row in results)
+    # The most channels that the largest images have.
+    largest = max(row["size"] for row in results)
+    channels = max(row["channels"] for row in results if row["size"] == largest)
     backends = list(dict.fromkeys(row["backend"] for row in results))
     figure, axes = plt.subplots(
         1, len(backends), figsize=(5 * len(backends), 4), sharey=True, squeeze=False
@@ -203,38 +311,68 @@ def plot(results, path):
     figure.savefig(path, dpi=120)
 
 
+def times_of(backend, dtype, arguments):
+    """A row for each size and number of channels."""
+    rows = []
+    for size in arguments.sizes:
+        for channels in arguments.channels:
+            if size * size * channels > LARGEST_INPUT:
+                continue
+            settings = {
+                "size": size,
+                "channels": channels,
+                "filters": FILTERS if channels == 1 else channels,
+                "batch": batch_of(size, channels),
+            }
+            found = run_worker(
+                backend, what="times", dtype=dtype, rounds=arguments.rounds, **settings
+            )
+            rows.append({"backend": backend, "dtype": dtype, **settings, **found})
+    return rows
+
+
+def memory_of(backend, dtype, arguments):
+    """A row for each layer and size."""
+    rows = []
+    for size in arguments.memory_sizes:
+        for name in run_worker(backend, what="names", dtype=dtype, size=size)["names"]:
+            settings = {"size": size, "channels": 3, "filters": FILTERS, "batch": 16}
+            found = run_worker(backend, what="memory", dtype=dtype, only=name, **settings)
+            rows.append(
+                {"backend": backend, "dtype": dtype, "layer": name, **settings, **found}
+            )
+    return rows
+
+
 def main(arguments):
     folder = pathlib.Path("outputs")
     folder.mkdir(exist_ok=True)
-    results = []
+    times, memory = [], []
     for backend in arguments.backends:
-        rows = []
-        for size in arguments.sizes:
-            for channels in arguments.channels:
-                settings = {
-                    "size": size,
-                    "channels": channels,
-                    "filters": FILTERS if channels == 1 else channels,
-                    "batch": batch_of(size),
-                    "rounds": arguments.rounds,
-                }
-                found = run_worker(backend, **settings)
-                rows.append({"backend": backend, **settings, **found})
-        print_table(backend, rows)
-        results += rows
-        (folder / "benchmark_layers.json").write_text(json.dumps(results, indent=1))
-    plot(results, folder / "benchmark_layers.png")
+        for dtype in arguments.dtypes:
+            rows = times_of(backend, dtype, arguments)
+            print_table(backend, rows)
+            times += rows
+            rows = memory_of(backend, dtype, arguments)
+            print_memory(backend, rows)
+            memory += rows
+        (folder / "benchmark_layers.json").write_text(
+            json.dumps({"times": times, "memory": memory}, indent=1)
+        )
+    plot(times, folder / "benchmark_layers.png")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backends", nargs="+", default=["tensorflow", "jax", "torch"])
     parser.add_argument("--sizes", nargs="+", type=int, default=[8, 28, 56, 112, 224])
-    parser.add_argument("--channels", nargs="+", type=int, default=[1, 16])
+    parser.add_argument("--channels", nargs="+", type=int, default=[1, 16, 64])
+    parser.add_argument("--memory-sizes", nargs="*", type=int, default=[28, 224])
+    parser.add_argument("--dtypes", nargs="+", default=["float32"])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parsed = parser.parse_args()
     if parsed.worker:
-        print(json.dumps(measure(**json.loads(parsed.worker))))
+        print(json.dumps(work(**json.loads(parsed.worker))))
     else:
         main(parsed)
