@@ -113,13 +113,24 @@ def test_only_one_module_knows_the_backends():
 
 
 def test_imports_point_one_way():
-    """The order of the subpackages: each may import those before it only."""
-    order = ["algebra", "datasets", "generators", "layers"]
+    """The order of modules and subpackages: each may import those before it only."""
+    order = [
+        "visualization",
+        "algebra",
+        "datasets",
+        "generators",
+        "layers",
+        "metrics",
+        "callbacks",
+    ]
     pattern = re.compile(
         r"(?:from|import) keras_lconv\.(\w+)|from keras_lconv import (\w+)"
     )
     for position, package in enumerate(order):
-        for path in (ROOT / "keras_lconv" / package).rglob("*.py"):
+        folder = ROOT / "keras_lconv" / package
+        paths = [*folder.rglob("*.py"), *folder.parent.glob(f"{package}.py")]
+        assert paths, package
+        for path in paths:
             for found in pattern.findall(path.read_text()):
                 imported = found[0] or found[1]
                 later = order[position + 1 :]
