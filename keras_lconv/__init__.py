@@ -6,6 +6,20 @@ submodules `generators`, `algebra`, `datasets` and `visualization`.
 
 from keras_lconv import generators
 from keras_lconv._version import __version__
-from keras_lconv.layers import LConv, LieBlock, LieExponential
+from keras_lconv.layers import (
+    LConv,
+    LieBlock,
+    LieExponential,
+    NormMaxPooling,
+    NormPooling,
+)
 
-__all__ = ["LConv", "LieBlock", "LieExponential", "__version__", "generators"]
+__all__ = [
+    "LConv",
+    "LieBlock",
+    "LieExponential",
+    "NormMaxPooling",
+    "NormPooling",
+    "__version__",
+    "generators",
+]

@@ -97,7 +97,11 @@ def _checked(generators: Any) -> np.ndarray:
     matrices = finite_array("generators", generators)
     if matrices.ndim == 2:
         matrices = matrices[None]
-    if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or not matrices.shape[1]:
+    if (
+        matrices.ndim != 3
+        or matrices.shape[1] != matrices.shape[2]
+        or not matrices.shape[1]
+    ):
         raise ValueError(
             "`generators` must be square matrices, of shape `(k, n, n)`. "
             f"Received: shape {np.shape(generators)}"

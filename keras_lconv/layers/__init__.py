@@ -3,5 +3,7 @@
 from keras_lconv.layers.lconv import LConv
 from keras_lconv.layers.lie_block import LieBlock
 from keras_lconv.layers.lie_exponential import LieExponential
+from keras_lconv.layers.norm_max_pooling import NormMaxPooling
+from keras_lconv.layers.norm_pooling import NormPooling
 
-__all__ = ["LConv", "LieBlock", "LieExponential"]
+__all__ = ["LConv", "LieBlock", "LieExponential", "NormMaxPooling", "NormPooling"]
