@@ -10,6 +10,7 @@ from keras_lconv.layers import (
     LConv,
     LieBlock,
     LieExponential,
+    LieMaxPooling,
     NormMaxPooling,
     NormPooling,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "LConv",
     "LieBlock",
     "LieExponential",
+    "LieMaxPooling",
     "NormMaxPooling",
     "NormPooling",
     "__version__",

@@ -50,6 +50,11 @@ class FormLayer(GeneratorLayer):
         self._given_form = _checked_form(form)
         self.tolerance = tolerance
         self.defect_weight = _not_negative("defect_weight", defect_weight)
+        if on_fibres and not self.generators.is_square:
+            raise ValueError(
+                "`generators` of fibres must be square. Received: "
+                f"generators {self.generators.name!r} between different spaces"
+            )
         self._form_is_learned = (
             on_fibres
             and self.generators.is_learned
@@ -66,13 +71,8 @@ class FormLayer(GeneratorLayer):
 
     def _known_form(self) -> np.ndarray:
         if self._on_fibres:
-            if not self.generators.is_square:
-                raise ValueError(
-                    "`generators` of fibres must be square. Received: "
-                    f"generators {self.generators.name!r} between different spaces"
-                )
             matrices = self._fibre_matrices()
-            if isinstance(self._given_form, np.ndarray):
+            if isinstance(self._given_form, np.ndarray) or matrices is None:
                 return _matching(self._given_form, matrices, self.tolerance)
             return _form_of_fibres(matrices, self._given_form, self.tolerance)
         return _form_of_gradients(self.generators, self._given_form, self.tolerance)
@@ -88,8 +88,8 @@ class FormLayer(GeneratorLayer):
         if isinstance(generators, MatrixGenerators):
             return np.array(generators.get_config()["matrices"])
         raise TypeError(
-            "`generators` of fibres must be matrices `(k, n, n)`: an array, a `LieAlgebra`, "
-            "`MatrixGenerators`, or learned ones. "
+            "`generators` of fibres must be matrices `(k, n, n)`: an array, a "
+            "`LieAlgebra`, `MatrixGenerators`, or learned ones. "
             f"Received: {type(generators).__name__}"
         )
 
@@ -252,7 +252,8 @@ def _matching(
         )
     forms = invariant_forms(representation, tolerance=tolerance)
     invariant = np.tensordot(np.einsum("mab,ab->m", forms, form), forms, 1)
-    error = np.linalg.norm(form - invariant) / max(np.linalg.norm(form), 1e-300)
+    size = float(np.linalg.norm(form))
+    error = float(np.linalg.norm(form - invariant)) / size if size else 0.0
     if error > max(tolerance or 0.0, 1e-3):
         raise ValueError(
             "`form` must be invariant under the generators. Received: a form with the "

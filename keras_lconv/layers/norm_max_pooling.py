@@ -19,15 +19,15 @@ PADDINGS = ("valid", "same")
 class NormMaxPooling(FormLayer):
     """Keeps, of the vectors in each window, the one with the largest invariant form.
 
-    At each position of a feature map there are vectors (fibres), on which the generators act
-    as `n x n` matrices. The form `q = v^T M v` that they leave invariant is that of
+    At each position of a feature map there are vectors (fibres), on which the generators
+    act as `n x n` matrices. The form `q = v^T M v` that they leave invariant is that of
     `NormPooling(of="fibre")`. For each window and channel the whole vector with the largest
-    `q` is kept, the first one where several have it. Where `M` is indefinite `q` counts with
-    its sign: by default, for the Lorentz group, the most space-like vector is kept.
+    `q` is kept, the first one where several have it. Where `M` is indefinite `q` counts
+    with its sign: by default, for the Lorentz group, the most space-like vector is kept.
 
     **Equivariance.** It commutes with `exp(t L)` on the fibres, exactly, since all `q` stay
-    as they are. As any pooling with windows it commutes with steps of `strides` positions on
-    the grid, away from the border.
+    as they are. As any pooling with windows it commutes with steps of `strides` positions
+    on the grid, away from the border.
 
     Args:
         generators: Matrices `(k, n, n)`, a `LieAlgebra`, `MatrixGenerators`, or learned
@@ -61,8 +61,8 @@ class NormMaxPooling(FormLayer):
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If an argument has a wrong value, there is no invariant form, or more than
-            one and no choice, or no spatial axis.
+        ValueError: If an argument has a wrong value, there is no invariant form, or more
+            than one and no choice, or no spatial axis.
 
     Example:
     ```python

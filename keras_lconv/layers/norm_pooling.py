@@ -36,12 +36,13 @@ class NormPooling(FormLayer):
     `sign(q) sqrt(|q|) (1 - epsilon^4 / (4 q^2) + ...)` for large `q`. Its derivative with
     respect to `q` is at most `1 / epsilon`. `output="square"` leaves the root out.
 
-    **Equivariance.** `of="fibre"`: `y` is invariant under `exp(t L)` on the fibres, exactly;
-    the positions are left as they are. `of="gradient"`: conjugation by a group element
-    mixes the `L_i`, and `M` is what it leaves unchanged, so that `y` moves as the feature map
-    does: exactly for maps that move points to points, such as quarter turns, or whole steps on
-    a periodic grid; up to the resolution of the grid for others. It is invariant to the
-    sign and, up to scale, to the basis of the generators.
+    **Equivariance.** `of="fibre"`: `y` is invariant under `exp(t L)` on the fibres,
+    exactly; the positions are left as they are. `of="gradient"`: conjugation by a group
+    element mixes the `L_i`, and the metric stays as it is, so that `y` moves as the feature
+    map does. That is exact for maps that move points to points, such as quarter turns, or
+    whole steps on a periodic grid, and holds up to the resolution of the grid for others.
+    Generators that act on the components of a vector move no points: for these take
+    `of="fibre"`.
 
     Args:
         generators: As in `LConv`. Of fibres: matrices `(k, n, n)`, a `LieAlgebra`,
@@ -49,16 +50,16 @@ class NormPooling(FormLayer):
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         of: `"gradient"` or `"fibre"`.
         form: `M`, a symmetric invariant matrix: `(k, k)` of gradients, `(n, n)` of fibres.
-            By default, for fibres, the one that there is, of the norm of the identity; it is
-            an error if there are several. For gradients the inverse of
+            By default, for fibres, the one that there is, of the norm of the identity; it
+            is an error if there are several. For gradients the inverse of
             `-tr(L_i L_j) / 2` if the algebra is semisimple, the identity if generators
             commute, are learned or have an algebra that is not known before the layer is
             built, and `"nearest"` otherwise: the invariant form that is nearest to the
             identity, in the given basis. For se(2), that is the length of the gradient.
         output: `"length"`, or `"square"` for `q` itself.
         epsilon: Length below which the root is smoothed.
-        tolerance: What counts as invariant, as for `invariant_forms`: more than the noise of
-            generators that were found in data.
+        tolerance: What counts as invariant, as for `invariant_forms`: more than the noise
+            of generators that were found in data.
         defect_weight: For fibres with learned generators, whose form is a weight that is
             learned with them: weight of the loss `defect^2`, which makes it invariant.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
@@ -81,8 +82,8 @@ class NormPooling(FormLayer):
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If an argument has a wrong value, there is no invariant form, or more than
-            one and no choice.
+        ValueError: If an argument has a wrong value, there is no invariant form, or more
+            than one and no choice.
 
     Example:
     ```python

@@ -314,10 +314,8 @@ def longest(x, pool, step, padding, form):
     sizes = x.shape[1:3]
     if padding == "same":
         counts = [-(-n // step) for n in sizes]
-        before = [
-            max((c - 1) * step + pool - n, 0) // 2
-            for c, n in zip(counts, sizes, strict=True)
-        ]
+        pairs = zip(counts, sizes, strict=True)
+        before = [max((c - 1) * step + pool - n, 0) // 2 for c, n in pairs]
     else:
         counts, before = [(n - pool) // step + 1 for n in sizes], [0, 0]
     output = np.zeros((len(x), *counts, *x.shape[3:]), x.dtype)
