@@ -7,6 +7,7 @@ submodules `generators`, `algebra`, `datasets` and `visualization`.
 from keras_lconv import generators
 from keras_lconv._version import __version__
 from keras_lconv.layers import (
+    CoarsePooling,
     LConv,
     LieBlock,
     LieExponential,
@@ -16,6 +17,7 @@ from keras_lconv.layers import (
 )
 
 __all__ = [
+    "CoarsePooling",
     "LConv",
     "LieBlock",
     "LieExponential",
