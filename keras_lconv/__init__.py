@@ -1,7 +1,8 @@
 """Lie algebra convolutions for Keras 3.
 
 The layers are re-exported here. Generators, mathematics, data and plots live in the
-submodules `generators`, `algebra`, `datasets` and `visualization`.
+submodules `generators`, `algebra`, `metrics`, `callbacks`, `datasets` and
+`visualization`.
 """
 
 from keras_lconv import generators
