@@ -331,7 +331,7 @@ def test_in_a_model_that_is_saved_and_cloned(tmp_path):
     x = pool(LConv(3, shared, activation="relu")(inputs))
     x = LConv(2, pool.induced_generators())(x)
     x = CoarsePooling(2, rank=2, units=(2, 3), defect_weight=0.1)(x)
-    x = CoarsePooling(1, clusters=[0, 1, 1, 0, 2, 2])(x)
+    x = CoarsePooling(g.graph(ring(6)), clusters=[0, 1, 1, 0, 2, 2])(x)
     model = keras.Model(inputs, x)
     f = random((3, 8, 8, 1))
     model.compile("sgd", "mse")
