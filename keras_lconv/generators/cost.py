@@ -2,13 +2,18 @@
 
 from dataclasses import dataclass
 
+# How many multiply-adds take the time that one byte of results takes, to be written and to
+# be read again. A processor does some 20 of them in the time of one float32; that it is 4
+# per byte to within a factor of two was seen in `benchmarks/layers.py`.
+MULTIPLY_ADDS_PER_BYTE = 4
+
 # Costs are counted in float32. What a batch needs once, its samples share: as many as Keras
 # takes by default.
 BYTES = 4
 SAMPLES = 32
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Cost:
     """What an operation costs for one sample.
 
@@ -19,6 +24,11 @@ class Cost:
 
     multiply_adds: int
     bytes: int
+
+    @property
+    def effort(self) -> int:
+        """Both in one number: multiply-adds, where a byte counts as four of them."""
+        return self.multiply_adds + MULTIPLY_ADDS_PER_BYTE * self.bytes
 
 
 def precombined_cost(entries: int, num_generators: int, results: int) -> Cost:

@@ -1,6 +1,10 @@
-"""Derivatives of functions on a line of grid points, as matrices."""
+"""Derivatives of functions on a line of grid points."""
 
+from typing import Any
+
+import keras
 import numpy as np
+from keras import ops
 
 from keras_lconv._validation import one_of, positive_int
 
@@ -54,3 +58,21 @@ def derivative_matrix(size: int, kind: str = "spectral") -> np.ndarray:
         periodic = np.sin if size % 2 else np.tan
         denominator = periodic(np.where(off_diagonal, angle, 1.0)) * size / np.pi
     return np.divide(sign, denominator, out=np.zeros((size, size)), where=off_diagonal)
+
+
+def fourier_derivative(lines: Any) -> Any:
+    """The Fourier derivative along axis 1 of `(batch, n, p)`, by fast Fourier transforms.
+
+    The same as `derivative_matrix(n, "fourier")`, with `n log n` operations, in float32 at
+    least.
+    """
+    size = lines.shape[1]
+    dtype = keras.backend.standardize_dtype(lines.dtype)
+    working_dtype = "float32" if dtype in ("float16", "bfloat16") else dtype
+    frequencies = 2 * np.pi * np.arange(size // 2 + 1) / size
+    if size % 2 == 0:
+        frequencies[-1] = 0.0
+    frequencies = ops.convert_to_tensor(frequencies, dtype=working_dtype)
+    real, imaginary = ops.rfft(ops.cast(ops.transpose(lines, (0, 2, 1)), working_dtype))
+    slopes = ops.irfft((-frequencies * imaginary, frequencies * real), fft_length=size)
+    return ops.cast(ops.transpose(slopes, (0, 2, 1)), dtype)

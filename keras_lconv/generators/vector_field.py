@@ -13,12 +13,20 @@ from keras_lconv._validation import finite_array, one_of, positive_int
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.cost import BYTES, Cost
-from keras_lconv.generators.derivatives import DERIVATIVES, derivative_matrix
+from keras_lconv.generators.derivatives import (
+    DERIVATIVES,
+    derivative_matrix,
+    fourier_derivative,
+)
 from keras_lconv.generators.factored import INITIAL_NORM
 
 # Degrees of the monomials that the components of a field are made of.
 DEGREES = {"linear": (1,), "affine": (0, 1), "quadratic": (0, 1, 2)}
 FIELDS = (*DEGREES, "free")
+
+# From this many points on, the Fourier derivative is faster by fast Fourier transforms
+# than by a product with its matrix: 4 times on TensorFlow and JAX, on a par on PyTorch.
+FFT_SIZE = 1024
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -223,12 +231,50 @@ class VectorFieldGenerators(Generators):
         """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
         if self._given is None:
             return np.full(self.num_generators, INITIAL_NORM)
-        return self.spectral_norms([self._given / self._units])
-
-    def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
-        """Bounds `sum_a max_x |v^a(x)| |d/dx^a|` of the spectral norms."""
-        largest = np.abs(self._fields_from(values[0].astype("float64"))).max(axis=-1)
+        largest = np.abs(self._fields_from(self._given / self._units)).max(axis=-1)
         return largest @ self._derivative_norms
+
+    def spectral_norms(self) -> Any:
+        """Bounds `sum_a max_x |v^a(x)| |d/dx^a|` of the spectral norms, a tensor `(k,)`."""
+        return self._norms_of(self._fields(self.variable_dtype))
+
+    def operator_norm(self, t: Any) -> Any:
+        """An upper bound of `|sum_i t_i L_i|`: that of the field `sum_i t_i v_i`.
+
+        Args:
+            t: Tensor of shape `(k,)` or `(batch, k)`.
+
+        Returns:
+            Tensor of shape `()` or `(batch,)`.
+        """
+        t = self._to_tensor(t)
+        return self._norms_of(ops.einsum("...k,kad->...ad", t, self._fields(t.dtype)))
+
+    def _norms_of(self, fields: Any) -> Any:
+        """Bounds of the norms for fields `(..., ndim, d)`."""
+        norms = ops.convert_to_tensor(self._derivative_norms, dtype=fields.dtype)
+        return ops.sum(ops.max(ops.abs(fields), axis=-1) * norms, axis=-1)
+
+    def traced_norm_bound(self) -> float:
+        """The bound of `|sum_i t_i L_i|` that `transform` assumes where it is not known.
+
+        Content then moves by up to `pi` times half of the grid's width, along each axis:
+        a half turn, or a translation beyond the border.
+        """
+        return math.pi * self._radius * float(np.sum(self._derivative_norms))
+
+    @property
+    def is_antisymmetric(self) -> bool:
+        """Whether the fields are fixed, and no component `v^a` depends on `x_a`.
+
+        So it is for translations, rotations and shears: the derivative along an axis is
+        an antisymmetric matrix, and commutes with what does not depend on its axis.
+        """
+        if self.is_learned or self._given is None or self.field == "free":
+            return False
+        ndim = self._given.shape[1]
+        depends = _exponents(self.field, ndim).T > 0
+        return not np.any(self._given[:, depends])
 
     def _fields_from(self, coefficients: np.ndarray) -> np.ndarray:
         """Fields `(k, ndim, d)` in grid steps, in NumPy."""
@@ -300,10 +346,15 @@ class VectorFieldGenerators(Generators):
         if self.derivative == "central":
             padded = ops.pad(lines, ((0, 0), (1, 1), (0, 0)))
             lines = (padded[:, 2:] - padded[:, :-2]) / 2
+        elif self._uses_fft(size):
+            lines = fourier_derivative(lines)
         else:
             matrix = ops.convert_to_tensor(self._derivatives[axis], dtype=f.dtype)
             lines = ops.einsum("ij,bjp->bip", matrix, lines)
         return ops.reshape(lines, (-1, *f.shape[1:]))
+
+    def _uses_fft(self, size: int) -> bool:
+        return self.derivative == "fourier" and size >= FFT_SIZE
 
     def call(self, inputs: Any) -> Any:
         """All Lie derivatives `L_i f`, of shape `(batch, *spatial, k, channels)`."""
@@ -327,6 +378,8 @@ class VectorFieldGenerators(Generators):
     def cost(self, channels: int, operation: str = "call") -> Cost:
         """One derivative along each axis, `d (n_1 + ... + n_ndim)` multiply-adds a channel.
 
+        Central differences cost `2 d ndim`, and Fourier transforms `4 log n` on an axis.
+
         `call` needs the derivatives once for all generators, `combine` for each of them.
 
         Args:
@@ -338,12 +391,19 @@ class VectorFieldGenerators(Generators):
         """
         shape = self._require_built("cost")
         size, k = math.prod(shape), self.num_generators
-        each = 2 * len(shape) if self.derivative == "central" else sum(shape)
+        each = sum(self._cost_of_derivative(n) for n in shape)
         copies = channels * (k if operation == "combine" else 1)
         gradients = size * len(shape) * copies
         results = super().cost(channels, operation).bytes
         products = size * each * copies + size * len(shape) * k * channels
         return Cost(products, results + BYTES * gradients)
+
+    def _cost_of_derivative(self, size: int) -> int:
+        """Multiply-adds for one value of the derivative along an axis of `size` points."""
+        if self.derivative == "central":
+            return 2
+        # Two transforms of real numbers, each half of `4 log2(size)` for complex ones.
+        return 4 * math.ceil(math.log2(size)) if self._uses_fft(size) else size
 
     def linear_combination(self, t: Any) -> Callable[[Any], Any]:
         """The operator `sum_i t_i L_i`: the derivative along `sum_i t_i v_i`."""

@@ -61,7 +61,7 @@ class LConv(KernelLayer):
         contraction: Order of the products: `"generators_first"`, `"channels_first"`; with
             dense and neighbor generators also `"precombined"`, one matrix for positions and
             channels; with generators of low rank also `"between_factors"`. All give the
-            same result. `"auto"` takes the one with the fewest multiply-adds, see
+            same result. `"auto"` takes the one with the least `Cost.effort`, see
             `contraction_costs`.
         **kwargs: `name`, `dtype`, `trainable`.
 
@@ -201,10 +201,10 @@ class LConv(KernelLayer):
             )
 
     def _choose_contraction(self, owner: str, channels: int) -> str:
-        """The order of products with the fewest multiply-adds, or the given one."""
+        """The order of products with the least effort, or the given one."""
         costs = self.contraction_costs(channels)
         if self._contraction == "auto":
-            return min(costs, key=lambda order: costs[order])
+            return min(costs, key=lambda order: costs[order].effort)
         if self._contraction not in costs:
             raise ValueError(
                 f"`contraction` of {owner} with {type(self.generators).__name__} must be "

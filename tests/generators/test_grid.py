@@ -1,12 +1,17 @@
 """Derivatives and the vector fields that have a name."""
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from keras import ops
 
 from keras_lconv import generators as g
-from tests.families import reference_derivative, to_numpy
+from keras_lconv.generators import vector_field
+from keras_lconv.generators.derivatives import fourier_derivative
+from tests.autodiff import gradients
+from tests.families import reference_derivative, relative_error, to_numpy
 
 
 @pytest.mark.parametrize("kind", ["spectral", "fourier", "central"])
@@ -30,6 +35,37 @@ def test_spectral_derivative_of_a_smooth_function():
     x = np.arange(31) - 15
     f = np.exp(-(x**2) / 18)
     assert np.allclose(g.derivative_matrix(31) @ f, -x / 9 * f, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [7, 8])
+def test_transforms_and_matrix_give_the_same_fourier_derivative(size):
+    lines = np.random.default_rng(0).normal(size=(2, size, 3)).astype("float32")
+    expected = g.derivative_matrix(size, "fourier") @ lines
+    assert relative_error(fourier_derivative(ops.convert_to_tensor(lines)), expected) < 1e-5
+
+
+def test_long_axes_take_transforms(monkeypatch):
+    """On every path of a family, with the gradients; float16 is no hindrance."""
+    spatial, t = (6, 5), [0.7, -0.4]
+    f = np.random.default_rng(0).normal(size=(2, *spatial, 2)).astype("float32")
+    results = []
+    for size in (1000, 4):
+        monkeypatch.setattr(vector_field, "FFT_SIZE", size)
+        generators = g.translations(derivative="fourier")
+        derivatives = generators(f)
+
+        def loss(f, generators=generators):
+            return ops.sum(generators.transform(f, t, norm_bound=5.0) ** 3)
+
+        found = [derivatives, generators.combine(derivatives), *gradients(loss, [f])]
+        half = generators.call(ops.cast(f, "float16"))
+        assert keras.backend.standardize_dtype(half.dtype) == "float16"
+        assert relative_error(half, derivatives) < 1e-2
+        results.append([*found, generators.cost(1).multiply_adds])
+    *values, cost = results[1]
+    for value, expected in zip(values, results[0], strict=False):
+        assert relative_error(value, expected) < 1e-5
+    assert cost != results[0][-1]
 
 
 def matrices(generators, shape):

@@ -84,6 +84,14 @@ def test_all_orders_have_the_same_gradients(name):
         (lambda: g.LowRankGenerators(4, 2), (8, 8), 8, 4, "between_factors"),
         (lambda: g.LowRankGenerators(4, 8), (8, 8), 1, 32, "generators_first"),
         (lambda: g.shifts([(0, 1), (1, 0)]), (8, 8), 8, 16, "generators_first"),
+        # As many products either way: fewer numbers go to memory and back.
+        (
+            lambda: g.NeighborGenerators(8, g.grid_neighbors((8, 8))),
+            (8, 8),
+            32,
+            32,
+            "precombined",
+        ),
     ],
 )
 def test_cheapest_order_is_taken(generators, spatial, channels, filters, expected):
@@ -92,7 +100,12 @@ def test_cheapest_order_is_taken(generators, spatial, channels, filters, expecte
     layer.build((None, *spatial, channels))
     assert layer.contraction == expected
     costs = layer.contraction_costs(channels)
-    assert costs[expected] == min(costs.values())
+    assert costs[expected].effort == min(cost.effort for cost in costs.values())
+
+
+def test_effort_weighs_products_and_memory():
+    assert g.Cost(100, 0).effort == 100
+    assert g.Cost(100, 10).effort > g.Cost(110, 0).effort
 
 
 def count_products(function):
