@@ -37,7 +37,7 @@ class EquivarianceReport:
     turns = np.linspace(0, np.pi, 5)
     images = np.random.default_rng(0).normal(size=(2, 9, 9, 1))
     report = invariance_error(lambda f: f, "rotation", images, turns)
-    assert report.errors[0] == 0 and report.max > 1
+    assert report.errors[0] < 1e-6 and report.max > 1
     ```
     """
 

@@ -94,6 +94,8 @@ def test_noise_needs_a_tolerance():
 def test_scale_of_a_generator_does_not_matter():
     basis = a.so(3, 1).basis * np.array([1e-6, 1, 1e6, 1, 1, 1])[:, None, None]
     assert np.allclose(2 * a.invariant_forms(basis), MINKOWSKI)
+    for scale in (1e-12, 1e12):
+        assert np.allclose(2 * a.invariant_forms(scale * a.so(3, 1).basis), MINKOWSKI)
 
 
 @pytest.mark.parametrize(
