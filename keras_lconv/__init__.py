@@ -1,11 +1,30 @@
 """Lie algebra convolutions for Keras 3.
 
 The layers are re-exported here. Generators, mathematics, data and plots live in the
-submodules `generators`, `algebra`, `datasets` and `visualization`.
+submodules `generators`, `algebra`, `metrics`, `callbacks`, `datasets` and
+`visualization`.
 """
 
 from keras_lconv import generators
 from keras_lconv._version import __version__
-from keras_lconv.layers import LConv, LieBlock, LieExponential
+from keras_lconv.layers import (
+    CoarsePooling,
+    LConv,
+    LieBlock,
+    LieExponential,
+    LieMaxPooling,
+    NormMaxPooling,
+    NormPooling,
+)
 
-__all__ = ["LConv", "LieBlock", "LieExponential", "__version__", "generators"]
+__all__ = [
+    "CoarsePooling",
+    "LConv",
+    "LieBlock",
+    "LieExponential",
+    "LieMaxPooling",
+    "NormMaxPooling",
+    "NormPooling",
+    "__version__",
+    "generators",
+]

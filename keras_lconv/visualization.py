@@ -1,4 +1,4 @@
-"""Plots of generators. Matplotlib is imported when a function is called."""
+"""Plots of generators and errors. Matplotlib is imported when a function is called."""
 
 from typing import Any
 
@@ -102,6 +102,51 @@ def plot_matrix(matrix: Any, ax: Any = None, title: str | None = None) -> Any:
     ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.04)
     ax.set_xlabel("position it acts on")
     ax.set_ylabel("position it leads to")
+    ax.set_title(title or "")
+    return ax
+
+
+def plot_errors(
+    parameters: Any, errors: Any, ax: Any = None, title: str | None = None
+) -> Any:
+    """Draws errors against group parameters, on a logarithmic scale.
+
+    Args:
+        parameters: Array `(n, k)`. Of several generators, the length of each row is what
+            the errors are drawn against.
+        errors: Array `(n,)`. Zeros have no place on the scale and are left out.
+        ax: Matplotlib axes; by default a new figure's.
+        title: Title of the plot.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: If the arrays have other shapes.
+
+    Example:
+    ```python
+    from keras_lconv.visualization import plot_errors
+
+    ax = plot_errors([[0.1], [0.2], [0.3]], [1e-6, 2e-6, 1e-5])
+    ```
+    """
+    parameters = finite_array("parameters", parameters)
+    errors = np.asarray(errors, dtype="float64")
+    if parameters.ndim != 2 or errors.shape != parameters.shape[:1]:
+        raise ValueError(
+            "`parameters` must have shape `(n, k)` and `errors` `(n,)`. "
+            f"Received: shapes {parameters.shape} and {errors.shape}"
+        )
+    single = parameters.shape[1] == 1
+    positions = parameters[:, 0] if single else np.linalg.norm(parameters, axis=1)
+    order = np.argsort(positions, kind="stable")
+    drawn = order[errors[order] > 0]
+    ax = _axes(ax)
+    ax.plot(positions[drawn], errors[drawn], "o-" if single else "o", markersize=4)
+    ax.set_yscale("log")
+    ax.set_xlabel("parameter" if single else "length of the parameters")
+    ax.set_ylabel("relative error")
     ax.set_title(title or "")
     return ax
 

@@ -6,8 +6,17 @@ import sys
 import keras
 import numpy as np
 
-from keras_lconv import LConv, LieBlock, LieExponential
+from keras_lconv import (
+    CoarsePooling,
+    LConv,
+    LieBlock,
+    LieExponential,
+    LieMaxPooling,
+    NormMaxPooling,
+    NormPooling,
+)
 from keras_lconv import generators as g
+from keras_lconv.algebra import so
 
 
 def sequential_shared():
@@ -49,6 +58,19 @@ def nested():
     return [keras.Sequential([LConv(3, shared), LConv(3, shared)]), LConv(2, shared)]
 
 
+def pooling():
+    """From images to vectors, and to their lengths."""
+    turns = g.MatrixGenerators(so(3))
+    return [
+        NormPooling(g.shifts([(0, 1), (1, 0)])),
+        LieMaxPooling(g.shifts([(0, 1), (1, 0)]), hops=2),
+        CoarsePooling(g.shifts([(1, 1)]), clusters=np.arange(25) % 9),
+        CoarsePooling(g.shifts([1]), units=(2, 3), defect_weight=0.1),
+        NormMaxPooling(turns, 2),
+        NormPooling(turns, of="fibre"),
+    ]
+
+
 def functional():
     shared = g.rotation(name="turns")
     inputs = keras.Input((5, 5, 2))
@@ -66,6 +88,7 @@ MODELS = {
         sparse,
         block,
         nested,
+        pooling,
         functional,
     )
 }

@@ -69,7 +69,14 @@ def test_arguments_are_documented(name):
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/index.md", "docs/lie_algebras.md", "docs/theory.md"]
+    "page",
+    [
+        "README.md",
+        "docs/index.md",
+        "docs/lie_algebras.md",
+        "docs/pooling.md",
+        "docs/theory.md",
+    ],
 )
 def test_markdown_examples_run(page):
     codes = EXAMPLE.findall((ROOT / page).read_text())
@@ -113,13 +120,23 @@ def test_only_one_module_knows_the_backends():
 
 
 def test_imports_point_one_way():
-    """The order of the subpackages: each may import those before it only."""
-    order = ["algebra", "datasets", "generators", "layers"]
+    """The order of modules and subpackages: each may import those before it only."""
+    order = [
+        "algebra",
+        "datasets",
+        "generators",
+        "layers",
+        "metrics",
+        "callbacks",
+    ]
     pattern = re.compile(
         r"(?:from|import) keras_lconv\.(\w+)|from keras_lconv import (\w+)"
     )
     for position, package in enumerate(order):
-        for path in (ROOT / "keras_lconv" / package).rglob("*.py"):
+        folder = ROOT / "keras_lconv" / package
+        paths = [*folder.rglob("*.py"), *folder.parent.glob(f"{package}.py")]
+        assert paths, package
+        for path in paths:
             for found in pattern.findall(path.read_text()):
                 imported = found[0] or found[1]
                 later = order[position + 1 :]

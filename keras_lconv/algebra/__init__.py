@@ -3,6 +3,7 @@
 from keras_lconv.algebra.affine_type import aff, se, sim
 from keras_lconv.algebra.angles import align, closest, correlation, principal_angles
 from keras_lconv.algebra.classical import gl, realify, sl, so, sp, su
+from keras_lconv.algebra.forms import invariant_forms
 from keras_lconv.algebra.identification import Identification
 from keras_lconv.algebra.lie_algebra import LieAlgebra
 from keras_lconv.algebra.solvable import abelian, bianchi, heisenberg
@@ -18,6 +19,7 @@ __all__ = [
     "correlation",
     "gl",
     "heisenberg",
+    "invariant_forms",
     "principal_angles",
     "realify",
     "se",

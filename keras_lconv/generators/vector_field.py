@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -99,6 +99,69 @@ class VectorFieldGenerators(Generators):
         self._given = self._check_given(coefficients)
         self.regularizer = keras.regularizers.get(regularizer)
         self.constraint = keras.constraints.get(constraint)
+
+    @classmethod
+    def from_values(
+        cls,
+        values: Any,
+        field: str = "affine",
+        derivative: str = "spectral",
+        trainable: bool = False,
+        **kwargs: Any,
+    ) -> Self:
+        """Generators from values of their fields at the points of a grid.
+
+        Args:
+            values: Array `(k, *spatial, ndim)`, in grid steps, as `vector_fields` returns.
+            field: Kind of the field. The nearest one of this kind is taken, by least
+                squares.
+            derivative: `"spectral"`, `"fourier"` or `"central"`.
+            trainable: Whether the fields are learned on from these.
+            **kwargs: As for the class.
+
+        Returns:
+            `VectorFieldGenerators` with these `coefficients`.
+
+        Raises:
+            ValueError: If `values` have another shape, or `field` is unknown.
+
+        Example:
+        ```python
+        import numpy as np
+        from keras_lconv.generators import VectorFieldGenerators
+
+        downwards = np.broadcast_to([1.0, 0.0], (1, 8, 8, 2))
+        generators = VectorFieldGenerators.from_values(downwards)
+        assert generators.algebra().dimension == 1
+        ```
+        """
+        array = finite_array("values", values)
+        if array.ndim < 3 or array.shape[-1] != array.ndim - 2 or 0 in array.shape:
+            raise ValueError(
+                "`values` must have shape `(k, *spatial, ndim)` with `ndim` spatial axes. "
+                f"Received: shape {array.shape}"
+            )
+        one_of("field", field, FIELDS)
+        shape = array.shape[1:-1]
+        flat = np.swapaxes(array.reshape(len(array), -1, len(shape)), 1, 2)
+        if field != "free":
+            radius = max((max(shape) - 1) / 2, 0.5)
+            exponents = _exponents(field, len(shape))
+            points = _centred_points(shape) / radius
+            monomials = np.prod(points[None] ** exponents[:, None], axis=-1)
+            columns = flat.reshape(-1, flat.shape[-1]).T
+            found = np.linalg.lstsq(monomials.T, columns, rcond=None)[0]
+            found = found.T.reshape(*flat.shape[:2], -1)
+            # From coordinates in units of the radius to grid steps.
+            flat = found * radius ** -exponents.sum(axis=-1).astype("float64")
+        return cls(
+            len(array),
+            field,
+            derivative,
+            coefficients=flat,
+            trainable=trainable,
+            **kwargs,
+        )
 
     def _check_given(self, coefficients: Any) -> np.ndarray | None:
         if coefficients is None:

@@ -75,12 +75,16 @@ class GeneratorLayer(keras.layers.Layer):
         """Builds the generators, if they are not yet, and creates the weights."""
         feature_shape = self._to_channels_last(tuple(input_shape))
         owner = f"{type(self).__name__} {self.name!r}"
-        self.generators.build_for(feature_shape, owner)
+        self.generators.build_for(self._generator_shape(feature_shape), owner)
         self._build(owner, feature_shape)
         self.input_spec = keras.layers.InputSpec(
             ndim=len(input_shape),
             axes={axis: size for axis, size in enumerate(input_shape) if axis},
         )
+
+    def _generator_shape(self, feature_shape: tuple) -> tuple:
+        """Shape of what the generators act on: that of the feature map."""
+        return feature_shape
 
     def _build(self, owner: str, feature_shape: tuple) -> None:
         """Creates the weights; there are none by default."""

@@ -1,0 +1,134 @@
+"""Callbacks that watch symmetries during training."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lconv._validation import one_of, positive_int
+from keras_lconv.metrics import EquivarianceReport, equivariance_error, invariance_error
+
+__all__ = ["EquivarianceMonitor"]
+
+
+class EquivarianceMonitor(keras.callbacks.Callback):
+    """Measures how equivariant, or invariant, a model is while it is trained.
+
+    At the end of an epoch the mean relative error over the parameters is added to the
+    logs, as `"equivariance_error"` or `"invariance_error"`. So it is printed, is in the
+    history that `fit` returns, and may be what other callbacks look at that come after
+    this one, such as `EarlyStopping`. The model is called in inference mode.
+
+    Args:
+        generators: How the input transforms, as in `keras_lconv.metrics`.
+        x: One batch of inputs to measure with.
+        parameters: Group parameters, `(n, k)`; `(n,)` will do for one generator.
+        kind: `"equivariance"` or `"invariance"`.
+        every: The number of epochs from one measurement to the next. The last epoch of
+            each such run is measured.
+        output_generators: How the output transforms, if not as the input does.
+        data_format: Where the channels are, as in `keras_lconv.metrics`.
+        name: Name in the logs, to have several monitors.
+
+    Attributes:
+        history: What was measured in the last call of `fit`: a dictionary with the lists
+            `"epoch"`, `"mean"` and `"max"`.
+        report: The last `EquivarianceReport`, or `None`.
+
+    Raises:
+        TypeError: If `every` is no integer.
+        ValueError: If `kind` is unknown, `every` is not positive, or `output_generators`
+            are given for invariance.
+
+    Example:
+    ```python
+    import keras
+    import numpy as np
+    from keras_lconv.callbacks import EquivarianceMonitor
+
+    x = np.random.default_rng(0).normal(size=(16, 2)).astype("float32")
+    y = (x**2).sum(axis=1, keepdims=True)
+    model = keras.Sequential([keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    turn = [[0.0, -1.0], [1.0, 0.0]]
+    monitor = EquivarianceMonitor(turn, x, [0.5, 1.0], kind="invariance")
+    model.fit(x, y, epochs=2, callbacks=[monitor], verbose=0)
+    assert monitor.history["epoch"] == [0, 1]
+    ```
+    """
+
+    def __init__(
+        self,
+        generators: Any,
+        x: Any,
+        parameters: Any,
+        kind: str = "equivariance",
+        every: int = 1,
+        output_generators: Any = None,
+        data_format: str | None = None,
+        name: str | None = None,
+    ):
+        super().__init__()
+        self.kind = one_of("kind", kind, ("equivariance", "invariance"))
+        self.every = positive_int("every", every)
+        if kind == "invariance" and output_generators is not None:
+            raise ValueError(
+                "`output_generators` belong to `kind='equivariance'`: an invariant output "
+                f"does not transform. Received: output_generators={output_generators!r}"
+            )
+        self.name = name or f"{kind}_error"
+        self._x = x
+        self._parameters = parameters
+        self._generators = generators
+        self._output_generators = output_generators
+        self._data_format = data_format
+        self._forget()
+
+    def _forget(self) -> None:
+        self.history: dict[str, list] = {"epoch": [], "mean": [], "max": []}
+        self.report: EquivarianceReport | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Starts a new history."""
+        self._forget()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Measures, and adds the mean error to the logs."""
+        if (epoch + 1) % self.every:
+            return
+        self.report = self._measure()
+        for key, value in (
+            ("epoch", epoch),
+            ("mean", self.report.mean),
+            ("max", self.report.max),
+        ):
+            self.history[key].append(value)
+        if logs is not None:
+            logs[self.name] = self.report.mean
+
+    def _measure(self) -> EquivarianceReport:
+        arguments = (self.model, self._generators, self._x, self._parameters)
+        if self.kind == "invariance":
+            return invariance_error(*arguments, data_format=self._data_format)
+        return equivariance_error(
+            *arguments,
+            output_generators=self._output_generators,
+            data_format=self._data_format,
+        )
+
+    def plot(self, ax: Any = None, title: str | None = None) -> Any:
+        """Draws the mean error against the epoch.
+
+        Args:
+            ax: Matplotlib axes; by default a new figure's.
+            title: Title of the plot.
+
+        Returns:
+            The axes.
+        """
+        from keras_lconv.visualization import plot_errors
+
+        epochs = np.array(self.history["epoch"], dtype="float64")[:, None]
+        ax = plot_errors(epochs, self.history["mean"], ax, title or f"{self.kind} error")
+        ax.set_xlabel("epoch")
+        return ax

@@ -1,0 +1,314 @@
+"""How far a model is from being equivariant, or invariant."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv import generators as generators_lib
+from keras_lconv._validation import finite_array, one_of
+from keras_lconv.generators import Generators
+
+__all__ = ["EquivarianceReport", "equivariance_error", "invariance_error"]
+
+
+@dataclass(frozen=True, eq=False)
+class EquivarianceReport:
+    """Errors of a model under group elements, one for each parameter.
+
+    Args:
+        kind: `"equivariance"` or `"invariance"`.
+        parameters: The group parameters, `(n, k)`.
+        errors: Relative errors, `(n,)`.
+        emlp_errors: The same, relative to the sum of both norms, `(n,)`.
+
+    Attributes:
+        mean: Mean of `errors`.
+        max: Largest of `errors`.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.metrics import invariance_error
+
+    turns = np.linspace(0, np.pi, 5)
+    images = np.random.default_rng(0).normal(size=(2, 9, 9, 1))
+    report = invariance_error(lambda f: f, "rotation", images, turns)
+    assert report.errors[0] < 1e-6 and report.max > 1
+    ```
+    """
+
+    kind: str
+    parameters: np.ndarray
+    errors: np.ndarray
+    emlp_errors: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """The mean of the relative errors."""
+        return float(np.mean(self.errors))
+
+    @property
+    def max(self) -> float:
+        """The largest relative error."""
+        return float(np.max(self.errors))
+
+    def plot(self, ax: Any = None, title: str | None = None) -> Any:
+        """Draws the errors against the parameter, or its length if there are several.
+
+        Args:
+            ax: Matplotlib axes; by default a new figure's.
+            title: Title of the plot.
+
+        Returns:
+            The axes.
+        """
+        from keras_lconv.visualization import plot_errors
+
+        return plot_errors(self.parameters, self.errors, ax, title or f"{self.kind} error")
+
+
+def equivariance_error(
+    layer_or_model: Callable[[Any], Any],
+    generators: Any,
+    x: Any,
+    parameters: Any,
+    output_generators: Any = None,
+    data_format: str | None = None,
+) -> EquivarianceReport:
+    """Relative error of `F(g x) = g F(x)`, for `g = exp(sum_i t_i L_i)`.
+
+    For each parameter `t` it is `|F(g x) - g F(x)| / |g F(x)|`, with the norm over all
+    entries of the whole batch. `emlp_errors` of the report divides by
+    `|F(g x)| + |g F(x)|` instead, as EMLP does: that is between 0 and 1, and about half of
+    the relative error where this is small.
+
+    The group acts by `Generators.transform`, in the precision of its input. What is
+    measured is the symmetry of the group on the grid, exact for the generators at hand.
+
+    Args:
+        layer_or_model: `F`, a Keras layer or model, which is called in inference mode, or
+            any function of a tensor. It has one input and one output.
+        generators: How the input transforms: what `keras_lconv.generators.get` takes, but
+            for an integer.
+        x: One batch of inputs, `(batch, *spatial, channels)` or `(batch, d)`.
+        parameters: Group parameters `t`, `(n, k)`; `(n,)` will do for one generator.
+        output_generators: How the output transforms, as many generators as for the input.
+            By default the same, which needs an output of the same spatial shape.
+        data_format: Where the channels of input and output are, `"channels_last"` or
+            `"channels_first"`. By default as the layer says in its own `data_format`, and
+            else as the Keras configuration does.
+
+    Returns:
+        An `EquivarianceReport`.
+
+    Raises:
+        TypeError: If generators are an integer, the output is no tensor or a parameter no
+            real number.
+        ValueError: If shapes do not fit, or a parameter is not finite.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv import LConv
+    from keras_lconv.metrics import equivariance_error
+
+    images = np.random.default_rng(0).normal(size=(2, 9, 9, 1))
+    layer = LConv(4, "rotation")
+    report = equivariance_error(layer, "rotation", images, np.linspace(0.1, 3, 4))
+    assert report.max < 1e-5
+    ```
+
+    Reference:
+        M. Finzi, M. Welling, A. G. Wilson, "A practical method for constructing
+        equivariant multilayer perceptrons for arbitrary matrix groups", ICML 2021.
+    """
+    problem = _Problem(layer_or_model, generators, x, parameters, data_format)
+    acting = problem.output_action(output_generators)
+    return problem.report("equivariance", acting)
+
+
+def invariance_error(
+    layer_or_model: Callable[[Any], Any],
+    generators: Any,
+    x: Any,
+    parameters: Any,
+    data_format: str | None = None,
+) -> EquivarianceReport:
+    """Relative error of `F(g x) = F(x)`, for `g = exp(sum_i t_i L_i)`.
+
+    For each parameter `t` it is `|F(g x) - F(x)| / |F(x)|`, as in `equivariance_error`
+    with an output that does not transform.
+
+    Args:
+        layer_or_model: `F`, a Keras layer or model, which is called in inference mode, or
+            any function of a tensor. It has one input and one output.
+        generators: How the input transforms: what `keras_lconv.generators.get` takes, but
+            for an integer.
+        x: One batch of inputs, `(batch, *spatial, channels)` or `(batch, d)`.
+        parameters: Group parameters `t`, `(n, k)`; `(n,)` will do for one generator.
+        data_format: Where the channels of the input are, as in `equivariance_error`.
+
+    Returns:
+        An `EquivarianceReport`.
+
+    Raises:
+        TypeError: If generators are an integer, the output is no tensor or a parameter no
+            real number.
+        ValueError: If shapes do not fit, or a parameter is not finite.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras import ops
+    from keras_lconv.algebra import so
+    from keras_lconv.metrics import invariance_error
+
+    rng = np.random.default_rng(0)
+    points, turns = rng.normal(size=(8, 3)), rng.normal(size=(4, 3))
+    report = invariance_error(lambda x: ops.sum(x**2, axis=1), so(3), points, turns)
+    assert report.max < 1e-5
+    ```
+    """
+    problem = _Problem(layer_or_model, generators, x, parameters, data_format)
+    return problem.report("invariance", lambda y, _: y)
+
+
+class _Problem:
+    """A model, its input and the group elements that move it."""
+
+    def __init__(
+        self,
+        layer_or_model: Callable[[Any], Any],
+        generators: Any,
+        x: Any,
+        parameters: Any,
+        data_format: str | None,
+    ):
+        if not callable(layer_or_model):
+            raise TypeError(
+                "`layer_or_model` must be a layer, a model or a function. "
+                f"Received: {layer_or_model!r} (of type {type(layer_or_model).__name__})"
+            )
+        self._model = layer_or_model
+        self._generators = _resolved("generators", generators)
+        data_format = data_format or getattr(layer_or_model, "data_format", None)
+        self._data_format = one_of(
+            "data_format",
+            data_format or keras.config.image_data_format(),
+            ("channels_first", "channels_last"),
+        )
+        self._x = ops.convert_to_tensor(x)
+        if not keras.backend.is_float_dtype(self._x.dtype):
+            self._x = ops.cast(self._x, self._generators.compute_dtype)
+        if len(self._x.shape) < 2:
+            raise ValueError(
+                "`x` must have shape `(batch, *spatial, channels)` or `(batch, d)`. "
+                f"Received: shape {tuple(self._x.shape)}"
+            )
+        self._parameters = _checked_parameters(parameters, self._generators)
+        self._output = self._apply(self._x)
+        finite_array("the output for `x`", self._output)
+
+    def _apply(self, x: Any) -> np.ndarray:
+        if isinstance(self._model, keras.layers.Layer):
+            output = self._model(x, training=False)
+        else:
+            output = self._model(x)
+        if not (ops.is_tensor(output) or isinstance(output, np.ndarray)):
+            raise TypeError(
+                "`layer_or_model` must return one tensor; wrap it in a function that picks "
+                f"one of several outputs. Received: an output of type "
+                f"{type(output).__name__}"
+            )
+        # Half precision would round what the group makes of the output.
+        output = ops.convert_to_tensor(output)
+        if keras.backend.standardize_dtype(output.dtype) in ("float16", "bfloat16"):
+            output = ops.cast(output, "float32")
+        return ops.convert_to_numpy(output)
+
+    def _channels_last(self, shape: tuple[int, ...]) -> bool:
+        return len(shape) == 2 or self._data_format == "channels_last"
+
+    def _move(self, generators: Generators, f: Any, t: np.ndarray) -> Any:
+        f = ops.convert_to_tensor(f)
+        if self._channels_last(tuple(f.shape)):
+            return generators.transform(f, t)
+        return ops.moveaxis(generators.transform(ops.moveaxis(f, 1, -1), t), -1, 1)
+
+    def _spatial(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if len(shape) <= 2:
+            return tuple(shape[1:])
+        return tuple(shape[1:-1] if self._channels_last(shape) else shape[2:])
+
+    def output_action(self, output_generators: Any) -> Callable[[Any, np.ndarray], Any]:
+        """How group elements act on the output."""
+        inner, outer = self._spatial(self._x.shape), self._spatial(self._output.shape)
+        if output_generators is None:
+            if inner != outer:
+                raise ValueError(
+                    "The output has another spatial shape than the input, so that "
+                    "`output_generators` must say how it transforms (or, if it shall not "
+                    "change, use `invariance_error`). Received: spatial shapes "
+                    f"{inner} and {outer}"
+                )
+            return lambda y, t: self._move(self._generators, y, t)
+        generators = _resolved("output_generators", output_generators)
+        if generators.num_generators != self._generators.num_generators:
+            raise ValueError(
+                "`output_generators` must be as many as `generators`, "
+                f"{self._generators.num_generators}. "
+                f"Received: {generators.num_generators} generators"
+            )
+        return lambda y, t: self._move(generators, y, t)
+
+    def report(
+        self, kind: str, acting: Callable[[Any, np.ndarray], Any]
+    ) -> EquivarianceReport:
+        """The errors for all parameters."""
+        errors = np.array(
+            [
+                _relative_errors(
+                    self._apply(self._move(self._generators, self._x, t)),
+                    ops.convert_to_numpy(acting(self._output, t)),
+                )
+                for t in self._parameters
+            ]
+        )
+        return EquivarianceReport(kind, self._parameters, errors[:, 0], errors[:, 1])
+
+
+def _resolved(name: str, identifier: Any) -> Generators:
+    if isinstance(identifier, int):
+        raise TypeError(
+            f"`{name}` must be known: a name, an array, a `LieAlgebra` or an instance of "
+            f"`Generators`. Received: {name}={identifier!r}"
+        )
+    return generators_lib.get(identifier)
+
+
+def _checked_parameters(parameters: Any, generators: Generators) -> np.ndarray:
+    array = finite_array("parameters", parameters)
+    k = generators.num_generators
+    if array.ndim == 1 and k == 1:
+        array = array[:, None]
+    if array.ndim != 2 or array.shape[1] != k or not len(array):
+        raise ValueError(
+            f"`parameters` must have shape `(n, k)` with k={k} generators and n > 0. "
+            f"Received: shape {np.shape(parameters)}"
+        )
+    return array
+
+
+def _relative_errors(value: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
+    """The distance relative to what is expected, and to the sum of both norms."""
+    value, expected = value.astype("float64"), expected.astype("float64")
+    difference = float(np.linalg.norm(value - expected))
+    if difference == 0:
+        return 0.0, 0.0
+    scale = float(np.linalg.norm(expected))
+    relative = difference / scale if scale else float("inf")
+    return relative, difference / (scale + float(np.linalg.norm(value)))

@@ -1,0 +1,183 @@
+"""Equivariance and invariance errors against what they are by hand."""
+
+import keras
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from keras import ops
+from scipy.linalg import expm
+
+from keras_lconv import LConv
+from keras_lconv import algebra as a
+from keras_lconv import generators as g
+from keras_lconv.metrics import EquivarianceReport, equivariance_error, invariance_error
+from tests.families import to_numpy
+
+
+def random(shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def test_errors_of_a_matrix_are_those_of_scipy():
+    """`F(x) = A x`: all errors by matrix exponentials in float64."""
+    x, A, t = random((6, 3)), random((3, 3), 1), random((4, 3), 2)
+    report = equivariance_error(lambda f: f @ ops.convert_to_tensor(A.T), a.so(3), x, t)
+    for row, error, emlp in zip(t, report.errors, report.emlp_errors, strict=True):
+        turn = expm(np.tensordot(row, a.so(3).basis, 1))
+        moved_then, then_moved = x @ turn.T @ A.T, x @ A.T @ turn.T
+        difference = np.linalg.norm(moved_then - then_moved)
+        size = np.linalg.norm(then_moved)
+        assert np.isclose(error, difference / size, rtol=1e-4)
+        both = size + np.linalg.norm(moved_then)
+        assert np.isclose(emlp, difference / both, rtol=1e-4)
+    assert np.isclose(report.mean, np.mean(report.errors))
+    assert np.isclose(report.max, np.max(report.errors))
+    assert report.max > 0.1
+    assert report.kind == "equivariance"
+    assert np.allclose(report.parameters, t)
+
+
+def test_lconv_commutes_with_its_own_group_and_with_no_other():
+    f, angles = random((2, 7, 7, 2)), [0.2, 1.0]
+    assert equivariance_error(LConv(3, "rotation"), "rotation", f, angles).max < 1e-5
+    assert equivariance_error(LConv(3, "scaling"), "scaling", f, [0.1]).max < 1e-4
+    dense = LConv(3, g.DenseGenerators(2, initializer="random_normal"))
+    assert equivariance_error(dense, "rotation", f, angles).max > 1e-2
+
+
+def test_output_may_transform_in_another_representation():
+    """The outer square of a vector has the generators `L (x) 1 + 1 (x) L`."""
+    basis, eye = a.so(3).basis, np.eye(3)
+    tensor = np.array([np.kron(L, eye) + np.kron(eye, L) for L in basis])
+    x, t = random((5, 3)), random((3, 3), 1)
+
+    def square(f):
+        return ops.reshape(ops.einsum("bi,bj->bij", f, f), (-1, 9))
+
+    assert equivariance_error(square, a.so(3), x, t, tensor).max < 1e-5
+    assert equivariance_error(square, a.so(3), x, t, -tensor).max > 0.1
+    with pytest.raises(ValueError, match="`output_generators` must say how"):
+        equivariance_error(square, a.so(3), x, t)
+    with pytest.raises(ValueError, match="must be as many as `generators`, 3"):
+        equivariance_error(square, a.so(3), x, t, tensor[:2])
+
+
+def test_invariants_of_boosts_and_rotations():
+    x, t = random((5, 4)), 0.3 * random((3, 6), 1)
+    metric = ops.convert_to_tensor(np.array([1.0, 1.0, 1.0, -1.0], "float32"))
+    interval = invariance_error(lambda f: ops.sum(f**2 * metric, axis=-1), a.so(3, 1), x, t)
+    assert interval.max < 1e-5
+    assert interval.kind == "invariance"
+    length = invariance_error(lambda f: ops.sum(f**2, axis=-1), a.so(3, 1), x, t)
+    assert length.max > 0.1
+
+
+def test_models_run_in_inference_mode():
+    """Dropout would make an error of order one."""
+    model = keras.Sequential(
+        [
+            keras.Input((9, 1)),
+            LConv(4, g.translations(1, "fourier")),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.5),
+        ]
+    )
+    before = [to_numpy(w).copy() for w in model.non_trainable_weights]
+    f = random((3, 9, 1))
+    assert equivariance_error(model, g.translations(1, "fourier"), f, [1.0]).max < 1e-5
+    for old, new in zip(before, model.non_trainable_weights, strict=True):
+        assert np.array_equal(old, to_numpy(new))
+    # Whole steps on an odd number of points are exact, and activations commute with them.
+    model.add(keras.layers.Activation("relu"))
+    model.add(keras.layers.GlobalMaxPooling1D())
+    report = invariance_error(model, g.translations(1, "fourier"), f, [1.0, 3.0])
+    assert report.max < 1e-5
+
+
+def test_channels_first_is_the_layers_or_the_arguments():
+    f, angles = random((2, 3, 6, 6)), [0.5]
+    layer = LConv(4, "rotation", data_format="channels_first")
+    assert equivariance_error(layer, "rotation", f, angles).max < 1e-5
+
+    def transpose(x):
+        return ops.swapaxes(x, 2, 3)
+
+    wrong = equivariance_error(transpose, "rotation", f, angles, None, "channels_first")
+    assert wrong.max > 0.1
+    clockwise = g.VectorFieldGenerators(
+        1, "linear", coefficients=[[[0.0, 1.0], [-1.0, 0.0]]], trainable=False
+    )
+    right = equivariance_error(
+        transpose, "rotation", f, angles, clockwise, "channels_first"
+    )
+    assert right.max < 1e-5
+
+
+def test_zero_outputs_are_no_division_by_zero():
+    x = random((4, 3))
+    report = equivariance_error(lambda f: 0 * f, a.so(3), x, np.ones((1, 3)))
+    assert np.array_equal(report.errors, [0.0])
+    assert np.array_equal(report.emlp_errors, [0.0])
+    # The model of `x` is zero, that of what `x` is moved to is not.
+    first = np.array([[0.0, 1.0]], "float32")
+    boost = [[0.0, 1.0], [1.0, 0.0]]
+    report = invariance_error(lambda f: f[:, 0], boost, first, [1.0])
+    assert np.array_equal(report.errors, [np.inf])
+    assert np.array_equal(report.emlp_errors, [1.0])
+
+
+def test_plot_draws_the_errors():
+    report = EquivarianceReport(
+        "invariance", np.array([[0.3], [0.1], [0.2]]), np.array([3.0, 1.0, 0.0]), np.ones(3)
+    )
+    ax = report.plot()
+    x, y = ax.lines[0].get_data()
+    assert np.array_equal(x, [0.1, 0.3])
+    assert np.array_equal(y, [1.0, 3.0])
+    assert ax.get_title() == "invariance error"
+    several = EquivarianceReport(
+        "equivariance", np.array([[3.0, 4.0]]), np.ones(1), np.ones(1)
+    )
+    assert np.array_equal(several.plot(title="so(3)").lines[0].get_xdata(), [5.0])
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (
+            lambda x: equivariance_error(3, "rotation", x, [1.0]),
+            TypeError,
+            "must be a layer",
+        ),
+        (lambda x: equivariance_error(abs, 3, x, [1.0]), TypeError, "must be known"),
+        (lambda x: invariance_error(abs, a.so(3), x, [1.0]), ValueError, "with k=3"),
+        (
+            lambda x: invariance_error(abs, a.so(2), x[0], [1.0]),
+            ValueError,
+            "`x` must have",
+        ),
+        (
+            lambda x: invariance_error(abs, a.so(2), x, [np.nan]),
+            ValueError,
+            "`parameters` must be finite",
+        ),
+        (
+            lambda x: invariance_error(lambda f: [f], a.so(3), x, np.ones((1, 3))),
+            TypeError,
+            "must return one tensor",
+        ),
+        (
+            lambda x: invariance_error(lambda f: f / 0, a.so(3), x, np.ones((1, 3))),
+            ValueError,
+            "the output for `x`` must be finite",
+        ),
+    ],
+)
+def test_bad_arguments_are_refused(call, error, words):
+    with pytest.raises(error, match=words):
+        call(random((4, 3)))
