@@ -6,6 +6,13 @@ submodules `generators`, `algebra`, `datasets` and `visualization`.
 
 from keras_lconv import generators
 from keras_lconv._version import __version__
-from keras_lconv.layers import LConv, LieBlock, LieExponential
+from keras_lconv.layers import InvariantPooling, LConv, LieBlock, LieExponential
 
-__all__ = ["LConv", "LieBlock", "LieExponential", "__version__", "generators"]
+__all__ = [
+    "InvariantPooling",
+    "LConv",
+    "LieBlock",
+    "LieExponential",
+    "__version__",
+    "generators",
+]

@@ -96,6 +96,10 @@ class MatrixGenerators(DenseGenerators):
         """Bounds of the spectral norms of the given matrices, of shape `(k,)`."""
         return norm_bounds(self._matrices)
 
+    def known_matrices(self) -> np.ndarray:
+        """The given matrices, where they are fixed, `(k, d', d)`."""
+        return super().known_matrices() if self.is_learned else self._matrices
+
     def algebra(self, tolerance: float | None = None) -> LieAlgebra:
         """The Lie algebra that the matrices span, also before the generators are built.
 
