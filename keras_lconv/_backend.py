@@ -39,24 +39,26 @@ def concrete_value(tensor: Any) -> np.ndarray | None:
     return ops.convert_to_numpy(ops.stop_gradient(tensor))
 
 
-def repeat(body: Callable[[Any], Any], x: Any, times: int) -> Any:
-    """Applies `body` to `x` a fixed number of times, with a reverse gradient.
+def repeat(
+    body: Callable[..., tuple[Any, ...]], state: tuple[Any, ...], times: int
+) -> tuple[Any, ...]:
+    """Applies `state = body(i, *state)` for `i < times`, with a reverse gradient.
 
     While a graph is traced the loop stays a loop, so that the graph does not grow with
     `times`. Each backend has one kind of loop that compiles and that has a reverse
     gradient: on TensorFlow the `while` with a known `maximum_iterations`, on JAX the
     `fori_loop` with a fixed count.
     """
-    if times > 1 and is_traced(x):
+    if times > 1 and is_traced(state[0]):
         if keras.config.backend() == "jax":
-            return ops.fori_loop(0, times, lambda _, y: body(y), x)
+            return ops.fori_loop(0, times, lambda i, state: body(i, *state), state)
         if keras.config.backend() == "tensorflow":
             return ops.while_loop(
-                lambda i, _: i < times,
-                lambda i, y: (i + 1, body(y)),
-                (0, x),
+                lambda i, *_: i < times,
+                lambda i, *state: (i + 1, *body(i, *state)),
+                (0, *state),
                 maximum_iterations=times,
-            )[1]
-    for _ in range(times):
-        x = body(x)
-    return x
+            )[1:]
+    for i in range(times):
+        state = body(i, *state)
+    return state

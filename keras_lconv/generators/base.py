@@ -13,14 +13,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._backend import concrete_value, is_traced, repeat
+from keras_lconv._backend import concrete_value
 from keras_lconv._validation import one_of, positive_int, spatial_shape
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators.cost import BYTES, Cost
-
-# A step of the exponential series treats `|t . L| <= STEP_NORM`. Larger steps need
-# fewer products, but cancellation costs `exp(2 STEP_NORM)` in rounding errors at worst.
-STEP_NORM = 2.0
+from keras_lconv.generators.series import chebyshev, taylor
 
 
 class Generators(keras.layers.Layer):
@@ -35,7 +32,7 @@ class Generators(keras.layers.Layer):
 
     - `call(f)`: all Lie derivatives `L_i f`;
     - `combine(z)`: the sum `sum_i L_i z_i`;
-    - `spectral_norms(values)`: bounds of `|L_i|` from the values of its weights.
+    - `spectral_norms()`: bounds of `|L_i|`, from its weights.
 
     Args:
         num_generators: Number `k` of generators.
@@ -150,18 +147,19 @@ class Generators(keras.layers.Layer):
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement `combine`")
 
-    def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
-        """Upper bounds of the spectral norms `|L_i|`.
-
-        Args:
-            values: Values of the weights, in the order of `self.weights`.
-
-        Returns:
-            Array `(k,)`.
-        """
+    def spectral_norms(self) -> Any:
+        """Upper bounds of the spectral norms `|L_i|`, a tensor `(k,)`."""
         raise NotImplementedError(
             f"{type(self).__name__} does not implement `spectral_norms`"
         )
+
+    @property
+    def is_antisymmetric(self) -> bool:
+        """Whether all `L_i` are known to be antisymmetric, whatever their weights are.
+
+        `exp(t L)` is then orthogonal, and `transform` needs fewer products.
+        """
+        return False
 
     def cost(self, channels: int, operation: str = "call") -> Cost:
         """What `call` or `combine` costs for one sample, with these channels.
@@ -331,22 +329,25 @@ class Generators(keras.layers.Layer):
     def transform(self, f: Any, t: Any, norm_bound: float | None = None) -> Any:
         """The action of the group: `exp(sum_i t_i L_i) f`.
 
-        The exponential is a Taylor series with scaling. It is applied to `f` without
-        forming a matrix, in float32 at least, and is differentiable in `f`, in `t` and
-        in the generators.
+        It is applied to `f` without forming a matrix, in float32 at least, and is
+        differentiable in `f`, in `t` and in the generators. Antisymmetric generators, as
+        rotations and translations are, take a Chebyshev series, with about one product
+        for each unit of `|sum_i t_i L_i|`; others a Taylor series with scaling, with
+        about seven.
 
         The number of terms follows from a bound of `|sum_i t_i L_i|`. Where `t` and the
         weights have values, the bound does too. While a graph is traced (in `fit`, in
-        `jit`) it does not, and is taken as `pi sum_i |L_i|`: enough for a half turn
-        of fixed generators. Learned generators count there with the norm that they
-        start with, but with no less than 1: give `norm_bound` if they grow much larger.
+        `jit`) it does not, and is what `traced_norm_bound` says: enough for a half turn.
+        Parameters `t` that go beyond it are then scaled back to it. Give `norm_bound`
+        for larger ones, or for fewer terms where they are known to be small.
 
         Args:
             f: Tensor `(batch, *spatial, channels)` or `(batch, d)`.
             t: Group parameters, in units of the generators (radians for `rotation()`,
                 grid steps for `translations()`): of shape `(k,)`, or `(batch, k)` for
                 one element for each sample. A scalar will do for one generator.
-            norm_bound: A bound of `|sum_i t_i L_i|`, where the default does not suit.
+            norm_bound: A bound of `|sum_i t_i L_i|`, where the default does not suit. It
+                must hold: the result is wrong where it does not.
 
         Returns:
             Tensor of the shape of `f`.
@@ -366,7 +367,9 @@ class Generators(keras.layers.Layer):
 
         Reference:
             A. Al-Mohy, N. Higham, "Computing the action of the matrix exponential",
-            SIAM J. Sci. Comput. 33 (2011).
+            SIAM J. Sci. Comput. 33 (2011). H. Tal-Ezer, R. Kosloff, "An accurate and
+            efficient scheme for propagating the time dependent Schroedinger equation",
+            J. Chem. Phys. 81 (1984).
         """
         if not self.is_square:
             raise ValueError(
@@ -390,19 +393,31 @@ class Generators(keras.layers.Layer):
         f = ops.cast(f, working_dtype)
         t = self._to_parameters(t, working_dtype)
         if norm_bound is None:
-            norm_bound = self._norm_bound(f, t)
-        steps = max(1, math.ceil(norm_bound / STEP_NORM))
-        terms = _num_terms(working_dtype)
-        act = self.linear_combination(t / steps)
+            t, norm_bound = self._bounded(t)
+        series = chebyshev if self.is_antisymmetric else taylor
+        moved = series(self.linear_combination(t), f, norm_bound, working_dtype)
+        return ops.cast(moved, dtype)
 
-        def step(y: Any) -> Any:
-            term = y
-            for n in range(1, terms + 1):
-                term = act(term) / n
-                y = y + term
-            return y
+    def operator_norm(self, t: Any) -> Any:
+        """An upper bound of `|sum_i t_i L_i|`.
 
-        return ops.cast(repeat(step, f, steps), dtype)
+        Args:
+            t: Tensor of shape `(k,)` or `(batch, k)`.
+
+        Returns:
+            Tensor of shape `()` or `(batch,)`.
+        """
+        t = self._to_tensor(t)
+        return ops.sum(ops.abs(t) * ops.cast(self.spectral_norms(), t.dtype), axis=-1)
+
+    def traced_norm_bound(self) -> float:
+        """The bound of `|sum_i t_i L_i|` that `transform` assumes where it is not known.
+
+        Here `pi sum_i |L_i|`. Learned generators count with the norm that they start
+        with, but with no less than 1.
+        """
+        floor = 1.0 if self.is_learned else 0.0
+        return math.pi * float(np.sum(np.maximum(self.initial_norms(), floor)))
 
     def linear_combination(self, t: Any) -> Callable[[Any], Any]:
         """The operator `sum_i t_i L_i`.
@@ -447,21 +462,20 @@ class Generators(keras.layers.Layer):
             )
         return t
 
-    def _norm_bound(self, f: Any, t: Any) -> float:
-        parameters = None if is_traced(f) else concrete_value(t)
-        values = [concrete_value(weight) for weight in self.weights]
-        known = [value for value in values if value is not None]
-        if parameters is None or len(known) < len(values):
-            floor = 1.0 if self.is_learned else 0.0
-            return math.pi * float(np.sum(np.maximum(self.initial_norms(), floor)))
-        norms = self.spectral_norms(known)
-        bound = float(np.max(np.abs(parameters.astype("float64")) @ norms, initial=0.0))
+    def _bounded(self, t: Any) -> tuple[Any, float]:
+        """Parameters `t`, and a bound of `|sum_i t_i L_i|` that they keep."""
+        norms = self.operator_norm(t)
+        known = concrete_value(norms)
+        if known is None:
+            bound = self.traced_norm_bound()
+            return t * (bound / ops.maximum(norms, bound))[..., None], bound
+        bound = float(np.max(known, initial=0.0))
         if not math.isfinite(bound):
             raise ValueError(
                 "`t` and the generators must be finite. "
-                f"Received: t={parameters}, norms of the generators {norms}"
+                f"Received: bounds {known} of the norm of `sum_i t_i L_i`"
             )
-        return bound
+        return t, bound
 
     def _flatten(self, f: Any) -> Any:
         """`(batch, *spatial, ...)` to `(batch, d, ...)`; `(batch, d)` gets a channel."""
@@ -493,13 +507,3 @@ class Generators(keras.layers.Layer):
         if frozen:
             generators.trainable = False
         return generators
-
-
-def _num_terms(dtype: str) -> int:
-    """Terms after which the series of a step is exact to the rounding of `dtype`."""
-    precision = np.finfo(dtype).eps / 2
-    term, n = 1.0, 0
-    while term > precision:
-        n += 1
-        term *= STEP_NORM / n
-    return n

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_lconv.generators.cost import Cost, precombined_cost
@@ -143,9 +142,9 @@ class DenseGenerators(FactoredGenerators):
             ops.einsum("ij,bjc->bic", matrix, self._flatten(f))
         )
 
-    def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
-        """Upper bounds `sqrt(|L|_1 |L|_inf)` of the spectral norms."""
-        return norm_bounds(values[0])
+    def spectral_norms(self) -> Any:
+        """Upper bounds `sqrt(|L|_1 |L|_inf)` of the spectral norms, a tensor `(k,)`."""
+        return norm_bounds(ops.convert_to_tensor(self.L))
 
     def to_dense(self) -> Any:
         """The matrices `L`, a tensor `(k, d', d)`."""
@@ -153,7 +152,12 @@ class DenseGenerators(FactoredGenerators):
         return ops.convert_to_tensor(self.L)
 
 
-def norm_bounds(matrices: np.ndarray) -> np.ndarray:
-    """Bounds of spectral norms that cost a sum only, of shape `(k,)`."""
-    sizes = np.abs(matrices.astype("float64"))
-    return np.sqrt(sizes.sum(axis=1).max(axis=1) * sizes.sum(axis=2).max(axis=1))
+def norm_bounds(matrices: Any, xp: Any = ops) -> Any:
+    """Bounds `sqrt(|L|_1 |L|_inf)` of spectral norms, which cost a sum only: `(k,)`.
+
+    With NumPy for `xp`, of arrays, and also while a graph is traced.
+    """
+    sizes = xp.abs(matrices)
+    columns = xp.max(xp.sum(sizes, axis=1), axis=1)
+    rows = xp.max(xp.sum(sizes, axis=2), axis=1)
+    return xp.sqrt(columns * rows)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_lconv._validation import positive_int
@@ -187,12 +186,20 @@ class LowRankGenerators(FactoredGenerators):
         hidden = sum(k * rows for k, rows, _ in shapes[:-1])
         return Cost(products * channels, results + BYTES * hidden * channels)
 
-    def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
-        """Products of the spectral norms of the factors."""
-        norms = [
-            np.linalg.norm(factor.astype("float64"), 2, axis=(1, 2)) for factor in values
-        ]
-        return np.prod(norms, axis=0)
+    def spectral_norms(self) -> Any:
+        """Products of bounds of the spectral norms of the factors, a tensor `(k,)`.
+
+        The bound of a factor `A` is `sqrt(|A^T A|_inf)`, with the smaller of `A^T A` and
+        `A A^T`.
+        """
+        bounds = 1.0
+        for factor in self.factors:
+            factor = ops.convert_to_tensor(factor)
+            _, rows, columns = factor.shape
+            formula = "kir,kis->krs" if columns < rows else "kri,ksi->krs"
+            gram = ops.abs(ops.einsum(formula, factor, factor))
+            bounds = bounds * ops.sqrt(ops.max(ops.sum(gram, axis=2), axis=1))
+        return bounds
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""

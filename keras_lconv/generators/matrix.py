@@ -94,7 +94,15 @@ class MatrixGenerators(DenseGenerators):
 
     def initial_norms(self) -> np.ndarray:
         """Bounds of the spectral norms of the given matrices, of shape `(k,)`."""
-        return norm_bounds(self._matrices)
+        return norm_bounds(self._matrices, np)
+
+    @property
+    def is_antisymmetric(self) -> bool:
+        """Whether the matrices are fixed, and antisymmetric to the rounding of float32."""
+        if self.is_learned or not self.is_square:
+            return False
+        sums = np.abs(self._matrices + np.swapaxes(self._matrices, 1, 2))
+        return bool(np.max(sums) <= 1e-7 * np.max(np.abs(self._matrices)))
 
     def known_matrices(self) -> np.ndarray:
         """The given matrices, where they are fixed, `(k, d', d)`."""

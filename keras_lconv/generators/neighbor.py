@@ -281,16 +281,22 @@ class NeighborGenerators(Generators):
     def initial_norms(self) -> np.ndarray:
         """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
         if self._given is not None:
-            return self.spectral_norms([self._given])
+            return self._norm_bounds(self._given, np, _segment_sum)
         return np.full(self.num_generators, INITIAL_NORM if not self.initializer else 1.0)
 
-    def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
-        """Upper bounds `sqrt(|L|_1 |L|_inf)` of the spectral norms."""
-        present = self.neighbors >= 0
-        sizes = np.abs(values[0].astype("float64")) * present[..., None]
-        columns = np.zeros((len(sizes), self.num_generators))
-        np.add.at(columns, self.neighbors[present], sizes[present])
-        return np.sqrt(sizes.sum(axis=1).max(axis=0) * columns.max(axis=0))
+    def spectral_norms(self) -> Any:
+        """Upper bounds `sqrt(|L|_1 |L|_inf)` of the spectral norms, a tensor `(k,)`."""
+        weights = ops.convert_to_tensor(self.coefficients)
+        return self._norm_bounds(weights, ops, ops.segment_sum)
+
+    def _norm_bounds(self, weights: Any, xp: Any, segment_sum: Any) -> Any:
+        """The bounds for weights `(d, n, k)`; with NumPy for `xp`, of arrays."""
+        sizes = xp.where(self.neighbors[..., None] >= 0, xp.abs(weights), 0.0)
+        entries = xp.reshape(sizes, (-1, self.num_generators))
+        positions = np.maximum(self.neighbors, 0).reshape(-1)
+        columns = segment_sum(entries, positions, len(self.neighbors))
+        rows = xp.sum(sizes, axis=1)
+        return xp.sqrt(xp.max(rows, axis=0) * xp.max(columns, axis=0))
 
     def known_matrices(self) -> np.ndarray:
         """Fixed generators as matrices in NumPy, `(k, d, d)`, from the given values."""
@@ -317,6 +323,11 @@ class NeighborGenerators(Generators):
             "regularizer": keras.regularizers.serialize(self.regularizer),
             "constraint": keras.constraints.serialize(self.constraint),
         }
+
+
+def _segment_sum(entries: np.ndarray, segments: np.ndarray, num: int) -> np.ndarray:
+    """What `keras.ops.segment_sum` does, of arrays."""
+    return np.stack([np.bincount(segments, column, num) for column in entries.T], axis=-1)
 
 
 def _checked_table(neighbors: Any) -> np.ndarray:

@@ -100,9 +100,9 @@ class ShiftGenerators(Generators):
         copies = self.num_generators if operation == "combine" else 1
         return Cost(0, super().cost(channels, operation).bytes * copies)
 
-    def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
-        """The spectral norms: 1, and 0 for shifts that leave the grid."""
-        return self.initial_norms()
+    def spectral_norms(self) -> Any:
+        """The spectral norms, a tensor `(k,)`: 1, and 0 for shifts that leave the grid."""
+        return ops.convert_to_tensor(self.initial_norms(), dtype=self.variable_dtype)
 
     def initial_norms(self) -> np.ndarray:
         """The spectral norms, of shape `(k,)`."""

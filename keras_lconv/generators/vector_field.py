@@ -160,12 +160,50 @@ class VectorFieldGenerators(Generators):
         """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
         if self._given is None:
             return np.full(self.num_generators, INITIAL_NORM)
-        return self.spectral_norms([self._given / self._units])
-
-    def spectral_norms(self, values: list[np.ndarray]) -> np.ndarray:
-        """Bounds `sum_a max_x |v^a(x)| |d/dx^a|` of the spectral norms."""
-        largest = np.abs(self._fields_from(values[0].astype("float64"))).max(axis=-1)
+        largest = np.abs(self._fields_from(self._given / self._units)).max(axis=-1)
         return largest @ self._derivative_norms
+
+    def spectral_norms(self) -> Any:
+        """Bounds `sum_a max_x |v^a(x)| |d/dx^a|` of the spectral norms, a tensor `(k,)`."""
+        return self._norms_of(self._fields(self.variable_dtype))
+
+    def operator_norm(self, t: Any) -> Any:
+        """An upper bound of `|sum_i t_i L_i|`: that of the field `sum_i t_i v_i`.
+
+        Args:
+            t: Tensor of shape `(k,)` or `(batch, k)`.
+
+        Returns:
+            Tensor of shape `()` or `(batch,)`.
+        """
+        t = self._to_tensor(t)
+        return self._norms_of(ops.einsum("...k,kad->...ad", t, self._fields(t.dtype)))
+
+    def _norms_of(self, fields: Any) -> Any:
+        """Bounds of the norms for fields `(..., ndim, d)`."""
+        norms = ops.convert_to_tensor(self._derivative_norms, dtype=fields.dtype)
+        return ops.sum(ops.max(ops.abs(fields), axis=-1) * norms, axis=-1)
+
+    def traced_norm_bound(self) -> float:
+        """The bound of `|sum_i t_i L_i|` that `transform` assumes where it is not known.
+
+        Content then moves by up to `pi` times half of the grid's width, along each axis:
+        a half turn, or a translation beyond the border.
+        """
+        return math.pi * self._radius * float(np.sum(self._derivative_norms))
+
+    @property
+    def is_antisymmetric(self) -> bool:
+        """Whether the fields are fixed, and no component `v^a` depends on `x_a`.
+
+        So it is for translations, rotations and shears: the derivative along an axis is
+        an antisymmetric matrix, and commutes with what does not depend on its axis.
+        """
+        if self.is_learned or self._given is None or self.field == "free":
+            return False
+        ndim = self._given.shape[1]
+        depends = _exponents(self.field, ndim).T > 0
+        return not np.any(self._given[:, depends])
 
     def _fields_from(self, coefficients: np.ndarray) -> np.ndarray:
         """Fields `(k, ndim, d)` in grid steps, in NumPy."""

@@ -67,11 +67,37 @@ def test_to_dense_is_as_precise_as_the_weights(name):
 @every_family
 def test_spectral_norms_bound_the_norms(name):
     generators, _ = families.build(name)
-    bounds = generators.spectral_norms([to_numpy(w) for w in generators.weights])
+    bounds = to_numpy(generators.spectral_norms())
     exact = np.linalg.norm(families.reference_matrices(generators), 2, axis=(1, 2))
     assert bounds.shape == (generators.num_generators,)
     assert np.all(bounds >= exact * (1 - 1e-6))
     assert np.all(bounds <= 10 * exact), "a bound this loose makes transform slow"
+
+
+@square_family
+def test_operator_norm_bounds_the_norm(name):
+    generators, _ = families.build(name)
+    matrices = families.reference_matrices(generators)
+    t = np.random.default_rng(5).normal(size=(4, len(matrices))).astype("float32")
+    exact = np.linalg.norm(np.einsum("bk,kij->bij", t, matrices), 2, axis=(1, 2))
+    bounds = to_numpy(generators.operator_norm(t))
+    assert bounds.shape == exact.shape
+    assert np.all(bounds >= exact * (1 - 1e-6))
+    one = generators.operator_norm(ops.convert_to_tensor(t[0]))
+    assert relative_error(one, bounds[0]) < 1e-6
+
+
+@every_family
+def test_what_is_called_antisymmetric_is_so(name):
+    generators, _ = families.build(name)
+    matrices = families.reference_matrices(generators)
+    is_fixed = not generators.is_learned
+    if generators.is_square:
+        asymmetry = np.abs(matrices + matrices.transpose(0, 2, 1)).max()
+        is_antisymmetric = bool(asymmetry < 1e-6 * np.abs(matrices).max())
+    else:
+        is_antisymmetric = False
+    assert generators.is_antisymmetric == (is_fixed and is_antisymmetric)
 
 
 @pytest.mark.parametrize("name", families.ALL)
@@ -175,7 +201,7 @@ def test_base_class_names_what_a_subclass_must_implement():
     with pytest.raises(NotImplementedError, match="`combine`"):
         generators.combine(np.ones((1, 4, 2, 1)))
     with pytest.raises(NotImplementedError, match="`spectral_norms`"):
-        generators.spectral_norms([])
+        generators.spectral_norms()
 
 
 def test_learned_generators_keep_being_frozen():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from keras_lconv import generators as g
+from keras_lconv.generators.series import chebyshev, taylor
 from tests import families
 from tests.autodiff import BACKEND, assert_gradients_match, float64
 from tests.families import relative_error, to_numpy
@@ -179,21 +180,68 @@ def test_angle_is_learned_in_fit(jit_compile):
     assert abs(float(to_numpy(model.layers[-1].angle)[0]) - 0.7) < 1e-3
 
 
-@pytest.mark.skipif(BACKEND == "torch", reason="torch runs eagerly: no graph is traced")
-def test_traced_and_eager_agree():
-    f = random_inputs((8, 8))
-    rotation = g.rotation()
-    eager = to_numpy(rotation.transform(f, 3.0))
+def traced_transform(generators, f, t):
+    """`transform` in a compiled graph, where `t` has no value."""
     if BACKEND == "jax":
         import jax
 
-        traced = jax.jit(lambda f, t: rotation.transform(f, t))
+        traced = jax.jit(lambda f, t: generators.transform(f, t))
     else:
         import tensorflow as tf
 
-        traced = tf.function(lambda f, t: rotation.transform(f, t), jit_compile=True)
-    result = traced(ops.convert_to_tensor(f), ops.convert_to_tensor([3.0]))
-    assert relative_error(result, eager) < 1e-5
+        traced = tf.function(lambda f, t: generators.transform(f, t), jit_compile=True)
+    return traced(ops.convert_to_tensor(f), ops.convert_to_tensor(t, dtype="float32"))
+
+
+is_traced_only = pytest.mark.skipif(
+    BACKEND == "torch", reason="torch runs eagerly: no graph is traced"
+)
+
+
+@is_traced_only
+@pytest.mark.parametrize(
+    ("make", "t"),
+    [
+        (g.rotation, [3.0]),
+        (g.scaling, [-0.4]),
+        (lambda: g.translations(derivative="fourier"), [5.0, -8.0]),
+    ],
+)
+def test_traced_and_eager_agree(make, t):
+    f = random_inputs((8, 8))
+    generators = make()
+    eager = to_numpy(generators.transform(f, t))
+    assert relative_error(traced_transform(generators, f, t), eager) < 1e-5
+
+
+@is_traced_only
+@pytest.mark.parametrize("make", [g.rotation, g.scaling])
+def test_traced_parameters_beyond_the_bound_are_scaled_back(make):
+    f = random_inputs((5, 5))
+    generators = make()
+    generators.build((None, 5, 5, 1))
+    largest = generators.traced_norm_bound() / float(
+        to_numpy(generators.operator_norm([1.0]))
+    )
+    expected = generators.transform(f, [largest])
+    assert relative_error(traced_transform(generators, f, [1e4]), expected) < 1e-4
+
+
+@pytest.mark.parametrize("norm", [0.0, 0.5, 30.0, 700.0])
+@pytest.mark.parametrize("series", [taylor, chebyshev])
+def test_series_agree_with_scipy(series, norm):
+    """Antisymmetric, so that both apply, and large norms lose no precision."""
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(12, 12))
+    matrix = matrix - matrix.T
+    matrix *= norm / np.linalg.norm(matrix, 2)
+    f = rng.normal(size=(12, 2)).astype("float32")
+    expected = scipy.linalg.expm(matrix) @ f
+    operator = ops.convert_to_tensor(matrix.astype("float32"))
+    result = series(
+        lambda f: ops.matmul(operator, f), ops.convert_to_tensor(f), norm, "float32"
+    )
+    assert relative_error(result, expected) < 1e-5 + 1e-6 * norm
 
 
 def test_half_precision_computes_in_float32():
