@@ -6,13 +6,22 @@ submodules `generators`, `algebra`, `datasets` and `visualization`.
 
 from keras_lconv import generators
 from keras_lconv._version import __version__
-from keras_lconv.layers import InvariantPooling, LConv, LieBlock, LieExponential
+from keras_lconv.layers import (
+    CasimirPooling,
+    InvariantPooling,
+    LConv,
+    LieBlock,
+    LieExponential,
+    OrbitPooling,
+)
 
 __all__ = [
+    "CasimirPooling",
     "InvariantPooling",
     "LConv",
     "LieBlock",
     "LieExponential",
+    "OrbitPooling",
     "__version__",
     "generators",
 ]

@@ -19,6 +19,14 @@ def positive_int(name: str, value: Any) -> int:
     return int(value)
 
 
+def positive_number(name: str, value: Any) -> float:
+    """Returns `value` as a `float`, or raises if it is no positive number."""
+    number = finite_array(name, value)
+    if number.ndim or number <= 0:
+        raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}")
+    return float(number)
+
+
 def one_of(name: str, value: Any, options: Sequence[Any]) -> Any:
     """Returns `value`, or raises if it is not among `options`."""
     if not any(value is option or value == option for option in options):

@@ -1,8 +1,17 @@
 """Layers to build models with."""
 
+from keras_lconv.layers.casimir_pooling import CasimirPooling
 from keras_lconv.layers.invariant_pooling import InvariantPooling
 from keras_lconv.layers.lconv import LConv
 from keras_lconv.layers.lie_block import LieBlock
 from keras_lconv.layers.lie_exponential import LieExponential
+from keras_lconv.layers.orbit_pooling import OrbitPooling
 
-__all__ = ["InvariantPooling", "LConv", "LieBlock", "LieExponential"]
+__all__ = [
+    "CasimirPooling",
+    "InvariantPooling",
+    "LConv",
+    "LieBlock",
+    "LieExponential",
+    "OrbitPooling",
+]
