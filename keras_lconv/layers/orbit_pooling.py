@@ -177,7 +177,8 @@ class OrbitPooling(GeneratorLayer):
     def _join(self, a: Any, b: Any) -> Any:
         if self.reduction == "average":
             return a + b
-        largest = ops.maximum(a, b)
+        # Keras' `maximum` loses the precision of float64 on PyTorch.
+        largest = ops.where(a >= b, a, b)
         if self.reduction == "max":
             return largest
         # The gradient of `logaddexp` is not that of the formula, for equal values on
