@@ -68,10 +68,11 @@ class OrbitPooling(GeneratorLayer):
     ```python
     import numpy as np
     from keras_lconv import OrbitPooling
+    from keras_lconv.generators import translations
 
-    pool = OrbitPooling("rotation", num_samples=4, period=2 * np.pi)
-    image = np.random.default_rng(0).normal(size=(1, 9, 9, 1))
-    assert np.allclose(pool(image), pool(np.rot90(image, axes=(1, 2))), atol=0.5)
+    pool = OrbitPooling(translations(1, "fourier"), num_samples=9, period=9)
+    signal = np.random.default_rng(0).normal(size=(1, 9, 2))
+    assert np.allclose(pool(signal), pool(np.roll(signal, 4, axis=1)), atol=1e-5)
     ```
 
     Reference:
