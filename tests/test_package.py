@@ -69,7 +69,14 @@ def test_arguments_are_documented(name):
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/index.md", "docs/lie_algebras.md", "docs/pooling.md", "docs/theory.md"]
+    "page",
+    [
+        "README.md",
+        "docs/index.md",
+        "docs/lie_algebras.md",
+        "docs/pooling.md",
+        "docs/theory.md",
+    ],
 )
 def test_markdown_examples_run(page):
     codes = EXAMPLE.findall((ROOT / page).read_text())
