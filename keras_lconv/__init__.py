@@ -8,23 +8,29 @@ submodules `generators`, `algebra`, `metrics`, `callbacks`, `datasets` and
 from keras_lconv import generators
 from keras_lconv._version import __version__
 from keras_lconv.layers import (
+    CasimirPooling,
     CoarsePooling,
+    InvariantPooling,
     LConv,
     LieBlock,
     LieExponential,
     LieMaxPooling,
     NormMaxPooling,
     NormPooling,
+    OrbitPooling,
 )
 
 __all__ = [
+    "CasimirPooling",
     "CoarsePooling",
+    "InvariantPooling",
     "LConv",
     "LieBlock",
     "LieExponential",
     "LieMaxPooling",
     "NormMaxPooling",
     "NormPooling",
+    "OrbitPooling",
     "__version__",
     "generators",
 ]

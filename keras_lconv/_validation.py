@@ -19,6 +19,43 @@ def positive_int(name: str, value: Any) -> int:
     return int(value)
 
 
+def positive_ints(name: str, value: Any) -> tuple[int, ...]:
+    """Returns one positive integer, or one for each axis, as a tuple."""
+    if not isinstance(value, (list, tuple)):
+        return (positive_int(name, value),)
+    if not value:
+        raise ValueError(f"`{name}` must not be empty. Received: {name}={value!r}")
+    return tuple(positive_int(name, n) for n in value)
+
+
+def positive_number(name: str, value: Any) -> float:
+    """Returns `value` as a `float`, or raises if it is no positive number."""
+    number = finite_array(name, value)
+    if number.ndim or number <= 0:
+        raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}")
+    return float(number)
+
+
+def not_negative(name: str, value: Any) -> float:
+    """Returns `value` as a `float`, or raises if it is no number from 0 on."""
+    number = finite_array(name, value)
+    if number.ndim or number < 0:
+        raise ValueError(
+            f"`{name}` must be a number that is not negative. Received: {name}={value!r}"
+        )
+    return float(number)
+
+
+def fraction(name: str, value: Any) -> float:
+    """Returns `value` as a `float`, or raises if it is no number between 0 and 1."""
+    number = finite_array(name, value)
+    if number.ndim or not 0 < number < 1:
+        raise ValueError(
+            f"`{name}` must be a number between 0 and 1. Received: {name}={value!r}"
+        )
+    return float(number)
+
+
 def one_of(name: str, value: Any, options: Sequence[Any]) -> Any:
     """Returns `value`, or raises if it is not among `options`."""
     if not any(value is option or value == option for option in options):

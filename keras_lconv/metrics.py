@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv import generators as generators_lib
+from keras_lconv._precision import working_dtype
 from keras_lconv._validation import finite_array, one_of
 from keras_lconv.generators import Generators
 
@@ -226,9 +227,7 @@ class _Problem:
             )
         # Half precision would round what the group makes of the output.
         output = ops.convert_to_tensor(output)
-        if keras.backend.standardize_dtype(output.dtype) in ("float16", "bfloat16"):
-            output = ops.cast(output, "float32")
-        return ops.convert_to_numpy(output)
+        return ops.convert_to_numpy(ops.cast(output, working_dtype(output)))
 
     def _channels_last(self, shape: tuple[int, ...]) -> bool:
         return len(shape) == 2 or self._data_format == "channels_last"

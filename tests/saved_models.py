@@ -7,13 +7,16 @@ import keras
 import numpy as np
 
 from keras_lconv import (
+    CasimirPooling,
     CoarsePooling,
+    InvariantPooling,
     LConv,
     LieBlock,
     LieExponential,
     LieMaxPooling,
     NormMaxPooling,
     NormPooling,
+    OrbitPooling,
 )
 from keras_lconv import generators as g
 from keras_lconv.algebra import so
@@ -71,6 +74,16 @@ def pooling():
     ]
 
 
+def invariants():
+    """Smoothed, over an orbit, and to numbers."""
+    turns = g.rotation(name="turning")
+    return [
+        CasimirPooling(turns, 0.1, trainable_tau=True),
+        OrbitPooling(turns, "logsumexp", 3, max_parameter=0.5),
+        InvariantPooling("spectrum", turns, 4, refine="radius"),
+    ]
+
+
 def functional():
     shared = g.rotation(name="turns")
     inputs = keras.Input((5, 5, 2))
@@ -89,6 +102,7 @@ MODELS = {
         block,
         nested,
         pooling,
+        invariants,
         functional,
     )
 }

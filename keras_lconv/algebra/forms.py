@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_lconv._validation import finite_array, one_of
+from keras_lconv._validation import finite_array, fraction, one_of
 
 # Which forms there are, by what `M^T` is.
 SYMMETRIES = {"symmetric": 1, "antisymmetric": -1}
@@ -113,10 +113,4 @@ def _checked_tolerance(tolerance: Any, dtype: Any) -> float:
     if tolerance is None:
         is_float = isinstance(dtype, np.dtype) and np.issubdtype(dtype, np.floating)
         return float(np.sqrt(np.finfo(dtype if is_float else "float64").eps))
-    value = finite_array("tolerance", tolerance)
-    if value.ndim or not 0 < value < 1:
-        raise ValueError(
-            "`tolerance` must be a number between 0 and 1. "
-            f"Received: tolerance={tolerance!r}"
-        )
-    return float(value)
+    return fraction("tolerance", tolerance)

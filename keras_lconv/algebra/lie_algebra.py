@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_lconv._validation import finite_array
+from keras_lconv._validation import finite_array, fraction
 from keras_lconv.algebra._closure import nearest_closed_frame
 from keras_lconv.algebra._sparse_basis import sparse_basis
 from keras_lconv.algebra._structure import StructureConstants
@@ -78,7 +78,9 @@ class LieAlgebra:
         self._basis.flags.writeable = False
         self._epsilon = _epsilon(basis)
         self._frame, self._coordinates = _orthonormal_frame(self._basis, self._epsilon)
-        self._given_tolerance = None if tolerance is None else _checked_tolerance(tolerance)
+        self._given_tolerance = (
+            None if tolerance is None else fraction("tolerance", tolerance)
+        )
 
     # ----------------------------------------------------------------- basis
 
@@ -477,7 +479,7 @@ class LieAlgebra:
         ```
         """
         if tolerance is not None:
-            return self._identify_at(_checked_tolerance(tolerance))
+            return self._identify_at(fraction("tolerance", tolerance))
         return self._identification
 
     def _identify_at(self, tolerance: float) -> Identification:
@@ -582,16 +584,6 @@ class LieAlgebra:
                 f"Received: shape {array.shape}"
             )
         return array
-
-
-def _checked_tolerance(tolerance: Any) -> float:
-    value = finite_array("tolerance", tolerance)
-    if value.ndim or not 0 < value < 1:
-        raise ValueError(
-            "`tolerance` must be a number between 0 and 1. "
-            f"Received: tolerance={tolerance!r}"
-        )
-    return float(value)
 
 
 def _epsilon(basis: Any) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._backend import concrete_value
+from keras_lconv._precision import working_dtype
 from keras_lconv._validation import one_of, positive_int, spatial_shape
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators.cost import BYTES, Cost
@@ -260,6 +261,40 @@ class Generators(keras.layers.Layer):
         columns = ops.reshape(self.call(basis), (size, -1, self.num_generators))
         return ops.transpose(columns, (2, 1, 0))
 
+    def known_matrices(self) -> np.ndarray:
+        """Generators that are not learned as matrices in NumPy: `(k, d', d)`, float64.
+
+        They are what the generators were made of. So their precision is not that of the
+        weights, and they are there also while a graph is traced.
+
+        Raises:
+            ValueError: If the generators are learned, or not built yet.
+        """
+        self._require_built("known_matrices")
+        if self.is_learned:
+            raise ValueError(
+                f"The generators {self.name!r} are learned: their matrices may change. "
+                "Fix what was learned by `MatrixGenerators(generators.to_dense())`"
+            )
+        matrices = concrete_value(self.to_dense())
+        if matrices is None:
+            raise ValueError(
+                f"The values of the generators {self.name!r} are not known while a graph "
+                "is traced. Build the layer, or its model, before"
+            )
+        return matrices.astype("float64")
+
+    def known_representation(self) -> np.ndarray:
+        """Matrices with the brackets of generators that are not learned, in NumPy.
+
+        Here those of `known_matrices`. Vector fields have smaller ones, for which brackets
+        close as they do not on a finite grid.
+
+        Raises:
+            ValueError: If the generators are learned, or not built yet.
+        """
+        return self.known_matrices()
+
     def algebra(self, tolerance: float | None = None) -> LieAlgebra:
         """The Lie algebra that the generators span.
 
@@ -354,15 +389,14 @@ class Generators(keras.layers.Layer):
                 f"Received: f of shape {tuple(f.shape)}"
             )
 
-        dtype = keras.backend.standardize_dtype(f.dtype)
-        working_dtype = "float32" if dtype in ("float16", "bfloat16") else dtype
-        f = ops.cast(f, working_dtype)
-        t = self._to_parameters(t, working_dtype)
+        given_dtype, dtype = f.dtype, working_dtype(f)
+        f = ops.cast(f, dtype)
+        t = self._to_parameters(t, dtype)
         if norm_bound is None:
             t, norm_bound = self._bounded(t)
         series = chebyshev if self.is_antisymmetric else taylor
-        moved = series(self.linear_combination(t), f, norm_bound, working_dtype)
-        return ops.cast(moved, dtype)
+        moved = series(self.linear_combination(t), f, norm_bound, dtype)
+        return ops.cast(moved, given_dtype)
 
     def operator_norm(self, t: Any) -> Any:
         """An upper bound of `|sum_i t_i L_i|`.

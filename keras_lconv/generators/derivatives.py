@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._precision import working_dtype
 from keras_lconv._validation import one_of, positive_int
 
 DERIVATIVES = ("spectral", "fourier", "central")
@@ -67,12 +67,11 @@ def fourier_derivative(lines: Any) -> Any:
     least.
     """
     size = lines.shape[1]
-    dtype = keras.backend.standardize_dtype(lines.dtype)
-    working_dtype = "float32" if dtype in ("float16", "bfloat16") else dtype
+    dtype = working_dtype(lines)
     frequencies = 2 * np.pi * np.arange(size // 2 + 1) / size
     if size % 2 == 0:
         frequencies[-1] = 0.0
-    frequencies = ops.convert_to_tensor(frequencies, dtype=working_dtype)
-    real, imaginary = ops.rfft(ops.cast(ops.transpose(lines, (0, 2, 1)), working_dtype))
+    frequencies = ops.convert_to_tensor(frequencies, dtype=dtype)
+    real, imaginary = ops.rfft(ops.cast(ops.transpose(lines, (0, 2, 1)), dtype))
     slopes = ops.irfft((-frequencies * imaginary, frequencies * real), fft_length=size)
-    return ops.cast(ops.transpose(slopes, (0, 2, 1)), dtype)
+    return ops.cast(ops.transpose(slopes, (0, 2, 1)), lines.dtype)

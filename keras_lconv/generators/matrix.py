@@ -104,6 +104,10 @@ class MatrixGenerators(DenseGenerators):
         sums = np.abs(self._matrices + np.swapaxes(self._matrices, 1, 2))
         return bool(np.max(sums) <= 1e-7 * np.max(np.abs(self._matrices)))
 
+    def known_matrices(self) -> np.ndarray:
+        """The given matrices, where they are fixed, `(k, d', d)`."""
+        return super().known_matrices() if self.is_learned else self._matrices
+
     def algebra(self, tolerance: float | None = None) -> LieAlgebra:
         """The Lie algebra that the matrices span, also before the generators are built.
 

@@ -299,6 +299,17 @@ class NeighborGenerators(Generators):
         rows = xp.sum(sizes, axis=1)
         return xp.sqrt(xp.max(rows, axis=0) * xp.max(columns, axis=0))
 
+    def known_matrices(self) -> np.ndarray:
+        """Fixed generators as matrices in NumPy, `(k, d, d)`, from the given values."""
+        if self.is_learned or self._given is None:
+            return super().known_matrices()
+        size = len(self.neighbors)
+        matrices = np.zeros((size * size, self.num_generators))
+        rows, numbers = np.nonzero(self.neighbors >= 0)
+        entries = rows * size + self.neighbors[rows, numbers]
+        np.add.at(matrices, entries, self._given[rows, numbers])
+        return matrices.T.reshape(-1, size, size)
+
     # ----------------------------------------------------------- persistence
 
     def get_config(self) -> dict[str, Any]:

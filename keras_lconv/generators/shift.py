@@ -114,6 +114,12 @@ class ShiftGenerators(Generators):
         ]
         return np.array(inside, dtype="float64")
 
+    def known_matrices(self) -> np.ndarray:
+        """The shifts as matrices in NumPy, `(k, d, d)`."""
+        shape = self._require_built("known_matrices")
+        tables = [shifted_positions(shape, o, self.boundary) for o in self.offsets]
+        return np.stack([table[:, None] == np.arange(len(table)) for table in tables]) * 1.0
+
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""
         config = super().get_config()

@@ -320,11 +320,29 @@ class VectorFieldGenerators(Generators):
         values = self._known_coefficients()
         if values is None or self.field not in ("linear", "affine"):
             return super().algebra(tolerance)
-        if self.field == "linear":
-            return LieAlgebra(values, tolerance)
-        # The columns are b, A; a zero row makes the matrix square.
-        matrices = np.roll(values, -1, axis=2)
-        return LieAlgebra(np.pad(matrices, ((0, 0), (0, 1), (0, 0))), tolerance)
+        return LieAlgebra(_as_matrices(values, self.field), tolerance)
+
+    def known_matrices(self) -> np.ndarray:
+        """Fixed generators as matrices in NumPy, `(k, d, d)`, from given `coefficients`."""
+        if self.is_learned or self._given is None:
+            return super().known_matrices()
+        shape = self._require_built("known_matrices")
+        fields = self._fields_from(self._given / self._units)
+        matrices = np.zeros((self.num_generators, math.prod(shape), math.prod(shape)))
+        for axis, derivative in enumerate(self._derivatives):
+            before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+            along = np.kron(np.kron(np.eye(before), derivative), np.eye(after))
+            matrices -= fields[:, axis, :, None] * along
+        return matrices
+
+    def known_representation(self) -> np.ndarray:
+        """Matrices with the brackets of generators that are not learned, in NumPy.
+
+        For linear and affine fields those of `algebra`, with lengths in grid steps.
+        """
+        if self.is_learned or self._given is None or self.field not in ("linear", "affine"):
+            return super().known_representation()
+        return _as_matrices(self._given, self.field)
 
     def _known_coefficients(self) -> np.ndarray | None:
         """The values that the coefficients have, if they have any yet."""
@@ -437,6 +455,15 @@ class VectorFieldGenerators(Generators):
             "regularizer": keras.regularizers.serialize(self.regularizer),
             "constraint": keras.constraints.serialize(self.constraint),
         }
+
+
+def _as_matrices(coefficients: np.ndarray, field: str) -> np.ndarray:
+    """Linear fields as matrices `A`, affine ones as `[[A, b], [0, 0]]`."""
+    if field == "linear":
+        return coefficients
+    # The columns are b, A; a zero row makes the matrix square.
+    matrices = np.roll(coefficients, -1, axis=2)
+    return np.pad(matrices, ((0, 0), (0, 1), (0, 0)))
 
 
 def _exponents(field: str, ndim: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._validation import finite_array, one_of, positive_int, spatial_shape
+from keras_lconv._validation import not_negative, one_of, positive_ints, spatial_shape
 from keras_lconv.generators import (
     Generators,
     MatrixGenerators,
@@ -128,8 +128,8 @@ class CoarsePooling(GeneratorLayer):
                 "Exactly one of `strides`, `clusters` and `units` must be given. "
                 f"Received: {named or 'none of them'}"
             )
-        self.strides = _integers("strides", strides)
-        self.units = _integers("units", units)
+        self.strides = None if strides is None else positive_ints("strides", strides)
+        self.units = None if units is None else positive_ints("units", units)
         self.clusters = None if clusters is None else _labels(clusters)
         self.reduction = one_of("reduction", reduction, REDUCTIONS)
         if reduction == "average" and strides is None:
@@ -142,13 +142,7 @@ class CoarsePooling(GeneratorLayer):
                 "`generators` must be square: they act on the positions of the input. "
                 f"Received: {self.generators.name!r} that lead to another grid"
             )
-        weight = finite_array("defect_weight", defect_weight)
-        if weight.ndim or weight < 0:
-            raise ValueError(
-                "`defect_weight` must be a number that is not negative. "
-                f"Received: defect_weight={defect_weight!r}"
-            )
-        self.defect_weight = float(weight)
+        self.defect_weight = not_negative("defect_weight", defect_weight)
         if self.defect_weight and units is None and not self.generators.is_learned:
             raise ValueError(
                 "`defect_weight` needs learned rows (`units`) or learned generators; with "
@@ -452,17 +446,6 @@ def _runs(shape: tuple[int, int], dtype: Any = None) -> Any:
     own = np.arange(columns) * rows // columns == np.arange(rows)[:, None]
     odds = OWN_WEIGHT / (1 - OWN_WEIGHT) * max(rows - 1, 1)
     return ops.convert_to_tensor(own * math.log(odds), dtype=dtype)
-
-
-def _integers(name: str, value: Any) -> tuple[int, ...] | None:
-    """One number, or one for each axis, as a tuple."""
-    if value is None:
-        return None
-    if isinstance(value, (list, tuple)):
-        if not value:
-            raise ValueError(f"`{name}` must not be empty. Received: {name}={value!r}")
-        return tuple(positive_int(name, n) for n in value)
-    return (positive_int(name, value),)
 
 
 def _labels(clusters: Any) -> np.ndarray:

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._validation import finite_array
+from keras_lconv._precision import working_dtype
+from keras_lconv._validation import finite_array, not_negative
 from keras_lconv.algebra import LieAlgebra, invariant_forms
 from keras_lconv.generators import Generators, MatrixGenerators, VectorFieldGenerators
 from keras_lconv.layers.base import GeneratorLayer
@@ -49,7 +50,7 @@ class FormLayer(GeneratorLayer):
         self._on_fibres = on_fibres
         self._given_form = _checked_form(form)
         self.tolerance = tolerance
-        self.defect_weight = _not_negative("defect_weight", defect_weight)
+        self.defect_weight = not_negative("defect_weight", defect_weight)
         if on_fibres and not self.generators.is_square:
             raise ValueError(
                 "`generators` of fibres must be square. Received: "
@@ -188,7 +189,7 @@ class FormLayer(GeneratorLayer):
 
     def _square(self, v: Any) -> Any:
         """`v^T M v` for `v` of shape `(batch, ..., n, channels)`, in float32 at least."""
-        dtype = _working_dtype(v)
+        dtype = working_dtype(v)
         v = ops.cast(v, dtype)
         form = self._form_tensor(dtype)
         return ops.sum(v * ops.einsum("ij,b...jc->b...ic", form, v), axis=-2)
@@ -208,11 +209,6 @@ class FormLayer(GeneratorLayer):
         }
 
 
-def _working_dtype(tensor: Any) -> str:
-    dtype = keras.backend.standardize_dtype(tensor.dtype)
-    return "float32" if dtype in ("float16", "bfloat16") else dtype
-
-
 def _checked_form(form: Any) -> Any:
     if form is None or (isinstance(form, str) and form == NEAREST):
         return form
@@ -228,15 +224,6 @@ def _checked_form(form: Any) -> Any:
             f"Received: {'one that is not symmetric' if square else matrix.shape}"
         )
     return matrix
-
-
-def _not_negative(name: str, value: Any) -> float:
-    number = finite_array(name, value)
-    if number.ndim or number < 0:
-        raise ValueError(
-            f"`{name}` must be a number that is not negative. Received: {name}={value!r}"
-        )
-    return float(number)
 
 
 def _matching(

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._initializers import activation_gain
-from keras_lconv._validation import finite_array, positive_int
+from keras_lconv._validation import positive_int, positive_number
 from keras_lconv.layers.kernel_layer import KernelLayer
 
 
@@ -121,7 +121,7 @@ class LieExponential(KernelLayer):
             **kwargs,
         )
         self.num_elements = positive_int("num_elements", num_elements)
-        self.max_parameter = _positive_number("max_parameter", max_parameter)
+        self.max_parameter = positive_number("max_parameter", max_parameter)
         if self.kernel_initializer is None:
             self._gain = activation_gain(self.activation)
 
@@ -192,10 +192,3 @@ class LieExponential(KernelLayer):
             "num_elements": self.num_elements,
             "max_parameter": self.max_parameter,
         }
-
-
-def _positive_number(name: str, value: Any) -> float:
-    number = finite_array(name, value)
-    if number.ndim or number <= 0:
-        raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}")
-    return float(number)

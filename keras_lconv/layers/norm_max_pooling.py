@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._validation import one_of, positive_int, spatial_shape
+from keras_lconv._validation import one_of, positive_ints, spatial_shape
 from keras_lconv.layers.form_layer import FormLayer
 
 PADDINGS = ("valid", "same")
@@ -104,8 +104,8 @@ class NormMaxPooling(FormLayer):
             data_format=data_format,
             **kwargs,
         )
-        self.pool_size = _sizes("pool_size", pool_size)
-        self.strides = self.pool_size if strides is None else _sizes("strides", strides)
+        self.pool_size = positive_ints("pool_size", pool_size)
+        self.strides = positive_ints("strides", strides or self.pool_size)
         self.padding = one_of("padding", padding, PADDINGS)
 
     def _build(self, owner: str, feature_shape: tuple) -> None:
@@ -189,10 +189,3 @@ class NormMaxPooling(FormLayer):
             "strides": list(self.strides),
             "padding": self.padding,
         }
-
-
-def _sizes(name: str, value: Any) -> tuple[int, ...]:
-    """One number, or one for each axis, as a tuple."""
-    if isinstance(value, (list, tuple)):
-        return tuple(positive_int(name, n) for n in value)
-    return (positive_int(name, value),)

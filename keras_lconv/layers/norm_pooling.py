@@ -5,8 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lconv._precision import working_dtype
 from keras_lconv._validation import finite_array, one_of
-from keras_lconv.layers.form_layer import FormLayer, _working_dtype
+from keras_lconv.layers.form_layer import FormLayer
 
 SOURCES = ("gradient", "fibre")
 OUTPUTS = ("length", "square")
@@ -154,7 +155,7 @@ class NormPooling(FormLayer):
         return ops.cast(self._length(vectors), f.dtype)
 
     def _length(self, vectors: Any) -> Any:
-        vectors = ops.cast(vectors, _working_dtype(vectors))
+        vectors = ops.cast(vectors, working_dtype(vectors))
         # In units of the largest component, `q` does not overflow. The result does not
         # depend on the unit, so that no gradient is due to it.
         unit = ops.max(ops.abs(vectors), axis=-2, keepdims=True)

@@ -1,0 +1,428 @@
+"""InvariantPooling: what is invariant, how far, and what is refused."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from scipy import ndimage
+
+from keras_lconv import InvariantPooling
+from keras_lconv import algebra as a
+from keras_lconv import generators as g
+from tests import families
+from tests.autodiff import assert_gradients_match, float64, gradients
+from tests.families import relative_error, to_numpy
+
+
+def random(shape, seed=0, dtype="float32"):
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+def tensors(algebra):
+    """The action on matrices `x -> L x + x L^T`, as matrices on their entries."""
+    basis = np.asarray(algebra)
+    one = np.eye(basis.shape[1])
+    return np.array([np.kron(L, one) + np.kron(one, L) for L in basis])
+
+
+# name -> (kind, generators, shape of the input, refine)
+CASES = {
+    "linear_rotation": ("linear", g.rotation, (7, 7, 2), None),
+    "linear_profile": ("linear", g.rotation, (6, 6, 2), "radius"),
+    "linear_translations": (
+        "linear",
+        lambda: g.translations(derivative="fourier"),
+        (5, 4, 2),
+        None,
+    ),
+    "linear_tensors": ("linear", lambda: tensors(a.so(3)), (9,), None),
+    "spectrum_rotation": ("spectrum", g.rotation, (8, 8, 2), None),
+    "spectrum_radius": ("spectrum", g.rotation, (8, 8, 2), "radius"),
+    "spectrum_wavenumber": ("spectrum", g.rotation, (7, 7, 1), "wavenumber"),
+    "spectrum_both": ("spectrum", g.rotation, (6, 6, 1), ["radius", "wavenumber"]),
+    "spectrum_central": ("spectrum", lambda: g.rotation(2, "central"), (6, 6, 1), "radius"),
+    "spectrum_translations": ("spectrum", g.translations, (5, 4, 2), None),
+    "spectrum_so5": ("spectrum", lambda: a.so(5), (5, 3), None),
+    "spectrum_tensors": ("spectrum", lambda: tensors(a.so(3)), (3, 3, 2), None),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_invariant_under_the_group(name):
+    kind, make, shape, refine = CASES[name]
+    layer = InvariantPooling(kind, make(), refine=refine)
+    f = random((2, *shape))
+    expected = to_numpy(layer(f))
+    assert np.max(np.abs(expected)) > 0.1
+    rng = np.random.default_rng(1)
+    for _ in range(2):
+        t = rng.uniform(0.7, 2, layer.generators.num_generators)
+        moved = to_numpy(layer.generators.transform(f, t))
+        assert relative_error(moved, f) > 0.1
+        assert relative_error(layer(moved), expected) < 1e-5
+
+
+def test_linear_of_translations_is_global_average_pooling():
+    layer = InvariantPooling("linear", g.translations(derivative="fourier"))
+    f = random((3, 7, 5, 2))
+    average = to_numpy(keras.layers.GlobalAveragePooling2D()(f))
+    assert relative_error(layer(f)[:, 0] / np.sqrt(35), average) < 1e-6
+    assert tuple(layer(f).shape) == (3, 1, 2)
+
+
+@pytest.mark.parametrize("size", [7, 8])
+def test_linear_of_rotation_has_n_invariants_on_n_by_n(size):
+    """The left null space, against an SVD of the matrix."""
+    layer = InvariantPooling("linear", "rotation", refine="radius")
+    layer.build((None, size, size, 1))
+    basis = to_numpy(layer.basis)
+    (matrix,) = families.reference_matrices(layer.generators)
+    left, sizes, _ = np.linalg.svd(matrix.astype("float64"))
+    null = left[:, sizes < 1e-5]
+    assert basis.shape == null.shape == (size**2, size)
+    assert relative_error(basis @ basis.T, null @ null.T) < 1e-5
+    # From the centre outwards.
+    radii = layer.eigenvalues[:, 1]
+    assert np.all(np.diff(radii) > 0)
+    centre = np.arange(size) - (size - 1) / 2
+    squares = np.add.outer(centre**2, centre**2).ravel()
+    assert np.allclose(basis.T**2 @ squares, radii, rtol=1e-5)
+
+
+def test_linear_basis_does_not_depend_on_the_basis_of_the_algebra():
+    """Nor, but for rounding, on what the decomposition returns for equal values."""
+    basis = tensors(a.so(3))
+    mixed = np.tensordot(np.random.default_rng(0).normal(size=(3, 3)), basis, 1)
+    layers = [InvariantPooling("linear", matrices) for matrices in (basis, mixed)]
+    f = random((2, 9))
+    first, second = (to_numpy(layer(f)) for layer in layers)
+    assert relative_error(first, second) < 1e-5
+    trace = f[:, [0, 4, 8]].sum(axis=1, keepdims=True) / np.sqrt(3)
+    assert relative_error(first, trace) < 1e-5
+
+
+def test_spectrum_of_translations_is_the_power_by_wavelength():
+    f = random((2, 7, 7, 1))
+    layer = InvariantPooling("spectrum", g.translations(derivative="fourier"))
+    output = to_numpy(layer(f))[..., 0]
+    power = np.abs(np.fft.fft2(f[..., 0])) ** 2 / 49
+    index = np.fft.fftfreq(7, 1 / 7)
+    shells = np.add.outer(index**2, index**2)
+    squares = np.unique(shells)
+    expected = np.stack([power[:, shells == s].sum(axis=1) for s in squares], axis=1)
+    assert relative_error(output, np.sqrt(expected)) < 1e-5
+    assert np.allclose(layer.eigenvalues[:, 0], 2 * np.pi / 7 * np.sqrt(squares))
+    assert layer.multiplicities.tolist() == [np.sum(shells == s) for s in squares]
+
+
+def test_spectrum_of_tensors_is_that_of_their_irreducible_parts():
+    f = random((2, 3, 3, 1))
+    layer = InvariantPooling("spectrum", tensors(a.so(3)))
+    x = f[..., 0]
+    trace = np.einsum("bii->b", x) / np.sqrt(3)
+    odd = np.linalg.norm(x - x.swapaxes(1, 2), axis=(1, 2)) / 2
+    total = np.linalg.norm(x, axis=(1, 2))
+    even = np.sqrt(total**2 - trace**2 - odd**2)
+    expected = np.stack([np.abs(trace), odd, even], axis=1)
+    assert relative_error(layer(f)[..., 0], expected) < 1e-5
+    assert layer.multiplicities.tolist() == [1, 3, 5]
+    # l (l + 1), up to the unit.
+    squares = layer.eigenvalues[:, 0] ** 2
+    assert np.allclose(squares, squares[1] / 2 * np.array([0, 2, 6]))
+
+
+@pytest.mark.parametrize("size", [7, 28])
+def test_refined_spectrum_keeps_the_whole_norm(size):
+    layer = InvariantPooling("spectrum", "rotation", refine="radius")
+    f = random((2, size, size, 1))
+    output = to_numpy(layer(f))
+    assert np.allclose((output**2).sum(axis=(1, 2)), (f**2).sum(axis=(1, 2, 3)), rtol=1e-4)
+    # One invariant for each plane that the rotation turns, and for each fixed direction.
+    fixed = int(np.sum(layer.eigenvalues[:, 0] < 1e-6))
+    assert fixed == size
+    assert np.all(layer.multiplicities[:fixed] == 1)
+    assert np.all(layer.multiplicities[fixed:] == 2)
+    assert 0 < layer.refinement_errors[0] < 0.5
+
+
+def test_more_operators_put_their_norms_side_by_side():
+    f = random((2, 6, 6, 1))
+    both = InvariantPooling("spectrum", "rotation", refine=["radius", "wavenumber"])
+    alone = [
+        InvariantPooling("spectrum", "rotation", refine=name)
+        for name in ("radius", "wavenumber")
+    ]
+    expected = np.concatenate([to_numpy(layer(f)) for layer in alone], axis=1)
+    assert relative_error(np.sort(to_numpy(both(f)), 1), np.sort(expected, 1)) < 1e-5
+    assert np.all(np.diff(both.eigenvalues[:, 0]) > -1e-6)
+    assert len(both.refinement_errors) == 2
+
+
+def smooth_image(size):
+    """A few Gaussians that vanish before the border: 4 widths away from it."""
+    x = np.arange(size) - (size - 1) / 2
+    blobs = [(0.15, 0.1, 1.0), (-0.12, 0.15, -0.6), (0.0, -0.2, 0.8)]
+    width = 0.07 * size
+    return sum(
+        weight
+        * np.exp(-(np.add.outer((x - size * u) ** 2, (x - size * v) ** 2)) / (2 * width**2))
+        for u, v, weight in blobs
+    )[None, ..., None].astype("float32")
+
+
+@pytest.mark.parametrize("refine", [None, "radius", "wavenumber"])
+@pytest.mark.parametrize("angle", [17.0, 90.0, 131.0])
+def test_invariant_under_true_rotations_of_smooth_images(refine, angle):
+    image = smooth_image(28)
+    turned = ndimage.rotate(image, angle, axes=(1, 2), reshape=False, order=5)
+    assert relative_error(turned, image) > 0.2
+    for kind in ("linear", "spectrum"):
+        layer = InvariantPooling(kind, "rotation", refine=refine)
+        assert relative_error(layer(turned), layer(image)) < 1e-2
+
+
+def test_refined_spectrum_tells_apart_what_the_spectrum_does_not():
+    """A blob at two distances from the centre, scaled to the same angular spectrum."""
+    layer = InvariantPooling("spectrum", "rotation", refine="radius")
+    plain = InvariantPooling("spectrum", "rotation")
+    layer.build((None, 8, 8, 1))
+    plain.build((None, 8, 8, 1))
+    basis = to_numpy(layer.basis)
+    inner, outer = basis[:, 0], basis[:, 5]
+    f = np.stack([inner, outer]).reshape(2, 8, 8, 1)
+    same, different = to_numpy(plain(f)), to_numpy(layer(f))
+    assert relative_error(same[0], same[1]) < 1e-5
+    assert relative_error(different[0], different[1]) > 0.9
+
+
+def test_given_operator_refines():
+    """For translations, the derivative along one axis tells the directions apart."""
+    slope = g.derivative_matrix(5, "fourier")
+    operator = np.kron(slope.T @ slope, np.eye(5))
+    translations = g.translations(derivative="fourier")
+    layer = InvariantPooling("spectrum", translations, refine=operator)
+    f = random((2, 5, 5, 1))
+    turned = np.swapaxes(f, 1, 2)
+    plain = InvariantPooling("spectrum", translations)
+    assert relative_error(plain(turned), plain(f)) < 1e-5
+    assert relative_error(layer(turned), layer(f)) > 1e-2
+    assert relative_error(layer(np.roll(f, 2, axis=1)), layer(f)) < 1e-5
+    assert layer.eigenvalues.shape == (9, 2)
+
+
+def test_num_invariants_are_the_lowest_ones():
+    f = random((2, 7, 7, 2))
+    few = InvariantPooling("spectrum", "rotation", 9, refine="radius")
+    everything = InvariantPooling("spectrum", "rotation", refine="radius")
+    assert relative_error(few(f), to_numpy(everything(f))[:, :9]) < 1e-5
+    assert np.all(np.diff(everything.eigenvalues[:, 0]) > -1e-6)
+    assert tuple(few.basis.shape) == (49, int(few.multiplicities.sum()))
+
+
+@pytest.mark.parametrize("kind", ["linear", "spectrum"])
+def test_no_nan_at_zero(kind):
+    layer = InvariantPooling(kind, "rotation")
+    layer.build((None, 5, 5, 1))
+    for f in (np.zeros((1, 5, 5, 1), "float32"), np.full((1, 5, 5, 1), 1e-25, "float32")):
+        (gradient,) = gradients(lambda x: ops.sum(layer(x)), [f])
+        assert np.all(np.isfinite(gradient))
+        # Norms of rows of an orthonormal basis change no faster than the vector.
+        assert np.linalg.norm(gradient) <= 1.001 * np.sqrt(layer.basis.shape[1])
+
+
+def test_gradients_equal_finite_differences():
+    with float64():
+        layer = InvariantPooling(
+            "spectrum", g.get(a.so(4), dtype="float64"), dtype="float64"
+        )
+        layer.build((None, 4, 2))
+        assert_gradients_match(
+            lambda f: ops.sum(layer(f) ** 3), [random((2, 4, 2), dtype="float64")]
+        )
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("shape", [(6, 6, 2), (6, 2), (6,), (4, 3, 3, 2)])
+def test_shapes(shape, keepdims):
+    ndim = max(len(shape) - 1, 1)
+    layer = InvariantPooling(
+        "linear", g.translations(ndim, "fourier"), keepdims=keepdims, name="pool"
+    )
+    before = layer.compute_output_shape((None, *shape))
+    output = layer(random((2, *shape)))
+    m = len(layer.multiplicities)
+    expected = (m,) if len(shape) == 1 else (m, *(1,) * (ndim - 1) * keepdims, 2)
+    assert tuple(output.shape) == (2, *expected)
+    assert before == layer.compute_output_shape((None, *shape)) == (None, *expected)
+
+
+def test_channels_first():
+    f = random((2, 6, 6, 3))
+    last = InvariantPooling("spectrum", "rotation")
+    first = InvariantPooling("spectrum", "rotation", data_format="channels_first")
+    assert (
+        relative_error(first(np.moveaxis(f, -1, 1)), to_numpy(last(f)).swapaxes(1, 2))
+        < 1e-6
+    )
+    kept = InvariantPooling(
+        "spectrum", "rotation", keepdims=True, data_format="channels_first"
+    )
+    assert (
+        kept(np.moveaxis(f, -1, 1)).shape[1:]
+        == kept.compute_output_shape((None, 3, 6, 6))[1:]
+    )
+
+
+def test_masked_positions_are_zero():
+    f, mask = random((2, 6, 3)), np.array([[1, 1, 0, 1, 0, 0], [1, 0, 1, 1, 1, 1]], bool)
+    layer = InvariantPooling("spectrum", g.translations(1))
+    masked = layer(f, mask=mask)
+    assert relative_error(masked, layer(f * mask[..., None])) < 1e-6
+    assert layer.compute_mask(f, mask) is None
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float64"])
+def test_dtypes(dtype):
+    f = 100 * random((2, 6, 6, 1))
+    expected = to_numpy(InvariantPooling("spectrum", "rotation", refine="radius")(f))
+    with float64():
+        layer = InvariantPooling("spectrum", "rotation", refine="radius", dtype=dtype)
+        output = layer(f)
+        assert keras.backend.standardize_dtype(output.dtype) == layer.compute_dtype
+        output = to_numpy(ops.cast(output, "float32"))
+    assert relative_error(output, expected) < {"float64": 1e-6}.get(dtype, 2e-2)
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_builds_and_trains_inside_of_fit(jit_compile, tmp_path):
+    """No `Input`: the constants are found while a graph is traced."""
+    f = random((8, 5, 5, 2))
+    model = keras.Sequential(
+        [
+            InvariantPooling("spectrum", "rotation", refine=["radius"], name="pool"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2),
+        ]
+    )
+    model.compile("adam", "mse", jit_compile=jit_compile)
+    history = model.fit(f, random((8, 2)), epochs=2, verbose=0).history["loss"]
+    assert np.all(np.isfinite(history))
+    assert len(model.trainable_weights) == 2
+    eager = InvariantPooling("spectrum", "rotation", refine="radius")
+    assert relative_error(model.layers[0](f), eager(f)) < 1e-5
+
+    model.save(tmp_path / "model.keras")
+    copy = keras.models.load_model(tmp_path / "model.keras")
+    assert relative_error(copy(f), model(f)) < 1e-6
+    clone = keras.models.clone_model(model)
+    clone(f)
+    clone.set_weights(model.get_weights())
+    assert relative_error(clone(f), model(f)) < 1e-6
+
+
+def test_config_keeps_every_argument():
+    layer = InvariantPooling(
+        "spectrum",
+        a.so(3),
+        2,
+        refine=["radius", np.eye(3)],
+        keepdims=True,
+        tolerance=1e-4,
+        data_format="channels_first",
+        name="pool",
+    )
+    config = json.loads(json.dumps(layer.get_config()))
+    copy = InvariantPooling.from_config(layer.get_config())
+    assert copy.get_config() == layer.get_config()
+    assert config["refine"] == ["radius", np.eye(3).tolist()]
+    assert (copy.num_invariants, copy.keepdims, copy.tolerance) == (2, True, 1e-4)
+
+
+def test_tolerance_joins_frequencies():
+    counts = []
+    for tolerance in (1e-7, 1e-3):
+        layer = InvariantPooling("spectrum", "rotation", tolerance=tolerance)
+        layer.build((None, 15, 15, 1))
+        counts.append(len(layer.multiplicities))
+    assert counts[1] < counts[0]
+
+
+@pytest.mark.parametrize("name", sorted(set(families.SQUARE)))
+def test_known_matrices_are_the_matrices(name):
+    generators, _ = families.build(name)
+    if generators.is_learned:
+        with pytest.raises(ValueError, match="are learned"):
+            generators.known_matrices()
+    else:
+        known = generators.known_matrices()
+        assert known.dtype == np.float64
+        assert relative_error(known, families.reference_matrices(generators)) < 1e-6
+        brackets = generators.known_representation()
+        assert brackets.shape[0] == generators.num_generators
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape", "error", "words"),
+    [
+        (("spectre", "rotation"), None, ValueError, "`kind` must be one of"),
+        (("linear", 3), None, ValueError, "needs fixed generators.*MatrixGenerators"),
+        (
+            ("linear", "rotation", 0),
+            None,
+            ValueError,
+            "`num_invariants` must be a positive",
+        ),
+        (
+            ("linear", "rotation", 1.0),
+            None,
+            TypeError,
+            "`num_invariants` must be a positive",
+        ),
+        (("linear", a.so(3)), (3,), ValueError, "have no linear invariants"),
+        (("linear", "rotation", 9), (8, 8, 1), ValueError, "finds 8 linear invariants"),
+        (("linear", np.ones((1, 2, 3))), (3,), ValueError, "needs square generators"),
+        (("spectrum", a.so(3, 1)), (4,), ValueError, "needs antisymmetric generators"),
+        (("spectrum", "scaling"), (4, 4, 1), ValueError, "needs antisymmetric generators"),
+        (("spectrum", "shear"), (4, 4, 1), ValueError, "must commute with the generators"),
+        (
+            ("spectrum", lambda: g.rotation(3)),
+            (4, 4, 4, 1),
+            ValueError,
+            "The Casimir operator of .* must commute",
+        ),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, shape, error, words):
+    arguments = [value() if callable(value) else value for value in arguments]
+    with pytest.raises(error, match=words):
+        InvariantPooling(*arguments).build((None, *(shape or (4, 4, 1))))
+
+
+@pytest.mark.parametrize(
+    ("refine", "generators", "shape", "error", "words"),
+    [
+        ("angle", "rotation", (4, 4, 1), ValueError, "`refine` must be one of"),
+        ("radius", "translation", (4, 4, 1), ValueError, "is for one generator"),
+        (np.ones(3), "rotation", (4, 4, 1), ValueError, "a matrix of shape"),
+        (np.eye(3), "rotation", (4, 4, 1), ValueError, r"shape \(16, 16\)"),
+        (np.diag(np.arange(3.0)), a.so(3), (3,), ValueError, "`refine` of .* must commute"),
+        (np.triu(np.ones((3, 3))), a.so(3), (3,), ValueError, "symmetric"),
+        ([["a"]], "rotation", (4, 4, 1), TypeError, "`refine` must be an array"),
+    ],
+)
+def test_bad_operators_are_refused(refine, generators, shape, error, words):
+    with pytest.raises(error, match=words):
+        InvariantPooling("spectrum", generators, refine=refine).build((None, *shape))
+
+
+@pytest.mark.parametrize("tolerance", [0, 1, -1e-3, [0.1]])
+def test_bad_tolerance_is_refused(tolerance):
+    with pytest.raises(ValueError, match="`tolerance` must be a number between 0 and 1"):
+        InvariantPooling("linear", "rotation", tolerance=tolerance)
+
+
+def test_linear_takes_one_operator():
+    with pytest.raises(ValueError, match="must be one operator"):
+        InvariantPooling("linear", "rotation", refine=["radius", "wavenumber"])
