@@ -2,9 +2,10 @@
 
     python benchmarks/layers.py
 
-prints one table for each backend, and writes `outputs/benchmark_layers.json` and a plot
-beside it. Times are medians over rounds in which all layers of one size take turns, in one
-process; what counts are the ratios within a row of sizes and channels:
+prints a table for each backend and one over all, and writes
+`outputs/benchmark_layers.json` and a plot beside it. Times are medians over rounds in which
+all layers of one size take turns, in one process; what counts are the ratios within a row
+of sizes and channels:
 
 - to `Conv2D` with 3x3 kernels and as many filters;
 - to the plain formula, `einsum("kij,bjc->bkic")` and then `einsum("bkic,kcf->bif")`, with
@@ -283,6 +284,25 @@ def print_memory(backend, rows):
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 
+def print_summary(results, column):
+    """The ratios of training steps to one column, a column for each backend."""
+    backends = list(dict.fromkeys(row["backend"] for row in results))
+    rows = {}
+    for row in results:
+        times = row["times"]
+        for name in times:
+            if column in times and name != column:
+                key = (f"{row['size']}x{row['size']}x{row['channels']}", name)
+                ratio = times[name]["step"] / times[column]["step"]
+                rows.setdefault(key, {})[row["backend"]] = ratio
+    print(f"\nTraining step, as ratio to: {column}\n")
+    print("| image | layer | " + " | ".join(backends) + " |")
+    print("| --- | --- |" + " --- |" * len(backends))
+    for (image, name), found in rows.items():
+        cells = [f"{found[backend]:.2f}" for backend in backends]
+        print(f"| {image} | {name} | " + " | ".join(cells) + " |")
+
+
 def plot(results, path):
     """Training steps against the size of the image, a panel for each backend."""
     import matplotlib.pyplot as plt
@@ -359,6 +379,9 @@ def main(arguments):
         (folder / "benchmark_layers.json").write_text(
             json.dumps({"times": times, "memory": memory}, indent=1)
         )
+    for dtype in arguments.dtypes:
+        for column in COLUMNS:
+            print_summary([row for row in times if row["dtype"] == dtype], column)
     plot(times, folder / "benchmark_layers.png")
 
 
