@@ -324,7 +324,7 @@ def plot(results, path):
                 if name in row["times"]
             ]
             axis.loglog(*zip(*points, strict=True), marker="o", label=name)
-        axis.set(title=f"{backend}, {channels} channels", xlabel="width of the image")
+        axis.set(title=f"{backend}, channels: {channels}", xlabel="width of the image")
     axes[0, 0].set_ylabel("seconds for a training step, per image")
     axes[0, -1].legend(fontsize=7)
     figure.tight_layout()
