@@ -62,3 +62,64 @@ def repeat(
     for i in range(times):
         state = body(i, *state)
     return state
+
+
+def jacobian(function: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]:
+    """Values and input derivatives of a function of batches, sample by sample.
+
+    Args:
+        function: Maps tensors `(batch, *inputs)` to `(batch, m)`. Samples do not mix.
+
+    Returns:
+        A function that maps `x` to the values `(batch, m)` and the derivatives
+        `(batch, m, *inputs)`, compiled where the backend compiles.
+    """
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        @tf.function
+        def by_tape(x: Any) -> tuple[Any, Any]:
+            with tf.GradientTape(persistent=True) as tape:
+                tape.watch(x)
+                values = function(x)
+                # Samples do not mix: the gradient of the sum holds those of all samples.
+                sums = tf.unstack(tf.reduce_sum(values, axis=0))
+            zero = tf.UnconnectedGradients.ZERO
+            rows = [tape.gradient(s, x, unconnected_gradients=zero) for s in sums]
+            return values, tf.stack(rows, axis=1)
+
+        return by_tape
+    if backend == "jax":
+        import jax
+
+        @jax.jit
+        def by_pullback(x: Any) -> tuple[Any, Any]:
+            values, pullback = jax.vjp(function, x)
+            # One row of the identity for each output, the same for all samples.
+            rows = jax.numpy.eye(values.shape[1], dtype=values.dtype)[:, None]
+            rows = jax.numpy.broadcast_to(rows, (values.shape[1], *values.shape))
+            (derivatives,) = jax.vmap(pullback)(rows)
+            return values, jax.numpy.moveaxis(derivatives, 0, 1)
+
+        return by_pullback
+    import torch
+
+    def by_autograd(x: Any) -> tuple[Any, Any]:
+        x = x.detach().requires_grad_(True)
+        with torch.enable_grad():
+            values = function(x)
+            rows = [_torch_gradient(values[:, n].sum(), x) for n in range(values.shape[1])]
+        return values.detach(), torch.stack(rows, dim=1)
+
+    return by_autograd
+
+
+def _torch_gradient(value: Any, x: Any) -> Any:
+    """The gradient of a number, zero where it does not depend on `x`."""
+    import torch
+
+    if not value.requires_grad:
+        return torch.zeros_like(x)
+    (gradient,) = torch.autograd.grad(value, x, retain_graph=True, allow_unused=True)
+    return torch.zeros_like(x) if gradient is None else gradient

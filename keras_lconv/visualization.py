@@ -151,6 +151,51 @@ def plot_errors(
     return ax
 
 
+def plot_spectrum(
+    singular_values: Any, dimension: int, ax: Any = None, title: str | None = None
+) -> Any:
+    """Draws singular values on a logarithmic scale, those of the null space apart.
+
+    Args:
+        singular_values: Array `(p,)`, growing.
+        dimension: How many of them count as zero.
+        ax: Matplotlib axes; by default a new figure's.
+        title: Title of the plot.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: If `singular_values` has another shape.
+
+    Example:
+    ```python
+    from keras_lconv.visualization import plot_spectrum
+
+    ax = plot_spectrum([1e-3, 2e-3, 0.5, 0.7], dimension=2)
+    ```
+    """
+    values = finite_array("singular_values", singular_values)
+    if values.ndim != 1:
+        raise ValueError(
+            f"`singular_values` must have shape `(p,)`. Received: shape {values.shape}"
+        )
+    # Zeros have no place on the scale, and are drawn at its lower end.
+    positive = values[values > 0]
+    drawn = np.maximum(values, float(positive.min()) if len(positive) else 1.0)
+    numbers = np.arange(1, len(values) + 1)
+    ax = _axes(ax)
+    ax.plot(numbers[:dimension], drawn[:dimension], "o", label="symmetries")
+    ax.plot(numbers[dimension:], drawn[dimension:], "o", label="no symmetries")
+    ax.axvline(dimension + 0.5, color="grey", linestyle="--", linewidth=1)
+    ax.set_yscale("log")
+    ax.set_xlabel("number")
+    ax.set_ylabel("singular value")
+    ax.set_title(title or f"dimension {dimension}")
+    ax.legend()
+    return ax
+
+
 def _axes(ax: Any) -> Any:
     if ax is not None:
         return ax

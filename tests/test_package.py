@@ -72,6 +72,7 @@ def test_arguments_are_documented(name):
     "page",
     [
         "README.md",
+        "docs/discovery.md",
         "docs/index.md",
         "docs/lie_algebras.md",
         "docs/pooling.md",
@@ -128,6 +129,7 @@ def test_imports_point_one_way():
         "layers",
         "metrics",
         "callbacks",
+        "discovery",
     ]
     pattern = re.compile(
         r"(?:from|import) keras_lconv\.(\w+)|from keras_lconv import (\w+)"
