@@ -10,7 +10,7 @@ NUM_GROUPS = 8
 
 # What counts as a gap in the spectrum. Values are in units of what a random equation has.
 SMALLEST_GAP = 5.0
-LARGEST_NULL_VALUE = 0.05
+LARGEST_NULL_VALUE = 0.1
 # Of the largest value: below this all differences are rounding.
 ROUNDING = 1e-6
 
@@ -48,14 +48,17 @@ class NormalMatrices:
         self._squares = np.zeros((NUM_GROUPS, p, p))
         self._mixed = np.zeros((NUM_GROUPS, m, m, p))
         self._eliminated = np.zeros((NUM_GROUPS, m, m))
-        self._counts = np.zeros(NUM_GROUPS)
+        self._weights = np.zeros(NUM_GROUPS)
         self._next = 0
 
-    def add(self, rows: np.ndarray, eliminated: np.ndarray | None = None) -> None:
+    def add(
+        self, rows: np.ndarray, weights: np.ndarray, eliminated: np.ndarray | None = None
+    ) -> None:
         """Adds samples.
 
         Args:
             rows: `A_s`, array `(batch, m, p)`: `m` equations for each sample.
+            weights: How much each equation counts, `(batch, m)`.
             eliminated: `F_s`, array `(batch, m)`: the eliminated unknowns are a matrix
                 `K`, and the equations `A_s c = K F_s`.
         """
@@ -64,7 +67,7 @@ class NormalMatrices:
         for group in range(NUM_GROUPS):
             own = rows[groups == group]
             self._squares[group] += np.einsum("smp,smq->pq", own, own, optimize=True)
-            self._counts[group] += own.shape[0] * own.shape[1]
+            self._weights[group] += np.sum(weights[groups == group])
             if eliminated is not None:
                 given = eliminated[groups == group]
                 self._mixed[group] += np.einsum("sn,smp->mnp", given, own, optimize=True)
@@ -80,7 +83,7 @@ class NormalMatrices:
                 self._eliminated[kept].sum(axis=0), rcond=1e-10, hermitian=True
             )
             total -= np.einsum("mnp,nl,mlq->pq", mixed, inverse, mixed, optimize=True)
-        return total / max(self._counts[kept].sum(), 1)
+        return total / max(self._weights[kept].sum(), np.finfo("float64").tiny)
 
     def solve(self, unit: float, dimension: int | None = None) -> NullSpace:
         """The null space.

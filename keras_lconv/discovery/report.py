@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_lconv.algebra import LieAlgebra
@@ -30,6 +31,9 @@ class SymmetryReport:
             turn if other samples were drawn. It knows nothing of errors of the function.
         unidentified: Orthonormal directions `(u, v)` that no sample reaches. The generators
             are zero on them, which says nothing.
+        model: The network that `fit_symmetries` trained, or `None`.
+        fit_error: Its error on samples that it was not trained on, relative to the spread
+            of the outputs.
 
     Example:
     ```python
@@ -53,6 +57,8 @@ class SymmetryReport:
     confidence: float
     errors: np.ndarray
     unidentified: np.ndarray
+    model: keras.Model | None = None
+    fit_error: float | None = None
 
     @property
     def dimension(self) -> int:
@@ -76,6 +82,8 @@ class SymmetryReport:
             lines.append(f"generators known to {degrees:.2g} degrees, from the samples")
         if self.output is not None:
             lines.append(f"the output was taken to transform as: {self.output}")
+        if self.fit_error is not None:
+            lines.append(f"error of the fit on new samples: {self.fit_error:.2%}")
         if len(self.unidentified):
             lines.append(
                 f"unidentified: {len(self.unidentified)} of {self.algebra.matrix_size} "

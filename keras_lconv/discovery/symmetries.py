@@ -21,8 +21,6 @@ OUTPUTS = ("free", "same", "tensor2")
 
 # Directions in which data vary less, relative to the largest, are not reached by them.
 SMALLEST_VARIATION = 1e-4
-# Equations that are smaller, relative to the largest of a batch, are rounding.
-SMALLEST_EQUATION = 1e-6
 # From so many batches on there is a progress bar.
 BATCHES_WITH_BAR = 20
 
@@ -44,10 +42,11 @@ def find_symmetries(
     `F` is invariant under `exp(t L)` if and only if `<grad F(x), L x> = 0` for all `x`:
     one linear equation for `L` from each sample and output. It is equivariant,
     `F(exp(t L) x) = exp(t K) F(x)`, if and only if `J(x) L x = K F(x)`, where `J` are the
-    derivatives. The equations, each scaled to the same size, are summed up to one small
-    matrix. Its null space is the algebra, and the dimension is where the singular values
-    have their clearest gap. No symmetry is found where there is no gap of 5 at least, above
-    values of 0.05 at most, in units of what a random equation would give.
+    derivatives. The squares of the equations, weighted such that each counts by its size,
+    are summed up to one small matrix. Its null space is the algebra, and the dimension is
+    where the singular values have their clearest gap. No symmetry is found where there is
+    no gap of 5 at least, above values of 0.1 at most, in units of what a random equation
+    would give.
 
     The result is about the function, on the samples. A network that is only nearly
     invariant has the symmetry up to its own error; how the samples are distributed does
@@ -186,16 +185,16 @@ class _System:
             squares = squares + np.sum(moved**2, axis=2)
         if self._is_free:
             # The equations of a sample share `K`, and so their scale.
-            scale = _scale(np.mean(squares, axis=1))
-            self.equations.add(rows * scale[:, None, None], values * scale[:, None])
-        else:
-            self.equations.add(rows * _scale(squares)[..., None])
-
-
-def _scale(squares: np.ndarray) -> np.ndarray:
-    """What brings equations to size 1, and those to zero that are rounding."""
-    counts = squares > SMALLEST_EQUATION**2 * np.max(squares)
-    return counts / np.sqrt(np.where(counts, squares, 1.0))
+            squares = np.repeat(
+                np.mean(squares, axis=1, keepdims=True), squares.shape[1], axis=1
+            )
+        # Of size 1 they would all count alike, also where a function is flat, and what a
+        # network makes of it there is noise. As they are, a few large ones would count
+        # alone. This is half way: an equation counts by its size.
+        weights = np.sqrt(squares)
+        scale = np.sqrt(1 / np.where(weights > 0, weights, 1.0))
+        eliminated = values * scale[:, :1] if self._is_free else None
+        self.equations.add(rows * scale[..., None], weights, eliminated)
 
 
 def _derivatives_of(

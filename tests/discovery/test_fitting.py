@@ -1,0 +1,65 @@
+"""Symmetries of data, by a network in between."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_lconv import algebra as a
+from keras_lconv.discovery import fit_symmetries
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def test_rotations_of_a_function_of_the_length():
+    x = normal(4000, 3)
+    y = np.exp(-np.sum(x**2, axis=1) / 4)
+    report = fit_symmetries(x, y, verbose=0)
+    assert report.algebra.identify().name == "so(3)"
+    assert np.degrees(np.max(a.principal_angles(report.algebra, a.so(3)))) < 2
+    assert report.fit_error < 0.1
+    assert "error of the fit" in report.summary()
+    # The model is what was asked about.
+    predicted = report.model.predict(x[:500], verbose=0)[:, 0]
+    assert np.corrcoef(predicted, y[:500])[0, 1] > 0.99
+
+
+def test_equivariance_with_a_model_of_ones_own():
+    x = normal(2000, 2)
+    y = x * np.exp(-np.sum(x**2, axis=1, keepdims=True) / 4)
+    hidden = [keras.layers.Dense(64, activation="swish") for _ in range(2)]
+    model = keras.Sequential([keras.Input((2,)), *hidden, keras.layers.Dense(2)])
+    report = fit_symmetries(
+        x, y, "equivariance", output="same", model=model, epochs=150, verbose=0
+    )
+    assert report.model is model
+    assert report.dimension == 1
+    assert np.degrees(np.max(a.principal_angles(report.algebra, a.so(2)))) < 5
+
+
+def test_a_bad_fit_says_so():
+    x = normal(300, 3)
+    report = fit_symmetries(x, normal(300, seed=1), epochs=3, verbose=0)
+    assert report.fit_error > 0.7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"x": np.ones(4)}, "`x` must have shape"),
+        ({"y": np.ones(3)}, "the same number of samples"),
+        ({"y": np.ones(20)}, "`y` must not be constant"),
+        ({"validation_split": 0.01}, "must leave samples on both sides"),
+        ({"validation_split": 1.5}, "between 0 and 1"),
+        ({"epochs": 0}, "`epochs` must be a positive integer"),
+        (
+            {"model": keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])},
+            "`model` must have the output shape",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(arguments, words):
+    settings = {"x": normal(20, 2), "y": normal(20), "verbose": 0, **arguments}
+    with pytest.raises(ValueError, match=words):
+        fit_symmetries(**settings)
