@@ -247,7 +247,7 @@ def test_error_bars_have_the_size_of_the_errors():
         report = find_symmetries(noisy, x, dimension=3)
         errors.append(np.radians(degrees(report, a.so(3))))
         bars.append(np.max(report.errors))
-    assert 0.2 < np.mean(bars) / np.mean(errors) < 5
+    assert 0.5 < np.mean(bars) / np.mean(errors) < 2
 
 
 def test_batches_do_not_matter():
@@ -260,8 +260,9 @@ def test_batches_do_not_matter():
 
 def test_models_are_called_in_inference_mode():
     inputs = keras.Input((3,))
-    squares = keras.layers.Dropout(0.5)(ops.sum(inputs**2, axis=1, keepdims=True))
-    model = keras.Model(inputs, keras.layers.BatchNormalization()(squares))
+    # In training, dropping squares would break the symmetry.
+    squares = keras.layers.Dropout(0.5)(inputs**2)
+    model = keras.Model(inputs, ops.sum(squares, axis=1, keepdims=True))
     report = find_symmetries(model, normal(100, 3))
     assert degrees(report, a.so(3)) < 1e-3
 

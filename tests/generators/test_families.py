@@ -74,6 +74,20 @@ def test_spectral_norms_bound_the_norms(name):
     assert np.all(bounds <= 10 * exact), "a bound this loose makes transform slow"
 
 
+LEARNED = [name for name, (make, _) in families.ALL.items() if make().is_learned]
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_spectral_norms_follow_the_weights(name):
+    generators, _ = families.build(name)
+    for weight in generators.weights:
+        weight.assign(0.01 * weight)
+    bounds = to_numpy(generators.spectral_norms())
+    exact = np.linalg.norm(families.reference_matrices(generators), 2, axis=(1, 2))
+    assert np.all(bounds >= exact * (1 - 1e-6))
+    assert np.all(bounds <= 10 * exact)
+
+
 @square_family
 def test_operator_norm_bounds_the_norm(name):
     generators, _ = families.build(name)

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from keras_lconv import LConv
 from keras_lconv import generators as g
+from tests import families
 from tests.families import random_matrices, relative_error, to_numpy, weighted_graph
 
 WINDOW = list(itertools.product((-1, 0, 1), repeat=2))
@@ -51,6 +52,14 @@ def test_shifts_move_as_numpy_does(shape, boundary, data):
         kept = tuple(slice(6 + o, 6 + o + n) for o, n in zip(offset, shape, strict=True))
         expected = padded[(slice(None), *kept)]
     assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", ["neighbor", "neighbor_periodic"])
+def test_norms_of_neighbors_are_those_of_the_sums_of_rows_and_columns(name):
+    generators, _ = families.build(name)
+    sizes = np.abs(families.reference_matrices(generators))
+    expected = np.sqrt(sizes.sum(axis=1).max(axis=1) * sizes.sum(axis=2).max(axis=1))
+    assert relative_error(generators.spectral_norms(), expected) < 1e-5
 
 
 def test_shifts_that_leave_the_grid_are_zero():
