@@ -5,7 +5,7 @@
 # turns an image into numbers that no rotation changes, from the generator of rotations
 # alone: the norms of each angular order on rings in space and in Fourier space. One hidden
 # layer on top of them classifies. Beside it stand a convolutional network, and the same
-# with rotated images to train on.
+# with rotated images to train on: each image at a new angle in each epoch.
 #
 # Digits of scikit-learn by default; with `--dataset fashion_mnist` or `--dataset mnist`
 # what `keras.datasets` loads.
@@ -98,15 +98,39 @@ def convolutional_network(shape):
     )
 
 
-def train(model, images, labels, epochs):
-    """Trains with a learning rate that falls to zero."""
+class RandomRotations(keras.utils.PyDataset):
+    """Batches of images, each at a new random angle each time that it is drawn."""
+
+    def __init__(self, images, labels, batch_size=128, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.images, self.labels, self.batch_size = images, labels, batch_size
+        self.rng = np.random.default_rng(seed)
+        self.on_epoch_begin()
+
+    def __len__(self):
+        return -(-len(self.images) // self.batch_size)
+
+    def __getitem__(self, index):
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        degrees = self.rng.uniform(0, 360, len(chosen))
+        return rotate(self.images[chosen], degrees), self.labels[chosen]
+
+    def on_epoch_begin(self):
+        self.order = self.rng.permutation(len(self.images))
+
+
+def train(model, images, labels, epochs, augment=False):
+    """Trains with a learning rate that falls to zero; `augment` rotates the images."""
     steps = epochs * -(-len(images) // 128)
     model.compile(
         keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(2e-3, steps)),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    model.fit(images, labels, batch_size=128, epochs=epochs, verbose=2)
+    if augment:
+        model.fit(RandomRotations(images, labels), epochs=epochs, verbose=2)
+    else:
+        model.fit(images, labels, batch_size=128, epochs=epochs, verbose=2)
     return model
 
 
@@ -149,7 +173,6 @@ def main(arguments=None):
     data = load(options.dataset, options.samples, options.test_samples)
     (x_train, y_train), (x_test, y_test) = data
     rng = np.random.default_rng(0)
-    x_rotated = rotate(x_train, rng.uniform(0, 360, len(x_train)))
     x_random = rotate(x_test, rng.uniform(0, 360, len(x_test)))
     angles = np.arange(0, 361, options.step)
     # A curve needs fewer images for each angle than a figure does.
@@ -157,16 +180,16 @@ def main(arguments=None):
     turned = [rotate(x_test[some], np.full(len(x_test[some]), a)) for a in angles]
 
     results, curves = {}, {}
-    for name, make, images in [
-        ("invariants, upright", invariant_network, x_train),
-        ("invariants, rotated", invariant_network, x_rotated),
-        ("CNN, upright", convolutional_network, x_train),
-        ("CNN, rotated", convolutional_network, x_rotated),
+    for name, make, augment in [
+        ("invariants, upright", invariant_network, False),
+        ("invariants, rotated", invariant_network, True),
+        ("CNN, upright", convolutional_network, False),
+        ("CNN, rotated", convolutional_network, True),
     ]:
         keras.utils.set_random_seed(0)
         model = make(x_train.shape[1:])
-        print(f"\n{name}: {len(images)} images, {model.count_params()} weights")
-        train(model, images, y_train, options.epochs)
+        print(f"\n{name}: {len(x_train)} images, {model.count_params()} weights")
+        train(model, x_train, y_train, options.epochs, augment)
         results[name] = (
             accuracy(model, x_test, y_test),
             accuracy(model, x_random, y_test),
