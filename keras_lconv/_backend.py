@@ -115,6 +115,50 @@ def jacobian(function: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]
     return by_autograd
 
 
+def hessian(function: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]:
+    """First and second derivatives of a number by a vector.
+
+    Args:
+        function: Maps a tensor `(n,)` to a tensor `()`.
+
+    Returns:
+        A function that maps a tensor `(n,)` to the gradient `(n,)` and the matrix of
+        second derivatives `(n, n)`.
+    """
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        @tf.function
+        def by_tapes(x: Any) -> tuple[Any, Any]:
+            with tf.GradientTape() as outer:
+                outer.watch(x)
+                with tf.GradientTape() as inner:
+                    inner.watch(x)
+                    value = function(x)
+                gradient = inner.gradient(value, x)
+            second = outer.jacobian(
+                gradient, x, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
+            return gradient, second
+
+        return by_tapes
+    if backend == "jax":
+        import jax
+
+        return jax.jit(lambda x: (jax.grad(function)(x), jax.hessian(function)(x)))
+    import torch
+
+    def by_autograd(x: Any) -> tuple[Any, Any]:
+        x = x.detach().requires_grad_(True)
+        with torch.enable_grad():
+            (gradient,) = torch.autograd.grad(function(x), x, create_graph=True)
+            rows = [_torch_gradient(each, x) for each in gradient]
+        return gradient.detach(), torch.stack(rows)
+
+    return by_autograd
+
+
 def _torch_gradient(value: Any, x: Any) -> Any:
     """The gradient of a number, zero where it does not depend on `x`."""
     import torch

@@ -1,0 +1,234 @@
+"""Conserved quantities of affine symmetries, as functions and as formulas."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from keras_lconv._validation import finite_array
+from keras_lconv.algebra import LieAlgebra
+
+
+def symplectic_form(degrees_of_freedom: int) -> np.ndarray:
+    """The matrix `J` of Hamilton's equations `dz/dt = J grad H`, for `z = (q, p)`."""
+    n = degrees_of_freedom
+    return np.kron([[0.0, 1.0], [-1.0, 0.0]], np.eye(n))
+
+
+@dataclass(frozen=True, eq=False)
+class ConservedQuantity:
+    """A quantity `G(z) = z^T S z / 2 + c . z` on phase space, `z = (q, p)`.
+
+    Its flow `dz/dt = J grad G = J S z + J c` is an affine canonical transformation, and by
+    Noether's theorem a symmetry of each Hamiltonian that conserves `G`.
+
+    Args:
+        quadratic: The symmetric matrix `S`, `(2n, 2n)`.
+        linear: The vector `c`, `(2n,)`.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.physics import ConservedQuantity
+
+    momentum = ConservedQuantity(np.zeros((4, 4)), np.array([0.0, 0.0, 1.0, 1.0]))
+    assert momentum(np.array([5.0, 6.0, 0.5, -0.2])) == 0.3
+    assert momentum.formula() == "p1 + p2"
+    ```
+    """
+
+    quadratic: np.ndarray
+    linear: np.ndarray
+
+    def __call__(self, z: Any) -> Any:
+        """The values at points of phase space.
+
+        Args:
+            z: Array or tensor `(..., 2n)`.
+
+        Returns:
+            Array or tensor `(...)`, as `z`.
+        """
+        if ops.is_tensor(z):
+            quadratic = ops.convert_to_tensor(self.quadratic, dtype=z.dtype)
+            linear = ops.convert_to_tensor(self.linear, dtype=z.dtype)
+            gradient = ops.einsum("ab,...b->...a", quadratic, z) / 2 + linear
+            return ops.einsum("...a,...a->...", z, gradient)
+        z = np.asarray(z)
+        return np.sum(z * (z @ self.quadratic / 2 + self.linear), axis=-1)
+
+    @property
+    def generator(self) -> np.ndarray:
+        """The matrix of its flow, `(2n + 1, 2n + 1)`, on vectors `(z, 1)`."""
+        size = len(self.linear)
+        form = symplectic_form(size // 2)
+        matrix = np.zeros((size + 1, size + 1))
+        matrix[:size, :size] = form @ self.quadratic
+        matrix[:size, size] = form @ self.linear
+        return matrix
+
+    def formula(self, names: Sequence[str] | None = None, digits: int = 3) -> str:
+        """The quantity in symbols, as `q1 p2 - q2 p1`.
+
+        Args:
+            names: Names of the `2n` coordinates; by default `q1, ..., qn, p1, ..., pn`.
+            digits: Significant digits of the coefficients. Terms that are smaller than
+                these, relative to the largest one, are left out.
+
+        Returns:
+            A string.
+
+        Raises:
+            ValueError: If there are not `2n` names.
+        """
+        size = len(self.linear)
+        if names is None:
+            names = [f"{letter}{i + 1}" for letter in "qp" for i in range(size // 2)]
+        if len(names) != size:
+            raise ValueError(
+                f"`names` must be one for each of {size} coordinates. "
+                f"Received: names={list(names)!r}"
+            )
+        terms: list[tuple[float, str]] = []
+        for a in range(size):
+            terms.append((self.quadratic[a, a] / 2, f"{names[a]}^2"))
+            for b in range(a + 1, size):
+                terms.append((self.quadratic[a, b], f"{names[a]} {names[b]}"))
+        terms.extend(zip(self.linear, names, strict=True))
+        return _as_sum(terms, digits)
+
+
+def _as_sum(terms: list[tuple[float, str]], digits: int) -> str:
+    """`3 x - y` for `[(3, "x"), (-1, "y")]`."""
+    largest = max(abs(value) for value, _ in terms)
+    text = ""
+    for value, symbol in terms:
+        if abs(value) < 0.5 * 10.0**-digits * largest or value == 0:
+            continue
+        sign = "-" if value < 0 else "+"
+        number = f"{abs(value):.{digits}g}"
+        factor = "" if number == "1" else f"{number} "
+        text += f" {sign} {factor}{symbol}"
+    text = text.removeprefix(" + ")
+    return f"-{text[3:]}" if text.startswith(" - ") else text or "0"
+
+
+@dataclass(frozen=True, eq=False)
+class ConservedQuantities:
+    """What `conserved_quantities` found: symmetries, and what they conserve.
+
+    Args:
+        algebra: The algebra of the symmetries, linear or affine maps of phase space that
+            keep its symplectic form: matrices `(2n, 2n)` or, on `(z, 1)`,
+            `(2n + 1, 2n + 1)`.
+        quantities: One `ConservedQuantity` for each generator, in a basis that is easy to
+            read. Products and other functions of them are conserved too.
+        singular_values: Those of the equations, growing; 1 is what a random equation gives.
+        gap: The ratio of the first value that is not zero to the last that is.
+        confidence: Between 0 and 1: how clear the number of quantities is.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras import ops
+    from keras_lconv.physics import conserved_quantities
+
+    def energy(z):  # two masses with a spring between them
+        q, p = z[:, :2], z[:, 2:]
+        return ops.sum(p**2, axis=1) / 2 + ops.cos(q[:, 0] - q[:, 1])
+
+    z = np.random.default_rng(0).normal(size=(500, 4))
+    found = conserved_quantities(energy, z)
+    assert found.quantities[0].formula() == "p1 + p2"
+    ```
+    """
+
+    algebra: LieAlgebra
+    quantities: tuple[ConservedQuantity, ...]
+    singular_values: np.ndarray
+    gap: float
+    confidence: float
+
+    def __len__(self) -> int:
+        return len(self.quantities)
+
+    def summary(self, names: Sequence[str] | None = None) -> str:
+        """The result in words.
+
+        Args:
+            names: Names of the coordinates of phase space.
+
+        Returns:
+            Text of some lines.
+        """
+        searched = len(self.singular_values)
+        if not self.quantities:
+            lines = [f"no conserved quantity among {searched} dimensions searched"]
+        else:
+            lines = [
+                f"conserved: {len(self)} of {searched} dimensions searched",
+                f"algebra of the symmetries: {self.algebra.identify()}",
+            ]
+            lines += [f"  {quantity.formula(names)}" for quantity in self.quantities]
+        lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
+        return "\n".join(lines)
+
+    def drift(self, trajectories: Any) -> np.ndarray:
+        """How far each quantity moves from its first value, along trajectories.
+
+        Args:
+            trajectories: Array `(trajectories, times, 2n)`, or `(times, 2n)` for one.
+
+        Returns:
+            Array `(trajectories, times, quantities)`: `(G(t) - G(0)) / rms G`, relative to
+            the root mean square of the quantity over all points. `(times, quantities)` for
+            one trajectory.
+
+        Raises:
+            ValueError: If the points have another number of coordinates.
+        """
+        z = finite_array("trajectories", trajectories)
+        size = _phase_space_size(self.algebra)
+        if z.ndim not in (2, 3) or z.shape[-1] != size:
+            raise ValueError(
+                f"`trajectories` must have shape `(trajectories, times, {size})` or "
+                f"`(times, {size})`. Received: shape {z.shape}"
+            )
+        values = np.zeros((*z.shape[:-1], len(self)))
+        for number, quantity in enumerate(self.quantities):
+            values[..., number] = quantity(z)
+        each_point = tuple(range(values.ndim - 1))
+        scale = np.sqrt(np.mean(values**2, axis=each_point))
+        start = values[..., :1, :]
+        return (values - start) / np.where(scale > 0, scale, 1.0)
+
+    def plot_drift(self, trajectory: Any, times: Any = None, ax: Any = None) -> Any:
+        """Draws how far each quantity moves along one trajectory, on a logarithmic scale.
+
+        Args:
+            trajectory: Array `(times, 2n)`.
+            times: The times, `(times,)`; by default their numbers.
+            ax: Matplotlib axes; by default a new figure's.
+
+        Returns:
+            The axes.
+        """
+        import matplotlib.pyplot as plt
+
+        drift = np.abs(self.drift(trajectory))
+        times = np.arange(len(drift)) if times is None else times
+        if ax is None:
+            ax = plt.subplots(layout="constrained")[1]
+        for quantity, values in zip(self.quantities, drift.T, strict=True):
+            # The first is zero by definition, which has no logarithm.
+            ax.semilogy(times[1:], values[1:] + 1e-17, label=f"${quantity.formula()}$")
+        ax.set(xlabel="time", ylabel="relative drift")
+        ax.legend()
+        return ax
+
+
+def _phase_space_size(algebra: LieAlgebra) -> int:
+    """The `2n` of matrices `(2n, 2n)` or `(2n + 1, 2n + 1)`."""
+    return algebra.matrix_size // 2 * 2
