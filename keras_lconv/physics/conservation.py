@@ -94,8 +94,8 @@ def conserved_quantities(
                 "Hamiltonian. Received: x=None"
             )
         points = _phase_space("x", x, 2)
-        frame = _candidates(generators, points.shape[-1], action)
-        return _from_hamiltonian(source, points, frame, action, dimension)
+        candidates = _candidates(generators, points.shape[-1], action)
+        return _from_hamiltonian(source, points, candidates, action, dimension)
     if x is not None:
         raise ValueError(
             "`x` must not be given where `source` is an array of trajectories. "
@@ -108,8 +108,8 @@ def conserved_quantities(
             "conserved by the motion cannot be told from what is constant anyway. "
             f"Received: shape {trajectories.shape}"
         )
-    frame = _candidates(generators, trajectories.shape[-1], action)
-    return _from_trajectories(trajectories, frame, action, dimension)
+    candidates = _candidates(generators, trajectories.shape[-1], action)
+    return _from_trajectories(trajectories, candidates, action, dimension)
 
 
 def _phase_space(name: str, value: Any, ndim: int) -> np.ndarray:
@@ -141,25 +141,24 @@ def _units(points: np.ndarray) -> np.ndarray:
 
 
 def _candidates(generators: Any, size: int, action: str) -> np.ndarray:
-    """Orthonormal generators of affine canonical maps, `(p, 2n + 1, 2n + 1)`.
+    """Generators of affine canonical maps that span the search, `(p, 2n + 1, 2n + 1)`.
 
     The last column is the translation `b`, and the last row is zero.
     """
-    form = symplectic_form(size // 2)
-    if generators is None:
-        upper = [(a, b) for a in range(size) for b in range(a, size)]
-        matrices = np.zeros((len(upper), size, size))
-        for matrix, (a, b) in zip(matrices, upper, strict=True):
-            matrix[a, b] = matrix[b, a] = 1.0 if a == b else np.sqrt(0.5)
-        linear = form @ matrices
+    if generators is not None:
+        linear = _on_phase_space(generators, size)
     else:
-        linear = _orthonormal(_on_phase_space(generators, size))
+        upper = [(a, b) for a in range(size) for b in range(a, size)]
+        symmetric = np.zeros((len(upper), size, size))
+        for matrix, (a, b) in zip(symmetric, upper, strict=True):
+            matrix[a, b] = matrix[b, a] = 1.0
+        linear = symplectic_form(size // 2) @ symmetric
     count = len(linear)
     translations = size if action == "affine" and generators is None else 0
-    frame = np.zeros((count + translations, size + 1, size + 1))
-    frame[:count, :size, :size] = linear
-    frame[count:, :size, size] = np.eye(size)[:translations]
-    return frame
+    candidates = np.zeros((count + translations, size + 1, size + 1))
+    candidates[:count, :size, :size] = linear
+    candidates[count:, :size, size] = np.eye(size)[:translations]
+    return candidates
 
 
 def _on_phase_space(generators: Any, size: int) -> np.ndarray:
@@ -196,22 +195,13 @@ def _on_phase_space(generators: Any, size: int) -> np.ndarray:
     return matrices
 
 
-def _orthonormal(matrices: np.ndarray) -> np.ndarray:
-    """An orthonormal basis of the span."""
-    _, values, rows = np.linalg.svd(
-        matrices.reshape(len(matrices), -1), full_matrices=False
-    )
-    kept = values > 1e-10 * values[0]
-    return rows[kept].reshape(-1, *matrices.shape[1:])
-
-
 # --------------------------------------------------------------------- two sources
 
 
 def _from_hamiltonian(
     hamiltonian: Callable[[Any], Any],
     points: np.ndarray,
-    frame: np.ndarray,
+    candidates: np.ndarray,
     action: str,
     dimension: int | None,
 ) -> ConservedQuantities:
@@ -227,7 +217,7 @@ def _from_hamiltonian(
     report = find_symmetries(
         energy,
         np.concatenate([points / units, constant], axis=1),
-        ambient=frame,
+        ambient=candidates,
         dimension=dimension,
     )
     return _named(
@@ -241,24 +231,34 @@ def _from_hamiltonian(
 
 
 def _from_trajectories(
-    trajectories: np.ndarray, frame: np.ndarray, action: str, dimension: int | None
+    trajectories: np.ndarray, candidates: np.ndarray, action: str, dimension: int | None
 ) -> ConservedQuantities:
     units = _units(trajectories)
-    quantities = [_quantity(matrix) for matrix in frame]
+    quantities = [_quantity(matrix) for matrix in candidates]
     values = np.stack([quantity(trajectories / units) for quantity in quantities], axis=-1)
     own_mean = values.mean(axis=1, keepdims=True)
-    centred = (values - values.mean(axis=(0, 1))).reshape(-1, len(frame))
-    # In units of the variance over all points: what is constant along trajectories
-    # is told from what is nearly constant everywhere.
-    variances, directions = np.linalg.eigh(centred.T @ centred / len(centred))
-    varying = variances > SMALLEST_VARIANCE * variances[-1]
-    whitening = directions[:, varying] / np.sqrt(variances[varying])
+    centred = (values - values.mean(axis=(0, 1))).reshape(-1, len(candidates))
+    whitening = _whitening(centred)
     system = NormalMatrices(whitening.shape[1])
     rows = (values - own_mean) @ whitening
     system.add(rows, np.sum(rows**2, axis=-1))
     space = system.solve(1 / whitening.shape[1], dimension)
-    found = np.tensordot((whitening @ space.basis).T, frame, 1)
+    found = np.tensordot((whitening @ space.basis).T, candidates, 1)
     return _named(found, units, action, space.singular_values, space.gap, space.confidence)
+
+
+def _whitening(centred: np.ndarray) -> np.ndarray:
+    """Combinations `(p, r)` of columns that are uncorrelated and of variance 1.
+
+    In units of the variance over all points, what is constant along trajectories is told
+    from what is nearly constant everywhere. What does not vary at all is left out.
+    """
+    sizes = np.sqrt(np.mean(centred**2, axis=0))
+    scales = np.divide(1.0, sizes, out=np.zeros_like(sizes), where=sizes > 0)
+    columns = centred * scales
+    variances, directions = np.linalg.eigh(columns.T @ columns / len(columns))
+    varying = variances > SMALLEST_VARIANCE * variances[-1]
+    return scales[:, None] * directions[:, varying] / np.sqrt(variances[varying])
 
 
 # -------------------------------------------------------------------------- results

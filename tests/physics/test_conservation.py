@@ -140,13 +140,13 @@ def test_no_symmetry():
 
 def test_model_as_hamiltonian():
     """A model is called in inference mode: dropout would break each symmetry."""
-    q_and_p = keras.Input((4,))
+    inputs = keras.Input((4,))
+    q_and_p = keras.layers.Dropout(0.5)(inputs)
     squares = ops.stack(
         [ops.sum(q_and_p[:, :2] ** 2, axis=1), ops.sum(q_and_p[:, 2:] ** 2, axis=1)], axis=1
     )
-    hidden = keras.layers.Dense(16, "softplus")(squares)
-    energy = keras.layers.Dense(1)(keras.layers.Dropout(0.5)(hidden))
-    found = conserved_quantities(keras.Model(q_and_p, energy), points(4))
+    energy = keras.layers.Dense(1)(keras.layers.Dense(16, "softplus")(squares))
+    found = conserved_quantities(keras.Model(inputs, energy), points(4))
     assert [quantity.formula() for quantity in found.quantities] == ["q1 p2 - q2 p1"]
 
 
@@ -160,6 +160,25 @@ def test_given_generators():
     assert np.max(angles) < 1e-5
     only_one = conserved_quantities(kepler, points(6), np.diag([1.0, 2, 3])[None])
     assert len(only_one) == 0
+
+
+def test_generators_on_positions_act_on_momenta_by_the_dual():
+    def squeezed(z):
+        return (z[:, 0] * z[:, 2] + z[:, 1] * z[:, 3]) ** 2
+
+    found = conserved_quantities(squeezed, points(4), np.eye(2)[None])
+    assert [quantity.formula() for quantity in found.quantities] == ["q1 p1 + q2 p2"]
+
+
+def test_amplitudes_may_differ():
+    """Two oscillators of one frequency; the second one hardly moves."""
+    start = points(4, num=40) * np.array([1, 1e-3, 1, 1e-3])
+    times = np.linspace(0, 3, 20)[:, None]
+    q, p = start[:, None, :2], start[:, None, 2:]
+    moves = [q * np.cos(times) + p * np.sin(times), p * np.cos(times) - q * np.sin(times)]
+    found = conserved_quantities(np.concatenate(moves, axis=2))
+    assert len(found) == 4
+    assert found.algebra.identify().name == "so(3) + R"
 
 
 def test_units_do_not_matter():
@@ -254,6 +273,15 @@ def test_plot_of_the_drift(unseen):
 def test_errors(error, message, arguments):
     with pytest.raises(error, match=message):
         conserved_quantities(**arguments)
+
+
+def test_drift_is_relative_to_the_size_of_the_quantity():
+    found = conserved_quantities(kepler, points(4))
+    z = np.zeros((3, 4))
+    z[:, 0], z[:, 3] = 1, [2, 3, 6]  # q1 p2 - q2 p1 is 2, 3, 6
+    assert np.allclose(
+        found.drift(z)[:, 0], np.array([0, 1, 4]) / 7 * np.sqrt(3), atol=1e-6
+    )
 
 
 def test_drift_names_the_shape():
