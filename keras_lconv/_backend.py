@@ -92,7 +92,7 @@ def jacobian(function: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]
                 unconnected_gradients=tf.UnconnectedGradients.ZERO,
                 experimental_use_pfor=False,
             )
-            return values, tf.moveaxis(rows, 0, 1)
+            return values, ops.moveaxis(rows, 0, 1)
 
         return by_tape
     if backend == "jax":
