@@ -125,6 +125,7 @@ def test_imports_point_one_way():
     order = [
         "algebra",
         "datasets",
+        "regularizers",
         "generators",
         "layers",
         "metrics",

@@ -15,8 +15,7 @@ SMALLEST_SQUARE = 1e-12
 class GeneratorRegularizer(keras.regularizers.Regularizer):
     """Base of regularizers on weights `(k, rows, columns)`, one matrix a generator.
 
-    A subclass implements `penalty(matrices)`. It does not depend on the scale of the
-    penalty's unit: that is `factor`.
+    A subclass implements `penalty(matrices)`.
 
     Args:
         factor: What the penalty is multiplied by.
@@ -33,9 +32,8 @@ class GeneratorRegularizer(keras.regularizers.Regularizer):
                 f"{type(self).__name__} is for generators as matrices, of shape "
                 f"`(k, rows, columns)`. Received: shape {tuple(x.shape)}"
             )
-        # Squares of half precision overflow.
-        matrices = ops.cast(x, working_dtype(x))
-        return ops.cast(self.factor * self.penalty(matrices), x.dtype)
+        # Squares of half precision overflow, and so may the penalty.
+        return self.factor * self.penalty(ops.cast(x, working_dtype(x)))
 
     def penalty(self, matrices: Any) -> Any:
         """The penalty for `factor=1`.

@@ -52,4 +52,5 @@ class Sparsity(GeneratorRegularizer):
         size = max(math.sqrt(math.prod(matrices.shape[1:])), 1.0)
         lengths = ops.sqrt(squared_norms(matrices) + SMALLEST_SQUARE)
         ratios = ops.sum(ops.abs(matrices), axis=(1, 2)) / lengths
-        return ops.mean(ops.relu(ratios - 1)) / max(size - 1, 1.0)
+        excess = ops.sum(ops.relu(ratios - 1)) / matrices.shape[0]
+        return excess / max(size - 1, 1.0)

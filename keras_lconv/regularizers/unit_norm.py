@@ -47,7 +47,7 @@ class UnitNorm(GeneratorRegularizer):
     def penalty(self, matrices: Any) -> Any:
         """The mean squared deviation of the squared norms."""
         deviations = squared_norms(matrices) / self.norm**2 - 1
-        return ops.mean(deviations * deviations)
+        return ops.sum(deviations * deviations) / matrices.shape[0]
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the regularizer."""
