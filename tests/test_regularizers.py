@@ -51,18 +51,14 @@ def test_closure_is_zero_for_algebras_in_any_basis(algebra):
     # What is nearly alike is no closer to an algebra.
     alike = broken @ np.eye(broken.shape[1])
     alike[1] = alike[0] + 0.1 * alike[1]
-    assert np.isclose(
-        value(Closure(1.0), alike), value(Closure(1.0), broken), rtol=0.01
-    )
+    assert np.isclose(value(Closure(1.0), alike), value(Closure(1.0), broken), rtol=0.01)
 
 
 def test_closure_of_affine_fields():
     """`[b | A]` have the brackets of the matrices `[[A, b], [0, 0]]`."""
     fields = normal(3, 2, 3)
     matrices = np.pad(np.roll(fields, -1, axis=2), ((0, 0), (0, 1), (0, 0)))
-    assert np.isclose(
-        value(Closure(1.0), fields), value(Closure(1.0), matrices), rtol=1e-5
-    )
+    assert np.isclose(value(Closure(1.0), fields), value(Closure(1.0), matrices), rtol=1e-5)
     rotations = np.zeros((3, 2, 3))
     rotations[0, :, 1:] = [[0, -1], [1, 0]]
     rotations[1, 0, 0] = rotations[2, 1, 0] = 1.0
@@ -100,17 +96,13 @@ def test_gradients(regularizer):
 
 
 @pytest.mark.parametrize("regularizer", ALL)
-@pytest.mark.parametrize("case", ["zero", "parallel", "one", "half"])
-def test_no_nan_where_generators_degenerate(regularizer, case):
-    L = {
-        "zero": np.zeros((3, 4, 4)),
-        "parallel": np.repeat(normal(1, 4, 4), 3, axis=0),
-        "one": normal(1, 4, 4),
-        "half": 300 * normal(3, 4, 4),
-    }[case].astype("float16" if case == "half" else "float32")
-    assert np.isfinite(to_numpy(regularizer()(L)))
-    (slope,) = gradients(regularizer(), [L.astype("float32")])
-    assert np.all(np.isfinite(slope))
+def test_no_nan_where_generators_degenerate(regularizer):
+    parallel = np.repeat(normal(1, 4, 4), 3, axis=0)
+    for degenerate in (np.zeros((3, 4, 4)), parallel):
+        (slope,) = gradients(regularizer(), [degenerate.astype("float32")])
+        assert np.all(np.isfinite(slope))
+    for other in (normal(1, 4, 4), (300 * normal(3, 4, 4)).astype("float16")):
+        assert np.isfinite(to_numpy(regularizer()(other)))
 
 
 def learned(regularizer):
@@ -164,7 +156,11 @@ def test_families_take_them():
         (lambda: Closure(-1.0), ValueError, "`factor` must be"),
         (lambda: UnitNorm(norm=0), ValueError, "`norm` must be a positive"),
         (lambda: Sparsity()(np.ones((3, 3))), ValueError, r"`\(k, rows, columns\)`"),
-        (lambda: Closure()(np.ones((2, 5, 3))), ValueError, r"Closure is for .*\(2, 5, 3\)"),
+        (
+            lambda: Closure()(np.ones((2, 5, 3))),
+            ValueError,
+            r"Closure is for .*\(2, 5, 3\)",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(call, error, words):

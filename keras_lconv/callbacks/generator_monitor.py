@@ -43,8 +43,8 @@ class GeneratorMonitor(keras.callbacks.Callback):
             `VectorFieldGenerators`, and else matrices `(k, d, d)`.
 
     Raises:
-        TypeError: If `generators` are no `Generators`, `reference` is an integer, or `every`
-            is none.
+        TypeError: If `generators` are no `Generators`, `reference` is an integer, or
+            `every` is none.
         ValueError: If `every` is not positive, the generators are not square, or a
             reference acts on another grid.
 
@@ -81,8 +81,8 @@ class GeneratorMonitor(keras.callbacks.Callback):
             )
         if isinstance(reference, int):
             raise TypeError(
-                "`reference` must be known: a name, an array, a `LieAlgebra` or an instance "
-                f"of `Generators`. Received: reference={reference!r}"
+                "`reference` must be known: a name, an array, a `LieAlgebra` or an "
+                f"instance of `Generators`. Received: reference={reference!r}"
             )
         self._generators = generators
         self._reference = None if reference is None else generators_lib.get(reference)

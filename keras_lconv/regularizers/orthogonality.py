@@ -45,8 +45,7 @@ class Orthogonality(GeneratorRegularizer):
     def penalty(self, matrices: Any) -> Any:
         """The mean squared cosine of the angles between generators."""
         k = matrices.shape[0]
-        products = inner_products(matrices)
-        norms = squared_norms(matrices) + SMALLEST_SQUARE
-        squares = products * products / (norms[:, None] * norms)
-        others = 1 - ops.eye(k, dtype=squares.dtype)
-        return ops.sum(squares * others) / max(k * (k - 1), 1)
+        lengths = ops.sqrt(squared_norms(matrices) + SMALLEST_SQUARE)
+        cosines = inner_products(matrices / lengths[:, None, None])
+        others = 1 - ops.eye(k, dtype=cosines.dtype)
+        return ops.sum(cosines * cosines * others) / max(k * (k - 1), 1)

@@ -13,8 +13,8 @@ from keras_lconv.regularizers.base import GeneratorRegularizer, squared_norms
 class UnitNorm(GeneratorRegularizer):
     """Draws the norms of learned generators to one size.
 
-    `factor` times the mean of `(|L_i|^2 / norm^2 - 1)^2`, with the Frobenius norm. The scale
-    of a generator is arbitrary where a kernel multiplies it: this fixes it, and keeps
+    `factor` times the mean of `(|L_i|^2 / norm^2 - 1)^2`, with the Frobenius norm. The
+    scale of a generator is arbitrary where a kernel multiplies it: this fixes it, and keeps
     generators from vanishing.
 
     Args:

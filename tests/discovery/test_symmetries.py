@@ -150,7 +150,8 @@ def test_scalars_say_the_same_shortly():
     generators = report.to_generators()
     generators.build((None, 20))
     whole = to_numpy(generators.to_dense())
-    assert not np.any(whole[:, :5]) and not np.any(whole[:, :, :5])
+    assert not np.any(whole[:, :5])
+    assert not np.any(whole[:, :, :5])
     assert relative_error(whole[:, 5:8, 5:8], report.algebra.basis) < 1e-6
     found = find_symmetries(
         inertia, MASSES_AND_PLACES, "equivariance", output="free", **arguments
@@ -280,7 +281,7 @@ def test_error_bars_have_the_size_of_the_errors():
 
 
 def perceptron(seed=3):
-    """Weights of a network of one hidden layer on a form of so(2,1), and of a small other."""
+    """Weights of a hidden layer on the form of so(2,1), and of a part that breaks it."""
     rng = np.random.default_rng(seed)
     shapes = {"form": (1, 6), "bias": (6,), "first": (3, 6), "last": (6, 2)}
     return {name: rng.normal(size=shape) for name, shape in shapes.items()}
@@ -290,7 +291,9 @@ def slopes_in_numpy(x, weights, broken):
     """The derivatives of the network below by the chain rule, `(batch, 2, 3)`."""
     signs = np.array([1.0, 1.0, -1.0])
     form = np.sum(x**2 * signs, axis=1, keepdims=True)
-    hidden = np.tanh(form @ weights["form"] + weights["bias"] + broken * x @ weights["first"])
+    hidden = np.tanh(
+        form @ weights["form"] + weights["bias"] + broken * x @ weights["first"]
+    )
     inner = (2 * x * signs)[:, :, None] * weights["form"][0] + broken * weights["first"]
     return np.einsum("bih,bh,hm->bmi", inner, 1 - hidden**2, weights["last"])
 
