@@ -9,7 +9,9 @@ def test_main_job(tmp_path):
     spec = importlib.util.spec_from_file_location("classifier_symmetry", path)
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
-    reports, accuracies = example.main(["--output", str(tmp_path)])
+    reports, accuracies = example.main(
+        ["--copies", "2", "--epochs", "4", "--output", str(tmp_path)]
+    )
     assert (tmp_path / "classifier_symmetry.png").stat().st_size > 10_000
     changes = {title: report.sensitivities for title, report in reports.items()}
     rotated = changes["CNN, rotated"]
@@ -19,4 +21,4 @@ def test_main_job(tmp_path):
     assert shifted["translation 1"] < 0.8 * changes["CNN, upright"]["translation 1"]
     assert [report.dimension for report in reports.values()] == [0, 0, 0, 1]
     assert changes["rotation invariants, upright"]["rotation"] < 1e-4
-    assert accuracies["CNN, upright"] > 0.85
+    assert accuracies["CNN, upright"] > 0.8

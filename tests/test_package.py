@@ -125,8 +125,8 @@ def test_imports_point_one_way():
     order = [
         "algebra",
         "datasets",
-        "regularizers",
         "generators",
+        "regularizers",
         "layers",
         "metrics",
         "callbacks",

@@ -19,9 +19,9 @@ class Sparsity(GeneratorRegularizer):
 
     `factor` times the mean of `(|L_i|_1 / |L_i| - 1) / (sqrt(n) - 1)`, with the sum of the
     `n` absolute entries over the Frobenius norm: 0 for a single entry, 1 for `n` of the
-    same size. Unlike an L1 penalty it does not depend on the size of a generator, and is not
-    lowered by a smaller one. Together with `Orthogonality` it chooses, of all bases of an
-    algebra, one that a person can read.
+    same size. Unlike an L1 penalty it does not depend on the size of a generator, and is
+    not lowered by a smaller one. Together with `Orthogonality` it chooses, of all bases of
+    an algebra, one that a person can read.
 
     Args:
         factor: What the penalty is multiplied by.

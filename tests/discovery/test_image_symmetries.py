@@ -136,6 +136,8 @@ def test_values_are_in_units_of_a_random_gradient():
     )
     again = find_symmetries(function, blobs(200), ambient=longer)
     assert np.allclose(again.singular_values, report.singular_values, rtol=1e-3)
+    for name, value in report.sensitivities.items():
+        assert np.isclose(again.sensitivities[name], value, rtol=1e-3), name
 
 
 def test_singular_values_are_those_of_the_equations():
