@@ -84,10 +84,15 @@ def jacobian(function: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]
                 tape.watch(x)
                 values = function(x)
                 # Samples do not mix: the gradient of the sum holds those of all samples.
-                sums = tf.unstack(tf.reduce_sum(values, axis=0))
-            zero = tf.UnconnectedGradients.ZERO
-            rows = [tape.gradient(s, x, unconnected_gradients=zero) for s in sums]
-            return values, tf.stack(rows, axis=1)
+                sums = tf.reduce_sum(values, axis=0)
+            # A loop in the graph, which does not grow with the number of outputs.
+            rows = tape.jacobian(
+                sums,
+                x,
+                unconnected_gradients=tf.UnconnectedGradients.ZERO,
+                experimental_use_pfor=False,
+            )
+            return values, ops.moveaxis(rows, 0, 1)
 
         return by_tape
     if backend == "jax":

@@ -19,6 +19,20 @@ def positive_int(name: str, value: Any) -> int:
     return int(value)
 
 
+def count(name: str, value: Any) -> int:
+    """Returns `value` as an `int`, or raises if it is no integer from 0 on."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(
+            f"`{name}` must be an integer that is not negative. "
+            f"Received: {name}={value!r} (of type {type(value).__name__})"
+        )
+    if value < 0:
+        raise ValueError(
+            f"`{name}` must be an integer that is not negative. Received: {name}={value!r}"
+        )
+    return int(value)
+
+
 def positive_ints(name: str, value: Any) -> tuple[int, ...]:
     """Returns one positive integer, or one for each axis, as a tuple."""
     if not isinstance(value, (list, tuple)):

@@ -126,6 +126,7 @@ def test_imports_point_one_way():
         "algebra",
         "datasets",
         "generators",
+        "regularizers",
         "layers",
         "metrics",
         "callbacks",

@@ -27,6 +27,7 @@ def fit_symmetries(
     ambient: Any = None,
     output: Any = "free",
     *,
+    scalars: int = 0,
     dimension: int | None = None,
     model: keras.Model | None = None,
     epochs: int | None = None,
@@ -48,6 +49,7 @@ def fit_symmetries(
         blocks: As for `find_symmetries`.
         ambient: As for `find_symmetries`.
         output: As for `find_symmetries`.
+        scalars: As for `find_symmetries`.
         dimension: As for `find_symmetries`.
         model: A model of one's own, smooth, from `(batch, n)` to the shape of `y`. It is
             compiled and trained here. By default three hidden layers of 256 swish units.
@@ -127,7 +129,14 @@ def fit_symmetries(
     variation = targets[:held_out] - np.mean(targets[:held_out], axis=0)
     fit_error = np.sqrt(np.mean((predicted - targets[:held_out]) ** 2))
     report = find_symmetries(
-        model, x[:MOST_SAMPLES], kind, blocks, ambient, output, dimension=dimension
+        model,
+        x[:MOST_SAMPLES],
+        kind,
+        blocks,
+        ambient,
+        output,
+        scalars=scalars,
+        dimension=dimension,
     )
     scale = np.sqrt(np.mean(variation**2))
     return dataclasses.replace(report, model=model, fit_error=float(fit_error / scale))

@@ -38,6 +38,22 @@ def test_equivariance_with_a_model_of_ones_own():
     assert np.degrees(np.max(a.principal_angles(report.algebra, a.so(2)))) < 5
 
 
+def test_inertia_of_masses_and_positions():
+    """Masses do not transform; the tensor turns and scales as positions do."""
+    rng = np.random.default_rng(0)
+    masses, places = rng.uniform(0.5, 2, (2500, 5)), normal(2500, 5, 3)
+    squares = np.einsum("bn,bni,bni->b", masses, places, places)
+    tensors = np.einsum("bn,bni,bnj->bij", masses, places, places)
+    x = np.concatenate([masses, places.reshape(2500, 15)], axis=1)
+    y = squares[:, None, None] * np.eye(3) - tensors
+    report = fit_symmetries(
+        x, y, "equivariance", 5, output="tensor2", scalars=5, epochs=40, verbose=0
+    )
+    assert report.algebra.identify().name == "so(3) + R"
+    similar = np.concatenate([a.so(3).basis, np.eye(3)[None]])
+    assert np.degrees(np.max(a.principal_angles(report.algebra, similar))) < 2
+
+
 def test_a_bad_fit_says_so():
     x = normal(300, 3)
     report = fit_symmetries(x, normal(300, seed=1), epochs=3, verbose=0)

@@ -138,6 +138,36 @@ def test_inertia_as_a_tensor_has_rotations_and_a_dilation():
     assert report.output == "matrices"
 
 
+def test_scalars_say_the_same_shortly():
+    """Five masses before five positions: matrices are those on one position."""
+    arguments = {"blocks": 5, "scalars": 5}
+    report = find_symmetries(
+        inertia, MASSES_AND_PLACES, "equivariance", output="tensor2", **arguments
+    )
+    assert report.algebra.identify().name == "so(3) + R"
+    similar = np.concatenate([a.so(3).basis, np.eye(3)[None]])
+    assert degrees(report, similar) < 1e-3
+    generators = report.to_generators()
+    generators.build((None, 20))
+    whole = to_numpy(generators.to_dense())
+    assert not np.any(whole[:, :5])
+    assert not np.any(whole[:, :, :5])
+    assert relative_error(whole[:, 5:8, 5:8], report.algebra.basis) < 1e-6
+    found = find_symmetries(
+        inertia, MASSES_AND_PLACES, "equivariance", output="free", **arguments
+    )
+    assert found.algebra.identify().name == "gl(3,R)"
+
+    def moved(x):
+        """Positions scaled by the sum of the masses: as the input does, these stay."""
+        return ops.concatenate([x[:, :5], x[:, 5:] * ops.sum(x[:, :5], 1, True)], axis=1)
+
+    same = find_symmetries(
+        moved, MASSES_AND_PLACES, "equivariance", output="same", **arguments
+    )
+    assert same.dimension == 9
+
+
 def test_inertia_with_any_action_on_the_output_has_all_of_gl3():
     report = find_symmetries(
         inertia, MASSES_AND_PLACES, "equivariance", ambient=ON_POINTS, output="free"
@@ -250,6 +280,48 @@ def test_error_bars_have_the_size_of_the_errors():
     assert 0.5 < np.mean(bars) / np.mean(errors) < 2
 
 
+def perceptron(seed=3):
+    """Weights of a hidden layer on the form of so(2,1), and of a part that breaks it."""
+    rng = np.random.default_rng(seed)
+    shapes = {"form": (1, 6), "bias": (6,), "first": (3, 6), "last": (6, 2)}
+    return {name: rng.normal(size=shape) for name, shape in shapes.items()}
+
+
+def slopes_in_numpy(x, weights, broken):
+    """The derivatives of the network below by the chain rule, `(batch, 2, 3)`."""
+    signs = np.array([1.0, 1.0, -1.0])
+    form = np.sum(x**2 * signs, axis=1, keepdims=True)
+    hidden = np.tanh(
+        form @ weights["form"] + weights["bias"] + broken * x @ weights["first"]
+    )
+    inner = (2 * x * signs)[:, :, None] * weights["form"][0] + broken * weights["first"]
+    return np.einsum("bih,bh,hm->bmi", inner, 1 - hidden**2, weights["last"])
+
+
+def test_every_backend_finds_the_algebra_of_one_reference():
+    """The weights are copied, the null space is that of all equations in NumPy.
+
+    The symmetry is broken by a percent, so that the algebra is not known beforehand.
+    """
+    weights, broken, x = perceptron(), 0.01, normal(300, 3)
+
+    def network(x):
+        form = ops.sum(x**2 * tensor([1.0, 1.0, -1.0]), axis=1, keepdims=True)
+        hidden = ops.matmul(form, tensor(weights["form"])) + tensor(weights["bias"])
+        hidden = hidden + broken * ops.matmul(x, tensor(weights["first"]))
+        return ops.matmul(ops.tanh(hidden), tensor(weights["last"]))
+
+    report = find_symmetries(network, x)
+    slopes = slopes_in_numpy(x, weights, broken)
+    rows = np.einsum("bmi,bj->bmij", slopes, x).reshape(-1, 9)
+    rows = rows / np.sqrt(np.maximum(np.linalg.norm(rows, axis=1), 1e-30))[:, None]
+    expected = np.linalg.svd(rows)[2][-3:].reshape(3, 3, 3)
+    assert report.dimension == 3
+    assert degrees(report, expected) < 0.01
+    # It is another one than the algebra without the breaking.
+    assert degrees(report, a.so(2, 1)) > 0.1
+
+
 def test_batches_do_not_matter():
     function, x, arguments, expected = INVARIANT["so(3,1)"]
     small = find_symmetries(function, x, batch_size=7, verbose=False, **arguments)
@@ -316,6 +388,10 @@ def test_summary_and_plot():
         ({"x": np.full((4, 4), np.nan)}, ValueError, "`x` must be finite"),
         ({"kind": "both"}, ValueError, "`kind` must be one of"),
         ({"blocks": 3}, ValueError, "`blocks` must divide"),
+        ({"scalars": 4}, ValueError, "`scalars` must leave some"),
+        ({"scalars": 1, "blocks": 2}, ValueError, "that are no scalars"),
+        ({"scalars": -1}, ValueError, "`scalars` must be an integer"),
+        ({"scalars": 0.5}, TypeError, "`scalars` must be an integer"),
         ({"ambient": np.ones((2, 3, 3))}, ValueError, "`ambient` must be matrices"),
         ({"dimension": 17}, ValueError, "`dimension` must be from 0 to 16"),
         ({"kind": "equivariance", "output": "same"}, ValueError, "with 4 outputs"),

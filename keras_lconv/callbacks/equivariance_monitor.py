@@ -1,4 +1,4 @@
-"""Callbacks that watch symmetries during training."""
+"""How equivariant a model is, during training."""
 
 from typing import Any
 
@@ -7,8 +7,6 @@ import numpy as np
 
 from keras_lconv._validation import one_of, positive_int
 from keras_lconv.metrics import EquivarianceReport, equivariance_error, invariance_error
-
-__all__ = ["EquivarianceMonitor"]
 
 
 class EquivarianceMonitor(keras.callbacks.Callback):

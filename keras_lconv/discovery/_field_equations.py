@@ -1,0 +1,316 @@
+"""The equations for generators that act on images."""
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from keras_lconv import generators as generators_lib
+from keras_lconv._validation import finite_array, one_of
+from keras_lconv.algebra import LieAlgebra
+from keras_lconv.discovery._null_space import NormalMatrices
+from keras_lconv.discovery.report import SymmetryReport
+from keras_lconv.generators import (
+    Generators,
+    MatrixGenerators,
+    VectorFieldGenerators,
+)
+from keras_lconv.generators.registry import NAMES
+from keras_lconv.generators.vector_field import DEGREES
+
+OUTPUTS = ("free", "same")
+
+# Fields in float32 that differ by less, relative to their size, are the same.
+SAME_FIELD = 1e-4
+
+
+class FieldEquations:
+    """`J(x) L_a x = K_a F(x)` for generators `L_a`, summed with unknown coefficients.
+
+    The Lie derivatives `L_a x` are as long as they are: those of a rotation grow with the
+    distance from the centre, and images have more of the long waves than of the short
+    ones. So a coefficient is measured by what it does if derivatives of the function were
+    random, with the same length: the Gram matrix of the Lie derivatives is the unit.
+
+    Args:
+        x: Samples `(batch, *spatial, channels)`, or `(batch, d)`.
+        kind: `"invariance"`, where `K = 0`, or `"equivariance"`.
+        ambient: What to search among.
+        output: What `K` is.
+        data_format: Where the channels are.
+    """
+
+    def __init__(
+        self, x: np.ndarray, kind: str, ambient: Any, output: Any, data_format: str
+    ):
+        if x.ndim < 2 or 0 in x.shape:
+            raise ValueError(
+                "`x` must have shape `(batch, *spatial, channels)` or `(batch, d)`. "
+                f"Received: shape {x.shape}"
+            )
+        self.samples = x
+        self._kind = kind
+        self._channels_first = data_format == "channels_first" and x.ndim > 2
+        shape = self._channels_last(x[:1]).shape
+        self._ambient = _ambient_generators(ambient, max(len(shape) - 2, 1))
+        self._ambient.build_for((None, *shape[1:]), "`find_symmetries`")
+        # Fields of one size each, so that what is small can be told.
+        norms = ops.convert_to_numpy(self._ambient.spectral_norms()).astype("float64")
+        self._scale = 1 / np.where(norms > 0, norms, 1.0)
+        self._output = output if isinstance(output, str) else "matrices"
+        self._actions = self._checked_actions(output)
+        self._is_free = kind == "equivariance" and self._output == "free"
+        self._normal: NormalMatrices | None = None
+        self.depends_on_input = False
+        self._moves_samples = False
+
+    def _checked_actions(self, output: Any) -> np.ndarray | None:
+        if self._kind == "invariance":
+            return None
+        if isinstance(output, str):
+            one_of("output", output, OUTPUTS)
+            return None
+        actions = finite_array("output", output)
+        if actions.ndim != 3 or len(actions) != self.num_searched:
+            raise ValueError(
+                f"`output` must be one of {OUTPUTS}, or matrices of shape "
+                f"({self.num_searched}, m, m): one for each generator of `ambient`. "
+                f"Received: shape {actions.shape}"
+            )
+        return actions * self._scale[:, None, None]
+
+    @property
+    def num_searched(self) -> int:
+        """The dimension of what is searched."""
+        return self._ambient.num_generators
+
+    def _channels_last(self, f: np.ndarray) -> np.ndarray:
+        return np.moveaxis(f, 1, -1) if self._channels_first else f
+
+    def _lie_derivatives(self, f: np.ndarray) -> np.ndarray:
+        """The Lie derivatives `(batch, size, p)` of feature maps, flattened as they are."""
+        f = self._channels_last(f)
+        moved = ops.convert_to_numpy(
+            self._ambient(ops.convert_to_tensor(f, dtype=self._ambient.compute_dtype))
+        )
+        moved = np.moveaxis(moved.astype("float64"), -2, 0)
+        if f.ndim == 2:
+            moved = moved[..., 0]
+        if self._channels_first:
+            moved = np.moveaxis(moved, -1, 2)
+        moved = moved.reshape(*moved.shape[:2], -1)
+        return np.moveaxis(moved, 0, -1) * self._scale
+
+    def add(self, x: np.ndarray, values: np.ndarray, derivatives: np.ndarray) -> None:
+        """Adds the equations of samples.
+
+        Args:
+            x: Samples `(batch, *inputs)`.
+            values: `F(x)`, `(batch, *outputs)`.
+            derivatives: `J(x)`, `(batch, m, *inputs)`.
+        """
+        size = derivatives.shape[1]
+        if self._normal is None:
+            self._check_output(x, values)
+            self._normal = NormalMatrices(self.num_searched, size * self._is_free)
+        along = self._lie_derivatives(x)
+        derivatives = derivatives.reshape(len(x), size, -1)
+        rows = np.einsum("smd,sdp->smp", derivatives, along, optimize=True)
+        # What a derivative of the same length, but of random direction, would give.
+        gram = np.einsum("sdp,sdq->spq", along, along, optimize=True)
+        lengths = np.sum(derivatives**2, axis=2) / derivatives.shape[2]
+        squares = lengths * np.trace(gram, axis1=1, axis2=2)[:, None]
+        self.depends_on_input |= bool(np.any(lengths > 0))
+        self._moves_samples |= bool(np.any(along))
+        moved = self._moved(values)
+        if moved is not None:
+            rows = rows - moved
+            squares = squares + np.sum(moved**2, axis=2)
+        if self._is_free:
+            # The equations of a sample share `K`, and so their scale.
+            squares = np.repeat(np.mean(squares, axis=1, keepdims=True), size, axis=1)
+        # As for vectors: an equation counts by its size, not by its square.
+        weights = np.sqrt(squares)
+        scale = np.sqrt(1 / np.where(weights > 0, weights, 1.0))
+        expected = np.sum(lengths * scale**2, axis=1)[:, None, None] * gram
+        if moved is not None:
+            scaled = moved * scale[..., None]
+            expected = expected + np.einsum("smp,smq->spq", scaled, scaled, optimize=True)
+        flat = values.reshape(len(x), size)
+        eliminated = flat * scale[:, :1] if self._is_free else None
+        self._normal.add(rows * scale[..., None], expected, eliminated)
+
+    def _moved(self, values: np.ndarray) -> np.ndarray | None:
+        """`K_a F(x)` where it is known, `(batch, m, p)`."""
+        if self._actions is not None:
+            flat = values.reshape(len(values), -1)
+            return np.einsum("pmn,sn->smp", self._actions, flat, optimize=True)
+        if self._kind == "equivariance" and self._output == "same":
+            return self._lie_derivatives(values)
+        return None
+
+    def _check_output(self, x: np.ndarray, values: np.ndarray) -> None:
+        if self._actions is not None:
+            size = math.prod(values.shape[1:])
+            if self._actions.shape[1:] != (size, size):
+                raise ValueError(
+                    f"`output` must hold matrices on the {size} outputs of the function. "
+                    f"Received: matrices of shape {self._actions.shape[1:]}"
+                )
+        elif self._kind == "equivariance" and self._output == "same":
+            spatial = self._ambient.spatial_shape
+            found = self._channels_last(values).shape
+            found = found[1:] if x.ndim == 2 else found[1:-1]
+            if found != spatial:
+                raise ValueError(
+                    f"output='same' needs a function with outputs on the grid {spatial} "
+                    f"of its inputs. Received: spatial shape {found}"
+                )
+
+    def report(self, dimension: int | None) -> SymmetryReport:
+        """What the equations of all samples say."""
+        assert self._normal is not None
+        if not self._moves_samples:
+            raise ValueError(
+                "Generators of `ambient` must change some sample of `x`. Received: samples "
+                "with Lie derivatives that are all zero"
+            )
+        space = self._normal.solve(dimension)
+        mixtures = space.basis.T * self._scale
+        found = _mixed(self._ambient, mixtures)
+        return SymmetryReport(
+            algebra=_algebra(self._ambient, found),
+            kind=self._kind,
+            output=self._output if self._kind == "equivariance" else None,
+            blocks=1,
+            singular_values=space.singular_values,
+            gap=space.gap,
+            confidence=space.confidence,
+            errors=space.errors,
+            unidentified=space.unreached * self._scale,
+            generators=found,
+            sensitivities=self._sensitivities(),
+        )
+
+    def _sensitivities(self) -> dict[str, float]:
+        """The relative size of the equations for each direction that has a name."""
+        assert self._normal is not None
+        named = _named_directions(self._ambient)
+        directions = np.array(list(named.values())) / self._scale
+        sizes = self._normal.relative_sizes(directions)
+        return dict(zip(named, sizes.tolist(), strict=True))
+
+
+def _ambient_generators(ambient: Any, ndim: int) -> Generators:
+    """What the argument `ambient` stands for; all affine fields by default."""
+    if ambient is None:
+        ambient = "affine"
+    if isinstance(ambient, str) and ambient in DEGREES:
+        monomials = sum(math.comb(ndim + degree - 1, degree) for degree in DEGREES[ambient])
+        every = np.eye(ndim * monomials).reshape(-1, ndim, monomials)
+        return VectorFieldGenerators(
+            len(every), ambient, coefficients=every, trainable=False
+        )
+    if isinstance(ambient, int):
+        raise TypeError(
+            "`ambient` must be known: a name, matrices, or an instance of `Generators`. "
+            f"Received: ambient={ambient!r}"
+        )
+    if isinstance(ambient, str) and ambient not in NAMES:
+        raise ValueError(
+            f"`ambient` must be one of {sorted({*DEGREES, *NAMES})}, or generators. "
+            f"Received: ambient={ambient!r}"
+        )
+    generators = generators_lib.get(ambient)
+    if not generators.is_square:
+        raise ValueError(
+            "`ambient` must hold square generators: others lead to another grid. "
+            f"Received: generators {generators.name!r}"
+        )
+    return generators
+
+
+def _mixed(ambient: Generators, mixtures: np.ndarray) -> Generators | None:
+    """Generators `sum_a mixtures[i, a] L_a`; `None` if there are none.
+
+    Fields are scaled such that their largest component moves the border of the grid by
+    half of its width: a rotation has its angle in radians for parameter.
+    """
+    shape = ambient.spatial_shape
+    assert shape is not None
+    if not len(mixtures):
+        return None
+    mixed: Generators
+    if isinstance(ambient, VectorFieldGenerators):
+        values = np.tensordot(mixtures, ambient.vector_fields(), 1)
+        largest = np.max(np.abs(values), axis=tuple(range(1, values.ndim)), keepdims=True)
+        values = values * (max(max(shape) - 1, 1) / 2 / largest)
+        mixed = VectorFieldGenerators.from_values(values, ambient.field, ambient.derivative)
+    else:
+        matrices = ops.convert_to_numpy(ambient.to_dense())
+        mixed = MatrixGenerators(np.tensordot(mixtures, matrices, 1))
+    mixed.build((None, *shape, 1))
+    return mixed
+
+
+def _algebra(ambient: Generators, found: Generators | None) -> LieAlgebra:
+    if found is not None:
+        return found.algebra()
+    shape = ambient.spatial_shape
+    assert shape is not None
+    size = math.prod(shape)
+    if isinstance(ambient, VectorFieldGenerators):
+        small = {"linear": len(shape), "affine": len(shape) + 1}
+        size = small.get(ambient.field, size)
+    return LieAlgebra(np.zeros((0, size, size)))
+
+
+def _named_directions(ambient: Generators) -> dict[str, np.ndarray]:
+    """Directions with a name, as mixtures `(p,)` of the ambient generators.
+
+    Of vector fields those in the table below that are among them, and else each generator.
+    """
+    shape = ambient.spatial_shape
+    assert shape is not None
+    directions = {}
+    if isinstance(ambient, VectorFieldGenerators):
+        table = _fields_with_names(len(shape))
+        named = VectorFieldGenerators(
+            len(table), "affine", coefficients=list(table.values()), trainable=False
+        )
+        named.build((None, *shape, 1))
+        columns = ambient.vector_fields().reshape(ambient.num_generators, -1).T
+        for name, field in zip(table, named.vector_fields(), strict=True):
+            mixture = np.linalg.lstsq(columns, field.ravel(), rcond=None)[0]
+            rest = np.linalg.norm(columns @ mixture - field.ravel())
+            if rest < SAME_FIELD * np.linalg.norm(field):
+                directions[name] = mixture
+    if not directions:
+        every = np.eye(ambient.num_generators)
+        return {f"generator {n}": each for n, each in enumerate(every)}
+    return directions
+
+
+def _fields_with_names(ndim: int) -> dict[str, np.ndarray]:
+    """Affine fields `[b | A]`, of shape `(ndim, 1 + ndim)`."""
+    units = np.eye(ndim)
+
+    def linear(matrix: np.ndarray) -> np.ndarray:
+        return np.concatenate([np.zeros((ndim, 1)), matrix], axis=1)
+
+    table = {
+        f"translation {axis}": np.concatenate(
+            [units[:, [axis]], np.zeros((ndim, ndim))], axis=1
+        )
+        for axis in range(ndim)
+    }
+    table["scaling"] = linear(units)
+    for a, b in itertools.combinations(range(ndim), 2):
+        plane = "" if ndim == 2 else f" {a}-{b}"
+        turn = np.outer(units[b], units[a])
+        table[f"rotation{plane}"] = linear(turn - turn.T)
+        table[f"stretch{plane}"] = linear(np.diag(units[a] - units[b]))
+        table[f"shear{plane}"] = linear(turn + turn.T)
+    return table

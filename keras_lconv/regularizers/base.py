@@ -1,0 +1,61 @@
+"""What regularizers of generators have in common."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lconv._precision import working_dtype
+from keras_lconv._validation import not_negative
+
+# Added to squares before a root or a quotient, so that zero generators have no NaN.
+SMALLEST_SQUARE = 1e-12
+
+
+class GeneratorRegularizer(keras.regularizers.Regularizer):
+    """Base of regularizers on weights `(k, rows, columns)`, one matrix a generator.
+
+    A subclass implements `penalty(matrices)`.
+
+    Args:
+        factor: What the penalty is multiplied by.
+    """
+
+    def __init__(self, factor: float = 0.01):
+        self.factor = not_negative("factor", factor)
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty of generators, a scalar."""
+        x = ops.convert_to_tensor(x)
+        if len(x.shape) != 3:
+            raise ValueError(
+                f"{type(self).__name__} is for generators as matrices, of shape "
+                f"`(k, rows, columns)`. Received: shape {tuple(x.shape)}"
+            )
+        # Squares of half precision overflow, and so may the penalty.
+        return self.factor * self.penalty(ops.cast(x, working_dtype(x)))
+
+    def penalty(self, matrices: Any) -> Any:
+        """The penalty for `factor=1`.
+
+        Args:
+            matrices: Tensor `(k, rows, columns)`.
+
+        Returns:
+            A scalar.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not implement `penalty`")
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the regularizer."""
+        return {"factor": self.factor}
+
+
+def inner_products(matrices: Any) -> Any:
+    """The Frobenius inner products `<L_i, L_j>`, a tensor `(k, k)`."""
+    return ops.einsum("iab,jab->ij", matrices, matrices)
+
+
+def squared_norms(matrices: Any) -> Any:
+    """The squared Frobenius norms `|L_i|^2`, a tensor `(k,)`."""
+    return ops.einsum("iab,iab->i", matrices, matrices)

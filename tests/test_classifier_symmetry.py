@@ -1,0 +1,24 @@
+"""The example of symmetries of classifiers."""
+
+import importlib.util
+import pathlib
+
+
+def test_main_job(tmp_path):
+    path = pathlib.Path(__file__).parents[1] / "examples" / "classifier_symmetry.py"
+    spec = importlib.util.spec_from_file_location("classifier_symmetry", path)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    reports, accuracies = example.main(
+        ["--copies", "2", "--epochs", "4", "--output", str(tmp_path)]
+    )
+    assert (tmp_path / "classifier_symmetry.png").stat().st_size > 10_000
+    changes = {title: report.sensitivities for title, report in reports.items()}
+    rotated = changes["CNN, rotated"]
+    assert min(rotated, key=rotated.get) == "rotation"
+    assert rotated["rotation"] < 0.8 * changes["CNN, upright"]["rotation"]
+    shifted = changes["CNN, shifted"]
+    assert shifted["translation 1"] < 0.8 * changes["CNN, upright"]["translation 1"]
+    assert [report.dimension for report in reports.values()] == [0, 0, 0, 1]
+    assert changes["rotation invariants, upright"]["rotation"] < 1e-4
+    assert accuracies["CNN, upright"] > 0.8
