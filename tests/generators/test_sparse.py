@@ -196,7 +196,7 @@ def test_graph_without_edges():
         (lambda: g.graph(np.ones((2, 3))), ValueError, "must be a square matrix"),
         (lambda: g.graph([[np.nan]]), ValueError, "`adjacency` must be finite"),
         (lambda: g.graph(np.eye(2), "signed"), ValueError, "`kind` must be one of"),
-        (lambda: g.graph(-np.eye(2), "normalized"), ValueError, "not negative"),
+        (lambda: g.graph(-np.eye(2), "normalized"), ValueError, "not be negative"),
     ],
 )
 def test_bad_arguments_are_refused(call, error, words):
