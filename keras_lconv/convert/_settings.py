@@ -3,6 +3,8 @@
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from keras_lconv.convert.block_diagonal import BlockDiagonal
 
@@ -59,8 +61,17 @@ def common_settings(layer: keras.layers.Layer) -> dict[str, Any]:
     }
 
 
-def take_over(layer: keras.layers.Layer, kernel: Any, bias: Any) -> None:
+def values(weight: Any) -> np.ndarray:
+    """The values of a weight, as a copy of its own.
+
+    A weight that is assigned to another one may share its memory, which a training step on
+    JAX gives away.
+    """
+    return np.array(ops.convert_to_numpy(weight))
+
+
+def take_over(layer: keras.layers.Layer, kernel: np.ndarray, bias: Any) -> None:
     """Sets the weights of a built layer."""
     layer.kernel.assign(kernel)
     if layer.use_bias:
-        layer.bias.assign(bias)
+        layer.bias.assign(values(bias))

@@ -6,9 +6,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
-from keras_lconv.convert._settings import common_settings, take_over
+from keras_lconv.convert._settings import common_settings, take_over, values
 from keras_lconv.convert.block_diagonal import BlockDiagonal
 from keras_lconv.generators import ShiftGenerators
 from keras_lconv.layers import LConv
@@ -67,7 +66,7 @@ def from_conv(layer: keras.layers.Layer, input_shape: tuple[int | None, ...]) ->
             f"Received: layer={layer!r} (of type {type(layer).__name__})"
         )
     settings = common_settings(layer)
-    kernel = np.asarray(ops.convert_to_numpy(layer.kernel))
+    kernel = values(layer.kernel)
     *window, channels, filters = kernel.shape
     shape = _checked_shape(layer, input_shape, channels * layer.groups)
     kernel = kernel.reshape(-1, channels, filters)
@@ -251,7 +250,7 @@ def _checked_grid(layer: LConv) -> tuple[int, ...]:
 
 def _terms(layer: LConv) -> tuple[np.ndarray, np.ndarray]:
     """Offsets `(k, ndim)` and their matrices, that of the self-interaction among them."""
-    kernel = np.asarray(ops.convert_to_numpy(layer.kernel), dtype="float64")
+    kernel = values(layer.kernel).astype("float64")
     offsets = np.array(layer.generators.offsets)
     if layer.self_interaction == "identity":
         kernel = np.concatenate([np.eye(layer.filters)[None], kernel])

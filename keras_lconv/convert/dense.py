@@ -4,9 +4,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
-from keras_lconv.convert._settings import common_settings, take_over
+from keras_lconv.convert._settings import common_settings, take_over, values
 from keras_lconv.generators import ShiftGenerators
 from keras_lconv.layers import LConv
 
@@ -55,7 +54,7 @@ def from_dense(layer: keras.layers.Dense) -> LConv:
             f"Received: layer={layer!r} (of type {type(layer).__name__})"
         )
     settings: dict[str, Any] = common_settings(layer)
-    kernel = np.asarray(ops.convert_to_numpy(layer.kernel))
+    kernel = values(layer.kernel)
     size, units = kernel.shape
     reading = ShiftGenerators(np.arange(size), "valid", dtype=layer.dtype_policy)
     # Channels last: softmax and the like then act on the same axis as those of `Dense`.

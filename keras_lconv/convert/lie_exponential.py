@@ -4,9 +4,9 @@ import math
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_lconv._validation import positive_int
+from keras_lconv.convert._settings import values
 from keras_lconv.layers import LConv, LieBlock, LieExponential
 
 
@@ -101,14 +101,14 @@ def from_lie_exponential(
     for convolution, kernel in zip(convolutions, kernels, strict=True):
         convolution.kernel.assign(kernel)
     if last.bias is not None:
-        last.bias.assign(layer.bias)
+        last.bias.assign(values(layer.bias))
     return stack
 
 
 def _kernels(layer: LieExponential, num_layers: int, order: int) -> list[np.ndarray]:
     """The kernel `(k + 1, channels, filters)` of each layer."""
-    parameters = np.asarray(ops.convert_to_numpy(layer.parameters), dtype="float64")
-    weights = np.asarray(ops.convert_to_numpy(layer.kernel), dtype="float64")
+    parameters = values(layer.parameters).astype("float64")
+    weights = values(layer.kernel).astype("float64")
     elements, channels, _ = weights.shape
     factors = _factors(order)
     parts = 2 if order > 1 else 1
