@@ -12,6 +12,8 @@ from keras_lconv.generators import Generators, translations
 from keras_lconv.layers import CasimirPooling, InvariantPooling, LConv
 
 POOLINGS = (None, "avg", "linear", "max", "spectrum")
+# Of the invariants of rotations.
+REFINEMENTS = {"linear": "radius", "spectrum": ("radius", "wavenumber")}
 # By the number of spatial axes.
 AVERAGES = {
     1: layers.GlobalAveragePooling1D,
@@ -80,8 +82,8 @@ def lconv_classifier(
             activation of Keras.
         downsampling: Between stages, a Gaussian blur of this width and a stride,
             `CasimirPooling` of translations. Grids of odd sizes keep their centre.
-        refine: The argument of `InvariantPooling`. `"auto"`: by radius and wavenumber for
-            `"rotation"`, and none for others.
+        refine: The argument of `InvariantPooling`. `"auto"`: for `"rotation"`, by radius
+            and wavenumber (by radius alone if the pooling is `"linear"`); none for others.
         num_invariants: The argument of `InvariantPooling`.
         hidden_units: Number of units of the hidden layer, or `None` for no such layer.
         dropout: Dropout rate after the hidden layer.
@@ -111,8 +113,6 @@ def lconv_classifier(
     downsampling = positive_int("downsampling", downsampling)
     widths = [positive_int("filters", width) for width in filters]
     ndim = max(len(shape) - 1, 1)
-    if refine == "auto":
-        refine = ("radius", "wavenumber") if generators == "rotation" else None
     acting = generators_lib.get(generators)
 
     inputs = keras.Input(shape)
@@ -126,6 +126,9 @@ def lconv_classifier(
     if include_top and pooling is None:
         pooling = "avg" if acting.is_learned else "spectrum"
     if pooling in ("linear", "spectrum"):
+        if isinstance(refine, str) and refine == "auto":
+            is_rotation = isinstance(generators, str) and generators == "rotation"
+            refine = REFINEMENTS[pooling] if is_rotation else None
         x = InvariantPooling(pooling, acting, num_invariants, refine=refine)(x)
         x = layers.Flatten()(x)
     elif pooling is not None:
