@@ -31,8 +31,8 @@ def built(layer, shape=(None, 6, 6, 4)):
 
 
 def few(examples):
-    """How many examples to draw: JAX compiles operations for each."""
-    return settings(max_examples=examples if BACKEND == "jax" else 25)
+    """How many examples to draw: JAX and TensorFlow compile for each."""
+    return settings(max_examples=25 if BACKEND == "torch" else examples)
 
 
 @st.composite

@@ -27,9 +27,7 @@ def small(**arguments):
     return model
 
 
-@pytest.mark.parametrize(
-    "arguments", [{}, {"pooling": "linear"}, {"filters": ()}, {"include_top": False}]
-)
+@pytest.mark.parametrize("arguments", [{}, {"pooling": "linear"}, {"filters": ()}])
 def test_it_is_invariant_to_rounding_on_any_image(arguments):
     model = small(**{"classifier_activation": None, "pooling": "spectrum", **arguments})
     assert invariance_error(model, "rotation", random((3, 7, 7, 2)), TURNS).max < 1e-5
@@ -41,9 +39,7 @@ def test_features_are_equivariant_to_rounding():
     assert equivariance_error(model, "rotation", random((3, 7, 7, 2)), TURNS).max < 1e-5
 
 
-@pytest.mark.parametrize(
-    "arguments", [{"activation": "relu"}, {"pooling": "avg"}, {"pooling": "max"}]
-)
+@pytest.mark.parametrize("arguments", [{"activation": "relu"}, {"pooling": "avg"}])
 def test_other_choices_are_not_exact(arguments):
     model = small(classifier_activation=None, **arguments)
     assert invariance_error(model, "rotation", random((3, 7, 7, 2)), TURNS).max > 1e-3
@@ -104,11 +100,8 @@ def test_an_array_or_an_instance_for_generators():
     turn.build((None, 5, 5, 1))
     matrix = to_numpy(turn.to_dense())
     settings = {"input_shape": (5, 5, 1), "classifier_activation": None}
-    by_array, by_instance = (
-        small(generators=matrix, **settings),
-        small(generators=turn, **settings),
-    )
-    for model in (by_array, by_instance):
+    for generators in (matrix, turn):
+        model = small(generators=generators, **settings)
         assert invariance_error(model, "rotation", random((2, 5, 5, 1)), TURNS).max < 1e-5
 
 
