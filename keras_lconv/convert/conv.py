@@ -56,7 +56,7 @@ def from_conv(layer: keras.layers.Layer, input_shape: tuple[int | None, ...]) ->
 
     Reference:
         N. Dehmamy et al., "Automatic Symmetry Discovery with Lie Algebra Convolutional
-        Network", NeurIPS 2021, section 3.1.
+        Network", NeurIPS 2021.
     """
     if not isinstance(layer, CONVOLUTIONS):
         raise TypeError(
