@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Rotation invariance without augmentation
 #
-# Networks are trained on upright images and tested at every angle. `InvariantPooling`
+# Networks are trained on upright images and tested at every angle. `lconv_classifier`
 # turns an image into numbers that no rotation changes, from the generator of rotations
 # alone: the norms of each angular order on rings in space and in Fourier space. One hidden
 # layer on top of them classifies. Beside it stand a convolutional network, and the same
@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from scipy import ndimage
 
-from keras_lconv import InvariantPooling
+from keras_lconv.models import lconv_classifier
 
 layers = keras.layers
 
@@ -67,17 +67,9 @@ def rotate(images, degrees):
 
 # %%
 def invariant_network(shape):
-    """Invariants of rotations, then one hidden layer."""
-    return keras.Sequential(
-        [
-            keras.Input(shape),
-            InvariantPooling("spectrum", "rotation", refine=["radius", "wavenumber"]),
-            layers.Flatten(),
-            layers.BatchNormalization(),
-            layers.Dense(512, activation="relu"),
-            layers.Dropout(0.5),
-            layers.Dense(10),
-        ]
+    """Invariants of rotations, then one hidden layer: no stages of L-convs before."""
+    return lconv_classifier(
+        input_shape=shape, classifier_activation=None, generators="rotation", filters=()
     )
 
 

@@ -1,8 +1,8 @@
 """Lie algebra convolutions for Keras 3.
 
 The layers are re-exported here. Generators, mathematics, data and plots live in the
-submodules `generators`, `algebra`, `metrics`, `callbacks`, `datasets` and
-`visualization`.
+submodules `generators`, `algebra`, `convert`, `models`, `metrics`, `callbacks`, `datasets`
+and `visualization`.
 """
 
 from keras_lconv import generators

@@ -94,6 +94,14 @@ RECTANGULAR = {
     "dense_strided": (lambda: g.DenseGenerators(3, output_dim=(2, 3)), (4, 5)),
     "low_rank_strided": (lambda: g.LowRankGenerators(2, 4, output_dim=5), (4, 4)),
     "matrix_strided": (lambda: g.MatrixGenerators(random_matrices(2, 6, 12)), (3, 4)),
+    "shifts_strided": (
+        lambda: g.shifts([(0, 1), (-1, 2), (3, 0)], "periodic", (2, 3)),
+        (5, 6),
+    ),
+    "shifts_valid": (
+        lambda: g.shifts([(0, 1), (-1, 2), (1, -1)], "valid", (2, 1)),
+        (6, 5),
+    ),
 }
 ALL = {**SQUARE, **RECTANGULAR}
 
@@ -168,15 +176,33 @@ def _neighbor_matrices(generators, weights):
 def _shift_matrices(generators):
     shape = generators.spatial_shape
     positions = {point: n for n, point in enumerate(np.ndindex(*shape))}
-    matrices = np.zeros((generators.num_generators, len(positions), len(positions)))
+    rows = [point for point in positions if _is_kept(generators, point)]
+    matrices = np.zeros((generators.num_generators, len(rows), len(positions)))
     for i, offset in enumerate(generators.offsets):
-        for point, row in positions.items():
+        for row, point in enumerate(rows):
             moved = tuple(a + b for a, b in zip(point, offset, strict=True))
             if generators.boundary == "periodic":
                 moved = tuple(a % n for a, n in zip(moved, shape, strict=True))
             if moved in positions:
                 matrices[i, row, positions[moved]] = 1.0
     return matrices
+
+
+def _is_kept(generators, point):
+    """Whether the output of shifts has a position at this one of the input."""
+    for x, n, step, moves in zip(
+        point,
+        generators.spatial_shape,
+        generators.strides,
+        zip(*generators.offsets, strict=True),
+        strict=True,
+    ):
+        first, last = 0, n - 1
+        if generators.boundary == "valid":
+            first, last = max(0, -min(moves)), n - 1 - max(0, max(moves))
+        if not first <= x <= last or (x - first) % step:
+            return False
+    return True
 
 
 def _field_matrix(generators, coefficients):

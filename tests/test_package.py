@@ -72,6 +72,7 @@ def test_arguments_are_documented(name):
     "page",
     [
         "README.md",
+        "docs/building_block.md",
         "docs/discovery.md",
         "docs/index.md",
         "docs/lie_algebras.md",
@@ -131,6 +132,8 @@ def test_imports_point_one_way():
         "metrics",
         "callbacks",
         "discovery",
+        "convert",
+        "models",
     ]
     pattern = re.compile(
         r"(?:from|import) keras_lconv\.(\w+)|from keras_lconv import (\w+)"

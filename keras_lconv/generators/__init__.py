@@ -4,7 +4,7 @@ from keras_lconv.generators.base import Generators
 from keras_lconv.generators.cost import Cost
 from keras_lconv.generators.dense import DenseGenerators
 from keras_lconv.generators.derivatives import derivative_matrix
-from keras_lconv.generators.graph import graph
+from keras_lconv.generators.graph import chebyshev_graph, graph
 from keras_lconv.generators.grid import (
     affine,
     rotation,
@@ -29,6 +29,7 @@ __all__ = [
     "ShiftGenerators",
     "VectorFieldGenerators",
     "affine",
+    "chebyshev_graph",
     "derivative_matrix",
     "get",
     "graph",

@@ -8,11 +8,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._validation import one_of
+from keras_lconv._validation import one_of, positive_ints
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.cost import Cost
 
 BOUNDARIES = ("zero", "periodic")
+# From this many shifts on they are one product with indices: so many slices take long to
+# compile. Of fewer, slices are faster, and their gradients much faster.
+MANY = 128
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -23,23 +26,31 @@ class ShiftGenerators(Generators):
     (a cross-correlation, as Keras computes it): the weight `W_i` is the entry of the
     kernel at `offset_i`. Applied by slices: no matrix is formed.
 
+    Strides and the boundary `"valid"` lead to a smaller grid, as those of a convolution do.
+    An `LConv` then has no self-interaction, which is a shift by zero here.
+
     Args:
         offsets: Integers `(k, ndim)`, in grid steps along each spatial axis; or `(k,)`
             for one axis.
         boundary: `"zero"`: `f` is zero outside of the grid. `"periodic"`: the grid is
-            closed to a torus.
+            closed to a torus. `"valid"`: only positions `x` for which all `x + offset_i`
+            lie on the grid are kept.
+        strides: Every how many positions to keep one, along each spatial axis or along
+            all. The first position is kept.
         **kwargs: `name`, `dtype`.
 
     Input shape:
         `(batch, *spatial, channels)` with `ndim` spatial axes, or `(batch, d)`.
 
     Output shape:
-        `(batch, *spatial, k, channels)`.
+        `(batch, *spatial', k, channels)`, where `spatial'` is that of the input, or of the
+        positions that are kept.
 
     Raises:
-        TypeError: If `offsets` are no integers.
-        ValueError: If `offsets` have another shape, `boundary` is unknown, or the input
-            has another number of spatial axes.
+        TypeError: If `offsets` or `strides` are no integers.
+        ValueError: If `offsets` have another shape, `strides` are not positive or of
+            another number, `boundary` is unknown, or the input has another number of
+            spatial axes or no position to keep.
 
     Example:
     ```python
@@ -53,9 +64,23 @@ class ShiftGenerators(Generators):
     ```
     """
 
-    def __init__(self, offsets: Any, boundary: str = "zero", **kwargs: Any):
+    def __init__(
+        self,
+        offsets: Any,
+        boundary: str = "zero",
+        strides: int | Sequence[int] = 1,
+        **kwargs: Any,
+    ):
         self.offsets = _checked_offsets(offsets)
-        self.boundary = one_of("boundary", boundary, BOUNDARIES)
+        self.boundary = one_of("boundary", boundary, (*BOUNDARIES, "valid"))
+        self.strides = positive_ints("strides", strides)
+        ndim = len(self.offsets[0])
+        if len(self.strides) not in (1, ndim):
+            raise ValueError(
+                f"`strides` must be one number or {ndim}, one for each component of the "
+                f"offsets. Received: strides={strides}"
+            )
+        self.strides *= ndim // len(self.strides)
         # Shifts are never learned, also where a configuration holds the default.
         kwargs["trainable"] = False
         super().__init__(len(self.offsets), **kwargs)
@@ -63,25 +88,65 @@ class ShiftGenerators(Generators):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Checks the number of spatial axes."""
         super().build(input_shape)
-        ndim = len(self._require_built("build"))
-        if ndim != len(self.offsets[0]):
+        self._window = self._kept(self._require_built("build"))
+
+    @property
+    def is_square(self) -> bool:
+        """Whether all positions are kept."""
+        cuts = self.boundary == "valid" and bool(np.any(self.offsets))
+        return not cuts and all(step == 1 for step in self.strides)
+
+    def output_spatial_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The number of positions that are kept along each axis."""
+        windows = zip(self._kept(shape), shape, strict=True)
+        return tuple(len(range(*window.indices(n))) for window, n in windows)
+
+    def _kept(self, shape: tuple[int, ...]) -> tuple[slice, ...]:
+        """The positions of the input at which the output sits."""
+        ndim = len(self.offsets[0])
+        if len(shape) != ndim:
             raise ValueError(
-                f"The offsets of {self.name!r} have {len(self.offsets[0])} components. "
-                f"Received: an input with {ndim} spatial axes"
+                f"The offsets of {self.name!r} have {ndim} components. "
+                f"Received: an input with {len(shape)} spatial axes"
             )
+        lowest = highest = np.zeros(ndim, dtype=int)
+        if self.boundary == "valid":
+            lowest = np.minimum(np.min(self.offsets, axis=0), 0)
+            highest = np.maximum(np.max(self.offsets, axis=0), 0)
+        if np.any(highest - lowest >= shape):
+            raise ValueError(
+                f"`boundary='valid'` of {self.name!r} keeps no position: the offsets span "
+                f"{tuple((highest - lowest + 1).tolist())} positions. "
+                f"Received: an input of spatial shape {shape}"
+            )
+        starts, stops = (-lowest).tolist(), (np.array(shape) - highest).tolist()
+        return tuple(map(slice, starts, stops, self.strides))
 
     def call(self, inputs: Any) -> Any:
-        """All shifted feature maps, of shape `(batch, *spatial, k, channels)`."""
+        """All shifted feature maps, of shape `(batch, *spatial', k, channels)`."""
         f = self._on_grid(inputs)
-        return ops.stack(
-            [shift(f, offset, self.boundary) for offset in self.offsets], axis=-2
-        )
+        if self.num_generators >= MANY:
+            return self._take(f)
+        return ops.stack([self._shift(f, offset) for offset in self.offsets], axis=-2)
+
+    def _shift(self, f: Any, offset: tuple[int, ...]) -> Any:
+        return shift(f, offset, self.boundary, self._window)
+
+    def _take(self, f: Any) -> Any:
+        """What `call` returns, by indices."""
+        shape = self._require_built("call")
+        positions = np.stack(self._positions(shape), axis=-1)
+        flat = ops.reshape(f, (-1, math.prod(shape), f.shape[-1]))
+        if np.any(positions < 0):
+            # One more position, with zeros, stands for all outside.
+            flat = ops.pad(flat, ((0, 0), (0, 1), (0, 0)))
+        found = ops.take(flat, positions.ravel() % flat.shape[1], axis=1)
+        return self._unflatten(ops.reshape(found, (-1, *positions.shape, f.shape[-1])))
 
     def combine(self, z: Any) -> Any:
-        """The sum `sum_i L_i z_i`, of shape `(batch, *spatial, channels)`."""
+        """The sum `sum_i L_i z_i`, of shape `(batch, *spatial', channels)`."""
         return sum(
-            shift(z[..., i, :], offset, self.boundary)
-            for i, offset in enumerate(self.offsets)
+            self._shift(z[..., i, :], offset) for i, offset in enumerate(self.offsets)
         )
 
     def _on_grid(self, f: Any) -> Any:
@@ -107,33 +172,44 @@ class ShiftGenerators(Generators):
     def initial_norms(self) -> np.ndarray:
         """The spectral norms, of shape `(k,)`."""
         shape = self._require_built("initial_norms")
-        inside = [
-            self.boundary == "periodic"
-            or all(abs(step) < size for step, size in zip(offset, shape, strict=True))
-            for offset in self.offsets
-        ]
-        return np.array(inside, dtype="float64")
+        return np.array([np.any(p >= 0) for p in self._positions(shape)], dtype="float64")
 
     def known_matrices(self) -> np.ndarray:
-        """The shifts as matrices in NumPy, `(k, d, d)`."""
+        """The shifts as matrices in NumPy, `(k, d', d)`."""
         shape = self._require_built("known_matrices")
-        tables = [shifted_positions(shape, o, self.boundary) for o in self.offsets]
-        return np.stack([table[:, None] == np.arange(len(table)) for table in tables]) * 1.0
+        columns = np.arange(math.prod(shape))
+        return np.stack([p[:, None] == columns for p in self._positions(shape)]) * 1.0
+
+    def _positions(self, shape: tuple[int, ...]) -> list[np.ndarray]:
+        """For each shift and each position of the output where it is read, -1 outside."""
+        boundary = "periodic" if self.boundary == "periodic" else "zero"
+        tables = [shifted_positions(shape, o, boundary) for o in self.offsets]
+        return [table.reshape(shape)[self._window].ravel() for table in tables]
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""
         config = super().get_config()
         del config["trainable"], config["frozen"]
-        offsets = [list(offset) for offset in self.offsets]
-        return {**config, "offsets": offsets, "boundary": self.boundary}
+        return {
+            **config,
+            "offsets": [list(offset) for offset in self.offsets],
+            "boundary": self.boundary,
+            "strides": list(self.strides),
+        }
 
 
-def shifts(offsets: Any, boundary: str = "zero", **kwargs: Any) -> ShiftGenerators:
+def shifts(
+    offsets: Any,
+    boundary: str = "zero",
+    strides: int | Sequence[int] = 1,
+    **kwargs: Any,
+) -> ShiftGenerators:
     """Finite shifts, as in the kernel of a convolution: `ShiftGenerators`.
 
     Args:
         offsets: Integers `(k, ndim)`, or `(k,)` for one spatial axis.
-        boundary: `"zero"` or `"periodic"`.
+        boundary: `"zero"`, `"periodic"` or `"valid"`.
+        strides: Every how many positions to keep one.
         **kwargs: `name`, `dtype`.
 
     Returns:
@@ -149,25 +225,39 @@ def shifts(offsets: Any, boundary: str = "zero", **kwargs: Any) -> ShiftGenerato
     layer = LConv(16, shifts(window))  # a convolution with 3x3 kernels
     ```
     """
-    return ShiftGenerators(offsets, boundary, **kwargs)
+    return ShiftGenerators(offsets, boundary, strides, **kwargs)
 
 
-def shift(f: Any, offset: Sequence[int], boundary: str) -> Any:
-    """`f(x + offset)` for a tensor `(batch, *spatial, ...)`."""
-    if boundary == "periodic":
-        axes = tuple(range(1, len(offset) + 1))
-        return ops.roll(f, tuple(-step for step in offset), axis=axes)
+def shift(
+    f: Any,
+    offset: Sequence[int],
+    boundary: str,
+    window: tuple[slice, ...] | None = None,
+) -> Any:
+    """`f(x + offset)` for a tensor `(batch, *spatial, ...)`.
+
+    With `window` only at these positions `x`; its slices have a start, a stop and a step.
+    """
+    axes = tuple(range(1, len(offset) + 1))
     sizes = f.shape[1 : len(offset) + 1]
-    if any(abs(step) >= size for step, size in zip(offset, sizes, strict=True)):
-        return ops.zeros_like(f)
+    if boundary == "periodic":
+        f = ops.roll(f, tuple(-step for step in offset), axis=axes)
+        return f if window is None else f[(slice(None), *window)]
+    window = window or tuple(slice(0, size, 1) for size in sizes)
     # Cut off what leaves the grid on one side, and fill up with zeros on the other.
-    kept = tuple(
-        slice(max(step, 0), size + min(step, 0))
-        for step, size in zip(offset, sizes, strict=True)
-    )
-    filling = [(max(-step, 0), max(step, 0)) for step in offset]
-    rest = [(0, 0)] * (len(f.shape) - len(offset) - 1)
-    return ops.pad(f[(slice(None), *kept)], [(0, 0), *filling, *rest])
+    kept, filling = [], []
+    for step, size, at in zip(offset, sizes, window, strict=True):
+        read = range(at.start + step, at.stop + step, at.step)
+        inside = [x for x in read if 0 <= x < size]
+        if not inside:
+            return ops.zeros_like(f[(slice(None), *window)])
+        kept.append(slice(inside[0], inside[-1] + 1, at.step))
+        before = sum(x < 0 for x in read)
+        filling.append((before, len(read) - len(inside) - before))
+    f = f[(slice(None), *kept)]
+    if not np.any(filling):
+        return f
+    return ops.pad(f, [(0, 0), *filling, *[(0, 0)] * (len(f.shape) - len(offset) - 1)])
 
 
 def _checked_offsets(offsets: Any) -> tuple[tuple[int, ...], ...]:

@@ -196,9 +196,24 @@ def test_graph_without_edges():
         (lambda: g.graph(np.ones((2, 3))), ValueError, "must be a square matrix"),
         (lambda: g.graph([[np.nan]]), ValueError, "`adjacency` must be finite"),
         (lambda: g.graph(np.eye(2), "signed"), ValueError, "`kind` must be one of"),
-        (lambda: g.graph(-np.eye(2), "normalized"), ValueError, "not negative"),
+        (lambda: g.graph(-np.eye(2), "normalized"), ValueError, "not be negative"),
     ],
 )
 def test_bad_arguments_are_refused(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("boundary", ["zero", "periodic", "valid"])
+def test_many_shifts_are_taken_by_indices(boundary):
+    """As many as a window of 12 x 12 has, on a grid that is smaller in one direction."""
+    reach = range(-2, 2) if boundary == "valid" else range(-6, 6)
+    offsets = list(itertools.product(reach, repeat=2))
+    offsets = offsets * (144 // len(offsets))
+    generators = g.shifts(offsets, boundary, strides=(1, 2))
+    f = np.random.default_rng(0).normal(size=(2, 5, 7, 3)).astype("float32")
+    found = to_numpy(generators(f))
+    matrices = families.reference_matrices(generators)
+    expected = np.einsum("kij,bjc->bikc", matrices, f.reshape(2, 35, 3))
+    assert found.shape == generators.compute_output_shape(f.shape)
+    assert relative_error(found.reshape(expected.shape), expected) < 1e-6

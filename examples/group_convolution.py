@@ -1,0 +1,175 @@
+# %% [markdown]
+# # From group convolution to L-conv
+#
+# A convolution over a group adds up what its elements make of the features, weighted by a
+# kernel. An L-conv knows only the generators, the directions in which one can leave the
+# identity. The theorem of Dehmamy et al. (2021) says that a stack of L-convs that share
+# their generators comes as near to a group convolution as one likes. Here it is in numbers,
+# for the group SO(2): as it turns a circle, and as it turns images.
+
+# %%
+import argparse
+import pathlib
+import time
+
+import keras
+import numpy as np
+
+from keras_lconv import LieExponential
+from keras_lconv.convert import from_lie_exponential
+from keras_lconv.generators import rotation, translations
+
+# %% [markdown]
+# ## A group convolution
+#
+# `LieExponential` is a group convolution with a kernel at finitely many elements,
+# `Q[f] = sum_j exp(t_j L) f w_j`. Here the kernel is a bump over angles up to half a
+# radian, with its side lobes.
+
+
+# %%
+def group_convolution(generators, shape, unit, num_elements=9):
+    """A convolution with a wide kernel on SO(2); `unit` is a radian in units of `t`."""
+    angles = np.linspace(-0.5, 0.5, num_elements)
+    values = np.exp(-20 * angles**2) * np.cos(9 * angles)
+    layer = LieExponential(
+        1, generators, num_elements, max_parameter=0.5 * unit, use_bias=False
+    )
+    layer.build((None, *shape))
+    layer.parameters.assign(unit * angles[:, None])
+    layer.kernel.assign(values[:, None, None])
+    return layer
+
+
+def kernel_of(layer):
+    """Where the kernel sits, and its values there."""
+    parameters = keras.ops.convert_to_numpy(layer.parameters)[:, 0]
+    return parameters, keras.ops.convert_to_numpy(layer.kernel)[:, 0, 0]
+
+
+# %% [markdown]
+# What stacks are compared with comes from elsewhere. On the circle a turn by `t` multiplies
+# the Fourier coefficient of order `m` by `exp(-i m t)`. On images the exponentials of the
+# rotation generator come from its eigenvectors.
+
+
+# %%
+def circle(num_points=33, num_orders=6, seed=0):
+    """A convolution on a circle, a smooth signal, and the result by Fourier series."""
+    unit = num_points / (2 * np.pi)
+    layer = group_convolution(translations(1, "fourier"), (num_points, 1), unit)
+    rng = np.random.default_rng(seed)
+    coefficients = rng.normal(size=num_orders) + 1j * rng.normal(size=num_orders)
+    positions = 2 * np.pi * np.arange(num_points) / num_points
+    waves = np.exp(1j * np.outer(np.arange(num_orders), positions))
+    signal = np.real(coefficients @ waves)[None, :, None]
+    parameters, weights = kernel_of(layer)
+    phases = np.exp(-1j * np.outer(parameters / unit, np.arange(num_orders)))
+    exact = np.real((weights @ phases * coefficients) @ waves)[None, :, None]
+    return layer, signal, exact
+
+
+def images(size=21):
+    """A convolution over rotations of images, an image, and the result by eigenvectors."""
+    layer = group_convolution(rotation(), (size, size, 1), 1.0)
+    x = np.linspace(-1, 1, size)
+    image = sum(
+        sign * np.exp(-np.add.outer((x - a) ** 2, (x - b) ** 2) / 0.05)
+        for sign, a, b in [(1, -0.4, 0.1), (-1, 0.3, 0.3), (0.7, 0.2, -0.35)]
+    )
+    values, vectors = np.linalg.eigh(1j * layer.generators.known_matrices()[0])
+    angles, weights = kernel_of(layer)
+    factors = weights @ np.exp(-1j * np.outer(angles, values))
+    exact = np.real(vectors @ (factors * (vectors.conj().T @ image.ravel())))
+    return layer, image[None, ..., None], exact.reshape(1, size, size, 1)
+
+
+# %% [markdown]
+# ## Stacks of L-convs
+#
+# `from_lie_exponential` makes the stack. Each layer moves the features a little,
+# `1 + t L / n`, and `n` of them nearly by `exp(t L)`: the error falls as `1 / n`. Two
+# channels may stand for one complex number. Then `p` layers can be a Taylor polynomial of
+# degree `p`, factor by factor, and the error falls as `1 / n^p`.
+
+
+# %%
+def relative_error(found, expected):
+    found = keras.ops.convert_to_numpy(found)
+    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
+
+
+def errors_by_depth(layer, signal, expected, order, depths):
+    """The relative error of stacks of L-convs."""
+    return [
+        relative_error(from_lie_exponential(layer, depth, order)(signal), expected)
+        for depth in depths
+    ]
+
+
+def slope(depths, errors, floor=1e-5):
+    """The exponent of the last two errors that float32 can resolve."""
+    kept = [n for n, error in enumerate(errors) if error > floor][-2:]
+    return (
+        np.diff(np.log(np.take(errors, kept)))[0]
+        / np.diff(np.log(np.take(depths, kept)))[0]
+    )
+
+
+# %% [markdown]
+# ## Error against depth
+
+
+# %%
+def save_picture(results, depths, path):
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(
+        1, len(results), figsize=(9, 4.2), sharey=True, layout="constrained"
+    )
+    for panel, (name, curves) in zip(panels, results.items(), strict=True):
+        for number, (order, errors) in enumerate(curves.items()):
+            color = f"C{number}"
+            panel.loglog(depths, errors, "o", color=color, label=f"order {order}")
+            # A line of the expected slope through the deepest stack above the rounding.
+            at = max(n for n, error in enumerate(errors) if error > 1e-5)
+            line = errors[at] * (np.array(depths) / depths[at]) ** -float(order)
+            panel.loglog(depths, line, "--", color=color, linewidth=1)
+        panel.set(title=name, xlabel="number of L-convs", ylim=(3e-8, 0.1))
+        panel.set_xticks(depths, [str(depth) for depth in depths])
+        panel.minorticks_off()
+    panels[0].set_ylabel("relative error to the group convolution")
+    panels[0].legend(title="dashed: slope = -order", loc="lower left")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description="Stacks of L-convs as group convolutions.")
+    parser.add_argument("--depth", type=int, default=64, help="of the deepest stack")
+    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
+    options = parser.parse_args(arguments)
+
+    start = time.time()
+    depths = [4 * 2**n for n in range(20) if 4 * 2**n <= options.depth]
+    results = {}
+    for name, make in [("SO(2) on a circle", circle), ("SO(2) on images", images)]:
+        layer, signal, expected = make()
+        print(f"{name}: LieExponential, {relative_error(layer(signal), expected):.1e}")
+        results[name] = {
+            order: errors_by_depth(layer, signal, expected, order, depths)
+            for order in (1, 2, 4)
+        }
+        for order, errors in results[name].items():
+            shown = "  ".join(f"{error:.1e}" for error in errors)
+            print(f"  order {order}: {shown}   slope {slope(depths, errors):.2f}")
+    print(f"Relative errors of stacks of {depths} L-convs")
+    picture = options.output / "group_convolution.png"
+    save_picture(results, depths, picture)
+    print(f"Backend: {keras.config.backend()}, {time.time() - start:.0f} s")
+    print(f"Picture: {picture}")
+    return results
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Arguments that layers with a kernel, a bias and an activation have in common."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv.convert.block_diagonal import BlockDiagonal
+
+# Sums over entries, which do not depend on how a kernel is shaped.
+REGULARIZERS = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
+# Conditions on single entries, or on the axes of the channels.
+CONSTRAINTS = (keras.constraints.NonNeg, BlockDiagonal)
+
+
+def common_settings(layer: keras.layers.Layer) -> dict[str, Any]:
+    """The arguments of a layer that mean the same for one with another shape of kernel.
+
+    Raises:
+        ValueError: If the layer has no weights yet, or settings that cannot be carried
+            over.
+    """
+    owner = f"{type(layer).__name__} {layer.name!r}"
+    if not layer.built:
+        raise ValueError(
+            f"{owner} must be built, since its weights are taken over. "
+            "Received: a layer without weights. Call it on an input first"
+        )
+    if isinstance(layer.dtype_policy, keras.dtype_policies.QuantizedDTypePolicy):
+        raise ValueError(
+            f"{owner} is quantized: its kernel is not one of real numbers, that can be "
+            f"trained. Received: dtype={layer.dtype_policy.name!r}. Convert it before it "
+            "is quantized"
+        )
+    regularizer, constraint = layer.kernel_regularizer, layer.kernel_constraint
+    if regularizer is not None and type(regularizer) not in REGULARIZERS:
+        raise ValueError(
+            f"The `kernel_regularizer` of {owner} may depend on the shape of the kernel, "
+            "which is another one after the conversion. Expected: L1, L2 or L1L2. "
+            f"Received: {type(regularizer).__name__}"
+        )
+    if constraint is not None and type(constraint) not in CONSTRAINTS:
+        raise ValueError(
+            f"The `kernel_constraint` of {owner} may depend on the shape of the kernel, "
+            "which is another one after the conversion. Expected: NonNeg or BlockDiagonal. "
+            f"Received: {type(constraint).__name__}"
+        )
+    return {
+        "activation": layer.activation,
+        "use_bias": layer.use_bias,
+        "kernel_initializer": layer.kernel_initializer,
+        "bias_initializer": layer.bias_initializer,
+        "kernel_regularizer": regularizer,
+        "bias_regularizer": layer.bias_regularizer,
+        "activity_regularizer": layer.activity_regularizer,
+        "kernel_constraint": constraint,
+        "bias_constraint": layer.bias_constraint,
+        "dtype": layer.dtype_policy,
+        "trainable": layer.trainable,
+    }
+
+
+def values(weight: Any) -> np.ndarray:
+    """The values of a weight, as a copy of its own.
+
+    A weight that is assigned to another one may share its memory, which a training step on
+    JAX gives away.
+    """
+    return np.array(ops.convert_to_numpy(weight))
+
+
+def take_over(layer: keras.layers.Layer, kernel: np.ndarray, bias: Any) -> None:
+    """Sets the weights of a built layer."""
+    layer.kernel.assign(kernel)
+    if layer.use_bias:
+        layer.bias.assign(values(bias))

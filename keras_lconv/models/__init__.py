@@ -1,0 +1,7 @@
+"""Models that are ready to be trained, built from the layers."""
+
+from keras_lconv.models.lconv_classifier import lconv_classifier
+
+__all__ = [
+    "lconv_classifier",
+]

@@ -1,0 +1,178 @@
+"""A classifier that does not see how its input was transformed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from keras_lconv import generators as generators_lib
+from keras_lconv._validation import one_of, positive_int
+from keras_lconv.generators import Generators, translations
+from keras_lconv.layers import CasimirPooling, InvariantPooling, LConv
+
+POOLINGS = (None, "avg", "linear", "max", "spectrum")
+# Of the invariants of rotations.
+REFINEMENTS = {"linear": "radius", "spectrum": ("radius", "wavenumber")}
+# By the number of spatial axes.
+AVERAGES = {
+    1: layers.GlobalAveragePooling1D,
+    2: layers.GlobalAveragePooling2D,
+    3: layers.GlobalAveragePooling3D,
+}
+MAXIMA = {
+    1: layers.GlobalMaxPooling1D,
+    2: layers.GlobalMaxPooling2D,
+    3: layers.GlobalMaxPooling3D,
+}
+
+
+def lconv_classifier(
+    include_top: bool = True,
+    input_shape: tuple[int, ...] | None = None,
+    classes: int = 10,
+    classifier_activation: Any = "softmax",
+    pooling: str | None = None,
+    name: str = "lconv_classifier",
+    *,
+    generators: Any = "rotation",
+    filters: Sequence[int] = (16, 16),
+    activation: Any = "gated",
+    downsampling: int = 1,
+    refine: Any = "auto",
+    num_invariants: int | None = None,
+    hidden_units: int | None = 512,
+    dropout: float = 0.5,
+) -> keras.Model:
+    """L-convs, invariant pooling and one hidden layer.
+
+    Each stage is an `LConv` and a nonlinearity. What they give is pooled to numbers,
+    `InvariantPooling` by default, which a hidden layer classifies.
+
+    **Invariance.** The model is invariant to `exp(t L)` on the grid, to rounding, for one
+    antisymmetric generator (or several that commute) with `activation="gated"`,
+    `downsampling=1` and `pooling` `"spectrum"` or `"linear"`: the defaults. Each of the
+    other choices makes it invariant only as far as features are smooth:
+
+    - a pointwise activation, since interpolation between positions comes before it on one
+      side and after it on the other;
+    - `downsampling`, since strides leave out positions;
+    - the pooling `"avg"` and `"max"`, except for whole shifts on a periodic grid.
+
+    The gates of an image with one channel weight what the pooling finds in the image. They
+    find nothing that the pooling does not: with `filters=()` there are no stages, and
+    the model is often as good. Pointwise activations mix angular orders, and find more.
+
+    Args:
+        include_top: Whether to include the hidden layer and the layer of classes.
+        input_shape: Shape of an input without the batch, such as `(28, 28, 1)`. All sizes
+            must be given.
+        classes: Number of classes.
+        classifier_activation: Activation of the layer of classes. `None` returns logits.
+        pooling: How the feature map becomes numbers. `"spectrum"` and `"linear"`: the
+            kinds of `InvariantPooling`. `"avg"` and `"max"`: over all positions. `None`:
+            with the top `"spectrum"`, or `"avg"` for learned generators; without the top
+            no pooling, and the model returns the feature map.
+        name: Name of the model.
+        generators: The generators, as for `LConv`, shared by all stages on one grid. An
+            integer for learned ones.
+        filters: Number of channels of each stage.
+        activation: `"gated"`: each channel is multiplied by a number from 0 to 1, a
+            function of the norms of all channels, which are invariant. Or any pointwise
+            activation of Keras.
+        downsampling: Between stages, a Gaussian blur of this width and a stride,
+            `CasimirPooling` of translations. Grids of odd sizes keep their centre.
+        refine: The argument of `InvariantPooling`. `"auto"`: for `"rotation"`, by radius
+            and wavenumber (by radius alone if the pooling is `"linear"`); none for others.
+        num_invariants: The argument of `InvariantPooling`.
+        hidden_units: Number of units of the hidden layer, or `None` for no such layer.
+        dropout: Dropout rate after the hidden layer.
+
+    Returns:
+        A `keras.Model`.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If an argument has a wrong value, or the generators do not fit the
+            input or have no invariants.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.metrics import invariance_error
+    from keras_lconv.models import lconv_classifier
+
+    model = lconv_classifier(input_shape=(9, 9, 3), classes=5, hidden_units=16)
+    images = np.random.default_rng(0).normal(size=(2, 9, 9, 3))
+    report = invariance_error(model, "rotation", images, np.linspace(0.5, 3, 3))
+    assert model.output_shape == (None, 5) and report.max < 1e-4
+    ```
+    """
+    shape = _checked_shape(input_shape)
+    one_of("pooling", pooling, POOLINGS)
+    downsampling = positive_int("downsampling", downsampling)
+    widths = [positive_int("filters", width) for width in filters]
+    ndim = max(len(shape) - 1, 1)
+    acting = generators_lib.get(generators)
+
+    inputs = keras.Input(shape)
+    x = inputs
+    for number, width in enumerate(widths):
+        if number and downsampling > 1:
+            blur = translations(ndim)
+            x = CasimirPooling(blur, downsampling**2 / 8, downsampling)(x)
+            acting = _copy(acting)
+        x = _stage(x, width, acting, activation, ndim)
+    if include_top and pooling is None:
+        pooling = "avg" if acting.is_learned else "spectrum"
+    if pooling in ("linear", "spectrum"):
+        if isinstance(refine, str) and refine == "auto":
+            is_rotation = isinstance(generators, str) and generators == "rotation"
+            refine = REFINEMENTS[pooling] if is_rotation else None
+        x = InvariantPooling(pooling, acting, num_invariants, refine=refine)(x)
+        x = layers.Flatten()(x)
+    elif pooling is not None:
+        x = (AVERAGES if pooling == "avg" else MAXIMA)[ndim]()(x)
+    if include_top:
+        x = layers.BatchNormalization()(x)
+        if hidden_units is not None:
+            x = layers.Dense(hidden_units, activation="relu")(x)
+        x = layers.Dropout(dropout)(x)
+        x = layers.Dense(classes, activation=classifier_activation, name="predictions")(x)
+    return keras.Model(inputs, x, name=name)
+
+
+def _checked_shape(input_shape: Any) -> tuple[int, ...]:
+    if input_shape is None or None in (shape := tuple(input_shape)):
+        raise ValueError(
+            "`input_shape` must state all sizes, such as (28, 28, 1): generators act on a "
+            f"grid of given size. Received: input_shape={input_shape}"
+        )
+    if not 1 <= len(shape) <= 4:
+        raise ValueError(
+            "`input_shape` must have one to three spatial axes, and one for the channels. "
+            f"Received: input_shape={shape}"
+        )
+    return shape
+
+
+def _stage(x: Any, width: int, generators: Generators, activation: Any, ndim: int) -> Any:
+    """An L-conv and its nonlinearity."""
+    if activation != "gated":
+        return LConv(width, generators, activation=activation)(x)
+    # A bias is a constant image, which no group on a grid of zeros outside leaves as it is.
+    x = LConv(width, generators, use_bias=False)(x)
+    # The mean square is invariant, as `exp(t L)` is orthogonal for antisymmetric `L`.
+    gates = layers.BatchNormalization()(AVERAGES[ndim]()(ops.square(x)))
+    gates = layers.Dense(width, activation="sigmoid")(gates)
+    axes = (1,) * ndim
+    last = keras.config.image_data_format() == "channels_last"
+    gates = layers.Reshape((*axes, width) if last else (width, *axes))(gates)
+    return layers.Multiply()([x, gates])
+
+
+def _copy(generators: Generators) -> Generators:
+    """Generators of the same kind, for another grid."""
+    config = generators.get_config()
+    del config["name"]
+    return type(generators).from_config(config)
