@@ -17,17 +17,16 @@ import time
 
 import keras
 import numpy as np
-from scipy import ndimage
 
 from keras_lconv import InvariantPooling
+from keras_lconv.datasets import rotate_images
 
 layers = keras.layers
 
 # %% [markdown]
 # ## Data
 #
-# Rotated images are made by `scipy.ndimage`, linear interpolation. What leaves the image is
-# lost.
+# Rotated images are made by linear interpolation. What leaves the image is lost.
 
 
 # %%
@@ -49,16 +48,6 @@ def load(dataset, num_train, num_test):
     train = x_train[:num_train, ..., None].astype("float32"), y_train[:num_train]
     test = x_test[:num_test, ..., None].astype("float32"), y_test[:num_test]
     return train, test
-
-
-def rotate(images, degrees):
-    """Each image by its own angle."""
-    return np.stack(
-        [
-            ndimage.rotate(image, angle, reshape=False, order=1)
-            for image, angle in zip(images, degrees, strict=True)
-        ]
-    )
 
 
 # %% [markdown]
@@ -149,12 +138,12 @@ def main(arguments=None):
     data = load(options.dataset, options.samples, options.test_samples)
     (x_train, y_train), (x_test, y_test) = data
     rng = np.random.default_rng(0)
-    x_rotated = rotate(x_train, rng.uniform(0, 360, len(x_train)))
-    x_random = rotate(x_test, rng.uniform(0, 360, len(x_test)))
+    x_rotated = rotate_images(x_train, rng.uniform(0, 360, len(x_train)))
+    x_random = rotate_images(x_test, rng.uniform(0, 360, len(x_test)))
     angles = np.arange(0, 361, options.step)
     # A curve needs fewer images for each angle than a figure does.
     some = slice(0, 2000)
-    turned = [rotate(x_test[some], np.full(len(x_test[some]), a)) for a in angles]
+    turned = [rotate_images(x_test[some], angle) for angle in angles]
 
     results, curves = {}, {}
     for name, make, images in [

@@ -40,8 +40,9 @@ class SE2Lift(KernelLayer):
         order: The highest order of derivatives.
         scale: Width (standard deviation) of the blur, in grid steps. The kernel reaches
             about three times as far.
-        strides: Blocks of as many positions, along both axes, are averaged to one. They must
-            divide the size of the image. A `scale` of half of them keeps aliasing small.
+        strides: Blocks of as many positions, along both axes, are averaged to one. They
+            must divide the size of the image. A `scale` of half of them keeps aliasing
+            small.
         derivative: `"spectral"` (zero outside of the grid, most accurate), `"fourier"`
             (periodic) or `"central"`. Also the blur is made of it.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
@@ -61,8 +62,8 @@ class SE2Lift(KernelLayer):
         `data_format="channels_first"`. Masked positions count as zero.
 
     Output shape:
-        `(batch, theta, y, x, filters)`, or `(batch, filters, theta, y, x)`; the sizes of the
-        image are divided by `strides`.
+        `(batch, theta, y, x, filters)`, or `(batch, filters, theta, y, x)`, with the sizes
+        of the image divided by `strides`.
 
     Attributes:
         generators: The `SE2Generators` of the features, for the layers that follow.
