@@ -2,14 +2,13 @@
 # # A network on positions and orientations
 #
 # `se2_classifier` lifts an image to features at several orientations. Its L-convs act along
-# the left-invariant fields of SE(2): forwards, to the side, and turning. So the network as a
-# whole does not change when the image is turned. By a quarter turn that is exact; by other
-# angles it is as good as the grid.
+# the left-invariant fields of SE(2): forwards, to the side, and turning. So the network
+# does not change its answer when the image is turned. By a quarter turn that is exact; by
+# other angles it is as good as the grid.
 #
-# It is compared with a convolutional network that has at least as many weights, each trained
-# on upright images, and on rotated ones. Digits of scikit-learn by default, enlarged to
-# 16 x 16 pixels; with `--dataset fashion_mnist` or `--dataset mnist` what `keras.datasets`
-# loads.
+# It is compared with a convolutional network that has at least as many weights, each
+# trained on upright images, and on rotated ones. Digits of scikit-learn by default; with
+# `--dataset fashion_mnist` or `--dataset mnist` what `keras.datasets` loads.
 
 # %%
 import argparse
@@ -121,7 +120,7 @@ def accuracy(model, images, labels):
 def save_picture(curves, angles, dataset, folder):
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
     colors = {"SE(2)": "tab:blue", "CNN": "tab:orange"}
     styles = {"upright": "-", "rotated": "--"}
     for (network, images), values in curves.items():
@@ -131,7 +130,7 @@ def save_picture(curves, angles, dataset, folder):
     axes.set(xlabel="angle of the test images (degrees)", ylabel="accuracy", ylim=(0, 1))
     axes.set_xticks(range(0, 361, 45))
     axes.set_title(f"Accuracy on rotated {dataset.replace('_', '-')}")
-    axes.legend(loc="lower left", ncols=2, fontsize="small")
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"se2_classifier_{dataset}.png"
     figure.savefig(path, dpi=110)

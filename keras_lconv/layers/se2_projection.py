@@ -8,7 +8,13 @@ from keras import ops
 from keras_lconv._validation import one_of
 from keras_lconv.layers.base import DATA_FORMATS, expand_to_rank
 
-REDUCTIONS = {"average": ops.mean, "max": ops.max}
+
+def _average(f: Any, axis: int) -> Any:
+    """The mean in the precision of `f`; Keras' is that of float32 on PyTorch."""
+    return ops.sum(f / f.shape[axis], axis=axis)
+
+
+REDUCTIONS = {"average": _average, "max": ops.max}
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
