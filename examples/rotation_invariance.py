@@ -17,8 +17,8 @@ import time
 
 import keras
 import numpy as np
-from scipy import ndimage
 
+from keras_lconv.datasets import rotate_images
 from keras_lconv.models import lconv_classifier
 
 layers = keras.layers
@@ -26,8 +26,7 @@ layers = keras.layers
 # %% [markdown]
 # ## Data
 #
-# Rotated images are made by `scipy.ndimage`, linear interpolation. What leaves the image is
-# lost.
+# Rotated images are made by linear interpolation. What leaves the image is lost.
 
 
 # %%
@@ -49,16 +48,6 @@ def load(dataset, num_train, num_test):
     train = x_train[:num_train, ..., None].astype("float32"), y_train[:num_train]
     test = x_test[:num_test, ..., None].astype("float32"), y_test[:num_test]
     return train, test
-
-
-def rotate(images, degrees):
-    """Each image by its own angle."""
-    return np.stack(
-        [
-            ndimage.rotate(image, angle, reshape=False, order=1)
-            for image, angle in zip(images, degrees, strict=True)
-        ]
-    )
 
 
 # %% [markdown]
@@ -105,7 +94,7 @@ class RandomRotations(keras.utils.PyDataset):
     def __getitem__(self, index):
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         degrees = self.rng.uniform(0, 360, len(chosen))
-        return rotate(self.images[chosen], degrees), self.labels[chosen]
+        return rotate_images(self.images[chosen], degrees), self.labels[chosen]
 
     def on_epoch_begin(self):
         self.order = self.rng.permutation(len(self.images))
@@ -165,11 +154,11 @@ def main(arguments=None):
     data = load(options.dataset, options.samples, options.test_samples)
     (x_train, y_train), (x_test, y_test) = data
     rng = np.random.default_rng(0)
-    x_random = rotate(x_test, rng.uniform(0, 360, len(x_test)))
+    x_random = rotate_images(x_test, rng.uniform(0, 360, len(x_test)))
     angles = np.arange(0, 361, options.step)
     # A curve needs fewer images for each angle than a figure does.
     some = slice(0, 2000)
-    turned = [rotate(x_test[some], np.full(len(x_test[some]), a)) for a in angles]
+    turned = [rotate_images(x_test[some], angle) for angle in angles]
 
     results, curves = {}, {}
     for name, make, augment in [

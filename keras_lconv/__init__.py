@@ -18,6 +18,8 @@ from keras_lconv.layers import (
     NormMaxPooling,
     NormPooling,
     OrbitPooling,
+    SE2Lift,
+    SE2Projection,
 )
 
 __all__ = [
@@ -31,6 +33,8 @@ __all__ = [
     "NormMaxPooling",
     "NormPooling",
     "OrbitPooling",
+    "SE2Lift",
+    "SE2Projection",
     "__version__",
     "generators",
 ]

@@ -88,6 +88,8 @@ SQUARE = {
     "shifts": (lambda: g.shifts([(0, 1), (-1, 2), (0, 0), (3, 0)]), (4, 5)),
     "shifts_periodic": (lambda: g.shifts([(1, 0, -1), (0, -5, 0)], "periodic"), (3, 4, 2)),
     "shift_line": (lambda: g.shifts([-1, 2]), (6,)),
+    "se2": (lambda: g.SE2Generators(), (4, 3, 5)),
+    "se2_fourier": (lambda: g.SE2Generators("fourier"), (3, 4, 4)),
     "graph": (lambda: g.graph(weighted_graph(9), "laplacian"), (9,)),
 }
 RECTANGULAR = {
@@ -160,6 +162,8 @@ def reference_matrices(generators):
         return _neighbor_matrices(generators, values[0])
     if isinstance(generators, g.ShiftGenerators):
         return _shift_matrices(generators)
+    if isinstance(generators, g.SE2Generators):
+        return _se2_matrices(generators)
     return np.array([_field_matrix(generators, c) for c in values[0]])
 
 
@@ -203,6 +207,25 @@ def _is_kept(generators, point):
         if not first <= x <= last or (x - first) % step:
             return False
     return True
+
+
+def _se2_matrices(generators):
+    """Minus the derivatives along and across each orientation, and by its angle."""
+    shape = generators.spatial_shape
+    kinds = ("fourier", generators.derivative, generators.derivative)
+    turn, down, right = (
+        reference_derivative(n, k) for n, k in zip(shape, kinds, strict=True)
+    )
+    size = math.prod(shape)
+    matrices = np.zeros((3, *shape, *shape))
+    for j, y, x in np.ndindex(*shape):
+        c, s = (f(2 * math.pi * j / shape[0]) for f in (math.cos, math.sin))
+        matrices[0, j, y, x, j, :, x] -= c * down[y]
+        matrices[0, j, y, x, j, y, :] -= s * right[x]
+        matrices[1, j, y, x, j, :, x] += s * down[y]
+        matrices[1, j, y, x, j, y, :] -= c * right[x]
+        matrices[2, j, y, x, :, y, x] -= shape[0] / (2 * math.pi) * turn[j]
+    return matrices.reshape(3, size, size)
 
 
 def _field_matrix(generators, coefficients):

@@ -17,6 +17,8 @@ from keras_lconv import (
     NormMaxPooling,
     NormPooling,
     OrbitPooling,
+    SE2Lift,
+    SE2Projection,
 )
 from keras_lconv import generators as g
 from keras_lconv.algebra import so
@@ -84,6 +86,16 @@ def invariants():
     ]
 
 
+def lifted():
+    """To positions and orientations, and back."""
+    return [
+        SE2Lift(3, 4, activation="relu"),
+        LConv(4, "se2", activation="relu"),
+        LieBlock(2, g.SE2Generators("central"), 2),
+        SE2Projection("average"),
+    ]
+
+
 def functional():
     shared = g.rotation(name="turns")
     inputs = keras.Input((5, 5, 2))
@@ -103,6 +115,7 @@ MODELS = {
         nested,
         pooling,
         invariants,
+        lifted,
         functional,
     )
 }

@@ -1,5 +1,6 @@
-"""Data that is generated, to learn symmetries from."""
+"""Data to learn symmetries from, and to test them on."""
 
 from keras_lconv.datasets.image_pairs import image_pairs
+from keras_lconv.datasets.rotate_images import rotate_images
 
-__all__ = ["image_pairs"]
+__all__ = ["image_pairs", "rotate_images"]

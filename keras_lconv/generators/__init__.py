@@ -16,6 +16,7 @@ from keras_lconv.generators.low_rank import LowRankGenerators
 from keras_lconv.generators.matrix import MatrixGenerators
 from keras_lconv.generators.neighbor import NeighborGenerators, grid_neighbors
 from keras_lconv.generators.registry import get
+from keras_lconv.generators.se2 import SE2Generators
 from keras_lconv.generators.shift import ShiftGenerators, shifts
 from keras_lconv.generators.vector_field import VectorFieldGenerators
 
@@ -26,6 +27,7 @@ __all__ = [
     "LowRankGenerators",
     "MatrixGenerators",
     "NeighborGenerators",
+    "SE2Generators",
     "ShiftGenerators",
     "VectorFieldGenerators",
     "affine",

@@ -1,6 +1,6 @@
 """From what a user writes to an instance of `Generators`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -20,11 +20,13 @@ from keras_lconv.generators.grid import (
 )
 from keras_lconv.generators.low_rank import LowRankGenerators
 from keras_lconv.generators.matrix import MatrixGenerators
+from keras_lconv.generators.se2 import SE2Generators
 
-NAMES = {
+NAMES: dict[str, Callable[..., Generators]] = {
     "affine": affine,
     "rotation": rotation,
     "scaling": scaling,
+    "se2": SE2Generators,
     "shear": shear,
     "translation": translations,
     "translations": translations,
@@ -39,8 +41,9 @@ def get(
     Args:
         identifier: An integer `k`: learned `DenseGenerators(k)`, or
             `LowRankGenerators(k, rank)` with `rank`. A name, for images: `"rotation"`,
-            `"translation"`, `"scaling"`, `"shear"`, `"affine"`. An array `(k, d', d)` or
-            a `LieAlgebra`: fixed `MatrixGenerators`. A configuration. Or an instance of
+            `"translation"`, `"scaling"`, `"shear"`, `"affine"`; for images lifted to
+            orientations: `"se2"`. An array `(k, d', d)` or a `LieAlgebra`: fixed
+            `MatrixGenerators`. A configuration. Or an instance of
             `Generators`, which is returned as it is, to be shared.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         **kwargs: `dtype` and the like, for generators that are made here.

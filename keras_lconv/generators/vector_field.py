@@ -13,20 +13,12 @@ from keras_lconv._validation import finite_array, one_of, positive_int
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.cost import BYTES, Cost
-from keras_lconv.generators.derivatives import (
-    DERIVATIVES,
-    derivative_matrix,
-    fourier_derivative,
-)
+from keras_lconv.generators.derivatives import DERIVATIVES, LineDerivative
 from keras_lconv.generators.factored import INITIAL_NORM
 
 # Degrees of the monomials that the components of a field are made of.
 DEGREES = {"linear": (1,), "affine": (0, 1), "quadratic": (0, 1, 2)}
 FIELDS = (*DEGREES, "free")
-
-# From this many points on, the Fourier derivative is faster by fast Fourier transforms
-# than by a product with its matrix: 4 times on TensorFlow and JAX, on a par on PyTorch.
-FFT_SIZE = 1024
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -189,9 +181,8 @@ class VectorFieldGenerators(Generators):
         shape = self._require_built("build")
         ndim = len(shape)
         self._radius = max((max(shape) - 1) / 2, 0.5)
-        self._derivatives = tuple(derivative_matrix(n, self.derivative) for n in shape)
-        # Once: an eager `transform` asks for the norms of the generators at each call.
-        self._derivative_norms = np.array([np.linalg.norm(D, 2) for D in self._derivatives])
+        self._derivatives = tuple(LineDerivative(n, self.derivative) for n in shape)
+        self._derivative_norms = np.array([D.norm for D in self._derivatives])
         if self.field == "free":
             self._monomials = None
             self._units = np.full(math.prod(shape), self._radius)
@@ -331,7 +322,7 @@ class VectorFieldGenerators(Generators):
         matrices = np.zeros((self.num_generators, math.prod(shape), math.prod(shape)))
         for axis, derivative in enumerate(self._derivatives):
             before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
-            along = np.kron(np.kron(np.eye(before), derivative), np.eye(after))
+            along = np.kron(np.kron(np.eye(before), derivative.matrix), np.eye(after))
             matrices -= fields[:, axis, :, None] * along
         return matrices
 
@@ -359,20 +350,9 @@ class VectorFieldGenerators(Generators):
     def _differentiate(self, f: Any, axis: int) -> Any:
         """The derivative of `f`, of shape `(batch, d, ...)`, along a spatial axis."""
         shape = self._require_built("call")
-        size = shape[axis]
-        lines = ops.reshape(f, (-1, size, math.prod(shape[axis + 1 :] + f.shape[2:])))
-        if self.derivative == "central":
-            padded = ops.pad(lines, ((0, 0), (1, 1), (0, 0)))
-            lines = (padded[:, 2:] - padded[:, :-2]) / 2
-        elif self._uses_fft(size):
-            lines = fourier_derivative(lines)
-        else:
-            matrix = ops.convert_to_tensor(self._derivatives[axis], dtype=f.dtype)
-            lines = ops.einsum("ij,bjp->bip", matrix, lines)
-        return ops.reshape(lines, (-1, *f.shape[1:]))
-
-    def _uses_fft(self, size: int) -> bool:
-        return self.derivative == "fourier" and size >= FFT_SIZE
+        rest = math.prod(shape[axis + 1 :] + f.shape[2:])
+        lines = ops.reshape(f, (-1, shape[axis], rest))
+        return ops.reshape(self._derivatives[axis](lines), (-1, *f.shape[1:]))
 
     def call(self, inputs: Any) -> Any:
         """All Lie derivatives `L_i f`, of shape `(batch, *spatial, k, channels)`."""
@@ -409,19 +389,12 @@ class VectorFieldGenerators(Generators):
         """
         shape = self._require_built("cost")
         size, k = math.prod(shape), self.num_generators
-        each = sum(self._cost_of_derivative(n) for n in shape)
+        each = sum(derivative.multiply_adds for derivative in self._derivatives)
         copies = channels * (k if operation == "combine" else 1)
         gradients = size * len(shape) * copies
         results = super().cost(channels, operation).bytes
         products = size * each * copies + size * len(shape) * k * channels
         return Cost(products, results + BYTES * gradients)
-
-    def _cost_of_derivative(self, size: int) -> int:
-        """Multiply-adds for one value of the derivative along an axis of `size` points."""
-        if self.derivative == "central":
-            return 2
-        # Two transforms of real numbers, each half of `4 log2(size)` for complex ones.
-        return 4 * math.ceil(math.log2(size)) if self._uses_fft(size) else size
 
     def linear_combination(self, t: Any) -> Callable[[Any], Any]:
         """The operator `sum_i t_i L_i`: the derivative along `sum_i t_i v_i`."""

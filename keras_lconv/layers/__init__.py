@@ -10,6 +10,8 @@ from keras_lconv.layers.lie_max_pooling import LieMaxPooling
 from keras_lconv.layers.norm_max_pooling import NormMaxPooling
 from keras_lconv.layers.norm_pooling import NormPooling
 from keras_lconv.layers.orbit_pooling import OrbitPooling
+from keras_lconv.layers.se2_lift import SE2Lift
+from keras_lconv.layers.se2_projection import SE2Projection
 
 __all__ = [
     "CasimirPooling",
@@ -22,4 +24,6 @@ __all__ = [
     "NormMaxPooling",
     "NormPooling",
     "OrbitPooling",
+    "SE2Lift",
+    "SE2Projection",
 ]

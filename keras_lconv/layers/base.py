@@ -99,7 +99,7 @@ class GeneratorLayer(keras.layers.Layer):
         elif self.data_format == "channels_first":
             f = ops.moveaxis(f, 1, -1)
         if mask is not None:
-            mask = _expand_to_rank(ops.cast(mask, f.dtype), len(f.shape))
+            mask = expand_to_rank(ops.cast(mask, f.dtype), len(f.shape))
         f = self._act(f, mask)
         if self._keeps_vectors and is_vector:
             return ops.squeeze(f, -1)
@@ -129,7 +129,7 @@ class GeneratorLayer(keras.layers.Layer):
         }
 
 
-def _expand_to_rank(mask: Any, rank: int) -> Any:
+def expand_to_rank(mask: Any, rank: int) -> Any:
     """Appends axes of size one."""
     while len(mask.shape) < rank:
         mask = ops.expand_dims(mask, -1)

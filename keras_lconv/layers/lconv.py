@@ -28,14 +28,16 @@ class LConv(KernelLayer):
     pointwise activation, if `S` moves points). So the layer is equivariant to
     `exp(t L)` of one generator, or of generators that commute with each other, such as
     translations. With generators that do not commute it is not: conjugation mixes them.
+    Features on the group itself are the way out: the left-invariant fields of
+    `SE2Generators` commute with all of SE(2).
 
     Args:
         filters: Number of output channels.
         generators: The generators. An integer `k`: learned, dense, or of low rank with
             `rank`. A name, for images: `"rotation"`, `"translation"`, `"scaling"`,
-            `"shear"`, `"affine"`. An array `(k, d', d)` or a `LieAlgebra`: fixed matrices.
-            Or an instance of `keras_lconv.generators.Generators`, also one that other
-            layers use too.
+            `"shear"`, `"affine"`; for features of `SE2Lift`: `"se2"`. An array
+            `(k, d', d)` or a `LieAlgebra`: fixed matrices. Or an instance of
+            `keras_lconv.generators.Generators`, also one that other layers use too.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         num_steps: How often `Q` is applied, with the same weights. With several steps
             a layer reaches group elements farther from the identity,

@@ -5,3 +5,8 @@ from keras_lconv.models.lconv_classifier import lconv_classifier
 __all__ = [
     "lconv_classifier",
 ]
+"""Ready models, to start from."""
+
+from keras_lconv.models.se2_classifier import se2_classifier
+
+__all__ = ["se2_classifier"]

@@ -12,7 +12,9 @@ from tests.families import to_numpy
 MATRICES = [
     name
     for name in families.SQUARE
-    if not isinstance(families.SQUARE[name][0](), g.VectorFieldGenerators)
+    if not isinstance(
+        families.SQUARE[name][0](), (g.SE2Generators, g.VectorFieldGenerators)
+    )
 ]
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from keras_lconv import generators as g
-from keras_lconv.generators import vector_field
+from keras_lconv.generators import derivatives
 from keras_lconv.generators.derivatives import fourier_derivative
 from tests.autodiff import gradients
 from tests.families import reference_derivative, relative_error, to_numpy
@@ -50,17 +50,17 @@ def test_long_axes_take_transforms(monkeypatch):
     f = np.random.default_rng(0).normal(size=(2, *spatial, 2)).astype("float32")
     results = []
     for size in (1000, 4):
-        monkeypatch.setattr(vector_field, "FFT_SIZE", size)
+        monkeypatch.setattr(derivatives, "FFT_SIZE", size)
         generators = g.translations(derivative="fourier")
-        derivatives = generators(f)
+        slopes = generators(f)
 
         def loss(f, generators=generators):
             return ops.sum(generators.transform(f, t, norm_bound=5.0) ** 3)
 
-        found = [derivatives, generators.combine(derivatives), *gradients(loss, [f])]
+        found = [slopes, generators.combine(slopes), *gradients(loss, [f])]
         half = generators.call(ops.cast(f, "float16"))
         assert keras.backend.standardize_dtype(half.dtype) == "float16"
-        assert relative_error(half, derivatives) < 1e-2
+        assert relative_error(half, slopes) < 1e-2
         results.append([*found, generators.cost(1).multiply_adds])
     *values, cost = results[1]
     for value, expected in zip(values, results[0], strict=False):

@@ -51,7 +51,7 @@ def test_all_orders_agree_with_the_plain_formula(name, channels, filters):
 
 
 @pytest.mark.parametrize(
-    "name", ["dense", "low_rank_chain", "rotation_3d", "neighbor", "shifts"]
+    "name", ["dense", "low_rank_chain", "rotation_3d", "neighbor", "shifts", "se2"]
 )
 @pytest.mark.parametrize("channels", [1, 3])
 def test_all_orders_have_the_same_gradients(name, channels):
@@ -109,6 +109,10 @@ def test_effort_weighs_products_and_memory():
     assert g.Cost(100, 10).effort > g.Cost(110, 0).effort
 
 
+# The values of polynomial fields, and a kernel in the frames of the orientations.
+WITHOUT_SAMPLES = ("kap,pd->kad", "jia,icf->jacf")
+
+
 def count_products(function):
     """Multiply-adds of the `einsum`s that a function calls, by their formulas."""
     total = 0
@@ -116,8 +120,7 @@ def count_products(function):
 
     def counting(formula, *operands, **kwargs):
         nonlocal total
-        # What has no samples, as the values of polynomial fields, is no cost of a sample.
-        if len(operands) == 2 and formula != "kap,pd->kad":
+        if len(operands) == 2 and formula not in WITHOUT_SAMPLES:
             letters = {}
             for term, operand in zip(
                 formula.split("->")[0].split(","), operands, strict=True
@@ -137,7 +140,16 @@ def count_products(function):
 @pytest.mark.parametrize(("channels", "filters"), [(2, 3), (3, 2), (1, 2)])
 @pytest.mark.parametrize(
     "name",
-    ["dense", "low_rank", "low_rank_chain", "rotation", "affine", "neighbor", "shifts"],
+    [
+        "dense",
+        "low_rank",
+        "low_rank_chain",
+        "rotation",
+        "affine",
+        "neighbor",
+        "shifts",
+        "se2",
+    ],
 )
 def test_costs_of_orders_are_the_products_that_are_done(name, channels, filters):
     generators, spatial = families.build(name)
@@ -157,7 +169,8 @@ def test_costs_of_orders_are_the_products_that_are_done(name, channels, filters)
 
 @pytest.mark.parametrize("operation", ["call", "combine"])
 @pytest.mark.parametrize(
-    "name", ["dense", "low_rank", "low_rank_chain", "rotation", "affine", "neighbor"]
+    "name",
+    ["dense", "low_rank", "low_rank_chain", "rotation", "affine", "neighbor", "se2"],
 )
 def test_costs_are_the_products_that_are_done(name, operation):
     generators, spatial = families.build(name)
