@@ -69,7 +69,7 @@ def null_maps(
         return maps
     columns = defects(maps, source, target).reshape(len(maps), -1).T
     if columns.shape[0] > columns.shape[1]:
-        columns = np.linalg.qr(columns, mode="r")
+        columns = np.asarray(np.linalg.qr(columns, mode="r"))
     _, values, right = np.linalg.svd(columns, full_matrices=True)
     small = np.ones(len(maps), dtype=bool)
     small[: len(values)] = values <= tolerance * np.sqrt(len(source))

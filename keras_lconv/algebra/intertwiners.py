@@ -69,8 +69,8 @@ def intertwiners(source: Any, target: Any, tolerance: float | None = None) -> np
     left = square_matrices("target", target)
     if len(left) != len(right):
         raise ValueError(
-            "`source` and `target` must be representations of one basis of an algebra, with "
-            f"one matrix for each of its elements. Received: {len(right)} and {len(left)}"
+            "`source` and `target` must be of one basis of an algebra, with one matrix for "
+            f"each of its elements. Received: {len(right)} and {len(left)} matrices"
         )
     tolerance = default_tolerance(tolerance, source)
     # A generator that is zero on both sides asks for nothing.
@@ -84,7 +84,7 @@ def intertwiners(source: Any, target: Any, tolerance: float | None = None) -> np
         found = null_maps(candidates(right, left, tolerance), right, left, tolerance)
     else:
         found = projected_candidates(right, left, tolerance)
-    rows = found.reshape(len(found), -1)
+    rows = found.reshape(len(found), left.shape[1] * right.shape[1])
     # Of entries that are equal up to rounding the first decides.
     large = np.abs(rows) > 0.999 * np.max(np.abs(rows), axis=1, initial=0, keepdims=True)
     signs = np.sign(rows[np.arange(len(rows)), np.argmax(large, axis=1)])

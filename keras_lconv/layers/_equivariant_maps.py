@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_lconv.algebra import intertwiners
+from keras_lconv.algebra import intertwiners, trivial
 from keras_lconv.algebra._characters import (
     Characters,
     commute_and_are_normal,
@@ -15,7 +15,11 @@ from keras_lconv.algebra._characters import (
 )
 from keras_lconv.algebra._invariants import PRECISION, asymmetry
 
-# Beyond this share of the largest one, a variance of an output is zero.
+# What counts as commuting: more than the rounding of float32. Eigenvalues are held to more,
+# since those of large grids lie close.
+MAP_TOLERANCE, CHARACTER_TOLERANCE = 1e-5, 1e-7
+
+# Below this share of the largest one, a variance of an output is zero.
 NO_VARIANCE = 1e-9
 
 
@@ -94,15 +98,23 @@ class CharacterMaps:
 
 
 def equivariant_maps(
-    source: np.ndarray, target: np.ndarray, tolerance: float
+    source: np.ndarray, target: np.ndarray, tolerance: float | None
 ) -> DenseMaps | CharacterMaps:
     """The maps from one representation to another that commute with the algebra."""
     if all(commute_and_are_normal(matrices) for matrices in (source, target)):
-        return CharacterMaps(shared_characters(source, target, tolerance))
+        characters = shared_characters(source, target, tolerance or CHARACTER_TOLERANCE)
+        return CharacterMaps(characters)
     orthogonal = all(
         asymmetry(matrix, -1) <= PRECISION for part in (source, target) for matrix in part
     )
-    return DenseMaps(intertwiners(source, target, tolerance), orthogonal)
+    basis = intertwiners(source, target, tolerance or MAP_TOLERANCE)
+    return DenseMaps(basis, orthogonal)
+
+
+def invariant_vectors(target: np.ndarray, tolerance: float | None) -> np.ndarray:
+    """An orthonormal basis `(s, d)` of the vectors that the algebra leaves as they are."""
+    maps = intertwiners(trivial(len(target)), target, tolerance or MAP_TOLERANCE)
+    return maps[..., 0]
 
 
 def _real_matrix(weights: Any) -> Any:

@@ -10,9 +10,9 @@ from keras import ops
 from keras_lconv import generators as generators_lib
 from keras_lconv._serialization import serialize_shared
 from keras_lconv._validation import fraction, positive_ints, spatial_shape
-from keras_lconv.algebra import intertwiners, trivial
+from keras_lconv.algebra import trivial
 from keras_lconv.generators import Generators, MatrixGenerators
-from keras_lconv.layers._equivariant_maps import equivariant_maps
+from keras_lconv.layers._equivariant_maps import equivariant_maps, invariant_vectors
 from keras_lconv.layers.kernel_layer import KernelLayer
 
 TRIVIAL = "trivial"
@@ -56,7 +56,9 @@ class EquivariantDense(KernelLayer):
             numbers that the group does not change: the output then has no spatial axes.
         output_dim: Spatial shape of the output, where `generators_out` would suit several.
             By default the size of its matrices, or the spatial shape of the input.
-        tolerance: What counts as commuting, as for `intertwiners`.
+        tolerance: What counts as commuting, as for `intertwiners`. By default `1e-5`, more
+            than the rounding of float32; `1e-7` for generators that commute with each
+            other, whose eigenvalues are compared and may lie close.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         activation: Activation function, for `generators_out="trivial"`.
         use_bias: Whether there is a bias, where the output has invariant directions.
@@ -121,7 +123,7 @@ class EquivariantDense(KernelLayer):
         generators_out: Any = None,
         *,
         output_dim: Any = None,
-        tolerance: float = 1e-6,
+        tolerance: float | None = None,
         data_format: str | None = None,
         activation: Any = None,
         use_bias: bool = True,
@@ -161,7 +163,7 @@ class EquivariantDense(KernelLayer):
         self._output_dim = None
         if output_dim is not None:
             self._output_dim = positive_ints("output_dim", output_dim)
-        self.tolerance = fraction("tolerance", tolerance)
+        self.tolerance = None if tolerance is None else fraction("tolerance", tolerance)
         self._check_generators()
         is_linear = self.activation is keras.activations.linear
         if self.generators_out is not None and not is_linear:
@@ -233,7 +235,7 @@ class EquivariantDense(KernelLayer):
                 f"Received: tolerance={self.tolerance}"
             )
         self._maps.add_to(self._add_constant)
-        invariant = intertwiners(trivial(len(target)), target, self.tolerance)[..., 0]
+        invariant = invariant_vectors(target, self.tolerance)
         # An invariant constant is then an entry of 1, as the bias of a convolution.
         self._invariant = invariant * math.sqrt(target.shape[1])
         self.kernel = self.add_weight(
@@ -283,7 +285,7 @@ class EquivariantDense(KernelLayer):
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""
         config = super().get_config()
-        generators_out = None if self._is_same else TRIVIAL
+        generators_out: Any = None if self._is_same else TRIVIAL
         if self.generators_out is not None and not self._is_same:
             generators_out = serialize_shared(self.generators_out)
         return {

@@ -83,16 +83,13 @@ class TensorProduct(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """The products."""
-        u, v = inputs
-        if self.data_format == "channels_first":
-            u, v = (
-                ops.reshape(x, (-1, x.shape[1], math.prod(x.shape[2:]))) for x in (u, v)
-            )
-            products = ops.einsum("bcp,bcq->bcpq", u, v)
-            return ops.reshape(products, (-1, u.shape[1], u.shape[2] * v.shape[2]))
-        u, v = (ops.reshape(x, (-1, math.prod(x.shape[1:-1]), x.shape[-1])) for x in (u, v))
+        first = self.data_format == "channels_first"
+        u, v = (ops.moveaxis(x, 1, -1) if first else x for x in inputs)
+        channels = u.shape[-1]
+        u, v = (ops.reshape(x, (-1, math.prod(x.shape[1:-1]), channels)) for x in (u, v))
         products = ops.einsum("bpc,bqc->bpqc", u, v)
-        return ops.reshape(products, (-1, u.shape[1] * v.shape[1], u.shape[2]))
+        products = ops.reshape(products, (-1, u.shape[1] * v.shape[1], channels))
+        return ops.moveaxis(products, -1, 1) if first else products
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""
