@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_lconv import generators as generators_lib
 from keras_lconv._serialization import serialize_shared
-from keras_lconv._validation import fraction, positive_ints, spatial_shape
+from keras_lconv._validation import fraction, positive_int, positive_ints, spatial_shape
 from keras_lconv.algebra import trivial
 from keras_lconv.generators import Generators, MatrixGenerators
 from keras_lconv.layers._equivariant_maps import equivariant_maps, invariant_vectors
@@ -137,7 +137,7 @@ class EquivariantDense(KernelLayer):
         **kwargs: Any,
     ):
         super().__init__(
-            units,
+            positive_int("units", units),
             generators_in,
             None,
             data_format=data_format,
@@ -288,10 +288,11 @@ class EquivariantDense(KernelLayer):
         generators_out: Any = None if self._is_same else TRIVIAL
         if self.generators_out is not None and not self._is_same:
             generators_out = serialize_shared(self.generators_out)
+        units, generators_in = config.pop("filters"), config.pop("generators")
         return {
             **config,
-            "units": config.pop("filters"),
-            "generators_in": config.pop("generators"),
+            "units": units,
+            "generators_in": generators_in,
             "generators_out": generators_out,
             "output_dim": self._output_dim,
             "tolerance": self.tolerance,

@@ -13,7 +13,7 @@ from keras_lconv.algebra import direct_sum, tensor_product
 from keras_lconv.generators import MatrixGenerators
 from keras_lconv.layers import EquivariantDense, GatedActivation, TensorProduct
 
-CHANNELS_LAST = {"data_format": "channels_last"}
+CHANNELS_LAST: dict[str, Any] = {"data_format": "channels_last"}
 ORDERS = (1, 2)
 
 
