@@ -47,7 +47,7 @@ def sample(num, seed):
 
 
 # %%
-def test_error(model, data, test, epochs):
+def error_of(model, data, test, epochs):
     """Trains a model; the error on new points, and what it predicts there."""
     (x, y), (new_x, new_y) = data, test
     mean, spread = np.mean(y), np.std(y)
@@ -74,9 +74,9 @@ def num_weights(model):
 # %% [markdown]
 # ## The algebra, and the network
 #
-# What was found is a little off: the symmetry of a network that fits the points is not quite
-# that of the function. So `learn_frame` lets training turn the algebra into place. It
-# stays the algebra that it is, in another frame of the five dimensions.
+# What was found is a little off: the symmetry of a network that fits the points is not
+# quite that of the function. So `learn_frame` lets training turn the algebra into place.
+# It stays the algebra that it is, in another frame of the five dimensions.
 
 
 # %%
@@ -96,7 +96,7 @@ def compare(seed, points, epochs, discovery_epochs, test):
     errors, predictions = {}, {}
     for name, model in models.items():
         start = time.time()
-        errors[name], predictions[name] = test_error(model, data, test, epochs)
+        errors[name], predictions[name] = error_of(model, data, test, epochs)
         print(
             f"{name}: error {errors[name]:.4f}, {num_weights(model)} weights, "
             f"{time.time() - start:.0f} s"
@@ -141,17 +141,26 @@ def plot(results, test, picture):
             f"{mean:.4f}", (mean, row - 0.3), ha="center", va="bottom", color=COLORS[name]
         )
     left.set(
-        xscale="log", xlabel="relative error on new points", yticks=range(len(LABELS)),
-        yticklabels=LABELS.values(), ylim=(len(LABELS) - 0.5, -0.7),
-    )  # fmt: skip
+        xscale="log",
+        xlabel="relative error on new points",
+        yticks=range(len(LABELS)),
+        yticklabels=LABELS.values(),
+        ylim=(len(LABELS) - 0.5, -0.7),
+    )
     left.set_title("Test error, a dot for each seed")
     left.grid(axis="x", which="both", alpha=0.3)
     _, predictions, _ = results[-1]
     for name in ("plain", "found"):
         right.plot(
-            test[1], predictions[name] - test[1], ".", markersize=3, alpha=0.5,
-            color=COLORS[name], label=LABELS[name].replace("\n", " "), rasterized=True,
-        )  # fmt: skip
+            test[1],
+            predictions[name] - test[1],
+            ".",
+            markersize=3,
+            alpha=0.5,
+            color=COLORS[name],
+            label=LABELS[name].replace("\n", " "),
+            rasterized=True,
+        )
     right.set(xlabel="value of the function", ylabel="predicted minus true value")
     right.set_title("Errors point by point")
     right.legend(markerscale=4, loc="lower left")

@@ -73,6 +73,7 @@ def test_arguments_are_documented(name):
     [
         "README.md",
         "docs/discovery.md",
+        "docs/equivariant_networks.md",
         "docs/index.md",
         "docs/lie_algebras.md",
         "docs/pooling.md",
@@ -127,6 +128,7 @@ def test_imports_point_one_way():
         "datasets",
         "generators",
         "layers",
+        "models",
         "metrics",
         "callbacks",
         "discovery",
