@@ -130,6 +130,7 @@ COLORS = {"plain": "tab:gray", "found": "tab:blue", "known": "tab:green"}
 def plot(results, test, picture):
     """Errors of all seeds, and the predictions for the last one."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     for row, name in enumerate(LABELS):
@@ -147,6 +148,10 @@ def plot(results, test, picture):
         yticklabels=LABELS.values(),
         ylim=(len(LABELS) - 0.5, -0.7),
     )
+    left.margins(x=0.15)
+    left.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    left.xaxis.set_major_formatter("{x:g}")
+    left.xaxis.set_minor_formatter(NullFormatter())
     left.set_title("Test error, a dot for each seed")
     left.grid(axis="x", which="both", alpha=0.3)
     _, predictions, _ = results[-1]
@@ -163,7 +168,7 @@ def plot(results, test, picture):
         )
     right.set(xlabel="value of the function", ylabel="predicted minus true value")
     right.set_title("Errors point by point")
-    right.legend(markerscale=4, loc="lower left")
+    right.legend(markerscale=4, loc="upper right")
     figure.savefig(picture, dpi=110)
     plt.close(figure)
 

@@ -105,7 +105,7 @@ class EquivariantDense(KernelLayer):
     mixed = EquivariantDense(16, so(3))(vectors)
     assert tuple(mixed.shape) == (8, 3, 16)
 
-    products = TensorProduct()([mixed, mixed[..., ::-1]])
+    products = TensorProduct()([mixed, EquivariantDense(16, so(3))(vectors)])
     squares = tensor_product(so(3), so(3))
     lengths = EquivariantDense(5, squares, "trivial", activation="relu")(products)
     assert tuple(lengths.shape) == (8, 5)
