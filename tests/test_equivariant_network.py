@@ -9,7 +9,7 @@ def test_main_job(tmp_path):
     spec = importlib.util.spec_from_file_location("equivariant_network", path)
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
-    arguments = ["--points", "800", "--epochs", "30", "--discovery-epochs", "150"]
+    arguments = ["--points", "600", "--epochs", "25", "--discovery-epochs", "120"]
     ((errors, _, angles),) = example.main([*arguments, "--output", str(tmp_path)])
     assert (tmp_path / "equivariant_network.png").stat().st_size > 10_000
     # The algebra is found, and the network that knows it is better by far.
