@@ -3,6 +3,9 @@
 The layers are re-exported here. Generators, mathematics, data and plots live in the
 submodules `generators`, `algebra`, `convert`, `models`, `metrics`, `callbacks`, `datasets`
 and `visualization`.
+The layers are re-exported here. Generators, mathematics, models, data and plots live in
+the submodules `generators`, `algebra`, `models`, `metrics`, `callbacks`, `datasets` and
+`visualization`.
 """
 
 from keras_lconv import generators
@@ -10,31 +13,39 @@ from keras_lconv._version import __version__
 from keras_lconv.layers import (
     CasimirPooling,
     CoarsePooling,
+    EquivariantDense,
+    GatedActivation,
     InvariantPooling,
     LConv,
     LieBlock,
     LieExponential,
     LieMaxPooling,
+    NormActivation,
     NormMaxPooling,
     NormPooling,
     OrbitPooling,
     SE2Lift,
     SE2Projection,
+    TensorProduct,
 )
 
 __all__ = [
     "CasimirPooling",
     "CoarsePooling",
+    "EquivariantDense",
+    "GatedActivation",
     "InvariantPooling",
     "LConv",
     "LieBlock",
     "LieExponential",
     "LieMaxPooling",
+    "NormActivation",
     "NormMaxPooling",
     "NormPooling",
     "OrbitPooling",
     "SE2Lift",
     "SE2Projection",
+    "TensorProduct",
     "__version__",
     "generators",
 ]

@@ -94,6 +94,23 @@ def finite_array(name: str, value: Any) -> np.ndarray:
     return array
 
 
+def square_matrices(name: str, value: Any) -> np.ndarray:
+    """Returns a stack `(k, n, n)` of square matrices, which may be given as one matrix."""
+    matrices = finite_array(name, value)
+    if matrices.ndim == 2:
+        matrices = matrices[None]
+    if (
+        matrices.ndim != 3
+        or matrices.shape[1] != matrices.shape[2]
+        or not matrices.shape[1]
+    ):
+        raise ValueError(
+            f"`{name}` must be square matrices, of shape `(k, n, n)`. "
+            f"Received: shape {np.shape(value)}"
+        )
+    return matrices
+
+
 def spatial_shape(input_shape: Sequence[int | None], owner: str) -> tuple[int, ...]:
     """Returns the spatial axes of a channels-last shape.
 

@@ -9,19 +9,23 @@ import numpy as np
 from keras_lconv import (
     CasimirPooling,
     CoarsePooling,
+    EquivariantDense,
+    GatedActivation,
     InvariantPooling,
     LConv,
     LieBlock,
     LieExponential,
     LieMaxPooling,
+    NormActivation,
     NormMaxPooling,
     NormPooling,
     OrbitPooling,
     SE2Lift,
     SE2Projection,
+    TensorProduct,
 )
 from keras_lconv import generators as g
-from keras_lconv.algebra import so
+from keras_lconv.algebra import direct_sum, so, trivial
 
 
 def sequential_shared():
@@ -96,6 +100,19 @@ def lifted():
     ]
 
 
+def equivariant():
+    """Eight vectors and a number as features; bases of maps of both kinds are saved."""
+    turns = g.MatrixGenerators(direct_sum(*[so(3)] * 8, trivial(3)))
+    inputs = keras.Input((5, 5, 2))
+    x = EquivariantDense(2, g.shifts([(1, 0), (0, 1)], "periodic"))(inputs)
+    x = keras.layers.Reshape((25, 2))(x)
+    x = EquivariantDense(3, turns)(x)
+    x = NormActivation(turns, "tanh", form="nearest")(x)
+    x = GatedActivation()([x, EquivariantDense(3, turns, "trivial")(x)])
+    x = TensorProduct()([x[:, :3], x[:, 3:6]])
+    return keras.Model(inputs, x, name="equivariant")
+
+
 def functional():
     shared = g.rotation(name="turns")
     inputs = keras.Input((5, 5, 2))
@@ -116,6 +133,7 @@ MODELS = {
         pooling,
         invariants,
         lifted,
+        equivariant,
         functional,
     )
 }

@@ -5,7 +5,14 @@ from keras_lconv.algebra.angles import align, closest, correlation, principal_an
 from keras_lconv.algebra.classical import gl, realify, sl, so, sp, su
 from keras_lconv.algebra.forms import invariant_forms
 from keras_lconv.algebra.identification import Identification
+from keras_lconv.algebra.intertwiners import intertwiners
 from keras_lconv.algebra.lie_algebra import LieAlgebra
+from keras_lconv.algebra.representations import (
+    direct_sum,
+    dual,
+    tensor_product,
+    trivial,
+)
 from keras_lconv.algebra.solvable import abelian, bianchi, heisenberg
 
 __all__ = [
@@ -17,8 +24,11 @@ __all__ = [
     "bianchi",
     "closest",
     "correlation",
+    "direct_sum",
+    "dual",
     "gl",
     "heisenberg",
+    "intertwiners",
     "invariant_forms",
     "principal_angles",
     "realify",
@@ -28,4 +38,6 @@ __all__ = [
     "so",
     "sp",
     "su",
+    "tensor_product",
+    "trivial",
 ]

@@ -142,7 +142,7 @@ def joint_eigenspaces(operators: Sequence[np.ndarray]) -> Eigenspaces:
             basis[:, columns] = basis[:, columns] @ vectors
             refined += [
                 (columns[cluster], (*known, float(values[cluster].mean())))
-                for cluster in _clusters(values, gap)
+                for cluster in clusters(values, gap)
             ]
         spaces = refined
     return Eigenspaces(
@@ -176,7 +176,7 @@ def frequency_operator(casimir: np.ndarray, tolerance: float) -> np.ndarray:
     values, vectors = np.linalg.eigh((casimir + casimir.T) / 2)
     largest = max(values[-1], 0.0)
     roots = np.sqrt(np.where(values <= ZERO * largest, 0.0, values))
-    for cluster in _clusters(roots, tolerance * float(np.sqrt(largest))):
+    for cluster in clusters(roots, tolerance * float(np.sqrt(largest))):
         roots[cluster] = roots[cluster].mean()
     return (vectors * roots) @ vectors.T
 
@@ -214,7 +214,7 @@ def average_over_orbit(
     return basis @ average @ basis.T
 
 
-def _clusters(values: np.ndarray, gap: float) -> list[np.ndarray]:
+def clusters(values: np.ndarray, gap: float) -> list[np.ndarray]:
     """Indices of sorted values, split where neighbours differ by more than `gap`."""
     cuts = np.nonzero(np.diff(values) > gap)[0] + 1
     return np.split(np.arange(len(values)), cuts)

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from keras_lconv.algebra._intertwining import candidates, defects
 from keras_lconv.algebra._tolerance import Tolerance
 
 # Elements in general position are drawn, and the draw that separates best is kept.
@@ -341,26 +342,10 @@ def generalised_nullity(matrix: np.ndarray, tolerance: Tolerance) -> int:
 
 def commutant(matrices: np.ndarray, tolerance: Tolerance) -> np.ndarray:
     """A basis `(m, n, n)` of the matrices that commute with all the given ones."""
-    n = matrices.shape[-1]
-    transposed = np.swapaxes(matrices, 1, 2)
-    identity = np.eye(n)
-    mixed = np.tensordot(matrices, matrices, (0, 0)).transpose(0, 2, 1, 3)
-    mixed = mixed.reshape(n * n, n * n)
-    # The sum of M^T M over M = 1 (x) A^T - A (x) 1, which is vec(X A - A X).
-    normal = (
-        np.kron(identity, np.sum(matrices @ transposed, axis=0))
-        + np.kron(np.sum(transposed @ matrices, axis=0), identity)
-        - mixed
-        - mixed.T
-    )
-    # These are squares, which have cost half of the digits. What may be zero is judged by
-    # itself.
-    bound = max(2 * tolerance.value**2, 1e-6 * np.linalg.norm(normal, 1))
-    values, vectors = np.linalg.eigh(normal)
-    candidates = vectors.T[values <= bound].reshape(-1, n, n)
-    defects = candidates[:, None] @ matrices - matrices @ candidates[:, None]
-    null = null_space(defects.reshape(len(candidates), -1).T, tolerance)
-    return np.tensordot(null.T, candidates, 1)
+    found = candidates(matrices, matrices, tolerance.value)
+    changes = defects(found, matrices, matrices)
+    null = null_space(changes.reshape(len(found), -1).T, tolerance)
+    return np.tensordot(null.T, found, 1)
 
 
 def _eigenspaces(matrix: np.ndarray, count: int) -> tuple[float, list[np.ndarray]]:

@@ -1,8 +1,11 @@
 """What counts as zero in an algebra that is known in floating point only."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+
+from keras_lconv._validation import fraction
 
 
 class Tolerance:
@@ -34,3 +37,12 @@ class Tolerance:
     def record(self, margin: float) -> None:
         """Notes by which factor, of at least 1, another decision was clear."""
         self.margin = min(self.margin, float(margin))
+
+
+def default_tolerance(tolerance: float | None, matrices: Any) -> float:
+    """The given tolerance, or the root of the rounding errors of the type of an array."""
+    if tolerance is not None:
+        return fraction("tolerance", tolerance)
+    dtype = getattr(matrices, "dtype", None)
+    is_float = isinstance(dtype, np.dtype) and np.issubdtype(dtype, np.floating)
+    return float(np.sqrt(np.finfo(dtype if is_float else "float64").eps))

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_lconv._validation import finite_array, fraction, one_of
+from keras_lconv._validation import one_of, square_matrices
+from keras_lconv.algebra._tolerance import default_tolerance
 
 # Which forms there are, by what `M^T` is.
 SYMMETRIES = {"symmetric": 1, "antisymmetric": -1}
@@ -52,10 +53,9 @@ def invariant_forms(
     assert len(invariant_forms(np.eye(3))) == 0  # a dilation leaves no form invariant
     ```
     """
-    matrices = _checked(generators)
+    matrices = square_matrices("generators", generators)
     sign = SYMMETRIES[one_of("symmetry", symmetry, tuple(SYMMETRIES))]
-    dtype = getattr(generators, "dtype", np.dtype("float64"))
-    tolerance = _checked_tolerance(tolerance, dtype)
+    tolerance = default_tolerance(tolerance, generators)
     basis = _basis(matrices.shape[1], sign)
     # A zero generator leaves everything invariant.
     norms = np.linalg.norm(matrices, axis=(1, 2))
@@ -91,26 +91,3 @@ def _signed(form: np.ndarray) -> np.ndarray:
     if surplus == 0:
         surplus = form.flat[np.argmax(np.abs(form) > 0.999 * np.max(np.abs(form)))]
     return form if surplus > 0 else -form
-
-
-def _checked(generators: Any) -> np.ndarray:
-    matrices = finite_array("generators", generators)
-    if matrices.ndim == 2:
-        matrices = matrices[None]
-    if (
-        matrices.ndim != 3
-        or matrices.shape[1] != matrices.shape[2]
-        or not matrices.shape[1]
-    ):
-        raise ValueError(
-            "`generators` must be square matrices, of shape `(k, n, n)`. "
-            f"Received: shape {np.shape(generators)}"
-        )
-    return matrices
-
-
-def _checked_tolerance(tolerance: Any, dtype: Any) -> float:
-    if tolerance is None:
-        is_float = isinstance(dtype, np.dtype) and np.issubdtype(dtype, np.floating)
-        return float(np.sqrt(np.finfo(dtype if is_float else "float64").eps))
-    return fraction("tolerance", tolerance)

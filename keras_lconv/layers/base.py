@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_lconv import generators as generators_lib
@@ -88,6 +89,27 @@ class GeneratorLayer(keras.layers.Layer):
 
     def _build(self, owner: str, feature_shape: tuple) -> None:
         """Creates the weights; there are none by default."""
+
+    def _add_constant(self, name: str, values: np.ndarray) -> Any:
+        """A weight that is not trained, with these values."""
+        return self.add_weight(
+            name=name,
+            shape=values.shape,
+            initializer=lambda shape, dtype=None: ops.convert_to_tensor(
+                values.astype("float64"), dtype=dtype
+            ),
+            trainable=False,
+        )
+
+    def _require_fixed(self, generators: generators_lib.Generators, found: str) -> None:
+        """Raises if generators are learned, and with them what is found from them."""
+        if generators.is_learned:
+            raise ValueError(
+                f"{type(self).__name__} needs fixed generators: the {found} of learned "
+                "ones move while they are learned. "
+                f"Received: learned generators {generators.name!r}. Fix what was "
+                "learned by `MatrixGenerators(generators.to_dense())`"
+            )
 
     # ------------------------------------------------------------------ call
 

@@ -136,13 +136,7 @@ class InvariantPooling(GeneratorLayer):
             )
         self.keepdims = bool(keepdims)
         self.tolerance = fraction("tolerance", tolerance)
-        if self.generators.is_learned:
-            raise ValueError(
-                f"{type(self).__name__} needs fixed generators: the invariants of learned "
-                "ones move while they are learned. "
-                f"Received: learned generators {self.generators.name!r}. Fix what was "
-                "learned by `MatrixGenerators(generators.to_dense())`"
-            )
+        self._require_fixed(self.generators, "invariants")
         self.refinement_errors: tuple[float, ...] = ()
 
     # ----------------------------------------------------------------- build
@@ -155,16 +149,6 @@ class InvariantPooling(GeneratorLayer):
             number = np.repeat(np.arange(len(spaces.sizes)), spaces.sizes)
             members = number[:, None] == np.arange(len(spaces.sizes))
             self._members = self._add_constant("members", members)
-
-    def _add_constant(self, name: str, values: np.ndarray) -> Any:
-        return self.add_weight(
-            name=name,
-            shape=values.shape,
-            initializer=lambda shape, dtype=None: ops.convert_to_tensor(
-                values.astype("float64"), dtype=dtype
-            ),
-            trainable=False,
-        )
 
     def _find(self, generators: Any, owner: str) -> _invariants.Eigenspaces:
         """The subspaces that make the invariants."""

@@ -84,10 +84,11 @@ class KernelLayer(GeneratorLayer):
             )
         self._add_kernel(owner, channels)
         self.bias = None
-        if self.use_bias:
+        shape = self._bias_shape()
+        if self.use_bias and 0 not in shape:
             self.bias = self.add_weight(
                 name="bias",
-                shape=(self.filters,),
+                shape=shape,
                 initializer=self.bias_initializer,
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
@@ -95,6 +96,9 @@ class KernelLayer(GeneratorLayer):
 
     def _add_kernel(self, owner: str, channels: int) -> None:
         raise NotImplementedError
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (self.filters,)
 
     def _act(self, f: Any, mask: Any) -> Any:
         return self.activation(self._mix(f, mask))

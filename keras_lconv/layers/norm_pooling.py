@@ -5,15 +5,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lconv._precision import working_dtype
-from keras_lconv._validation import finite_array, one_of
+from keras_lconv._validation import one_of, positive_number
+from keras_lconv.layers._norms import signed_length
 from keras_lconv.layers.form_layer import FormLayer
 
 SOURCES = ("gradient", "fibre")
 OUTPUTS = ("length", "square")
-
-# Keeps the fourth power of a smoothing length from vanishing in float32.
-SMALLEST_FOURTH_POWER = 1e-30
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -131,12 +128,7 @@ class NormPooling(FormLayer):
         )
         self.of = of
         self.output_kind = one_of("output", output, OUTPUTS)
-        smoothing = finite_array("epsilon", epsilon)
-        if smoothing.ndim or smoothing <= 0:
-            raise ValueError(
-                f"`epsilon` must be a positive number. Received: epsilon={epsilon!r}"
-            )
-        self.epsilon = float(smoothing)
+        self.epsilon = positive_number("epsilon", epsilon)
         self._keeps_vectors = not self._on_fibres
 
     def _feature_output_shape(self, feature_shape: tuple) -> tuple:
@@ -152,19 +144,7 @@ class NormPooling(FormLayer):
         vectors = f if self._on_fibres else self.generators.call(f)
         if self.output_kind == "square":
             return ops.cast(self._square(vectors), f.dtype)
-        return ops.cast(self._length(vectors), f.dtype)
-
-    def _length(self, vectors: Any) -> Any:
-        vectors = ops.cast(vectors, working_dtype(vectors))
-        # In units of the largest component, `q` does not overflow. The result does not
-        # depend on the unit, so that no gradient is due to it.
-        unit = ops.max(ops.abs(vectors), axis=-2, keepdims=True)
-        # Not `ops.maximum`, which returns float32 for float64 on PyTorch.
-        unit = ops.stop_gradient(1 + ops.relu(unit - 1))
-        square = self._square(vectors / unit)
-        unit = ops.squeeze(unit, -2)
-        smoothing = (self.epsilon / unit) ** 4 + SMALLEST_FOURTH_POWER
-        return unit * square / ops.sqrt(ops.sqrt(square**2 + smoothing))
+        return ops.cast(signed_length(vectors, self._square, self.epsilon), f.dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the input, where it masks positions and not parts of a fibre."""

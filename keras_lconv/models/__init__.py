@@ -10,3 +10,8 @@ __all__ = [
 from keras_lconv.models.se2_classifier import se2_classifier
 
 __all__ = ["se2_classifier"]
+"""Models to start from."""
+
+from keras_lconv.models.equivariant_mlp import equivariant_mlp
+
+__all__ = ["equivariant_mlp"]

@@ -1,0 +1,103 @@
+"""The null space of `W -> K_i W - W L_i`."""
+
+import numpy as np
+
+# Spaces of maps up to this dimension are searched by an eigendecomposition, in a few
+# seconds; larger ones by iterations that need products with the generators only.
+LARGEST_DENSE = 2000
+
+# So many random maps are projected at first, and twice as many each time that all of them
+# are needed.
+FIRST_BLOCK = 8
+MOST_ITERATIONS = 2000
+PROJECTION_PRECISION = 1e-12
+
+
+def defects(maps: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """`K_i W - W L_i` for all maps and generators, `(m, k, n', n)`."""
+    return target[None] @ maps[:, None] - maps[:, None] @ source[None]
+
+
+def candidates(source: np.ndarray, target: np.ndarray, tolerance: float) -> np.ndarray:
+    """Orthonormal maps `(c, n', n)` whose span holds the null space.
+
+    Here the squares of the singular values are found, which have cost half of the digits.
+    What is zero has to be judged by `defects` of the candidates.
+    """
+    columns, rows = source.shape[1], target.shape[1]
+    right = np.einsum("kab,kcb->ac", source, source)
+    left = np.einsum("kba,kbc->ac", target, target)
+    mixed = np.einsum("kab,kcd->acbd", target, source, optimize=True)
+    mixed = mixed.reshape(rows * columns, rows * columns)
+    # The sum of M^T M over M = K (x) 1 - 1 (x) L^T, which acts on W row by row.
+    normal = np.kron(left, np.eye(columns)) + np.kron(np.eye(rows), right)
+    normal -= mixed + mixed.T
+    bound = max(2 * tolerance**2, 1e-6 * np.linalg.norm(normal, 1))
+    values, vectors = np.linalg.eigh(normal)
+    return vectors.T[values <= bound].reshape(-1, rows, columns)
+
+
+def projected_candidates(
+    source: np.ndarray, target: np.ndarray, tolerance: float
+) -> np.ndarray:
+    """As `candidates`, by products with the generators only.
+
+    Random maps lose what is no intertwiner by least squares: `W - A^+ A W` is the
+    orthogonal projection onto the null space of `A`. There are enough of them once some
+    turn out to be dependent.
+    """
+    rng = np.random.default_rng(0)
+    size = target.shape[1] * source.shape[1]
+    block = FIRST_BLOCK
+    while True:
+        block = min(block, size)
+        maps = rng.normal(size=(block, target.shape[1], source.shape[1]))
+        maps = np.array([_projected(each, source, target) for each in maps])
+        # What is left of rounding grows to order 1 here, and shows in its defect.
+        frame = np.linalg.qr(maps.reshape(block, size).T)[0].T.reshape(maps.shape)
+        found = null_maps(frame, source, target, tolerance)
+        if len(found) < block or block == size:
+            return found
+        block *= 2
+
+
+def null_maps(
+    maps: np.ndarray, source: np.ndarray, target: np.ndarray, tolerance: float
+) -> np.ndarray:
+    """Those in the span of orthonormal maps that are intertwiners, an orthonormal basis."""
+    if not maps.size or not len(source):
+        return maps
+    columns = defects(maps, source, target).reshape(len(maps), -1).T
+    if columns.shape[0] > columns.shape[1]:
+        columns = np.asarray(np.linalg.qr(columns, mode="r"))
+    _, values, right = np.linalg.svd(columns, full_matrices=True)
+    small = np.ones(len(maps), dtype=bool)
+    small[: len(values)] = values <= tolerance * np.sqrt(len(source))
+    return np.tensordot(right[small], maps, 1)
+
+
+def _projected(start: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The orthogonal projection of a map onto the null space."""
+    from scipy.sparse.linalg import LinearOperator, lsmr
+
+    adjoint_source = source.swapaxes(1, 2)
+    adjoint_target = target.swapaxes(1, 2)
+
+    def defect(flat: np.ndarray) -> np.ndarray:
+        return defects(flat.reshape(1, *start.shape), source, target).ravel()
+
+    def adjoint(flat: np.ndarray) -> np.ndarray:
+        residual = flat.reshape(len(source), *start.shape)
+        return np.sum(adjoint_target @ residual - residual @ adjoint_source, axis=0).ravel()
+
+    operator = LinearOperator(
+        (len(source) * start.size, start.size), matvec=defect, rmatvec=adjoint, dtype=float
+    )
+    step = lsmr(
+        operator,
+        defect(start.ravel()),
+        atol=PROJECTION_PRECISION,
+        btol=PROJECTION_PRECISION,
+        maxiter=MOST_ITERATIONS,
+    )[0]
+    return start - step.reshape(start.shape)

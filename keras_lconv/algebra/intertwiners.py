@@ -1,0 +1,91 @@
+"""Linear maps between two representations that commute with the group."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_lconv._validation import square_matrices
+from keras_lconv.algebra._intertwining import (
+    LARGEST_DENSE,
+    candidates,
+    null_maps,
+    projected_candidates,
+)
+from keras_lconv.algebra._tolerance import default_tolerance
+
+
+def intertwiners(source: Any, target: Any, tolerance: float | None = None) -> np.ndarray:
+    """A basis of the maps `W` with `K_i W = W L_i`: those that commute with the group.
+
+    Then `exp(t K) W = W exp(t L)`: it does not matter whether the group acts before the
+    map or after it. By Schur's lemma, between irreducible representations there are none
+    but multiples of one map, if the two are isomorphic; two dimensions of maps are possible
+    over the real numbers (plane rotations) and four too. Between a representation and
+    itself the maps are the commutant.
+
+    The maps are a null space, which is found for any generators: compact or not, reducible
+    or not, known or learned. Up to `n' n = 2000` entries a matrix of that size is
+    decomposed, in a few seconds. Beyond, random maps are projected onto the null space by
+    LSMR, which needs products with the generators only, and time in proportion to the
+    number of maps that there are.
+
+    Args:
+        source: `L_i`, an array `(k, n, n)` or a `LieAlgebra`.
+        target: `K_i`, an array `(k, n', n')` or a `LieAlgebra`: the same elements of the
+            algebra, in the same order. See `direct_sum`, `tensor_product`, `dual` and
+            `trivial`.
+        tolerance: Maps count if `|K_i W - W L_i|` is up to this, with `W` of norm 1 and
+            generators scaled to it. By default the root of the rounding errors of the type
+            that `source` comes in: `1.5e-8` for float64, `3.5e-4` for float32. Generators
+            with noise need more than their noise, or `LieAlgebra.nearest_closed` before.
+
+    Returns:
+        Array `(m, n', n)`: an orthonormal basis, in the Frobenius product, of the `m`
+        dimensional space of maps. The largest entry of each is positive.
+
+    Raises:
+        TypeError: If an argument is no array of real numbers.
+        ValueError: If it is not finite or not square, if the numbers of generators differ,
+            or if `tolerance` is not between 0 and 1.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.algebra import intertwiners, so, tensor_product, trivial
+
+    rotations = so(3)
+    assert np.allclose(intertwiners(rotations, rotations)[0], np.eye(3) / np.sqrt(3))
+    # The only invariant number of a 3x3 matrix that is linear in it: the trace.
+    squares = tensor_product(rotations, rotations)
+    traces = intertwiners(squares, trivial(3))
+    assert np.allclose(traces[0].reshape(3, 3), np.eye(3) / np.sqrt(3))
+    ```
+
+    Reference:
+        M. Finzi, M. Welling, A. G. Wilson, "A practical method for constructing equivariant
+        multilayer perceptrons for arbitrary matrix groups", ICML 2021.
+    """
+    right = square_matrices("source", source)
+    left = square_matrices("target", target)
+    if len(left) != len(right):
+        raise ValueError(
+            "`source` and `target` must be of one basis of an algebra, with one matrix for "
+            f"each of its elements. Received: {len(right)} and {len(left)} matrices"
+        )
+    tolerance = default_tolerance(tolerance, source)
+    # A generator that is zero on both sides asks for nothing.
+    sizes = np.maximum(
+        np.linalg.norm(right, 2, axis=(1, 2)), np.linalg.norm(left, 2, axis=(1, 2))
+    )
+    acting = sizes > 0
+    right = right[acting] / sizes[acting, None, None]
+    left = left[acting] / sizes[acting, None, None]
+    if left.shape[1] * right.shape[1] <= LARGEST_DENSE:
+        found = null_maps(candidates(right, left, tolerance), right, left, tolerance)
+    else:
+        found = projected_candidates(right, left, tolerance)
+    rows = found.reshape(len(found), left.shape[1] * right.shape[1])
+    # Of entries that are equal up to rounding the first decides.
+    large = np.abs(rows) > 0.999 * np.max(np.abs(rows), axis=1, initial=0, keepdims=True)
+    signs = np.sign(rows[np.arange(len(rows)), np.argmax(large, axis=1)])
+    return found * signs[:, None, None]

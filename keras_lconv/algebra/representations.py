@@ -1,0 +1,141 @@
+"""Representations of one Lie algebra, put together from smaller ones.
+
+A representation is an array `(k, n, n)`: the matrices by which the `k` elements of one
+basis of the algebra act on a space of `n` dimensions. Representations belong together if
+they are of the same basis, in the same order.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from keras_lconv._validation import positive_int, square_matrices
+
+
+def trivial(num_generators: int, size: int = 1) -> np.ndarray:
+    """The representation on numbers that the group does not change.
+
+    Args:
+        num_generators: The number `k` of generators.
+        size: The number `n` of such numbers.
+
+    Returns:
+        Zeros of shape `(k, n, n)`.
+
+    Raises:
+        TypeError: If an argument is no integer.
+        ValueError: If it is not positive.
+
+    Example:
+    ```python
+    from keras_lconv.algebra import direct_sum, so, trivial
+
+    # A number and a vector.
+    assert direct_sum(trivial(3), so(3)).shape == (3, 4, 4)
+    ```
+    """
+    size = positive_int("size", size)
+    return np.zeros((positive_int("num_generators", num_generators), size, size))
+
+
+def direct_sum(*representations: Any) -> np.ndarray:
+    """The representation on lists `(x_1, x_2, ...)`, of which each part acts on its own.
+
+    `L_i = diag(A_i, B_i, ...)`, so that `exp(t L) = diag(exp(t A), exp(t B), ...)`. All
+    parts are of one algebra: `LieAlgebra.direct_sum` joins two algebras instead.
+
+    Args:
+        *representations: Arrays `(k, n, n)`, or `LieAlgebra` objects, with one `k`.
+
+    Returns:
+        Array `(k, n, n)`, where `n` is the sum of the sizes.
+
+    Raises:
+        TypeError: If an argument is no array of real numbers.
+        ValueError: If there is none, or they do not have the same number of generators.
+
+    Example:
+    ```python
+    from keras_lconv.algebra import direct_sum, so
+
+    assert direct_sum(so(3), so(3)).shape == (3, 6, 6)
+    ```
+    """
+    parts = _checked(representations)
+    sizes = [part.shape[1] for part in parts]
+    total = np.zeros((len(parts[0]), sum(sizes), sum(sizes)))
+    start = 0
+    for part, size in zip(parts, sizes, strict=True):
+        total[:, start : start + size, start : start + size] = part
+        start += size
+    return total
+
+
+def tensor_product(*representations: Any) -> np.ndarray:
+    """The representation on products `x_a y_b ...`, as of the entries of `x y^T`.
+
+    `L_i = A_i (x) 1 + 1 (x) B_i`, so that `exp(t L) = exp(t A) (x) exp(t B)`. Tensors are
+    flattened in C order, as by `numpy.kron`.
+
+    Args:
+        *representations: Arrays `(k, n, n)`, or `LieAlgebra` objects, with one `k`.
+
+    Returns:
+        Array `(k, n, n)`, where `n` is the product of the sizes.
+
+    Raises:
+        TypeError: If an argument is no array of real numbers.
+        ValueError: If there is none, or they do not have the same number of generators.
+
+    Example:
+    ```python
+    from keras_lconv.algebra import intertwiners, so, tensor_product
+
+    # One product of two vectors is a vector: the cross product.
+    assert len(intertwiners(tensor_product(so(3), so(3)), so(3))) == 1
+    ```
+    """
+    parts = _checked(representations)
+    total = parts[0]
+    for part in parts[1:]:
+        left, right = np.eye(total.shape[1]), np.eye(part.shape[1])
+        total = np.kron(total, right[None]) + np.kron(left[None], part)
+    return total
+
+
+def dual(representation: Any) -> np.ndarray:
+    """The representation on linear functions of vectors: `-L_i^T`.
+
+    A row `u` becomes `u exp(-t L)`, so that `u x` stays what it is. For rotations it is the
+    representation itself.
+
+    Args:
+        representation: Array `(k, n, n)`, or a `LieAlgebra`.
+
+    Returns:
+        Array `(k, n, n)`.
+
+    Raises:
+        TypeError: If the argument is no array of real numbers.
+        ValueError: If it does not hold square matrices.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.algebra import dual, so
+
+    assert np.allclose(dual(so(3)), so(3).basis)
+    ```
+    """
+    matrices = square_matrices("representation", representation)
+    return -np.swapaxes(matrices, 1, 2)
+
+
+def _checked(representations: tuple) -> list[np.ndarray]:
+    parts = [square_matrices("representations", part) for part in representations]
+    if len({len(part) for part in parts}) != 1:
+        raise ValueError(
+            "`representations` must be of one basis of an algebra, with one matrix for "
+            f"each of its elements. Received: {[len(part) for part in parts]} matrices"
+        )
+    return parts

@@ -1,0 +1,171 @@
+"""A multilayer perceptron that commutes with a Lie algebra."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from keras_lconv import generators as generators_lib
+from keras_lconv._validation import one_of, positive_int, positive_ints
+from keras_lconv.algebra import direct_sum, tensor_product
+from keras_lconv.generators import MatrixGenerators
+from keras_lconv.layers import EquivariantDense, GatedActivation, TensorProduct
+
+CHANNELS_LAST: dict[str, Any] = {"data_format": "channels_last"}
+ORDERS = (1, 2)
+
+
+def equivariant_mlp(
+    generators: Any,
+    blocks: int = 1,
+    units: int = 1,
+    generators_out: Any = "trivial",
+    *,
+    num_scalars: int = 0,
+    hidden_units: int | Sequence[int] = (64, 64, 64),
+    vectors: int = 8,
+    order: int = 1,
+    learn_frame: bool = False,
+    activation: Any = "swish",
+    include_top: bool = True,
+    tolerance: float | None = None,
+    name: str = "equivariant_mlp",
+) -> keras.Model:
+    """Builds a perceptron for vectors on which an algebra acts, invariant or equivariant.
+
+    Its hidden features are numbers `s` that the group does not change, and `vectors`
+    channels of features `x` that transform: vectors, and with `order=2` tensors `n x n`
+    too. A hidden layer
+
+    1. mixes the channels of `x` and takes products of two vectors, `p = u (x) w`;
+    2. maps `(x, p)` linearly to numbers, and those with `s`, by a dense layer and
+       `activation`, to the next `s`;
+    3. maps `(x, p)` linearly to the next `x`, each channel times a gate made from `s`.
+
+    All linear maps that commute with the algebra are used, `EquivariantDense` layers find
+    them: for rotations dot products in step 2 and, in space, cross products in step 3; for
+    the Lorentz group Minkowski's product; for an algebra that was found in data whatever it
+    has. In such products the model is a polynomial that gates can bend: numbers of vectors
+    that do not come as products need more than one layer.
+
+    **Equivariance.** `model(exp(t L) x) = exp(t K) model(x)`, from end to end, exactly,
+    for any algebra, compact or not.
+
+    Args:
+        generators: Fixed generators `L_i` of one vector, `(k, n, n)`: an array, a
+            `LieAlgebra` or `MatrixGenerators`. Of an algebra from data take
+            `report.algebra.nearest_closed()`.
+        blocks: Number of vectors in an input, one after the other, as in
+            `find_symmetries`.
+        units: Number of outputs: numbers, or objects that transform by `generators_out`.
+        generators_out: How an output transforms: by default not at all. Otherwise matrices
+            `(k, n', n')` for the same elements of the algebra, as `generators` or
+            `keras_lconv.algebra.tensor_product(generators, generators)`.
+        num_scalars: Number of inputs before the vectors that do not transform.
+        hidden_units: Number of `s` in each hidden layer.
+        vectors: Number of channels of `x`.
+        order: 1 for vectors, 2 for vectors and tensors as hidden features.
+        learn_frame: Whether to learn a matrix `g` that the vectors of the input are
+            multiplied by at first, and which starts as the identity (the kernel of the
+            layer `"frame"`). The model then has the symmetry `g^-1 L_i g`, which is the
+            same algebra in another frame. Training so corrects the error that generators
+            from data have.
+        activation: Activation of `s`. Gates are logistic functions.
+        include_top: Whether the output layer is there. Without it the output is that of
+            the last hidden layer: `s`, or `x` for outputs that transform.
+        tolerance: What counts as commuting, as for `EquivariantDense`.
+        name: Name of the model.
+
+    Input shape:
+        `(batch, num_scalars + blocks * n)`.
+
+    Output shape:
+        `(batch, units)`, or `(batch, n', units)` with `generators_out`.
+
+    Returns:
+        A `keras.Model`, not compiled.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If an argument has a wrong value, generators are learned, or the algebra
+            has no invariant numbers, or no maps to the output.
+
+    Example:
+    ```python
+    from keras_lconv.algebra import so
+    from keras_lconv.models import equivariant_mlp
+
+    model = equivariant_mlp(so(3, 1), blocks=4, hidden_units=(32, 32))
+    model.compile("adam", "mse")
+    assert model.input_shape == (None, 16)
+    assert model.output_shape == (None, 1)
+    ```
+
+    Reference:
+        M. Finzi, M. Welling, A. G. Wilson, "A practical method for constructing equivariant
+        multilayer perceptrons for arbitrary matrix groups", ICML 2021.
+    """
+    matrices = _vector_matrices(generators)
+    size = matrices.shape[1]
+    blocks, units = positive_int("blocks", blocks), positive_int("units", units)
+    vectors = positive_int("vectors", vectors)
+    hidden_units = positive_ints("hidden_units", hidden_units)
+    num_scalars = _count("num_scalars", num_scalars)
+    squares = tensor_product(matrices, matrices)
+    hidden = (
+        direct_sum(matrices, squares) if one_of("order", order, ORDERS) == 2 else matrices
+    )
+    is_invariant = isinstance(generators_out, str) and generators_out == "trivial"
+
+    def linear(units: int, source: Any, target: Any, features: Any, **kwargs: Any) -> Any:
+        layer = EquivariantDense(
+            units, source, target, tolerance=tolerance, **CHANNELS_LAST, **kwargs
+        )
+        return layer(features)
+
+    inputs = keras.Input((num_scalars + blocks * size,))
+    # One channel a vector.
+    x = ops.reshape(inputs[:, num_scalars:], (-1, blocks, size))
+    x = ops.transpose(x, (0, 2, 1))
+    if learn_frame:
+        x = layers.EinsumDense(
+            "bac,da->bdc", (size, blocks), kernel_initializer="identity", name="frame"
+        )(x)
+    s = inputs[:, :num_scalars] if num_scalars else None
+    source = matrices
+    for number, width in enumerate(hidden_units):
+        mixed = linear(vectors, source, None, x)
+        partners = linear(vectors, matrices, None, x[:, :size])
+        products = TensorProduct(**CHANNELS_LAST)([mixed[:, :size], partners])
+        x = ops.concatenate([mixed, products], axis=1)
+        source = direct_sum(source, squares)
+        invariants = linear(width, source, "trivial", x, use_bias=False)
+        s = invariants if s is None else ops.concatenate([s, invariants], axis=1)
+        s = layers.Dense(width, activation=activation)(s)
+        if is_invariant and number == len(hidden_units) - 1:
+            break
+        x = linear(vectors, source, hidden, x)
+        x = GatedActivation(**CHANNELS_LAST)([x, layers.Dense(vectors)(s)])
+        source = hidden
+    outputs = s if is_invariant else x
+    if include_top and is_invariant:
+        outputs = layers.Dense(units)(outputs)
+    elif include_top:
+        outputs = linear(units, source, generators_out, outputs)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _vector_matrices(generators: Any) -> np.ndarray:
+    found = generators_lib.get(generators)
+    if not isinstance(found, MatrixGenerators) or found.is_learned or not found.is_square:
+        raise ValueError(
+            "`generators` must be fixed square matrices: an array of shape `(k, n, n)`, a "
+            f"`LieAlgebra` or `MatrixGenerators`. Received: {generators!r}"
+        )
+    return found.known_matrices()
+
+
+def _count(name: str, value: Any) -> int:
+    return 0 if value == 0 else positive_int(name, value)
