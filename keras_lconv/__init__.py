@@ -1,11 +1,8 @@
 """Lie algebra convolutions for Keras 3.
 
-The layers are re-exported here. Generators, mathematics, data and plots live in the
-submodules `generators`, `algebra`, `convert`, `models`, `metrics`, `callbacks`, `datasets`
-and `visualization`.
-The layers are re-exported here. Generators, mathematics, models, data and plots live in
-the submodules `generators`, `algebra`, `models`, `metrics`, `callbacks`, `datasets` and
-`visualization`.
+The layers are re-exported here. Generators, mathematics, models, discovery, physics, data
+and plots live in the submodules `generators`, `algebra`, `models`, `convert`, `discovery`,
+`physics`, `metrics`, `regularizers`, `callbacks`, `datasets` and `visualization`.
 """
 
 from keras_lconv import generators
