@@ -20,10 +20,6 @@ from keras_lconv.physics.quantities import (
 
 ACTIONS = ("affine", "linear")
 
-# Combinations of coordinates and their products whose variance is smaller than this part
-# of the largest one are the same at all points.
-SMALLEST_VARIANCE = 1e-12
-
 
 def conserved_quantities(
     source: Callable[[Any], Any] | Any,
@@ -236,29 +232,18 @@ def _from_trajectories(
     units = _units(trajectories)
     quantities = [_quantity(matrix) for matrix in candidates]
     values = np.stack([quantity(trajectories / units) for quantity in quantities], axis=-1)
-    own_mean = values.mean(axis=1, keepdims=True)
-    centred = (values - values.mean(axis=(0, 1))).reshape(-1, len(candidates))
-    whitening = _whitening(centred)
-    system = NormalMatrices(whitening.shape[1])
-    rows = (values - own_mean) @ whitening
-    system.add(rows, np.sum(rows**2, axis=-1))
-    space = system.solve(1 / whitening.shape[1], dimension)
-    found = np.tensordot((whitening @ space.basis).T, candidates, 1)
-    return _named(found, units, action, space.singular_values, space.gap, space.confidence)
-
-
-def _whitening(centred: np.ndarray) -> np.ndarray:
-    """Combinations `(p, r)` of columns that are uncorrelated and of variance 1.
-
-    In units of the variance over all points, what is constant along trajectories is told
-    from what is nearly constant everywhere. What does not vary at all is left out.
-    """
-    sizes = np.sqrt(np.mean(centred**2, axis=0))
+    centred = values - values.mean(axis=(0, 1))
+    sizes = np.sqrt(np.mean(centred**2, axis=(0, 1)))
     scales = np.divide(1.0, sizes, out=np.zeros_like(sizes), where=sizes > 0)
-    columns = centred * scales
-    variances, directions = np.linalg.eigh(columns.T @ columns / len(columns))
-    varying = variances > SMALLEST_VARIANCE * variances[-1]
-    return scales[:, None] * directions[:, varying] / np.sqrt(variances[varying])
+    own = (values - values.mean(axis=1, keepdims=True)) * scales
+    # Against the variance over all points, what is constant along trajectories is told
+    # from what is nearly constant everywhere.
+    centred = centred * scales
+    system = NormalMatrices(len(candidates))
+    system.add(own, np.einsum("stp,stq->spq", centred, centred, optimize=True))
+    space = system.solve(dimension)
+    found = np.tensordot((scales[:, None] * space.basis).T, candidates, 1)
+    return _named(found, units, action, space.singular_values, space.gap, space.confidence)
 
 
 # -------------------------------------------------------------------------- results
