@@ -76,6 +76,7 @@ def test_arguments_are_documented(name):
         "docs/index.md",
         "docs/lie_algebras.md",
         "docs/pooling.md",
+        "docs/se2.md",
         "docs/theory.md",
     ],
 )
@@ -127,6 +128,7 @@ def test_imports_point_one_way():
         "datasets",
         "generators",
         "layers",
+        "models",
         "metrics",
         "callbacks",
         "discovery",
