@@ -78,6 +78,7 @@ def test_arguments_are_documented(name):
         "docs/index.md",
         "docs/lie_algebras.md",
         "docs/pooling.md",
+        "docs/se2.md",
         "docs/theory.md",
     ],
 )
