@@ -8,6 +8,7 @@ submodules `generators`, `algebra`, `metrics`, `callbacks`, `datasets` and
 from keras_lconv import generators
 from keras_lconv._version import __version__
 from keras_lconv.layers import (
+    ActionRegularization,
     CasimirPooling,
     CoarsePooling,
     InvariantPooling,
@@ -21,6 +22,7 @@ from keras_lconv.layers import (
 )
 
 __all__ = [
+    "ActionRegularization",
     "CasimirPooling",
     "CoarsePooling",
     "InvariantPooling",

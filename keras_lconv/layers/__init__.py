@@ -1,5 +1,6 @@
 """Layers to build models with."""
 
+from keras_lconv.layers.action_regularization import ActionRegularization
 from keras_lconv.layers.casimir_pooling import CasimirPooling
 from keras_lconv.layers.coarse_pooling import CoarsePooling
 from keras_lconv.layers.invariant_pooling import InvariantPooling
@@ -12,6 +13,7 @@ from keras_lconv.layers.norm_pooling import NormPooling
 from keras_lconv.layers.orbit_pooling import OrbitPooling
 
 __all__ = [
+    "ActionRegularization",
     "CasimirPooling",
     "CoarsePooling",
     "InvariantPooling",
