@@ -144,7 +144,7 @@ def vjp(function: Callable[[Any], Any], x: Any) -> tuple[Any, Callable[[Any], An
     else:
         import torch
 
-        value, pullback = torch.func.vjp(function, x)
+        value, pullback = torch.func.vjp(function, x)[:2]
     return value, lambda u: pullback(u)[0]
 
 

@@ -24,8 +24,8 @@ class InvariantLoss(keras.losses.Loss):
     translations it is the squared Sobolev norm.
 
     **Invariance.** The loss is the same for `exp(t L) y_true` and `exp(t L) y_pred` where
-    the `L_i` are antisymmetric, as translations and rotations are, and close under brackets on
-    the grid: exactly for commuting ones. Scalings change areas, and with them the loss.
+    the `L_i` are antisymmetric, as translations and rotations are, and close under brackets
+    on the grid: exactly for commuting ones. Scalings change areas, and with them the loss.
 
     A model that learns the metric takes `keras_lconv.ActionRegularization`.
 
