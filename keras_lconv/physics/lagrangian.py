@@ -11,7 +11,7 @@ from keras_lconv._backend import vjp
 from keras_lconv._precision import working_dtype
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra import LieAlgebra
-from keras_lconv.generators import Generators, VectorFieldGenerators, translations
+from keras_lconv.generators import Generators, VectorFieldGenerators
 from keras_lconv.layers import LConv
 
 
@@ -98,7 +98,7 @@ class Lagrangian:
         Raises:
             ValueError: If the generators are no vector fields.
         """
-        fields = self._fields("metric")
+        fields = self._vector_fields("metric").vector_fields()
         _, weights = self._weights()
         moving = np.einsum("k...a,kcf->...acf", fields, weights)
         return np.einsum("...acf,...bdf->...abcd", moving, moving)
@@ -110,7 +110,7 @@ class Lagrangian:
         Raises:
             ValueError: If the generators are no vector fields.
         """
-        fields = self._fields("drift")
+        fields = self._vector_fields("drift").vector_fields()
         mix, weights = self._weights()
         return -2 * np.einsum("k...a,cf,kdf->...acd", fields, mix, weights)
 
@@ -188,20 +188,20 @@ class Lagrangian:
             ValueError: If the generators of the layer are no vector fields, or `symmetry`
                 does not fit the layer.
         """
-        fields = self._fields("noether_current")
+        generators = self._vector_fields("noether_current")
         f = self._to_tensor(f)
         output = self._residual(f)
         f = ops.cast(self._channels_last(f), output.dtype)
         change, moves = self._variation(f, symmetry)
 
-        _, weights = self._weights()
-        weights = ops.convert_to_tensor(weights, dtype=output.dtype)
-        fields = ops.convert_to_tensor(np.moveaxis(fields, 0, -2), dtype=output.dtype)
+        weights = ops.cast(self.layer.kernel, f.dtype)[-generators.num_generators :]
         momenta = ops.einsum("b...f,kcf->b...kc", output, weights)
-        momenta = -2 * ops.einsum("...ka,b...kc->b...ac", fields, momenta)
+        fields = generators.vector_field_tensor(f.dtype)
+        momenta = -2 * ops.einsum("k...a,b...kc->b...ac", fields, momenta)
         current = ops.einsum("b...ac,b...kc->b...ka", momenta, change)
         if moves is None:
             return current
+        moves = ops.moveaxis(moves, 0, -2)
         return current + moves * _density(output)[..., None, None]
 
     def divergence(self, current: Any) -> Any:
@@ -219,7 +219,7 @@ class Lagrangian:
             ValueError: If the generators are no vector fields, or `current` has another
                 shape.
         """
-        self._fields("divergence")
+        generators = self._vector_fields("divergence")
         current = ops.convert_to_tensor(current)
         shape = self._grid
         if (
@@ -232,18 +232,19 @@ class Lagrangian:
                 f"`current` must have shape `(batch, {expected}, k, {len(shape)})`. "
                 f"Received: shape {tuple(current.shape)}"
             )
-        return -self._translations().combine(ops.swapaxes(current, -1, -2))
+        return sum(generators.differentiate(current[..., a], a) for a in range(len(shape)))
 
     # ------------------------------------------------------------------ helpers
 
     def _variation(self, f: Any, symmetry: Any) -> tuple[Any, Any]:
-        """`K f`, of shape `(batch, *spatial, k, c)`, and `xi`, `(*spatial, k, ndim)`."""
+        """`K f`, of shape `(batch, *spatial, k, c)`, and `xi`, `(k, *spatial, ndim)`."""
         if isinstance(symmetry, (str, Generators)):
-            fields = self._fields_of(symmetry)
-            moves = ops.convert_to_tensor(np.moveaxis(fields, 0, -2), dtype=f.dtype)
-            # The translations are `-d_a`, with the derivative of the layer.
-            change = ops.einsum("...ka,b...ac->b...kc", moves, self._translations().call(f))
-            return change, moves
+            moves = self._fields_of(symmetry, f.dtype)
+            # By the derivative of the layer, whichever that of the symmetry is.
+            differentiate = self.layer.generators.differentiate
+            slopes = [differentiate(f, axis) for axis in range(len(self._grid))]
+            slopes = ops.stack(slopes, axis=-2)
+            return -ops.einsum("k...a,b...ac->b...kc", moves, slopes), moves
         matrices = symmetry.basis if isinstance(symmetry, LieAlgebra) else symmetry
         array = finite_array("symmetry", matrices)
         array = array[None] if array.ndim == 2 else array
@@ -256,7 +257,7 @@ class Lagrangian:
         matrices = ops.convert_to_tensor(array, dtype=f.dtype)
         return ops.einsum("kcd,b...d->b...kc", matrices, f), None
 
-    def _fields_of(self, symmetry: Any) -> np.ndarray:
+    def _fields_of(self, symmetry: Any, dtype: str) -> Any:
         """The vector fields of a symmetry of space, on the grid of the layer."""
         symmetry = generators_lib.get(symmetry)
         if not isinstance(symmetry, VectorFieldGenerators):
@@ -265,23 +266,14 @@ class Lagrangian:
                 f"do. Received: {type(symmetry).__name__} {symmetry.name!r}"
             )
         symmetry.build_for((None, *self._grid, 1), "Lagrangian")
-        return symmetry.vector_fields().astype("float64")
-
-    def _translations(self) -> VectorFieldGenerators:
-        """The derivatives `-d_a`, as the generators of the layer take them."""
-        generators = self.layer.generators
-        made = translations(
-            len(self._grid), generators.derivative, dtype=generators.dtype_policy
-        )
-        made.build((None, *self._grid, 1))
-        return made
+        return symmetry.vector_field_tensor(dtype)
 
     @property
     def _grid(self) -> tuple[int, ...]:
         return tuple(self.layer.generators.spatial_shape or ())
 
-    def _fields(self, asked: str) -> np.ndarray:
-        """The vector fields of the layer, `(k, *spatial, ndim)`."""
+    def _vector_fields(self, asked: str) -> VectorFieldGenerators:
+        """The generators of the layer, which have to be vector fields."""
         generators = self.layer.generators
         if not isinstance(generators, VectorFieldGenerators):
             raise ValueError(
@@ -290,7 +282,7 @@ class Lagrangian:
                 "`euler_lagrange` work for them. "
                 f"Received: a layer with {type(generators).__name__}"
             )
-        return generators.vector_fields().astype("float64")
+        return generators
 
     def _weights(self) -> tuple[np.ndarray, np.ndarray]:
         """`W_0`, of shape `(c, filters)`, and `W_i`, of shape `(k, c, filters)`."""
