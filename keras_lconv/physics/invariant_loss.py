@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._precision import working_dtype
+from keras_lconv._precision import sample_means, working_dtype
 from keras_lconv._validation import not_negative, one_of
 from keras_lconv.generators.registry import get_known
 from keras_lconv.layers._action import action_density, invariant_metric
@@ -88,8 +88,7 @@ class InvariantLoss(keras.losses.Loss):
             error = ops.moveaxis(error, 1, -1)
         self.generators.build_for(tuple(error.shape), f"InvariantLoss {self.name!r}")
         metric = ops.convert_to_tensor(self.metric, dtype=error.dtype)
-        density = action_density(self.generators, error, self.mass, metric)
-        return ops.mean(density, axis=tuple(range(1, len(density.shape))))
+        return sample_means(action_density(self.generators, error, self.mass, metric))
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the loss."""

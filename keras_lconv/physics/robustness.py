@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._backend import compiled
-from keras_lconv._precision import working_dtype
+from keras_lconv._precision import sample_means, working_dtype
 from keras_lconv._validation import one_of, positive_int
 from keras_lconv.generators import Generators
 from keras_lconv.generators.registry import get_known
@@ -295,10 +295,14 @@ def _in_inference_mode(model: Callable[[Any], Any], x: np.ndarray) -> Callable[[
     """The model as a function that leaves no traces in its state."""
     if not isinstance(model, keras.layers.Layer):
         return model
-    model(x[:1], training=False)
-    trainable = [variable.value for variable in model.trainable_variables]
-    rest = [variable.value for variable in model.non_trainable_variables]
-    return lambda x: model.stateless_call(trainable, rest, x, training=False)[0]
+    if not model.built:
+        model(x[:1], training=False)
+
+    def stateless(x: Any) -> Any:
+        with keras.StatelessScope(collect_losses=True):
+            return model(x, training=False)
+
+    return stateless
 
 
 def _by_sample(loss: Any) -> Callable[[Any, Any], Any]:
@@ -308,11 +312,7 @@ def _by_sample(loss: Any) -> Callable[[Any, Any], Any]:
     loss = keras.losses.get(loss)
     function = loss.call if isinstance(loss, keras.losses.Loss) else loss
 
-    def by_sample(target: Any, output: Any) -> Any:
-        values = function(target, output)
-        return ops.mean(ops.reshape(values, (ops.shape(values)[0], -1)), axis=1)
-
-    return by_sample
+    return lambda target, output: sample_means(function(target, output))
 
 
 def _by_name(generators: Any) -> dict[str, Generators]:
