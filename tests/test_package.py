@@ -75,6 +75,7 @@ def test_arguments_are_documented(name):
         "docs/discovery.md",
         "docs/index.md",
         "docs/lie_algebras.md",
+        "docs/physics.md",
         "docs/pooling.md",
         "docs/theory.md",
     ],
@@ -130,6 +131,7 @@ def test_imports_point_one_way():
         "metrics",
         "callbacks",
         "discovery",
+        "physics",
     ]
     pattern = re.compile(
         r"(?:from|import) keras_lconv\.(\w+)|from keras_lconv import (\w+)"
