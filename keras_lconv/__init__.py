@@ -3,11 +3,15 @@
 The layers are re-exported here. Generators, mathematics, models, discovery, physics, data
 and plots live in the submodules `generators`, `algebra`, `models`, `convert`, `discovery`,
 `physics`, `metrics`, `regularizers`, `callbacks`, `datasets` and `visualization`.
+The layers are re-exported here. Generators, mathematics, data and plots live in the
+submodules `generators`, `algebra`, `physics`, `metrics`, `callbacks`, `datasets` and
+`visualization`.
 """
 
 from keras_lconv import generators
 from keras_lconv._version import __version__
 from keras_lconv.layers import (
+    ActionRegularization,
     CasimirPooling,
     CoarsePooling,
     EquivariantDense,
@@ -27,6 +31,7 @@ from keras_lconv.layers import (
 )
 
 __all__ = [
+    "ActionRegularization",
     "CasimirPooling",
     "CoarsePooling",
     "EquivariantDense",

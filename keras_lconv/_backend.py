@@ -120,6 +120,53 @@ def jacobian(function: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]
     return by_autograd
 
 
+def vjp(function: Callable[[Any], Any], x: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """The value of a function at `x`, and its transposed derivative there.
+
+    Args:
+        function: Maps a tensor to a tensor.
+        x: Where to take the derivative `J`.
+
+    Returns:
+        `function(x)`, and the linear map that takes a cotangent `u` of the shape of this
+        value to `J^T u`, of the shape of `x`.
+    """
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            value = function(x)
+        zero = tf.UnconnectedGradients.ZERO
+        return value, lambda u: tape.gradient(
+            value, x, output_gradients=u, unconnected_gradients=zero
+        )
+    if backend == "jax":
+        import jax
+
+        value, pullback = jax.vjp(function, x)
+    else:
+        import torch
+
+        value, pullback = torch.func.vjp(function, x)[:2]
+    return value, lambda u: pullback(u)[0]
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of tensors, compiled where the backend compiles."""
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function)
+    if backend == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
+
+
 def hessian(function: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]:
     """First and second derivatives of a number by a vector.
 

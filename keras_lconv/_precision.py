@@ -1,8 +1,10 @@
 """The dtype that long computations run in."""
 
+import math
 from typing import Any
 
 import keras
+from keras import ops
 
 
 def working_dtype(tensor: Any) -> str:
@@ -12,3 +14,12 @@ def working_dtype(tensor: Any) -> str:
     """
     dtype = keras.backend.standardize_dtype(tensor.dtype)
     return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
+def sample_means(values: Any) -> Any:
+    """The mean of each sample, `(batch,)`, in the precision of `values`.
+
+    The mean of Keras on PyTorch has the precision of float32, for float64 too.
+    """
+    axes = tuple(range(1, len(values.shape)))
+    return ops.sum(values, axis=axes) / math.prod(values.shape[1:]) if axes else values

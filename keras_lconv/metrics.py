@@ -8,10 +8,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv import generators as generators_lib
 from keras_lconv._precision import working_dtype
 from keras_lconv._validation import finite_array, one_of
 from keras_lconv.generators import Generators
+from keras_lconv.generators.registry import get_known
 
 __all__ = ["EquivarianceReport", "equivariance_error", "invariance_error"]
 
@@ -195,7 +195,7 @@ class _Problem:
                 f"Received: {layer_or_model!r} (of type {type(layer_or_model).__name__})"
             )
         self._model = layer_or_model
-        self._generators = _resolved("generators", generators)
+        self._generators = get_known("generators", generators)
         data_format = data_format or getattr(layer_or_model, "data_format", None)
         self._data_format = one_of(
             "data_format",
@@ -255,7 +255,7 @@ class _Problem:
                     f"{inner} and {outer}"
                 )
             return lambda y, t: self._move(self._generators, y, t)
-        generators = _resolved("output_generators", output_generators)
+        generators = get_known("output_generators", output_generators)
         if generators.num_generators != self._generators.num_generators:
             raise ValueError(
                 "`output_generators` must be as many as `generators`, "
@@ -278,15 +278,6 @@ class _Problem:
             ]
         )
         return EquivarianceReport(kind, self._parameters, errors[:, 0], errors[:, 1])
-
-
-def _resolved(name: str, identifier: Any) -> Generators:
-    if isinstance(identifier, int):
-        raise TypeError(
-            f"`{name}` must be known: a name, an array, a `LieAlgebra` or an instance of "
-            f"`Generators`. Received: {name}={identifier!r}"
-        )
-    return generators_lib.get(identifier)
 
 
 def _checked_parameters(parameters: Any, generators: Generators) -> np.ndarray:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_lconv import (
+    ActionRegularization,
     CasimirPooling,
     CoarsePooling,
     EquivariantDense,
@@ -84,6 +85,7 @@ def invariants():
     """Smoothed, over an orbit, and to numbers."""
     turns = g.rotation(name="turning")
     return [
+        ActionRegularization(turns, 0.1, metric="learned"),
         CasimirPooling(turns, 0.1, trainable_tau=True),
         OrbitPooling(turns, "logsumexp", 3, max_parameter=0.5),
         InvariantPooling("spectrum", turns, 4, refine="radius"),

@@ -77,6 +77,7 @@ def test_arguments_are_documented(name):
         "docs/equivariant_networks.md",
         "docs/index.md",
         "docs/lie_algebras.md",
+        "docs/physics.md",
         "docs/pooling.md",
         "docs/se2.md",
         "docs/theory.md",
@@ -137,6 +138,7 @@ def test_imports_point_one_way():
         "discovery",
         "convert",
         "models",
+        "physics",
     ]
     pattern = re.compile(
         r"(?:from|import) keras_lconv\.(\w+)|from keras_lconv import (\w+)"

@@ -99,3 +99,26 @@ def get(
         "`keras_lconv.generators.Generators`. "
         f"Received: {identifier!r} (of type {type(identifier).__name__})"
     )
+
+
+def get_known(name: str, identifier: Any, **kwargs: Any) -> Generators:
+    """Resolves generators that must exist already: what `get` takes, but no integer.
+
+    Args:
+        name: Name of the argument, for the message.
+        identifier: A name, an array, a `LieAlgebra`, a configuration or an instance.
+        **kwargs: `dtype` and the like, for generators that are made here.
+
+    Returns:
+        An instance of `Generators`.
+
+    Raises:
+        TypeError: If `identifier` is an integer, or of another type.
+        ValueError: If it is an unknown name, or an array of another shape.
+    """
+    if isinstance(identifier, Integral):
+        raise TypeError(
+            f"`{name}` must be known: a name, an array, a `LieAlgebra` or an instance of "
+            f"`Generators`. Received: {name}={identifier!r}"
+        )
+    return get(identifier, **kwargs)

@@ -282,6 +282,19 @@ class VectorFieldGenerators(Generators):
         fields = self._fields_from(ops.convert_to_numpy(self.coefficients))
         return np.moveaxis(fields, 1, -1).reshape(-1, *shape, len(shape))
 
+    def vector_field_tensor(self, dtype: str | None = None) -> Any:
+        """The same as `vector_fields`, with a gradient and inside of graphs.
+
+        Args:
+            dtype: The dtype of the result; by default that of computations.
+
+        Returns:
+            Tensor `(k, *spatial, ndim)`.
+        """
+        shape = self._require_built("vector_field_tensor")
+        fields = ops.swapaxes(self._fields(dtype or self.compute_dtype), 1, 2)
+        return ops.reshape(fields, (-1, *shape, len(shape)))
+
     def algebra(self, tolerance: float | None = None) -> LieAlgebra:
         """The Lie algebra that the generators span.
 
@@ -353,6 +366,18 @@ class VectorFieldGenerators(Generators):
         rest = math.prod(shape[axis + 1 :] + f.shape[2:])
         lines = ops.reshape(f, (-1, shape[axis], rest))
         return ops.reshape(self._derivatives[axis](lines), (-1, *f.shape[1:]))
+
+    def differentiate(self, f: Any, axis: int) -> Any:
+        """The derivative along one spatial axis, as the generators take it.
+
+        Args:
+            f: Tensor `(batch, *spatial, ...)`, with any further axes.
+            axis: Number of the spatial axis, from 0.
+
+        Returns:
+            Tensor of the shape of `f`, per grid step.
+        """
+        return self._unflatten(self._differentiate(self._flatten(f), axis))
 
     def call(self, inputs: Any) -> Any:
         """All Lie derivatives `L_i f`, of shape `(batch, *spatial, k, channels)`."""

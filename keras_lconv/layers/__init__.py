@@ -1,5 +1,6 @@
 """Layers to build models with."""
 
+from keras_lconv.layers.action_regularization import ActionRegularization
 from keras_lconv.layers.casimir_pooling import CasimirPooling
 from keras_lconv.layers.coarse_pooling import CoarsePooling
 from keras_lconv.layers.equivariant_dense import EquivariantDense
@@ -18,6 +19,7 @@ from keras_lconv.layers.se2_projection import SE2Projection
 from keras_lconv.layers.tensor_product import TensorProduct
 
 __all__ = [
+    "ActionRegularization",
     "CasimirPooling",
     "CoarsePooling",
     "EquivariantDense",

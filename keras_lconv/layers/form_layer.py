@@ -48,7 +48,7 @@ class FormLayer(GeneratorLayer):
     ):
         super().__init__(generators, rank, data_format=data_format, **kwargs)
         self._on_fibres = on_fibres
-        self._given_form = _checked_form(form)
+        self._given_form = checked_form(form)
         self.tolerance = tolerance
         self.defect_weight = not_negative("defect_weight", defect_weight)
         if on_fibres and not self.generators.is_square:
@@ -76,7 +76,7 @@ class FormLayer(GeneratorLayer):
             if isinstance(self._given_form, np.ndarray) or matrices is None:
                 return _matching(self._given_form, matrices, self.tolerance)
             return _form_of_fibres(matrices, self._given_form, self.tolerance)
-        return _form_of_gradients(self.generators, self._given_form, self.tolerance)
+        return form_of_gradients(self.generators, self._given_form, self.tolerance)
 
     def _fibre_matrices(self) -> np.ndarray | None:
         """The matrices on a fibre; `None` if they are learned."""
@@ -209,25 +209,29 @@ class FormLayer(GeneratorLayer):
         }
 
 
-def _checked_form(form: Any) -> Any:
-    if form is None or (isinstance(form, str) and form == NEAREST):
+def checked_form(form: Any, choice: str = NEAREST, name: str = "form") -> Any:
+    """Returns `None`, the one choice that has a name, or a symmetric matrix."""
+    if form is None or (isinstance(form, str) and form == choice):
         return form
     if isinstance(form, str):
         raise ValueError(
-            f"`form` must be None, {NEAREST!r} or a matrix. Received: form={form!r}"
+            f"`{name}` must be None, {choice!r} or a matrix. Received: {name}={form!r}"
         )
-    matrix = finite_array("form", form)
+    matrix = finite_array(name, form)
     square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1]
     if not square or not np.allclose(matrix, matrix.T):
         raise ValueError(
-            "`form` must be a symmetric matrix. "
+            f"`{name}` must be a symmetric matrix. "
             f"Received: {'one that is not symmetric' if square else matrix.shape}"
         )
     return matrix
 
 
 def _matching(
-    form: np.ndarray, representation: np.ndarray | None, tolerance: float | None
+    form: np.ndarray,
+    representation: np.ndarray | None,
+    tolerance: float | None,
+    name: str = "form",
 ) -> np.ndarray:
     """The given form, if it is invariant."""
     if representation is None:
@@ -235,7 +239,7 @@ def _matching(
     if representation.shape[1:] != form.shape:
         size = representation.shape[1]
         raise ValueError(
-            f"`form` must have shape {(size, size)}. Received: shape {form.shape}"
+            f"`{name}` must have shape {(size, size)}. Received: shape {form.shape}"
         )
     forms = invariant_forms(representation, tolerance=tolerance)
     invariant = np.tensordot(np.einsum("mab,ab->m", forms, form), forms, 1)
@@ -243,7 +247,7 @@ def _matching(
     error = float(np.linalg.norm(form - invariant)) / size if size else 0.0
     if error > max(tolerance or 0.0, 1e-3):
         raise ValueError(
-            "`form` must be invariant under the generators. Received: a form with the "
+            f"`{name}` must be invariant under the generators. Received: one with the "
             f"relative part {error:.1e} outside of the {len(forms)}-dimensional space of "
             "invariant ones"
         )
@@ -282,15 +286,15 @@ def _form_of_fibres(
     return form
 
 
-def _form_of_gradients(
-    generators: Generators, given: Any, tolerance: float | None
+def form_of_gradients(
+    generators: Generators, given: Any, tolerance: float | None, name: str = "form"
 ) -> np.ndarray:
     """`B^ij`, the metric that makes `B^ij (L_i f) (L_j f)` a scalar."""
     k = generators.num_generators
     algebra = _known_algebra(generators) if k > 1 else None
     if isinstance(given, np.ndarray):
         coadjoint = np.zeros((1, k, k)) if algebra is None else _coadjoint(algebra)
-        return _matching(given, coadjoint, tolerance)
+        return _matching(given, coadjoint, tolerance, name)
     if algebra is None or algebra.is_abelian:
         return np.eye(k)
     if given is None and algebra.is_semisimple:
@@ -302,7 +306,7 @@ def _form_of_gradients(
             "The Lie gradient of the `generators` has no length: of the "
             f"{len(forms)} independent invariant metrics on the algebra "
             f"{algebra.identify().name} none is near the identity. Take fewer generators, "
-            "or give a metric as `form`"
+            f"or give a metric as `{name}`"
         )
     return form
 

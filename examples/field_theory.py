@@ -1,0 +1,207 @@
+# %% [markdown]
+# # An L-conv layer as a field theory
+#
+# The squared output of a linear L-conv layer is an action, `S[f] = sum |Q f|^2`: it has a
+# mass, a metric of space, an equation of motion and, for each symmetry, a current that is
+# conserved where the equation of motion holds. All of them follow from the weights of the
+# layer and from the vector fields of its generators.
+#
+# Run it on any backend: `KERAS_BACKEND=torch python examples/field_theory.py`
+
+# %%
+import argparse
+import pathlib
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv import LConv
+from keras_lconv.generators import affine, translations
+from keras_lconv.physics import Lagrangian, robustness
+from keras_lconv.visualization import plot_vector_field
+
+# %% [markdown]
+# ## A layer with one filter for each term
+#
+# With translations as generators, `Q f = (m f, -d_x f, -d_y f)` has the density
+# `m^2 f^2 + |grad f|^2`, that of Klein and Gordon: its metric is the identity everywhere.
+# With other generators and weights the metric depends on the position. It is drawn as
+# ellipses, long in the direction in which a slope costs most.
+
+
+# %%
+def klein_gordon(size, mass, derivative="central"):
+    """A layer with the density `m^2 f^2 + |grad f|^2`, as a `Lagrangian`."""
+    layer = LConv(3, translations(derivative=derivative), use_bias=False)
+    layer.build((None, size, size, 1))
+    layer.kernel.assign(np.diag([mass, 1.0, 1.0])[:, None, :])
+    return Lagrangian(layer)
+
+
+def random_affine(size):
+    """A layer with random weights and all affine generators, as a `Lagrangian`."""
+    layer = LConv(3, "affine", use_bias=False, kernel_initializer="random_normal")
+    layer.build((None, size, size, 1))
+    return Lagrangian(layer)
+
+
+def draw_metric(theory, ax, title):
+    """Draws the metric as ellipses, long where a slope costs much."""
+    from matplotlib.patches import Ellipse
+
+    metric = theory.metric[..., 0, 0]
+    size = len(metric)
+    largest = np.sqrt(np.linalg.eigvalsh(metric).max())
+    for i, j in np.ndindex(size, size):
+        values, vectors = np.linalg.eigh(metric[i, j])
+        lengths = np.sqrt(np.maximum(values, 0)) / largest
+        # Rows grow downwards: the first component of a vector is its row.
+        angle = np.degrees(np.arctan2(vectors[0, 1], vectors[1, 1]))
+        ax.add_patch(
+            Ellipse((j, i), 0.8 * lengths[1], 0.8 * lengths[0], angle=angle, color="C0")
+        )
+    ax.set(xlim=(-1, size), ylim=(size, -1), aspect="equal", title=title)
+    ax.set(xlabel="column", ylabel="row")
+
+
+# %% [markdown]
+# ## A solution, and a field that is none
+#
+# `m^2 f = (d_x^2 + d_y^2) f` is solved by `cos(k y) cosh(sqrt(k^2 + m^2) x)`, and by turned
+# and shifted copies. A bump solves nothing.
+
+
+# %%
+def fields(size, mass):
+    """A solution and a bump on the square `[-1, 1]^2`, and the grid's step."""
+    step = 2 / (size - 1)
+    x = (np.arange(size) * step - 1)[:, None]
+    y = x.T
+    solution = 0
+    for k, phase, angle in [(1.0, 0.3, 0.0), (0.5, 1.0, 0.8), (1.5, -0.5, 2.0)]:
+        along = np.cos(angle) * x + np.sin(angle) * y
+        across = np.cos(angle) * y - np.sin(angle) * x
+        rate = np.hypot(k, mass)
+        solution = solution + np.cos(k * across + phase) * np.cosh(rate * along)
+    bump = np.exp(-8 * ((x - 0.15) ** 2 + 1.5 * (y + 0.1) ** 2))
+    return solution[None, ..., None], bump[None, ..., None], step
+
+
+def size_of_divergence(size, mass, symmetry):
+    """`|div J|`, relative to the terms of its sum, for the solution and the bump."""
+    *both, step = fields(size, mass)
+    theory = klein_gordon(size, mass * step)
+    inside = np.s_[0, 3:-3, 3:-3, 0]
+    found = []
+    for field in both:
+        current = ops.convert_to_numpy(theory.noether_current(field, symmetry))
+        divergence = ops.convert_to_numpy(theory.divergence(current))[inside]
+        slopes = [np.gradient(current[..., a], axis=a + 1)[inside] for a in range(2)]
+        terms = sum(np.abs(slope) for slope in slopes)
+        found.append(np.sqrt(np.mean(divergence**2) / np.mean(terms**2)))
+    return found
+
+
+# %% [markdown]
+# Against the number of points, the divergence of the solution's current falls with the
+# square of the grid's step, as the error of central differences does. That of the bump
+# stays: there it is the residual of the equation of motion, times the change of the field.
+#
+# ## What it says about robustness
+#
+# The residual is the gradient of the squared output by the input. Its product with a small
+# deformation `L f` is the first-order change of the squared output, which `robustness`
+# measures for any model, by forward derivatives. To first order, moves to the right or down
+# change nothing here: a translation is a symmetry of the layer.
+
+
+# %%
+def change_by_residual(theory, field, generators):
+    """`E . (L_i f)` for each generator, from the Euler-Lagrange residual `E`."""
+    variations = ops.convert_to_numpy(generators(field))
+    residual = ops.convert_to_numpy(theory.euler_lagrange(field))
+    return np.einsum("bxyc,bxykc->k", residual, variations)
+
+
+# %% [markdown]
+# ## Picture
+
+
+# %%
+def draw(mass, sizes, errors):
+    """Metrics and the residual; currents and their divergence."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(2, 3, figsize=(13, 8.5), layout="constrained")
+    draw_metric(klein_gordon(11, mass), axes[0, 0], "metric: translations, isotropic")
+    draw_metric(random_affine(11), axes[0, 1], "metric: affine, random weights")
+
+    *both, step = fields(33, mass)
+    theory = klein_gordon(33, mass * step)
+    residual = ops.convert_to_numpy(theory.euler_lagrange(both[1]))[0, ..., 0]
+    largest = np.abs(residual).max()
+    image = axes[0, 2].imshow(residual, cmap="RdBu_r", vmin=-largest, vmax=largest)
+    figure.colorbar(image, ax=axes[0, 2], fraction=0.046)
+    axes[0, 2].set_title("Euler-Lagrange residual of the bump")
+
+    # The derivative sees the jump to zero at the border.
+    inside = np.s_[0, 2:-2, 2:-2, 0]
+    for ax, name, field in zip(axes[1], ["the solution", "the bump"], both, strict=False):
+        current = ops.convert_to_numpy(theory.noether_current(field, "rotation"))
+        ax.imshow(field[inside], cmap="Greys", alpha=0.4)
+        lengths = np.linalg.norm(current[inside], axis=-1, keepdims=True)
+        # Arrows as long as the square root, so that weak currents are seen.
+        arrows = current[inside] / np.sqrt(np.maximum(lengths, 1e-12))
+        plot_vector_field(arrows, ax, f"current of the rotation: {name}")
+    for name, values in zip(["the solution", "the bump"], errors.T, strict=True):
+        axes[1, 2].loglog(sizes, values, "o-", label=name)
+    expected = errors[0, 0] * ((sizes[0] - 1) / (np.array(sizes) - 1)) ** 2
+    axes[1, 2].loglog(sizes, expected, "k:", label="square of the step")
+    axes[1, 2].set(xlabel="points along each axis", ylabel="divergence / its terms")
+    axes[1, 2].set_xticks(sizes, [str(size) for size in sizes])
+    axes[1, 2].minorticks_off()
+    axes[1, 2].set_title("divergence of the current")
+    axes[1, 2].legend()
+    return figure
+
+
+# %%
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description="An L-conv layer as a field theory.")
+    parser.add_argument("--mass", type=float, default=1.0)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[17, 33, 65, 129])
+    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
+    options = parser.parse_args(arguments)
+    keras.utils.set_random_seed(0)
+
+    results = {}
+    for name in ["translation", "rotation"]:
+        errors = np.array(
+            [size_of_divergence(size, options.mass, name) for size in options.sizes]
+        )
+        results[name] = errors
+        print(f"\nDivergence of the current of the {name}, relative to its terms")
+        for size, (solution, bump) in zip(options.sizes, errors, strict=True):
+            print(f"  {size:4d} points: solution {solution:.1e}, bump {bump:.2f}")
+
+    _, bump, step = fields(33, options.mass)
+    theory = klein_gordon(33, options.mass * step)
+    moves = affine(derivative="central")
+    report = robustness(
+        theory.layer, bump, moves, names=["down", "right", "yy", "yx", "xy", "xx"]
+    )
+    print(f"\nDeformations of the bump\n{report.summary()}")
+    expected = change_by_residual(theory, bump, moves)
+    difference = np.abs(report.first[0] - expected).max() / np.abs(expected).max()
+    print(f"First derivatives against the residual: relative difference {difference:.1e}")
+
+    options.output.mkdir(parents=True, exist_ok=True)
+    picture = options.output / "field_theory.png"
+    draw(options.mass, options.sizes, results["rotation"]).savefig(picture, dpi=110)
+    print(f"\nBackend: {keras.config.backend()}. Picture: {picture}")
+    return results, difference
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""A penalty on features by their invariant action."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv._precision import working_dtype
+from keras_lconv._validation import not_negative
+from keras_lconv.generators.registry import get_known
+from keras_lconv.layers._action import action_density, invariant_metric
+from keras_lconv.layers.base import GeneratorLayer
+from keras_lconv.layers.form_layer import checked_form
+
+LEARNED = "learned"
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class ActionRegularization(GeneratorLayer):
+    """Adds the action of its input to the loss, and passes the input on.
+
+    The loss is `weight` times the mean of `m^2 f^2 + B^ij (L_i f) (L_j f)` over samples,
+    positions and channels. It keeps features small, by `m`, and smooth along the
+    generators, by the metric `B` on the algebra: with translations it is a penalty on the
+    gradient, with a rotation one on changes along circles.
+
+    Given two inputs, it is the action of their difference, and the first is passed on: a
+    mean squared error with derivatives, between two tensors of a model. For targets of
+    `fit` see `keras_lconv.physics.InvariantLoss`.
+
+    **Learned metric.** With `metric="learned"` the metric is a weight, `B = A A^T / tr(A
+    A^T)`. It is trained with the model, to the least loss: of all directions of the algebra
+    it comes to weigh those along which the features change the least, so that it says
+    which of the generators are symmetries of the features. The trace 1 keeps it from
+    vanishing.
+
+    **Invariance.** With a given metric, the loss is the same for `exp(t L) f` where the
+    `L_i` are antisymmetric, as translations and rotations are, and close under brackets on
+    the grid. A learned metric is invariant where generators commute.
+
+    Args:
+        generators: The generators, as for `LConv`, but for an integer: a penalty alone
+            would make learned generators vanish. Those of another layer may be shared.
+        weight: Factor of the loss.
+        mass: The number `m`.
+        metric: `B^ij`, a symmetric invariant matrix `(k, k)`, or `"learned"`. By default
+            the one that `NormPooling` takes for gradients.
+        data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Input shape:
+        `(batch, *spatial, channels)`, or `(batch, d)`; or a pair of such tensors, of one
+        shape. With `data_format="channels_first"` channels are the second axis.
+
+    Output shape:
+        That of the input, or of the first input.
+
+    Attributes:
+        generators: The generators, a Keras layer.
+        metric: `B^ij`, an array.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If an argument has a wrong value, there is no invariant metric, or it is
+            negative in some direction.
+
+    Example:
+    ```python
+    import keras
+    from keras_lconv import ActionRegularization
+
+    model = keras.Sequential([
+        keras.Input((12, 12, 1)),
+        keras.layers.Conv2D(4, 3, padding="same", activation="relu"),
+        ActionRegularization("translation", weight=0.01, mass=0.0),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(3),
+    ])
+    ```
+    """
+
+    def __init__(
+        self,
+        generators: Any,
+        weight: float = 1.0,
+        *,
+        mass: float = 1.0,
+        metric: Any = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            get_known("generators", generators), data_format=data_format, **kwargs
+        )
+        self.weight = not_negative("weight", weight)
+        self.mass = not_negative("mass", mass)
+        self._given_metric = checked_form(metric, LEARNED, "metric")
+        self._metric = None
+        if not self._is_learned:
+            self._metric = invariant_metric(self.generators, self._given_metric)
+
+    @property
+    def _is_learned(self) -> bool:
+        return isinstance(self._given_metric, str)
+
+    @property
+    def metric(self) -> np.ndarray:
+        """The metric `B^ij`, an array `(k, k)`. Not while a graph is traced.
+
+        Raises:
+            ValueError: If it is learned and the layer is not built yet.
+        """
+        if self._metric is not None:
+            return self._metric
+        if not self.built:
+            raise ValueError(f"`metric` needs {self.name!r} to be built: it is learned")
+        return ops.convert_to_numpy(self._metric_tensor("float32"))
+
+    def _metric_tensor(self, dtype: str) -> Any:
+        if self._metric is not None:
+            return ops.convert_to_tensor(self._metric, dtype=dtype)
+        root = ops.cast(self._metric_root, dtype)
+        size = ops.sum(ops.square(root)) + keras.config.epsilon()
+        return ops.einsum("ia,ja->ij", root, root) / size
+
+    def build(self, input_shape: Any) -> None:
+        """Builds the generators, if they are not yet, and creates a learned metric."""
+        if not _is_pair(input_shape):
+            super().build(input_shape)
+            return
+        first, second = (tuple(shape) for shape in input_shape)
+        if first[1:] != second[1:]:
+            raise ValueError(
+                f"The two inputs of {self.name!r} must have the same shape. "
+                f"Received: shapes {first} and {second}"
+            )
+        super().build(first)
+        self.input_spec = [self.input_spec, self.input_spec]
+
+    def _build(self, owner: str, feature_shape: tuple) -> None:
+        if self._is_learned:
+            k = self.generators.num_generators
+            self._metric_root = self.add_weight(
+                name="metric", shape=(k, k), initializer="identity"
+            )
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """Shape of the output."""
+        return tuple(input_shape[0] if _is_pair(input_shape) else input_shape)
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Adds the loss. Masked positions count as zero."""
+        if isinstance(inputs, (list, tuple)):
+            passed, other = inputs
+            mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+            super().call(passed - other, mask)
+            return passed
+        super().call(inputs, mask)
+        return inputs
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the output: that of the input, or of the first input."""
+        is_pair = isinstance(previous_mask, (list, tuple))
+        return previous_mask[0] if is_pair else previous_mask
+
+    def _act(self, f: Any, mask: Any) -> Any:
+        dtype = working_dtype(f)
+        difference = ops.cast(f if mask is None else f * mask, dtype)
+        metric = self._metric_tensor(dtype)
+        density = action_density(self.generators, difference, self.mass, metric)
+        self.add_loss(self.weight * ops.mean(density))
+        return f
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        given = self._given_metric
+        return {
+            **super().get_config(),
+            "weight": self.weight,
+            "mass": self.mass,
+            "metric": given.tolist() if isinstance(given, np.ndarray) else given,
+        }
+
+
+def _is_pair(shape: Any) -> bool:
+    return len(shape) == 2 and isinstance(shape[0], (list, tuple))
