@@ -96,20 +96,31 @@ class NormalMatrices:
             A `NullSpace`.
         """
         values, vectors = _decomposed(self._total(), unit)
-        found, gap = _dimension(values) if dimension is None else (dimension, None)
+        found, gap = clearest_gap(values) if dimension is None else (dimension, None)
         if gap is None:
             gap = _ratios(values)[found]
         basis = vectors[:, :found]
         same, tilts = 0, np.zeros((NUM_GROUPS, found))
         for group in range(NUM_GROUPS):
             others, turned = _decomposed(self._total(group), unit)
-            same += dimension is not None or _dimension(others)[0] == found
-            rest = basis - turned[:, :found] @ (turned[:, :found].T @ basis)
-            tilts[group] = np.arcsin(np.clip(np.linalg.norm(rest, axis=0), 0, 1))
-        # The variance of a jackknife.
-        errors = np.sqrt((NUM_GROUPS - 1) * np.mean(tilts**2, axis=0))
+            same += dimension is not None or clearest_gap(others)[0] == found
+            tilts[group] = tilt(basis, turned[:, :found])
         confidence = same / NUM_GROUPS * max(0.0, 1 - 1 / gap)
-        return NullSpace(basis, values, gap, confidence, errors)
+        return NullSpace(basis, values, gap, confidence, jackknife_errors(tilts))
+
+
+def tilt(basis: np.ndarray, span: np.ndarray) -> np.ndarray:
+    """The angle of each column of `basis` with the span of the columns of `span`.
+
+    Both have orthonormal columns, `(p, k)`.
+    """
+    rest = basis - span @ (span.T @ basis)
+    return np.arcsin(np.clip(np.linalg.norm(rest, axis=0), 0, 1))
+
+
+def jackknife_errors(tilts: np.ndarray) -> np.ndarray:
+    """Error bars, from the angles `(groups, k)` by which leaving out a group turns."""
+    return np.sqrt((len(tilts) - 1) * np.mean(tilts**2, axis=0))
 
 
 def _decomposed(matrix: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
@@ -118,7 +129,7 @@ def _decomposed(matrix: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray
     return np.sqrt(np.maximum(values, 0.0) / unit), vectors
 
 
-def _ratios(values: np.ndarray) -> np.ndarray:
+def _ratios(values: np.ndarray, largest: float = LARGEST_NULL_VALUE) -> np.ndarray:
     """The ratio of each value to the one before, for dimensions 0 to p.
 
     Where all values are null there is none after them, and 1, that of a random equation,
@@ -126,16 +137,29 @@ def _ratios(values: np.ndarray) -> np.ndarray:
     one before.
     """
     floor = ROUNDING * max(values[-1], 1.0)
-    before = np.maximum(np.concatenate([[LARGEST_NULL_VALUE], values]), floor)
+    before = np.maximum(np.concatenate([[largest], values]), floor)
     after = np.maximum(np.concatenate([values, [1.0]]), floor)
     return after / before
 
 
-def _dimension(values: np.ndarray) -> tuple[int, float]:
-    """The dimension at the clearest gap, and that gap."""
-    ratios = _ratios(values)
-    allowed = np.concatenate([[False], values <= LARGEST_NULL_VALUE])
-    allowed &= ratios >= SMALLEST_GAP
+def clearest_gap(
+    values: np.ndarray,
+    largest: float = LARGEST_NULL_VALUE,
+    smallest_gap: float = SMALLEST_GAP,
+) -> tuple[int, float]:
+    """The dimension at the clearest gap, and that gap.
+
+    Args:
+        values: Singular values, growing, in units of a random equation's.
+        largest: The largest value that may count as null.
+        smallest_gap: The smallest ratio that counts as a gap.
+
+    Returns:
+        How many values are null, and the ratio of the next one to the last of them.
+    """
+    ratios = _ratios(values, largest)
+    allowed = np.concatenate([[False], values <= largest])
+    allowed &= ratios >= smallest_gap
     if not np.any(allowed):
         return 0, float(max(ratios[0], 1.0))
     found = int(np.argmax(np.where(allowed, ratios, 0.0)))
