@@ -6,16 +6,20 @@ Either kind says how its `p` elements `E_a` act on samples, and how
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from keras import ops
 
 from keras_lconv.algebra._sparse_basis import sparse_basis
 from keras_lconv.generators import Generators, MatrixGenerators, VectorFieldGenerators
+from keras_lconv.generators.vector_field import monomials
 
 # Samples in memory at a time, with all derivatives.
 BATCH_SIZE = 512
+# Steps along a flow that moves by half of the grid's width, and how many of these widths
+# from the centre it is followed.
+FLOW_STEPS = 2
+FARTHEST = 4.0
 # Entries up to this part of the largest one do not decide about the sign of a generator.
 SIGN_TOLERANCE = 0.2
 
@@ -108,6 +112,7 @@ class FieldAmbient(Ambient):
         self._border = border
         self._radius = max((max(self._spatial) - 1) / 2, 0.5)
         self._values = generators.vector_fields().astype("float64")
+        self._coefficients = ops.convert_to_numpy(generators.coefficients)
         # Coarse details guide the search for motions that are larger than fine ones.
         widest = max(self._radius / 3, 2 * smoothing)
         super().__init__(len(self._values), (widest, (widest + smoothing) / 2, smoothing))
@@ -129,15 +134,46 @@ class FieldAmbient(Ambient):
         return inner.reshape(len(f), -1, self.size)
 
     def move(self, f: np.ndarray, c: np.ndarray) -> np.ndarray:
+        from scipy.ndimage import map_coordinates
+
+        # Content comes from where the flow was before. Smoothed samples lose nothing by
+        # splines, and the time does not grow with the motion.
+        places = self._flow(-c).transpose(0, 2, 1).reshape(len(f), -1, *self._spatial)
+        mode = "grid-wrap" if self._generators.derivative == "fourier" else "grid-constant"
         moved = np.empty_like(f)
-        # The number of terms of the series is that of the largest motion in a batch.
-        order = np.argsort(self.sizes(c))
-        for start in range(0, len(f), BATCH_SIZE):
-            rows = order[start : start + BATCH_SIZE]
-            moved[rows] = ops.convert_to_numpy(
-                self._generators.transform(f[rows].astype("float32"), c[rows])
-            )
+        for sample, coordinates in enumerate(places):
+            for channel in range(f.shape[-1]):
+                moved[sample, ..., channel] = map_coordinates(
+                    f[sample, ..., channel], coordinates, order=3, mode=mode
+                )
         return moved
+
+    def _flow(self, c: np.ndarray) -> np.ndarray:
+        """Where the flows of fields lead grid points in unit time, `(batch, d, ndim)`.
+
+        In grid steps from the corner, by Runge and Kutta's method of fourth order.
+        """
+        fields = np.tensordot(c, self._coefficients, 1)
+        size = float(np.max(self.sizes(c), initial=0.0))
+        steps = max(1, math.ceil(FLOW_STEPS * size))
+
+        def velocity(points: np.ndarray) -> np.ndarray:
+            # Quadratic flows leave the grid for infinity in finite time.
+            points = np.clip(points, -FARTHEST, FARTHEST)
+            values = monomials(self._generators.field, points)
+            return np.einsum("sap,psd->sda", fields, values, optimize=True) / steps
+
+        shape = np.array(self._spatial)
+        corner = (shape - 1) / 2 / self._radius
+        grid = np.indices(self._spatial).reshape(len(shape), -1).T / self._radius - corner
+        points = np.tile(grid, (len(c), 1, 1))
+        for _ in range(steps):
+            first = velocity(points)
+            second = velocity(points + first / 2)
+            third = velocity(points + second / 2)
+            fourth = velocity(points + third)
+            points = points + (first + 2 * second + 2 * third + fourth) / 6
+        return (points + corner) * self._radius
 
     def sizes(self, c: np.ndarray) -> np.ndarray:
         fields = np.tensordot(c, self._values, 1).reshape(len(c), -1, len(self._spatial))
@@ -200,7 +236,9 @@ class MatrixAmbient(Ambient):
         from scipy.linalg import logm
 
         n = self._matrices.shape[1]
-        vectors = [np.moveaxis(f.reshape(len(f), n, -1), 1, 2).reshape(-1, n) for f in (x, y)]
+        vectors = [
+            np.moveaxis(f.reshape(len(f), n, -1), 1, 2).reshape(-1, n) for f in (x, y)
+        ]
         matrix = np.linalg.lstsq(vectors[0], vectors[1], rcond=None)[0].T
         eigenvalues = np.linalg.eigvals(matrix)
         if np.any((np.abs(eigenvalues.imag) < 1e-9) & (eigenvalues.real < 1e-9)):

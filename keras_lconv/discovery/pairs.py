@@ -1,6 +1,7 @@
 """From pairs of samples to the generators of what relates them."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -40,6 +41,13 @@ MOST_STEPS = 3
 SMALLEST_CHANGE = 1e-3
 # On the last level of vectors, where all is exact.
 MOST_EXACT_STEPS, SMALLEST_EXACT_CHANGE = 50, 1e-9
+# So many pairs are enough to choose where to start, and to see whether pairs fit by chance,
+# which is taken to be so above this probability.
+FEW = 100
+CHANCE = 1e-3
+TINY = float(np.finfo("float64").tiny)
+# By how much several generators may move, where half a turn is pi.
+LARGEST_MOTION = 1.5
 # Floats in the normal matrices of all pairs.
 MOST_NUMBERS = 2e8
 
@@ -143,17 +151,51 @@ def fit_generators(
             f"{len(x)} pairs are too many for {ambient.size} unknowns in each. Take at "
             f"most {int(MOST_NUMBERS / ambient.size**2)}, or search among fewer generators"
         )
-    search = _Search(ambient, x, y, known, dimension)
+    start = _Start() if known is not None else _best_start(ambient, x, y, dimension)
+    search = _Search(ambient, x, y, known, dimension, start)
     if isinstance(parameters, str) and isinstance(ambient, MatrixAmbient):
         search.coefficients = np.tile(ambient.logarithm(x, y), (len(x), 1))
-    report = search.run(verbose)
+    equations = search.run(verbose)
+    left, before = search.distances(), _distances(ambient, x, y)
+    residuals = np.sqrt(left / before)
+    values = gap = None
+    confidence, given = 1.0, dimension
+    if known is None and ambient.size < count:
+        dimension, gap, confidence, values = _judged(equations, given)
+    if given is None and not _is_related(ambient, x, y, start, residuals):
+        dimension, confidence = 0, 0.0
+    found = _Found(ambient, equations, known, dimension or 0)
+    made = ambient.generators(found.rows) if dimension else None
+    if made is not None:
+        made.build((None, *x.shape[1:]))
+    report = GeneratorReport(
+        generators=made,
+        parameters=found.parameters,
+        coefficients=found.rows,
+        singular_values=values,
+        gap=gap,
+        confidence=confidence,
+        errors=found.errors(),
+        residuals=residuals,
+        fit_error=math.sqrt(np.sum(left) / np.sum(before)),
+        searched=ambient.size,
+    )
     if learned is not None:
         _assign(learned, report, x.shape)
     return report
 
 
 class _Search:
-    """The state of a search: coefficients `c`, `(batch, p)`, of what moves each pair."""
+    """The state of a search: coefficients `c`, `(batch, p)`, of what moves each pair.
+
+    Args:
+        ambient: What is searched.
+        x: Samples.
+        y: What became of them.
+        known: The parameters, if they are known.
+        dimension: The number of generators, if it is known.
+        start: Where to start.
+    """
 
     def __init__(
         self,
@@ -162,22 +204,34 @@ class _Search:
         y: np.ndarray,
         known: np.ndarray | None,
         dimension: int | None,
+        start: "_Start",
     ):
         self._ambient = ambient
+        self._levels = ambient.levels[start.level :]
         self._x, self._y = x, y
         self._known = known
         self._dimension = dimension
+        self._first_guess = start.dimension
         self.coefficients = np.zeros((len(x), ambient.size))
 
-    def run(self, verbose: bool) -> GeneratorReport:
-        levels = self._ambient.levels
-        bar = keras.utils.Progbar(len(levels), verbose=int(verbose), unit_name="level")
-        for level in levels:
+    def run(self, verbose: bool = False) -> NormalEquations:
+        """Searches, and returns the equations about what was found."""
+        bar = keras.utils.Progbar(
+            len(self._levels), verbose=int(verbose), unit_name="level"
+        )
+        for level in self._levels:
             x = self._ambient.smoothed(self._x, level)
             y = self._ambient.smoothed(self._y, level)
             self._descend(x, y, level)
             bar.add(1)
-        return self._report(x, y)
+        return self._linearised(x, y)
+
+    def distances(self) -> np.ndarray:
+        """Squares of what is left between each `exp(c) x` and `y`, at the finest level."""
+        x, y = (self._ambient.smoothed(f, self._levels[-1]) for f in (self._x, self._y))
+        moved = self._ambient.move(x, self.coefficients / 2)
+        aim = self._ambient.move(y, -self.coefficients / 2)
+        return np.sum(self._ambient.observed(aim - moved) ** 2, axis=1)
 
     def _descend(self, x: np.ndarray, y: np.ndarray, level: float) -> None:
         """Gauss-Newton steps on one level of detail."""
@@ -186,8 +240,12 @@ class _Search:
         smallest = SMALLEST_EXACT_CHANGE if exact else SMALLEST_CHANGE
         for step in range(most):
             equations = self._linearised(x, y)
-            rows, parameters = self._solved(equations)
-            before, self.coefficients = self.coefficients, self._bounded(parameters @ rows)
+            coarse = level > self._levels[-1]
+            rows, parameters = self._solved(equations, coarse)
+            before, self.coefficients = (
+                self.coefficients,
+                self._bounded(parameters @ rows, len(rows)),
+            )
             if step == 0 and len(rows) == 1 and self._known is None:
                 self._follow(x, y, rows, level)
             change = np.linalg.norm(self.coefficients - before)
@@ -216,24 +274,32 @@ class _Search:
             matrices, sides, squares, count, _weights(equal.unexplained(self.coefficients))
         )
 
-    def _solved(self, equations: NormalEquations) -> tuple[np.ndarray, np.ndarray]:
+    def _solved(
+        self, equations: NormalEquations, coarse: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Rows `W` and parameters `t`."""
         if self._known is not None:
             return equations.rows(self._known), self._known
-        # Until there is a gap one generator is taken, which few samples can mislead.
-        dimension = self._dimension or _found(equations)[0] or 1
+        dimension = self._dimension or _found(equations)[0]
+        # Equations for coarse details depend on each other, and their noise is more than it
+        # seems: that all sizes are above it tells nothing there.
+        if dimension == 0 or (coarse and dimension == self._ambient.size):
+            dimension = self._dimension or self._first_guess
         return equations.factorised(dimension)
 
-    def _bounded(self, coefficients: np.ndarray) -> np.ndarray:
-        """Coefficients that move by half a turn at most, where they were not given."""
+    def _bounded(self, coefficients: np.ndarray, rank: int) -> np.ndarray:
+        """Coefficients that do not move too far, where they were not given.
+
+        A single generator moves by half a turn at most. Several of them would leave little
+        to compare.
+        """
         if self._known is not None:
             return coefficients
+        limit = math.pi if rank == 1 else LARGEST_MOTION
         sizes = self._ambient.sizes(coefficients)
-        return coefficients * (math.pi / np.maximum(sizes, math.pi))[:, None]
+        return coefficients * (limit / np.maximum(sizes, limit))[:, None]
 
-    def _follow(
-        self, x: np.ndarray, y: np.ndarray, row: np.ndarray, level: float
-    ) -> None:
+    def _follow(self, x: np.ndarray, y: np.ndarray, row: np.ndarray, level: float) -> None:
         """Follows one generator through half a turn, to where `x` is closest to `y`.
 
         Steps of Gauss and Newton only find what is near.
@@ -256,51 +322,78 @@ class _Search:
                 self.coefficients[closer] = number * stride
                 smallest = np.minimum(found, smallest)
 
-    def _report(self, x: np.ndarray, y: np.ndarray) -> GeneratorReport:
-        ambient = self._ambient
-        equations = self._linearised(x, y)
-        values = gap = None
-        confidence, dimension = 1.0, self._dimension
-        if self._known is None and ambient.size < equations.count:
-            dimension, gap, confidence, values = self._judged(equations)
-        found = _Found(ambient, equations, self._known, dimension or 0)
-        before = np.sum(ambient.observed(y - x) ** 2, axis=1)
-        left = equations.unexplained(found.parameters @ found.rows)
-        ratios = np.sqrt(left / np.maximum(before, np.finfo("float64").tiny))
-        fit_error = math.sqrt(np.sum(left) / max(np.sum(before), np.finfo("float64").tiny))
-        made = ambient.generators(found.rows) if len(found.rows) else None
-        if made is not None:
-            made.build((None, *x.shape[1:]))
-        return GeneratorReport(
-            generators=made,
-            parameters=found.parameters,
-            coefficients=found.rows,
-            singular_values=values,
-            gap=gap,
-            confidence=confidence,
-            errors=found.errors(),
-            residuals=ratios,
-            fit_error=fit_error,
-            searched=ambient.size,
-        )
 
-    def _judged(
-        self, equations: NormalEquations
-    ) -> tuple[int, float, float, np.ndarray]:
-        """The dimension, the gap there, its confidence, and the spectrum."""
-        values, _ = equations.spectrum()
-        dimension, gap = _found(equations)
-        if self._dimension is not None:
-            dimension = self._dimension
-            following = [*values, 1.0][dimension]
-            gap = float(values[dimension - 1] / following)
-        groups = np.arange(len(self._x)) % NUM_GROUPS
-        same = [
-            self._dimension is not None
-            or _found(equations.subset(groups != group))[0] == dimension
-            for group in range(NUM_GROUPS)
-        ]
-        return dimension, gap, float(np.mean(same) * max(0.0, 1 - 1 / gap)), values
+@dataclass(frozen=True)
+class _Start:
+    """Where a search starts: the level, and the dimension until there is a gap."""
+
+    level: int = 0
+    dimension: int = 1
+
+
+def _best_start(
+    ambient: Ambient, x: np.ndarray, y: np.ndarray, dimension: int | None
+) -> _Start:
+    """The start after which the least is left, of those that some pairs try.
+
+    Coarse details guide over large motions where there are any, and in small images they
+    mislead.
+    """
+    finest = len(ambient.levels) - 1
+    starts = {_Start(), _Start(level=finest)}
+    if dimension is None:
+        starts.add(_Start(dimension=ambient.size))
+    starts = sorted(starts, key=lambda start: (start.level, start.dimension))
+    if len(starts) == 1:
+        return starts[0]
+    losses = []
+    for start in starts:
+        search = _Search(ambient, x[:FEW], y[:FEW], None, dimension, start)
+        equations = search.run()
+        rank = np.linalg.matrix_rank(search.coefficients)
+        left = search.distances() / max(equations.count - rank, 1)
+        # Those that do not fit anyway do not decide.
+        losses.append(np.mean(np.minimum(left, np.median(left))))
+    return starts[int(np.argmin(losses))]
+
+
+def _is_related(
+    ambient: Ambient, x: np.ndarray, y: np.ndarray, start: _Start, residuals: np.ndarray
+) -> bool:
+    """Whether pairs fit better than samples that do not belong together.
+
+    Some generator always brings samples closer to each other.
+    """
+    from scipy.stats import mannwhitneyu
+
+    x, y = x[:FEW], np.roll(y[:FEW], 1, axis=0)
+    control = _Search(ambient, x, y, None, None, start)
+    control.run()
+    unrelated = np.sqrt(control.distances() / _distances(ambient, x, y))
+    return bool(mannwhitneyu(residuals, unrelated, alternative="less").pvalue < CHANCE)
+
+
+def _distances(ambient: Ambient, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Squares of the distances of samples, at the finest level of detail."""
+    level = ambient.levels[-1]
+    left = ambient.observed(ambient.smoothed(y, level) - ambient.smoothed(x, level))
+    return np.maximum(np.sum(left**2, axis=1), TINY)
+
+
+def _judged(
+    equations: NormalEquations, dimension: int | None
+) -> tuple[int, float, float, np.ndarray]:
+    """The dimension, the gap there, its confidence, and the spectrum."""
+    values, _ = equations.spectrum()
+    found, gap = _found(equations)
+    same = np.ones(NUM_GROUPS)
+    if dimension is not None:
+        found, gap = dimension, float(values[dimension - 1] / [*values, 1.0][dimension])
+    else:
+        groups = np.arange(len(equations.sides)) % NUM_GROUPS
+        for group in range(NUM_GROUPS):
+            same[group] = _found(equations.subset(groups != group))[0] == found
+    return found, gap, float(np.mean(same) * max(0.0, 1 - 1 / gap)), values
 
 
 class _Found:
@@ -349,9 +442,7 @@ def _found(equations: NormalEquations) -> tuple[int, float]:
     """The dimension at the clearest gap of the spectrum, and that gap."""
     values, _ = equations.spectrum()
     # The inverse sizes grow, and 1 is noise, as for a null space.
-    return clearest_gap(
-        1 / np.maximum(values, np.finfo("float64").tiny), 1 / LARGEST_NOISE, SMALLEST_GAP
-    )
+    return clearest_gap(1 / np.maximum(values, TINY), 1 / LARGEST_NOISE, SMALLEST_GAP)
 
 
 def _weights(left: np.ndarray) -> np.ndarray:
