@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_lconv.algebra import LieAlgebra, principal_angles
+from keras_lconv.algebra import LieAlgebra
 from keras_lconv.discovery.report import MOST_PICTURES
-from keras_lconv.generators import Generators, VectorFieldGenerators
+from keras_lconv.generators import Generators, MatrixGenerators, VectorFieldGenerators
 
 # In radians: fields that are closer to affine ones count as these.
 AFFINE_ANGLE = 0.2
@@ -71,39 +71,53 @@ class GeneratorReport:
     def algebra(self) -> LieAlgebra:
         """The Lie algebra that the generators span.
 
-        Quadratic fields do not close under brackets, and no algebra of finite dimension
-        holds all of them. Where the ones found are affine up to 0.2 radians, it is that of
-        the nearest affine fields.
+        Quadratic fields do not close under brackets. Where the ones found are affine up to
+        0.2 radians, it is the algebra of the nearest affine fields, and else that of the
+        matrices on the grid.
 
         Raises:
             ValueError: If there are no generators, or they are linearly dependent.
         """
         generators = self._required()
+        fields = self._affine_fields()
+        if fields is not None:
+            return fields.algebra()
+        return LieAlgebra(generators.known_matrices())
+
+    def _affine_fields(self) -> VectorFieldGenerators | None:
+        """The fields that were found, made affine, if they nearly are."""
+        generators = self._required()
         if not isinstance(generators, VectorFieldGenerators):
-            return LieAlgebra(generators.known_matrices())
+            return None
         if generators.field in ("linear", "affine"):
-            return generators.algebra()
+            return generators
         values = generators.vector_fields()
-        affine = VectorFieldGenerators.from_values(values, "affine")
+        frame = np.linalg.qr(values.reshape(len(values), -1).T)[0].T
+        if len(frame) < len(values):
+            return None
+        affine = VectorFieldGenerators.from_values(frame.reshape(values.shape), "affine")
         affine.build((None, *values.shape[1:-1], 1))
-        pairs = (v.reshape(len(v), 1, -1) for v in (values, affine.vector_fields()))
-        if np.max(principal_angles(*pairs)) > AFFINE_ANGLE:
-            return generators.algebra()
-        return affine.algebra()
+        rest = frame - affine.vector_fields().reshape(frame.shape)
+        if np.linalg.norm(rest, 2) > np.sin(AFFINE_ANGLE):
+            return None
+        return affine
 
     def summary(self) -> str:
         """The result in words."""
         if not self.dimension:
             lines = [f"no generators among {self.searched} dimensions searched"]
         else:
-            name = self.algebra.identify()
+            is_named = self._affine_fields() or isinstance(
+                self.generators, MatrixGenerators
+            )
+            name = self.algebra.identify() if is_named else "fields that are not affine"
             lines = [f"{name}, dimension {self.dimension} of {self.searched} searched"]
         if self.gap is not None:
             lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
         if self.dimension:
             degrees = np.degrees(np.max(self.errors))
             lines.append(f"generators known to {degrees:.2g} degrees, from the samples")
-            lines.append(f"left of the difference of the pairs: {self.fit_error:.2%}")
+        lines.append(f"left of the difference of the pairs: {self.fit_error:.2%}")
         return "\n".join(lines)
 
     def to_generators(self, **kwargs: Any) -> Generators:

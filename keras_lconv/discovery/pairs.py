@@ -162,7 +162,7 @@ def fit_generators(
     confidence, given = 1.0, dimension
     if known is None and ambient.size < count:
         dimension, gap, confidence, values = _judged(equations, given)
-    if given is None and not _is_related(ambient, x, y, start, residuals):
+    if given is None and dimension and not _is_related(ambient, x, y, start, dimension):
         dimension, confidence = 0, 0.0
     found = _Found(ambient, equations, known, dimension or 0)
     made = ambient.generators(found.rows) if dimension else None
@@ -340,10 +340,11 @@ def _best_start(
     mislead.
     """
     finest = len(ambient.levels) - 1
-    starts = {_Start(), _Start(level=finest)}
+    starts = [_Start()]
+    if finest:
+        starts.append(_Start(level=finest))
     if dimension is None:
-        starts.add(_Start(dimension=ambient.size))
-    starts = sorted(starts, key=lambda start: (start.level, start.dimension))
+        starts.append(_Start(dimension=ambient.size))
     if len(starts) == 1:
         return starts[0]
     losses = []
@@ -358,19 +359,21 @@ def _best_start(
 
 
 def _is_related(
-    ambient: Ambient, x: np.ndarray, y: np.ndarray, start: _Start, residuals: np.ndarray
+    ambient: Ambient, x: np.ndarray, y: np.ndarray, start: _Start, dimension: int
 ) -> bool:
     """Whether pairs fit better than samples that do not belong together.
 
-    Some generator always brings samples closer to each other.
+    Some generators always bring samples closer to each other.
     """
     from scipy.stats import mannwhitneyu
 
-    x, y = x[:FEW], np.roll(y[:FEW], 1, axis=0)
-    control = _Search(ambient, x, y, None, None, start)
-    control.run()
-    unrelated = np.sqrt(control.distances() / _distances(ambient, x, y))
-    return bool(mannwhitneyu(residuals, unrelated, alternative="less").pvalue < CHANCE)
+    x, y = x[:FEW], y[:FEW]
+    ratios = []
+    for other in (y, np.roll(y, 1, axis=0)):
+        search = _Search(ambient, x, other, None, dimension, start)
+        search.run()
+        ratios.append(search.distances() / _distances(ambient, x, other))
+    return bool(mannwhitneyu(*ratios, alternative="less").pvalue < CHANCE)
 
 
 def _distances(ambient: Ambient, x: np.ndarray, y: np.ndarray) -> np.ndarray:
