@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Discover symmetries in pairs of images
 #
-# Each pair is an image of white noise and what a map of the plane made of it, with bilinear
-# interpolation. The map is another one in each pair, and nobody says by which angle, factor
-# or shift. `fit_generators` finds what all maps have in common: the vector fields along
-# which content moves, how many they are, and the parameters of each pair.
+# Each pair is an image of white noise and what a map of the plane made of it, with
+# bilinear interpolation. The map is another one in each pair, and nobody says by which
+# angle, factor or shift. `fit_generators` finds what all maps have in common: the vector
+# fields along which content moves, how many they are, and the parameters of each pair.
 
 # %%
 import argparse
@@ -33,8 +33,7 @@ TRANSFORMATIONS = {
 #
 # The search is among the six affine fields `v(x) = A x + b`. Sign and scale of a generator
 # are a convention, so the measure is the absolute correlation of its matrix on pixels with
-# that of the true one. Where the parameters are known they are given, and sign and scale are
-# found too.
+# that of the true one. Where the parameters are given, sign and scale are found too.
 
 
 # %%
@@ -57,8 +56,9 @@ def find_one(name, size, num, noise, seed=0):
 # %% [markdown]
 # ## All of them at once
 #
-# Now every pair is moved by any affine map. The search is among the twelve quadratic fields.
-# Nobody says that six of them are to be found: the sizes of the motions have a gap there.
+# Now every pair is moved by any affine map. The search is among the twelve quadratic
+# fields. Nobody says that six of them are to be found: the sizes of the motions have a
+# gap there.
 
 
 # %%
@@ -100,7 +100,7 @@ def save_picture(reports, path):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Vector fields from pairs of images.")
     parser.add_argument("--sizes", type=int, nargs="+", default=[7, 20])
-    parser.add_argument("--samples", type=int, default=300, help="number of pairs")
+    parser.add_argument("--samples", type=int, default=200, help="number of pairs")
     parser.add_argument("--noise", type=float, default=0.05)
     parser.add_argument(
         "--transformations",
@@ -109,7 +109,7 @@ def main(arguments=None):
         default=[*TRANSFORMATIONS],
     )
     parser.add_argument(
-        "--affine-samples", type=int, default=600, help="pairs of affine maps, 0 for none"
+        "--affine-samples", type=int, default=400, help="pairs of affine maps, 0 for none"
     )
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
     options = parser.parse_args(arguments)

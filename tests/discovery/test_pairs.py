@@ -9,6 +9,7 @@ from keras_lconv import algebra as a
 from keras_lconv import generators as g
 from keras_lconv.datasets import image_pairs
 from keras_lconv.discovery import fit_generators
+from tests.families import to_numpy
 
 
 def vector_pairs(matrices, limit, num=200, channels=1, noise=0.0, seed=0):
@@ -103,10 +104,10 @@ def agreement(report, name, size):
     [
         ("rotation", (-0.5, 0.5), None),
         ("rotation", (0, 1), None),
-        # Content moves by less than a pixel: too little to tell the dimension.
+        # Content moves by less than a pixel: too little to tell how many they are.
         ("scaling", (-0.3, 0.3), 1),
         ("shear", (-0.5, 0.5), None),
-        ("translation", (-2, 2), None),
+        ("translation", (-2, 2), 1),
     ],
 )
 def test_small_images_with_unknown_parameters(name, limits, dimension):
@@ -116,7 +117,7 @@ def test_small_images_with_unknown_parameters(name, limits, dimension):
     assert agreement(report, name, 7) >= 0.96
     # In units of half of the grid's width, as the generator that was found.
     unit = 3 if name == "translation" else 1
-    assert np.corrcoef(report.parameters[:, 0] * unit, t)[0, 1] > 0.7
+    assert np.median(np.abs(report.parameters[:, 0] * unit - t)) < 0.2 * limits[1]
 
 
 def test_known_angles_give_sign_and_scale():
@@ -129,10 +130,10 @@ def test_known_angles_give_sign_and_scale():
 
 
 def test_large_angles_are_found():
-    """Angles up to 1.5, where content near the border moves by many pixels."""
-    x, y, t = image_pairs(150, 16, "rotation", (-1.5, 1.5), seed=0)
+    """Angles up to 1.5: there content near the border moves by many pixels."""
+    x, y, t = image_pairs(100, 12, "rotation", (-1.5, 1.5), seed=0)
     report = fit_generators(x, y, "affine")
-    assert agreement(report, "rotation", 16) >= 0.99
+    assert agreement(report, "rotation", 12) >= 0.99
     assert np.mean(np.abs(report.parameters[:, 0] - t) < 0.1) > 0.9
 
 
@@ -183,7 +184,7 @@ def test_learned_matrices_hold_the_result():
     x, y, t = vector_pairs(ANY, 0.5)
     learned = g.DenseGenerators(1)
     fit_generators(x, y, learned, parameters=t)
-    assert np.allclose(learned.to_dense(), ANY, atol=1e-5)
+    assert np.allclose(to_numpy(learned.to_dense()), ANY, atol=1e-5)
 
 
 def test_given_generators_give_the_parameters():
