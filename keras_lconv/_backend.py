@@ -78,7 +78,7 @@ def jacobian(function: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]
     if backend == "tensorflow":
         import tensorflow as tf
 
-        @tf.function
+        @compiled
         def by_tape(x: Any) -> tuple[Any, Any]:
             with tf.GradientTape(persistent=True) as tape:
                 tape.watch(x)
@@ -98,7 +98,7 @@ def jacobian(function: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]
     if backend == "jax":
         import jax
 
-        @jax.jit
+        @compiled
         def by_pullback(x: Any) -> tuple[Any, Any]:
             values, pullback = jax.vjp(function, x)
             # One row of the identity for each output, the same for all samples.
@@ -181,7 +181,6 @@ def hessian(function: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        @tf.function
         def by_tapes(x: Any) -> tuple[Any, Any]:
             with tf.GradientTape() as outer:
                 outer.watch(x)
@@ -189,16 +188,14 @@ def hessian(function: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]:
                     inner.watch(x)
                     value = function(x)
                 gradient = inner.gradient(value, x)
-            second = outer.jacobian(
-                gradient, x, unconnected_gradients=tf.UnconnectedGradients.ZERO
-            )
-            return gradient, second
+            zero = tf.UnconnectedGradients.ZERO
+            return gradient, outer.jacobian(gradient, x, unconnected_gradients=zero)
 
-        return by_tapes
+        return compiled(by_tapes)
     if backend == "jax":
         import jax
 
-        return jax.jit(lambda x: (jax.grad(function)(x), jax.hessian(function)(x)))
+        return compiled(lambda x: (jax.grad(function)(x), jax.hessian(function)(x)))
     import torch
 
     def by_autograd(x: Any) -> tuple[Any, Any]:

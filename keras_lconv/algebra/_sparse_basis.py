@@ -1,5 +1,7 @@
 """A basis of a span of matrices that a person can read."""
 
+import math
+
 import numpy as np
 
 # A pivot is the first entry that is at least this part of the largest one.
@@ -10,14 +12,14 @@ def sparse_basis(frame: np.ndarray, tolerance: float) -> np.ndarray:
     """The reduced echelon form of an orthonormal frame, with large pivots.
 
     Args:
-        frame: Orthonormal matrices `(k, n, n)`.
+        frame: Orthonormal matrices `(k, m, n)`.
         tolerance: Entries up to this size, where the largest is 1, become zero.
 
     Returns:
-        Array `(k, n, n)`: in the order of the pivots, with the largest entry 1 and the last
+        Array `(k, m, n)`: in the order of the pivots, with the largest entry 1 and the last
         nonzero entry positive.
     """
-    rows = frame.reshape(len(frame), frame.shape[1] ** 2)
+    rows = frame.reshape(len(frame), math.prod(frame.shape[1:]))
     pivots = _pivots(rows)
     rows = np.linalg.solve(rows[:, pivots], rows) if pivots else rows
     rows = rows / np.max(np.abs(rows), axis=1, initial=1e-300, keepdims=True)

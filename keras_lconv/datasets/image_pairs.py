@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_lconv._validation import finite_array, positive_int
+from keras_lconv._validation import finite_array, not_negative, positive_int
 
 # The fields v(x) = A x + b of the maps that have a name, as [A | b], for images.
 FIELDS = {
@@ -22,27 +22,30 @@ def image_pairs(
     parameters: Any = (-0.5, 0.5),
     images: Any = None,
     seed: int | None = None,
+    noise: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images `x` and what a one-parameter group makes of them, `y = exp(t L) x`.
+    """Images `x` and what a group makes of them, `y = exp(sum_i t_i L_i) x`.
 
     The images are resampled with bilinear interpolation, as image software does, and
-    are zero outside: `y` is only near to what a generator of the group yields.
+    are zero outside: `y` is only near to what generators of the group yield.
 
     Args:
         num_samples: Number of pairs.
         size: Height and width of the images.
         field: The vector field `v(x) = A x + b` in centred coordinates and grid steps:
             a name (`"rotation"`, `"scaling"`, `"shear"`, `"translation"`), or
-            `[A | b]`, of shape `(2, 3)`.
+            `[A | b]`, of shape `(2, 3)`. For `k` fields at once a list of names, or an
+            array `(k, 2, 3)`.
         parameters: Range `(low, high)` of the uniformly distributed parameters `t` (for
-            rotations: radians).
+            rotations: radians), or one for each field, `(k, 2)`.
         images: Images `x`, of shape `(num_samples, size, size)`. By default white
             noise: independent standard normal pixels.
         seed: Seed of all random numbers.
+        noise: Standard deviation of normal noise that is added to both images.
 
     Returns:
         `(x, y, t)`: float32 arrays of shapes `(num_samples, size, size, 1)` twice and
-        `(num_samples,)`.
+        `(num_samples,)`, or `(num_samples, k)` for a list of fields.
 
     Raises:
         TypeError: If `num_samples` or `size` is no integer.
@@ -65,15 +68,17 @@ def image_pairs(
 
     num_samples = positive_int("num_samples", num_samples)
     size = positive_int("size", size)
-    generator = np.zeros((3, 3))
-    generator[:2] = _field_matrix(field)
+    fields, is_single = _field_matrices(field)
+    generators = np.pad(fields, ((0, 0), (0, 1), (0, 0)))
     limits = finite_array("parameters", parameters)
-    if limits.shape != (2,):
+    if limits.shape not in ((2,), (len(fields), 2)):
         raise ValueError(
-            f"`parameters` must be a range (low, high). Received: {parameters!r}"
+            "`parameters` must be a range (low, high), or one for each of the "
+            f"{len(fields)} fields. Received: {parameters!r}"
         )
+    noise = not_negative("noise", noise)
     rng = np.random.default_rng(seed)
-    t = rng.uniform(limits[0], limits[1], num_samples)
+    t = rng.uniform(limits[..., 0], limits[..., 1], (num_samples, len(fields)))
     if images is None:
         images = rng.standard_normal((num_samples, size, size))
     x = finite_array("images", images)
@@ -87,11 +92,23 @@ def image_pairs(
     y = np.empty_like(x)
     for n in range(num_samples):
         # The content at a point of `y` comes from where the flow was before.
-        inverse = expm(-t[n] * generator)
+        inverse = expm(-np.tensordot(t[n], generators, 1))
         matrix, shift = inverse[:2, :2], inverse[:2, 2]
         offset = centre + shift - matrix @ centre
         y[n] = affine_transform(x[n], matrix, offset, order=1, mode="grid-constant")
+    if noise:
+        x, y = (image + noise * rng.standard_normal(image.shape) for image in (x, y))
+    t = t[:, 0] if is_single else t
     return x[..., None].astype("f4"), y[..., None].astype("f4"), t.astype("f4")
+
+
+def _field_matrices(field: Any) -> tuple[np.ndarray, bool]:
+    """Fields `(k, 2, 3)`, and whether one was given by itself."""
+    if not isinstance(field, str) and len(field) and isinstance(field[0], str):
+        return np.array([_field_matrix(name) for name in field]), False
+    if not isinstance(field, str) and np.ndim(field) == 3 and len(field):
+        return np.array([_field_matrix(matrix) for matrix in field]), False
+    return _field_matrix(field)[None], True
 
 
 def _field_matrix(field: Any) -> np.ndarray:

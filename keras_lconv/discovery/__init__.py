@@ -1,7 +1,15 @@
 """Symmetries found in functions, in trained models and in data."""
 
 from keras_lconv.discovery.fitting import fit_symmetries
+from keras_lconv.discovery.generator_report import GeneratorReport
+from keras_lconv.discovery.pairs import fit_generators
 from keras_lconv.discovery.report import SymmetryReport
 from keras_lconv.discovery.symmetries import find_symmetries
 
-__all__ = ["SymmetryReport", "find_symmetries", "fit_symmetries"]
+__all__ = [
+    "GeneratorReport",
+    "SymmetryReport",
+    "find_symmetries",
+    "fit_generators",
+    "fit_symmetries",
+]

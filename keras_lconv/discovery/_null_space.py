@@ -106,20 +106,19 @@ class NormalMatrices:
         """
         frame, unreached = self._frame()
         values, vectors = _decomposed(frame.T @ self._total() @ frame)
-        found, gap = _dimension(values) if dimension is None else (dimension, None)
-        if gap is None:
-            gap = _ratios(values)[found]
+        if dimension is None:
+            found, gap = clearest_gap(values)
+        else:
+            found, gap = dimension, _ratios(values, _largest_null(values))[dimension]
         basis = vectors[:, :found]
         same, tilts = 0, np.zeros((NUM_GROUPS, found))
         for group in range(NUM_GROUPS):
             others, turned = _decomposed(
                 frame.T @ self._total(group) @ frame / self._share(group, frame)
             )
-            same += dimension is not None or _dimension(others)[0] == found
-            rest = basis - turned[:, :found] @ (turned[:, :found].T @ basis)
-            tilts[group] = np.arcsin(np.clip(np.linalg.norm(rest, axis=0), 0, 1))
-        # The variance of a jackknife.
-        errors = np.sqrt((NUM_GROUPS - 1) * np.mean(tilts**2, axis=0))
+            same += dimension is not None or clearest_gap(others)[0] == found
+            tilts[group] = tilt(basis, turned[:, :found])
+        errors = jackknife_errors(tilts)
         confidence = same / NUM_GROUPS * max(0.0, 1 - 1 / gap)
         solutions = frame @ basis
         solutions = solutions / np.linalg.norm(solutions, axis=0)
@@ -153,6 +152,20 @@ class NormalMatrices:
         return max(1 - float(part), np.finfo("float64").tiny)
 
 
+def tilt(basis: np.ndarray, span: np.ndarray) -> np.ndarray:
+    """The angle of each column of `basis` with the span of the columns of `span`.
+
+    Both have orthonormal columns, `(p, k)`.
+    """
+    rest = basis - span @ (span.T @ basis)
+    return np.arcsin(np.clip(np.linalg.norm(rest, axis=0), 0, 1))
+
+
+def jackknife_errors(tilts: np.ndarray) -> np.ndarray:
+    """Error bars, from the angles `(groups, k)` by which leaving out a group turns."""
+    return np.sqrt((len(tilts) - 1) * np.mean(tilts**2, axis=0))
+
+
 def _product(matrix: Any, columns: np.ndarray) -> np.ndarray:
     """The product with a matrix, which may be a number for a multiple of the identity."""
     return matrix * columns if np.ndim(matrix) == 0 else matrix @ columns
@@ -168,7 +181,7 @@ def _largest_null(values: np.ndarray) -> float:
     return LARGEST_NULL_VALUE * max(1.0, float(np.sqrt(np.mean(values**2))))
 
 
-def _ratios(values: np.ndarray) -> np.ndarray:
+def _ratios(values: np.ndarray, largest: float) -> np.ndarray:
     """The ratio of each value to the one before, for dimensions 0 to p.
 
     Where all values are null there is none after them, and 1, that of a random equation,
@@ -176,16 +189,32 @@ def _ratios(values: np.ndarray) -> np.ndarray:
     one before.
     """
     floor = ROUNDING * max(values[-1], 1.0)
-    before = np.maximum(np.concatenate([[_largest_null(values)], values]), floor)
+    before = np.maximum(np.concatenate([[largest], values]), floor)
     after = np.maximum(np.concatenate([values, [1.0]]), floor)
     return after / before
 
 
-def _dimension(values: np.ndarray) -> tuple[int, float]:
-    """The dimension at the clearest gap, and that gap."""
-    ratios = _ratios(values)
-    allowed = np.concatenate([[False], values <= _largest_null(values)])
-    allowed &= ratios >= SMALLEST_GAP
+def clearest_gap(
+    values: np.ndarray,
+    largest: float | None = None,
+    smallest_gap: float = SMALLEST_GAP,
+) -> tuple[int, float]:
+    """The dimension at the clearest gap, and that gap.
+
+    Args:
+        values: Singular values, growing, in units of a random equation's.
+        largest: The largest value that may count as null. By default 0.1, or 0.1 times the
+            root mean square of all values where that is more.
+        smallest_gap: The smallest ratio that counts as a gap.
+
+    Returns:
+        How many values are null, and the ratio of the next one to the last of them.
+    """
+    if largest is None:
+        largest = _largest_null(values)
+    ratios = _ratios(values, largest)
+    allowed = np.concatenate([[False], values <= largest])
+    allowed &= ratios >= smallest_gap
     if not np.any(allowed):
         return 0, float(max(ratios[0], 1.0))
     found = int(np.argmax(np.where(allowed, ratios, 0.0)))

@@ -140,9 +140,9 @@ class VectorFieldGenerators(Generators):
             radius = max((max(shape) - 1) / 2, 0.5)
             exponents = _exponents(field, len(shape))
             points = _centred_points(shape) / radius
-            monomials = np.prod(points[None] ** exponents[:, None], axis=-1)
+            values = monomials(field, points)
             columns = flat.reshape(-1, flat.shape[-1]).T
-            found = np.linalg.lstsq(monomials.T, columns, rcond=None)[0]
+            found = np.linalg.lstsq(values.T, columns, rcond=None)[0]
             found = found.T.reshape(*flat.shape[:2], -1)
             # From coordinates in units of the radius to grid steps.
             flat = found * radius ** -exponents.sum(axis=-1).astype("float64")
@@ -189,7 +189,7 @@ class VectorFieldGenerators(Generators):
         else:
             exponents = _exponents(self.field, ndim)
             points = _centred_points(shape) / self._radius
-            self._monomials = np.prod(points[None] ** exponents[:, None], axis=-1)
+            self._monomials = monomials(self.field, points)
             self._units = self._radius ** (1.0 - exponents.sum(axis=-1))
         expected = (self.num_generators, ndim, len(self._units))
         if self._given is not None and self._given.shape != expected:
@@ -462,6 +462,17 @@ def _as_matrices(coefficients: np.ndarray, field: str) -> np.ndarray:
     # The columns are b, A; a zero row makes the matrix square.
     matrices = np.roll(coefficients, -1, axis=2)
     return np.pad(matrices, ((0, 0), (0, 1), (0, 0)))
+
+
+def monomials(field: str, points: np.ndarray) -> np.ndarray:
+    """The monomials of a field at points `(..., ndim)`, of shape `(p, ...)`."""
+    powers = _exponents(field, points.shape[-1])
+    values = np.ones((len(powers), *points.shape[:-1]))
+    for value, exponents in zip(values, powers, strict=True):
+        # Products are much faster than powers.
+        for axis in np.repeat(np.arange(len(exponents)), exponents):
+            value *= points[..., axis]
+    return values
 
 
 def _exponents(field: str, ndim: int) -> np.ndarray:

@@ -1,20 +1,20 @@
-"""Physics of symmetries: what they conserve, and what they leave free."""
+"""Physics of symmetries: field theory of layers, and what symmetries conserve."""
 
 from keras_lconv.physics.conservation import conserved_quantities
+from keras_lconv.physics.invariant_loss import InvariantLoss
+from keras_lconv.physics.lagrangian import Lagrangian
 from keras_lconv.physics.landscape import FlatDirections, flat_directions
 from keras_lconv.physics.quantities import ConservedQuantities, ConservedQuantity
+from keras_lconv.physics.robustness import RobustnessReport, robustness
 
 __all__ = [
     "ConservedQuantities",
     "ConservedQuantity",
     "FlatDirections",
+    "InvariantLoss",
+    "Lagrangian",
+    "RobustnessReport",
     "conserved_quantities",
     "flat_directions",
+    "robustness",
 ]
-"""Field theory and conservation laws of layers and of their symmetries."""
-
-from keras_lconv.physics.invariant_loss import InvariantLoss
-from keras_lconv.physics.lagrangian import Lagrangian
-from keras_lconv.physics.robustness import RobustnessReport, robustness
-
-__all__ = ["InvariantLoss", "Lagrangian", "RobustnessReport", "robustness"]

@@ -1,0 +1,19 @@
+"""The example of discovery from pairs of images, and figures that it must reach."""
+
+import importlib.util
+import pathlib
+
+
+def test_main_job(tmp_path):
+    path = pathlib.Path(__file__).parents[1] / "examples" / "discover_from_images.py"
+    spec = importlib.util.spec_from_file_location("discover_from_images", path)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    arguments = ["--samples", "100", "--affine-samples", "0", "--output", str(tmp_path)]
+    arguments += ["--transformations", "rotation", "shear"]
+    scores, _, _ = example.main(arguments)
+    least = {7: 0.96, 20: 0.99}
+    assert {size for size, _ in scores} == set(least)
+    for (size, _), found in scores.items():
+        assert min(found) >= least[size]
+    assert (tmp_path / "discover_from_images.png").stat().st_size > 10_000
