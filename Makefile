@@ -8,8 +8,10 @@ DEMO = .venv-$(BACKEND)
 DEV = .venv
 PYTEST = $(DEV)/bin/python -m pytest $(PYTEST_ARGS)
 INSTALL = bin/pip install --quiet --disable-pip-version-check -c tests/constraints.txt
-# Two test processes share two cores: one thread for each.
-ONE_THREAD = OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3
+# Two test processes share two cores: one thread for each. Most of the time of the tests on
+# JAX is compilation, of which optimization is a quarter.
+TEST_ENV = OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 \
+	JAX_DISABLE_MOST_OPTIMIZATIONS=1
 
 .PHONY: demo test lint types docs serve clean
 
@@ -21,11 +23,11 @@ demo: $(DEMO)/ready
 test: $(DEV)/ready
 	@failed=""; \
 	echo "== Tests of what needs no backend"; \
-	KERAS_BACKEND=$(firstword $(BACKENDS)) $(ONE_THREAD) $(PYTEST) tests/algebra \
+	KERAS_BACKEND=$(firstword $(BACKENDS)) $(TEST_ENV) $(PYTEST) tests/algebra \
 		|| failed="$$failed algebra"; \
 	for backend in $(BACKENDS); do \
 		echo "== Tests on $$backend"; \
-		KERAS_BACKEND=$$backend MPLBACKEND=agg $(ONE_THREAD) $(PYTEST) --ignore=tests/algebra \
+		KERAS_BACKEND=$$backend MPLBACKEND=agg $(TEST_ENV) $(PYTEST) --ignore=tests/algebra \
 			|| failed="$$failed $$backend"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "Tests FAILED on:$$failed"; exit 1; fi; \
