@@ -1,7 +1,7 @@
 """Lie algebra convolutions for Keras 3.
 
 The layers are re-exported here. Generators, mathematics, data and plots live in the
-submodules `generators`, `algebra`, `metrics`, `callbacks`, `datasets` and
+submodules `generators`, `algebra`, `metrics`, `models`, `callbacks`, `datasets` and
 `visualization`.
 """
 
