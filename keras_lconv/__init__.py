@@ -5,6 +5,7 @@ and plots live in the submodules `generators`, `algebra`, `models`, `convert`, `
 `physics`, `metrics`, `regularizers`, `callbacks`, `datasets` and `visualization`.
 The layers are re-exported here. Generators, mathematics, data and plots live in the
 submodules `generators`, `algebra`, `physics`, `metrics`, `callbacks`, `datasets` and
+submodules `generators`, `algebra`, `metrics`, `models`, `callbacks`, `datasets` and
 `visualization`.
 """
 
