@@ -18,6 +18,7 @@ from keras_lconv.layers import (
     NormMaxPooling,
     NormPooling,
     OrbitPooling,
+    Rearrange,
 )
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "NormMaxPooling",
     "NormPooling",
     "OrbitPooling",
+    "Rearrange",
     "__version__",
     "generators",
 ]

@@ -1,7 +1,17 @@
 """Symmetries found in functions, in trained models and in data."""
 
 from keras_lconv.discovery.fitting import fit_symmetries
+from keras_lconv.discovery.grid import infer_grid
+from keras_lconv.discovery.inferred_grid import InferredGrid
+from keras_lconv.discovery.neighbors import infer_neighbors
 from keras_lconv.discovery.report import SymmetryReport
 from keras_lconv.discovery.symmetries import find_symmetries
 
-__all__ = ["SymmetryReport", "find_symmetries", "fit_symmetries"]
+__all__ = [
+    "InferredGrid",
+    "SymmetryReport",
+    "find_symmetries",
+    "fit_symmetries",
+    "infer_grid",
+    "infer_neighbors",
+]

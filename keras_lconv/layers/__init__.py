@@ -10,6 +10,7 @@ from keras_lconv.layers.lie_max_pooling import LieMaxPooling
 from keras_lconv.layers.norm_max_pooling import NormMaxPooling
 from keras_lconv.layers.norm_pooling import NormPooling
 from keras_lconv.layers.orbit_pooling import OrbitPooling
+from keras_lconv.layers.rearrange import Rearrange
 
 __all__ = [
     "CasimirPooling",
@@ -22,4 +23,5 @@ __all__ = [
     "NormMaxPooling",
     "NormPooling",
     "OrbitPooling",
+    "Rearrange",
 ]
