@@ -20,21 +20,19 @@ LEAST_SAMPLES = 10
 LEAST_SHRINKAGE = 1e-6
 
 
-def partial_correlations(x: Any, verbose: bool | None) -> tuple[np.ndarray, np.ndarray]:
-    """What is left of the correlation of two positions, given all others.
-
-    With `P` the inverse of the correlation matrix it is `-P_ij / sqrt(P_ii P_jj)`. The
-    matrix is shrunk towards the unit matrix before, by as much as minimises the expected
-    square error (J. Schaefer, K. Strimmer, "A shrinkage approach to large-scale covariance
-    matrix estimation", Stat. Appl. Genet. Mol. Biol. 4 (2005)).
+def correlations(x: Any, verbose: bool | None) -> tuple[np.ndarray, np.ndarray, float]:
+    """Correlations of all positions.
 
     Args:
         x: Data `(samples, *spatial)`.
         verbose: Whether to show a progress bar.
 
     Returns:
-        The partial correlations `(d, d)`, with a diagonal of zeros, and a mask `(d,)` of
-        the positions that vary enough. The others have no correlations.
+        The correlations `(d, d)`; a mask `(d,)` of the positions that vary enough; and how
+        much of the correlations is noise, between 0 and 1: the shrinkage towards the unit
+        matrix that minimises the expected square error (J. Schaefer, K. Strimmer, "A
+        shrinkage approach to large-scale covariance matrix estimation", Stat. Appl. Genet.
+        Mol. Biol. 4 (2005)).
     """
     samples = _checked(x)
     number, size = samples.shape
@@ -62,13 +60,39 @@ def partial_correlations(x: Any, verbose: bool | None) -> tuple[np.ndarray, np.n
             "`x` must vary at two positions at least, over more than a handful of samples. "
             f"Received: {number} samples, which vary at {varies.sum()} of {size} positions"
         )
-    # What happens rarely is known of the others' neighbours, too.
-    precision = np.linalg.inv(_shrunk(products / number, squares / number, number))
+    found = products / number
+    off = ~np.eye(size, dtype=bool)
+    signal = np.sum(found[off] ** 2)
+    noise = (np.sum(squares[off]) / number - signal) / number
+    shrinkage = float(np.clip(noise / max(signal, 1e-30), LEAST_SHRINKAGE, 1.0))
+    return found, varies, shrinkage
+
+
+def partial_correlations(
+    correlations: np.ndarray, varies: np.ndarray, shrinkage: float
+) -> np.ndarray:
+    """What is left of the correlation of two positions, given all others.
+
+    With `P` the inverse of the correlation matrix, shrunk towards the unit matrix, it is
+    `-P_ij / sqrt(P_ii P_jj)`.
+
+    Args:
+        correlations: `(d, d)`.
+        varies: Mask `(d,)`. The other positions get no partial correlations; they are
+            among the given ones all the same.
+        shrinkage: Between 0 and 1. What is left is for 1 nothing.
+
+    Returns:
+        The partial correlations `(d, d)`, with a diagonal of zeros.
+    """
+    shrunk = (1 - shrinkage) * correlations
+    np.fill_diagonal(shrunk, 1.0)
+    precision = np.linalg.inv(shrunk)
     scale = np.sqrt(np.diag(precision))
     found = -precision / np.outer(scale, scale)
     found[~varies] = found[:, ~varies] = 0.0
     np.fill_diagonal(found, 0.0)
-    return (found + found.T) / 2, varies
+    return (found + found.T) / 2
 
 
 def _checked(x: Any) -> np.ndarray:
@@ -78,15 +102,3 @@ def _checked(x: Any) -> np.ndarray:
             f"`x` must have shape `(samples, *spatial)`. Received: shape {samples.shape}"
         )
     return samples.reshape(len(samples), -1)
-
-
-def _shrunk(correlations: np.ndarray, fourth: np.ndarray, number: int) -> np.ndarray:
-    """The correlations times `1 - s` off the diagonal.
-
-    `s` is the sum of the variances of their estimates over the sum of their squares.
-    """
-    off = ~np.eye(len(correlations), dtype=bool)
-    squares = correlations[off] ** 2
-    variance = np.sum(fourth[off] - squares) / number
-    shrinkage = np.clip(variance / max(np.sum(squares), 1e-30), LEAST_SHRINKAGE, 1.0)
-    return np.where(off, (1 - shrinkage) * correlations, 1.0)

@@ -1,12 +1,16 @@
 """The hidden grid of images whose pixels are in an unknown order."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from keras_lconv._validation import fraction, positive_ints
 from keras_lconv.discovery._lattice import embed, prune
-from keras_lconv.discovery._partial_correlation import partial_correlations
+from keras_lconv.discovery._partial_correlation import (
+    correlations,
+    partial_correlations,
+)
 from keras_lconv.discovery._placement import (
     MARGIN,
     grow,
@@ -17,6 +21,11 @@ from keras_lconv.discovery.inferred_grid import InferredGrid
 from keras_lconv.discovery.neighbors import mutual_pairs, neighbor_table
 
 NEIGHBORS = 4
+
+# What the shrinkage is raised to while a core holds less than this part of the pixels. The
+# inverse covariance of very smooth images is large at distances of two pixels, too.
+SHRINKAGES = (0.0, 0.03, 0.1, 0.3)
+LARGE_CORE = 0.8
 
 
 def infer_grid(
@@ -80,38 +89,68 @@ def infer_grid(
     least = fraction("min_correlation", min_correlation)
     if shape is not None:
         shape = _checked_shape(shape)
-    correlations, varies = partial_correlations(x, verbose)
-    size = len(correlations)
-    data_pairs = mutual_pairs(neighbor_table(correlations, NEIGHBORS, least))
-    layout, cells = embed(prune(data_pairs, correlations[tuple(data_pairs.T)]), size)
-    if np.all(cells < 0):
+    found, varies, needed = correlations(x, verbose)
+    pixels = np.flatnonzero(varies)
+    cores = []
+    for shrinkage in SHRINKAGES:
+        partial = partial_correlations(found, varies, max(shrinkage, needed))
+        cores.append(_core(partial, pixels, least))
+        if cores[-1].num_placed > LARGE_CORE * len(pixels):
+            break
+    core = max(cores, key=lambda core: core.num_placed)
+    size = len(varies)
+    if not core.num_placed:
         raise ValueError(
             "`x` must have a grid: no squares were found among the "
-            f"{len(data_pairs)} pairs of pixels with partial correlations above "
-            f"{min_correlation}. Received: data with {size} pixels"
+            f"{len(core.data_pairs)} pairs of pixels with partial correlations above "
+            f"{least:g}. Received: data with {size} pixels"
         )
-    weights = np.pad(correlations, ((0, 1), (0, 1)))
-    pixels = np.flatnonzero(varies)
-    # Inside its own borders the core grows in one way only.
-    core = grow(_occupants(cells), weights, pixels, least, supports=2)
-    shapes = _possible_shapes(core.shape, size, shape)
-    occupants = placed_in_best_window(core, shapes, weights, pixels, least)
-    if shape is None:
-        if occupants.size != size:
-            occupants = _trimmed(occupants)
-        occupants = _most_ordered(occupants)
-    else:
-        occupants = _most_ordered(occupants, shape)
+    shapes = _possible_shapes(core.occupants.shape, size, shape)
+    occupants = placed_in_best_window(core.occupants, shapes, core.weights, pixels, least)
+    if shape is None and occupants.size != size:
+        occupants = _trimmed(occupants)
+    occupants = _most_ordered(occupants, shape)
     neighbor_pairs = neighboring_cells(occupants)
     return InferredGrid(
         _cells(occupants, size),
         occupants.shape,
         neighbor_pairs,
-        data_pairs,
-        layout,
+        core.data_pairs,
+        core.layout,
         varies,
-        _jaccard_index(neighbor_pairs, data_pairs, size),
+        _jaccard_index(neighbor_pairs, core.data_pairs, size),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Core:
+    """The part of a grid that fits without doubt, and what it was found from.
+
+    Args:
+        weights: Partial correlations `(d + 1, d + 1)`, zeros in the last row and column.
+        data_pairs: The pairs that they join, `(l, 2)`.
+        layout: Points in the plane, `(d, 2)`.
+        occupants: The pixels on the cells, -1 for none.
+    """
+
+    weights: np.ndarray
+    data_pairs: np.ndarray
+    layout: np.ndarray
+    occupants: np.ndarray
+
+    @property
+    def num_placed(self) -> int:
+        return int(np.sum(self.occupants >= 0))
+
+
+def _core(partial: np.ndarray, pixels: np.ndarray, least: float) -> _Core:
+    data_pairs = mutual_pairs(neighbor_table(partial, NEIGHBORS, least))
+    pairs = prune(data_pairs, partial[tuple(data_pairs.T)])
+    layout, cells = embed(pairs, len(partial))
+    weights = np.pad(partial, ((0, 1), (0, 1)))
+    # Inside its own borders a core grows in one way only.
+    occupants = grow(_occupants(cells), weights, pixels, least, supports=2)
+    return _Core(weights, data_pairs, layout, occupants)
 
 
 def _checked_shape(shape: Any) -> tuple[int, int]:

@@ -5,7 +5,10 @@ from typing import Any
 import numpy as np
 
 from keras_lconv._validation import fraction, positive_int
-from keras_lconv.discovery._partial_correlation import partial_correlations
+from keras_lconv.discovery._partial_correlation import (
+    correlations,
+    partial_correlations,
+)
 
 
 def infer_neighbors(
@@ -13,6 +16,7 @@ def infer_neighbors(
     num_neighbors: int = 4,
     *,
     min_correlation: float = 0.1,
+    shrinkage: float | None = None,
     verbose: bool | None = None,
 ) -> np.ndarray:
     """Which positions are neighbours, from data in an unknown order.
@@ -31,6 +35,9 @@ def infer_neighbors(
         num_neighbors: Largest number of neighbours of a position: 4 for a grid of pixels.
         min_correlation: What partial correlation neighbours have at least. White noise has
             none: the shrinkage is then complete.
+        shrinkage: How far correlations are shrunk towards zero before, between 0 and 1. By
+            default what minimises their expected error. Very smooth data are told apart by
+            rounding only, and need more, such as 0.1.
         verbose: Whether to show a progress bar. By default for many samples.
 
     Returns:
@@ -57,14 +64,18 @@ def infer_neighbors(
     """
     num_neighbors = positive_int("num_neighbors", num_neighbors)
     least = fraction("min_correlation", min_correlation)
-    return neighbor_table(partial_correlations(x, verbose)[0], num_neighbors, least)
+    if shrinkage is not None:
+        shrinkage = fraction("shrinkage", shrinkage)
+    found, varies, needed = correlations(x, verbose)
+    partial = partial_correlations(found, varies, shrinkage or needed)
+    return neighbor_table(partial, num_neighbors, least)
 
 
-def neighbor_table(correlations: np.ndarray, num: int, least: float) -> np.ndarray:
+def neighbor_table(partial: np.ndarray, num: int, least: float) -> np.ndarray:
     """The positions with the largest correlations, `(d, num)`, -1 below the least."""
-    size = len(correlations)
-    order = np.argsort(-correlations, axis=1, kind="stable")[:, :num]
-    strong = np.take_along_axis(correlations, order, axis=1) > least
+    size = len(partial)
+    order = np.argsort(-partial, axis=1, kind="stable")[:, :num]
+    strong = np.take_along_axis(partial, order, axis=1) > least
     table = np.full((size, num), -1)
     table[:, : order.shape[1]] = np.where(strong, order, -1)
     return table
