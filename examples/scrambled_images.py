@@ -170,7 +170,8 @@ def main(arguments=None):
     parser.add_argument(
         "--dataset", choices=["photos", "fashion_mnist", "mnist"], default="photos"
     )
-    parser.add_argument("--samples", type=int, default=6000, help="images to train on")
+    parser.add_argument("--samples", type=int, default=6000, help="images for the grid")
+    parser.add_argument("--labels", type=int, help="so many of them for the networks")
     parser.add_argument("--test-samples", type=int, default=4000)
     parser.add_argument("--epochs", type=int, default=5, help="0 to train no network")
     parser.add_argument("--permutations", type=int, default=1, help="random orders to try")
@@ -201,7 +202,7 @@ def main(arguments=None):
             ("scrambled", scrambled, hidden),
             ("recovered", recovered, grid.unscramble(hidden)),
         ]:
-            train, test = (x, labels), (x_new, y_test)
+            train, test = (x[: options.labels], labels[: options.labels]), (x_new, y_test)
             score = trained_accuracy(train, test, options.epochs, seed)
             accuracies[name].append(score)
             print(f"  network on {name} images: {score:.2f}%")

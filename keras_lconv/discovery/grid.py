@@ -27,6 +27,9 @@ NEIGHBORS = 4
 SHRINKAGES = (0.0, 0.03, 0.1, 0.3)
 LARGE_CORE = 0.8
 
+# A few squares are found in any data. Of a grid they hang together.
+LEAST_CORE = 0.2
+
 
 def infer_grid(
     x: Any,
@@ -99,11 +102,12 @@ def infer_grid(
             break
     core = max(cores, key=lambda core: core.num_placed)
     size = len(varies)
-    if not core.num_placed:
+    if core.num_placed < LEAST_CORE * len(pixels):
         raise ValueError(
-            "`x` must have a grid: no squares were found among the "
-            f"{len(core.data_pairs)} pairs of pixels with partial correlations above "
-            f"{least:g}. Received: data with {size} pixels"
+            "`x` must have a grid. The pixels with partial correlations above "
+            f"{least:g} make {len(core.data_pairs)} pairs, but the largest patch of "
+            f"squares holds only {core.num_placed} pixels. "
+            f"Received: data with {size} pixels, of which {len(pixels)} vary"
         )
     shapes = _possible_shapes(core.occupants.shape, size, shape)
     occupants = placed_in_best_window(core.occupants, shapes, core.weights, pixels, least)

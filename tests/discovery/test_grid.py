@@ -1,5 +1,6 @@
 """Neighbours and hidden grids from scrambled data."""
 
+import dataclasses
 import itertools
 
 import matplotlib
@@ -190,10 +191,19 @@ def test_data_without_a_grid():
         infer_grid(rng.normal(size=(500, 36)))
     with pytest.raises(ValueError, match="must have a grid"):
         infer_grid(np.cumsum(rng.normal(size=(500, 36)), axis=1))
-    mixed = rng.normal(size=(2000, 100)) @ rng.normal(size=(100, 36))
-    grid = infer_grid(mixed)
-    assert grid.confidence < 0.5
-    assert "do not rely on it" in grid.summary()
+    mixed = rng.normal(size=(2000, 200)) @ rng.normal(size=(200, 64))
+    with pytest.raises(ValueError, match=r"largest patch .* holds only \d pixels"):
+        infer_grid(mixed)
+
+
+def test_confidence_is_the_part_of_the_pairs_that_agree():
+    x, _ = scrambled(smooth_images((7, 8), num=150, noise=0.5))
+    grid = infer_grid(x)
+    found, data = ({tuple(p) for p in q} for q in (grid.neighbor_pairs, grid.data_pairs))
+    assert np.isclose(grid.confidence, len(found & data) / len(found | data))
+    assert 0.5 < grid.confidence < 0.95
+    assert "do not rely on it" not in grid.summary()
+    assert "do not rely on it" in dataclasses.replace(grid, confidence=0.4).summary()
 
 
 def test_arguments_are_checked():
