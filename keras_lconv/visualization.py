@@ -6,6 +6,9 @@ import numpy as np
 
 from keras_lconv._validation import finite_array
 
+# In units of the median length of all edges.
+LONG_EDGE = 1.9
+
 
 def plot_vector_field(field: Any, ax: Any = None, title: str | None = None) -> Any:
     """Draws a vector field on an image grid as arrows.
@@ -193,6 +196,56 @@ def plot_spectrum(
     ax.set_ylabel("singular value")
     ax.set_title(title or f"dimension {dimension}")
     ax.legend()
+    return ax
+
+
+def plot_graph(points: Any, pairs: Any, ax: Any = None, title: str | None = None) -> Any:
+    """Draws points and the edges between them, rows downwards as in images.
+
+    Edges much longer than most are drawn in another colour: what they join does not lie
+    side by side.
+
+    Args:
+        points: Array `(d, 2)` of rows and columns; points that are NaN are left out, with
+            their edges.
+        pairs: Integers `(m, 2)`, the edges.
+        ax: Matplotlib axes; by default a new figure's.
+        title: Title of the plot.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: If an array has another shape.
+
+    Example:
+    ```python
+    from keras_lconv.visualization import plot_graph
+
+    ax = plot_graph([[0, 0], [0, 1], [1, 0], [1, 1]], [[0, 1], [0, 2], [1, 3], [2, 3]])
+    ```
+    """
+    from matplotlib.collections import LineCollection
+
+    points, pairs = np.asarray(points, dtype="float64"), np.asarray(pairs)
+    if points.ndim != 2 or pairs.ndim != 2 or points.shape[1] != 2 or pairs.shape[1] != 2:
+        raise ValueError(
+            "`points` must have shape `(d, 2)` and `pairs` `(m, 2)`. "
+            f"Received: shapes {points.shape} and {pairs.shape}"
+        )
+    lines = points[pairs][..., ::-1]
+    lines = lines[np.all(np.isfinite(lines), axis=(1, 2))]
+    lengths = np.linalg.norm(lines[:, 0] - lines[:, 1], axis=1)
+    is_long = lengths > LONG_EDGE * np.median(lengths) if len(lengths) else lengths > 0
+    ax = _axes(ax)
+    ax.add_collection(LineCollection(lines[~is_long], colors="C0", linewidths=0.8))
+    ax.add_collection(LineCollection(lines[is_long], colors="C1", linewidths=0.8))
+    ax.scatter(points[:, 1], points[:, 0], s=6, color="black", zorder=2)
+    ax.set_aspect("equal")
+    ax.invert_yaxis()
+    ax.set_xlabel("column")
+    ax.set_ylabel("row")
+    ax.set_title(title or "")
     return ax
 
 

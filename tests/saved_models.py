@@ -21,6 +21,7 @@ from keras_lconv import (
     NormMaxPooling,
     NormPooling,
     OrbitPooling,
+    Rearrange,
     SE2Lift,
     SE2Projection,
     TensorProduct,
@@ -52,7 +53,8 @@ def vector_fields():
 def sparse():
     shared = g.NeighborGenerators(2, g.grid_neighbors((5, 5)))
     window = g.shifts([(0, 1), (1, 0)], "periodic")
-    return [LConv(3, shared), LieExponential(3, shared, 2), LConv(2, window)]
+    turned = Rearrange(np.rot90(np.arange(25).reshape(5, 5)).ravel(), (5, 5))
+    return [turned, LConv(3, shared), LieExponential(3, shared, 2), LConv(2, window)]
 
 
 def block():

@@ -14,6 +14,7 @@ from keras_lconv.layers.norm_activation import NormActivation
 from keras_lconv.layers.norm_max_pooling import NormMaxPooling
 from keras_lconv.layers.norm_pooling import NormPooling
 from keras_lconv.layers.orbit_pooling import OrbitPooling
+from keras_lconv.layers.rearrange import Rearrange
 from keras_lconv.layers.se2_lift import SE2Lift
 from keras_lconv.layers.se2_projection import SE2Projection
 from keras_lconv.layers.tensor_product import TensorProduct
@@ -33,6 +34,7 @@ __all__ = [
     "NormMaxPooling",
     "NormPooling",
     "OrbitPooling",
+    "Rearrange",
     "SE2Lift",
     "SE2Projection",
     "TensorProduct",

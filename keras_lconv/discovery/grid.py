@@ -1,0 +1,229 @@
+"""The hidden grid of images whose pixels are in an unknown order."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_lconv._validation import fraction, positive_ints
+from keras_lconv.discovery._lattice import embed, prune
+from keras_lconv.discovery._partial_correlation import (
+    correlations,
+    partial_correlations,
+)
+from keras_lconv.discovery._placement import (
+    MARGIN,
+    grow,
+    neighboring_cells,
+    placed_in_best_window,
+)
+from keras_lconv.discovery.inferred_grid import InferredGrid
+from keras_lconv.discovery.neighbors import mutual_pairs, neighbor_table
+
+NEIGHBORS = 4
+
+# What the shrinkage is raised to while a core holds less than this part of the pixels. The
+# inverse covariance of very smooth images is large at distances of two pixels, too.
+SHRINKAGES = (0.0, 0.03, 0.1, 0.3)
+LARGE_CORE = 0.8
+
+# A few squares are found in any data. Of a grid they hang together.
+LEAST_CORE = 0.2
+
+
+def infer_grid(
+    x: Any,
+    shape: tuple[int, int] | None = None,
+    *,
+    min_correlation: float = 0.1,
+    verbose: bool | None = None,
+) -> InferredGrid:
+    """Finds the grid of images whose pixels are in an unknown order.
+
+    1. A graph: pixels are joined that are among the four with the largest partial
+       correlations of each other (`infer_neighbors`).
+    2. Its core: edges that lie on no square of the graph, or on one and are weak, are
+       shortcuts and are dropped. What hangs together by squares is laid out in the plane
+       by distances along the edges. Each edge then becomes a unit step along an axis,
+       edges that contradict the others are dropped, and the core sits on a lattice.
+    3. The rest: a pixel that knows two neighbours about an empty cell belongs there. So the
+       core grows, in each position that it may have in the whole grid.
+    4. Pixels are moved while this makes the sum of the partial correlations of all
+       neighbours larger, by linear assignments. The position where it is largest is taken.
+
+    It needs images that are smooth, on the whole, from pixel to pixel, and more of them
+    than pixels. What it cannot know: mirror images and quarter turns, and where the grid
+    ends beyond the pixels that vary.
+
+    Args:
+        x: Data `(samples, d)` or `(samples, *spatial)`, whose positions are in any order.
+            Take the mean over channels before.
+        shape: Height and width of the grid. By default the two have the product `d` and
+            hold what was found; if no such numbers do, because pixels are missing, the grid
+            is as large as what was found.
+        min_correlation: What partial correlation neighbours have at least.
+        verbose: Whether to show a progress bar. By default for many samples.
+
+    Returns:
+        An `InferredGrid`: the cell of each pixel, tables of neighbours, and what brings
+        data onto the grid. Its `confidence` is low if the data have no grid.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If a value or a shape does not fit, `x` hardly varies, or it has no
+            patch of a grid at all.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.discovery import infer_grid
+    from keras_lconv.generators import NeighborGenerators
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(0)
+    images = gaussian_filter(rng.normal(size=(3000, 8, 8)), (0, 1, 1))
+    scrambled = images.reshape(3000, 64)[:, rng.permutation(64)]
+    grid = infer_grid(scrambled)
+    assert grid.shape == (8, 8)
+    assert grid.confidence > 0.9
+    generators = NeighborGenerators(2, grid.neighbors(size=3))
+    ```
+    """
+    least = fraction("min_correlation", min_correlation)
+    if shape is not None:
+        shape = _checked_shape(shape)
+    found, varies, needed = correlations(x, verbose)
+    pixels = np.flatnonzero(varies)
+    cores = []
+    for shrinkage in SHRINKAGES:
+        partial = partial_correlations(found, varies, max(shrinkage, needed))
+        cores.append(_core(partial, pixels, least))
+        if cores[-1].num_placed > LARGE_CORE * len(pixels):
+            break
+    core = max(cores, key=lambda core: core.num_placed)
+    size = len(varies)
+    if core.num_placed < LEAST_CORE * len(pixels):
+        raise ValueError(
+            "`x` must have a grid. The pixels with partial correlations above "
+            f"{least:g} make {len(core.data_pairs)} pairs, but the largest patch of "
+            f"squares holds only {core.num_placed} pixels. "
+            f"Received: data with {size} pixels, of which {len(pixels)} vary"
+        )
+    shapes = _possible_shapes(core.occupants.shape, size, shape)
+    occupants = placed_in_best_window(core.occupants, shapes, core.weights, pixels, least)
+    if shape is None and occupants.size != size:
+        occupants = _trimmed(occupants)
+    occupants = _most_ordered(occupants, shape)
+    neighbor_pairs = neighboring_cells(occupants)
+    return InferredGrid(
+        _cells(occupants, size),
+        occupants.shape,
+        neighbor_pairs,
+        core.data_pairs,
+        core.layout,
+        varies,
+        _jaccard_index(neighbor_pairs, core.data_pairs, size),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Core:
+    """The part of a grid that fits without doubt, and what it was found from.
+
+    Args:
+        weights: Partial correlations `(d + 1, d + 1)`, zeros in the last row and column.
+        data_pairs: The pairs that they join, `(l, 2)`.
+        layout: Points in the plane, `(d, 2)`.
+        occupants: The pixels on the cells, -1 for none.
+    """
+
+    weights: np.ndarray
+    data_pairs: np.ndarray
+    layout: np.ndarray
+    occupants: np.ndarray
+
+    @property
+    def num_placed(self) -> int:
+        return int(np.sum(self.occupants >= 0))
+
+
+def _core(partial: np.ndarray, pixels: np.ndarray, least: float) -> _Core:
+    data_pairs = mutual_pairs(neighbor_table(partial, NEIGHBORS, least))
+    pairs = prune(data_pairs, partial[tuple(data_pairs.T)])
+    layout, cells = embed(pairs, len(partial))
+    weights = np.pad(partial, ((0, 1), (0, 1)))
+    # Inside its own borders a core grows in one way only.
+    occupants = grow(_occupants(cells), weights, pixels, least, supports=2)
+    return _Core(weights, data_pairs, layout, occupants)
+
+
+def _checked_shape(shape: Any) -> tuple[int, int]:
+    sizes = positive_ints("shape", shape)
+    if len(sizes) != 2:
+        raise ValueError(f"`shape` must be (height, width). Received: shape={shape!r}")
+    return sizes[0], sizes[1]
+
+
+def _possible_shapes(
+    core: tuple[int, int], size: int, shape: tuple[int, int] | None
+) -> list[tuple[int, int]]:
+    """Shapes of a grid that holds the core; a given one lying or standing."""
+    if shape is not None:
+        wanted = {shape, shape[::-1]}
+    else:
+        heights = range(1, size + 1)
+        wanted = {(n, size // n) for n in heights if size % n == 0}
+    fitting = [s for s in sorted(wanted) if s[0] >= core[0] and s[1] >= core[1]]
+    if shape is not None and not fitting:
+        raise ValueError(
+            f"`shape` must hold the patch of {core[0]} x {core[1]} pixels that was found. "
+            f"Received: shape={shape}"
+        )
+    return fitting or [(core[0] + 2 * MARGIN, core[1] + 2 * MARGIN)]
+
+
+def _occupants(cells: np.ndarray) -> np.ndarray:
+    """The pixel on each cell, -1 for none."""
+    placed = np.flatnonzero(cells[:, 0] >= 0)
+    occupants = np.full(cells.max(axis=0) + 1, -1)
+    occupants[tuple(cells[placed].T)] = placed
+    return occupants
+
+
+def _cells(occupants: np.ndarray, size: int) -> np.ndarray:
+    """The cell of each pixel, -1 for none."""
+    cells = np.full((size, 2), -1)
+    filled = np.argwhere(occupants >= 0)
+    cells[occupants[tuple(filled.T)]] = filled
+    return cells
+
+
+def _trimmed(occupants: np.ndarray) -> np.ndarray:
+    """Without empty lines at the border."""
+    filled = np.argwhere(occupants >= 0)
+    (top, left), (bottom, right) = filled.min(axis=0), filled.max(axis=0)
+    return occupants[top : bottom + 1, left : right + 1]
+
+
+def _most_ordered(
+    occupants: np.ndarray, shape: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Of the eight mirror images and turns the one most in the order of the input.
+
+    They look alike to the data; but what was in order to begin with should stay so.
+    """
+    turned = [np.rot90(occupants, n) for n in range(4)]
+    turned += [image.T for image in turned]
+
+    def disorder(image: np.ndarray) -> float:
+        pixels = image.ravel()
+        where = np.flatnonzero(pixels >= 0)
+        return -float(np.dot(where - where.mean(), pixels[where]))
+
+    return min((t for t in turned if shape in (None, t.shape)), key=disorder)
+
+
+def _jaccard_index(first: np.ndarray, second: np.ndarray, size: int) -> float:
+    """Number of common pairs over the number of all."""
+    codes = [pairs @ np.array([size, 1]) for pairs in (first, second)]
+    return len(np.intersect1d(*codes)) / max(len(np.union1d(*codes)), 1)

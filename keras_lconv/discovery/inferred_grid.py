@@ -1,0 +1,192 @@
+"""A grid that was found in data, and how well it explains them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_lconv.generators import grid_neighbors
+from keras_lconv.layers import Rearrange
+
+# Below this, a grid is little more than a guess.
+LEAST_CONFIDENCE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class InferredGrid:
+    """The grid that `infer_grid` found, and how sure it is.
+
+    Data cannot tell a grid from its mirror image, nor from its quarter turns: the result is
+    one of eight, that whose pixels are most in the order of the input. Of a grid with an
+    empty border they do not tell either where in it the rest is.
+
+    Args:
+        cells: Row and column of each pixel, `(d, 2)`, -1 for pixels that could not be
+            placed.
+        shape: Height and width of the grid.
+        neighbor_pairs: Pixels on neighbouring cells, `(m, 2)`: the result as a graph.
+        data_pairs: Pixels that are among the four nearest of each other, `(l, 2)`, by
+            partial correlations alone.
+        layout: Points in the plane `(d, 2)` from distances in that graph, where the grid
+            was started from. NaN for pixels that were placed later.
+        varies: Mask `(d,)` of the pixels that vary enough to be placed.
+        confidence: Between 0 and 1: the pairs that are both in `neighbor_pairs` and in
+            `data_pairs`, over those that are in either (the Jaccard index).
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.discovery import infer_grid
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(0)
+    images = gaussian_filter(rng.normal(size=(3000, 6, 8)), (0, 1, 1))
+    scrambled = images.reshape(3000, 48)[:, rng.permutation(48)]
+    grid = infer_grid(scrambled)
+    print(grid.summary())
+    recovered = grid.unscramble(scrambled)
+    assert sorted(recovered.shape[1:]) == [6, 8]
+    ```
+    """
+
+    cells: np.ndarray
+    shape: tuple[int, int]
+    neighbor_pairs: np.ndarray
+    data_pairs: np.ndarray
+    layout: np.ndarray
+    varies: np.ndarray
+    confidence: float
+
+    @property
+    def placed(self) -> np.ndarray:
+        """Mask `(d,)` of the pixels that have a cell."""
+        return self.cells[:, 0] >= 0
+
+    @property
+    def order(self) -> np.ndarray:
+        """The pixel on each cell, `(height * width,)` in C order, -1 for none.
+
+        Pixels that could not be placed are put on cells that are left over, one after the
+        other, so that their values are not lost. If more pixels than cells are left, the
+        last ones have none.
+        """
+        order = self._placed_order()
+        empty, left = np.flatnonzero(order < 0), np.flatnonzero(~self.placed)
+        number = min(len(empty), len(left))
+        order[empty[:number]] = left[:number]
+        return order
+
+    def _placed_order(self) -> np.ndarray:
+        order = np.full(self.shape[0] * self.shape[1], -1)
+        numbers = np.ravel_multi_index(tuple(self.cells[self.placed].T), self.shape)
+        order[numbers] = np.flatnonzero(self.placed)
+        return order
+
+    def neighbors(self, size: int | Sequence[int] = 3) -> np.ndarray:
+        """The table of neighbours on the grid, for data in the order that they came in.
+
+        Args:
+            size: Size of the window, as for `grid_neighbors`.
+
+        Returns:
+            Integer table `(d, n)` for `NeighborGenerators`: for each pixel those in the
+            window about it, -1 where there is none, and for pixels that were not placed.
+        """
+        window = grid_neighbors(self.shape, size)
+        # -1 points to the last entry, which is -1.
+        table = np.append(self._placed_order(), -1)[window]
+        numbers = np.ravel_multi_index(tuple(self.cells.T), self.shape, mode="clip")
+        return np.where(self.placed[:, None], table[numbers], -1)
+
+    def unscramble(self, x: Any) -> np.ndarray:
+        """Data on the grid that was found.
+
+        Args:
+            x: Array `(samples, *spatial)` or `(samples, *spatial, channels)`, with the
+                pixels in the order that `infer_grid` was given.
+
+        Returns:
+            Array `(samples, height, width)` or `(samples, height, width, channels)`, zero
+            on cells without a pixel. Pixels that were not placed are on cells that are
+            left over (see `order`).
+
+        Raises:
+            ValueError: If `x` has another number of pixels.
+        """
+        array, size = np.asarray(x), len(self.cells)
+        if array.ndim > 1 and np.prod(array.shape[1:]) == size:
+            channels: tuple[int, ...] = ()
+        elif array.ndim > 2 and np.prod(array.shape[1:-1]) == size:
+            channels = (array.shape[-1],)
+        else:
+            raise ValueError(
+                f"`x` must have shape `(samples, *spatial)` with {size} pixels, or a "
+                f"further axis of channels. Received: shape {array.shape}"
+            )
+        flat = array.reshape(len(array), size, *channels)
+        order = self.order
+        found = flat[:, np.maximum(order, 0)]
+        found[:, order < 0] = 0
+        return found.reshape(len(array), *self.shape, *channels)
+
+    def to_layer(self, **kwargs: Any) -> Rearrange:
+        """What `unscramble` does, as a layer to put before others: `LConv`, `Conv2D`.
+
+        Args:
+            **kwargs: What `Rearrange` takes besides, as `data_format` and `name`.
+
+        Returns:
+            A `Rearrange` layer.
+
+        Example:
+        ```python
+        import keras
+        import numpy as np
+        from keras_lconv import LConv
+        from keras_lconv.discovery import infer_grid
+        from scipy.ndimage import gaussian_filter
+
+        rng = np.random.default_rng(0)
+        images = gaussian_filter(rng.normal(size=(3000, 7, 7)), (0, 1, 1))
+        scrambled = images.reshape(3000, 49)[:, rng.permutation(49)]
+        layer = infer_grid(scrambled).to_layer()
+        model = keras.Sequential([keras.Input((49,)), layer, LConv(4, "rotation")])
+        assert model.output_shape == (None, 7, 7, 4)
+        ```
+        """
+        return Rearrange(self.order, self.shape, **kwargs)
+
+    def summary(self) -> str:
+        """The result in words."""
+        size, placed = len(self.cells), int(self.placed.sum())
+        lines = [
+            f"grid of {self.shape[0]} x {self.shape[1]}: {placed} of {size} pixels placed",
+            f"{len(self.neighbor_pairs)} pairs of neighbours, confidence "
+            f"{self.confidence:.2f}",
+        ]
+        if self.confidence < LEAST_CONFIDENCE:
+            lines.append("the data are hardly those of a grid: do not rely on it")
+        if constant := int(np.sum(~self.varies)):
+            lines.append(f"{constant} pixels hardly vary, and tell nothing")
+        if unknown := int(np.sum(self.varies & ~self.placed)):
+            lines.append(f"{unknown} pixels vary, but were not placed")
+        lines.append("known up to mirror images and quarter turns")
+        return "\n".join(lines)
+
+    def plot(self) -> Any:
+        """Draws the graph of the data, as first laid out and on the grid that was found.
+
+        Returns:
+            The figure.
+        """
+        import matplotlib.pyplot as plt
+
+        from keras_lconv.visualization import plot_graph
+
+        figure, axes = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
+        plot_graph(self.layout, self.data_pairs, axes[0], "laid out by distances")
+        on_grid = np.where(self.placed[:, None], self.cells, np.nan)
+        title = f"on the grid: {self.placed.sum()} of {len(self.cells)} pixels"
+        plot_graph(on_grid, self.data_pairs, axes[1], title)
+        return figure
