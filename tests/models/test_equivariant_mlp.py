@@ -29,7 +29,7 @@ def parameters(matrices):
     return np.random.default_rng(5).normal(size=len(matrices)) / 2
 
 
-@pytest.mark.parametrize("algebra", [so(3), so(3, 1), so(5), sp(2), se(2)], ids=repr)
+@pytest.mark.parametrize("algebra", [so(3, 1), sp(2), se(2)], ids=repr)
 def test_invariance_from_end_to_end(algebra):
     matrices = algebra.basis
     model = equivariant_mlp(algebra, 2, hidden_units=(8, 8), vectors=4)
