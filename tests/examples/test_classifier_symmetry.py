@@ -1,14 +1,10 @@
 """The example of symmetries of classifiers."""
 
-import importlib.util
-import pathlib
+from tests.examples import load_example
 
 
 def test_main_job(tmp_path):
-    path = pathlib.Path(__file__).parents[1] / "examples" / "classifier_symmetry.py"
-    spec = importlib.util.spec_from_file_location("classifier_symmetry", path)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = load_example("classifier_symmetry")
     reports, accuracies = example.main(
         ["--copies", "2", "--epochs", "4", "--output", str(tmp_path)]
     )

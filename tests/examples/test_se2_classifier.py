@@ -1,16 +1,12 @@
 """The example of SE(2), on a few digits."""
 
-import importlib.util
-import pathlib
-
 import numpy as np
+
+from tests.examples import load_example
 
 
 def test_main_job(tmp_path):
-    path = pathlib.Path(__file__).parents[1] / "examples" / "se2_classifier.py"
-    spec = importlib.util.spec_from_file_location("se2_classifier_example", path)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = load_example("se2_classifier")
     arguments = ["--epochs", "3", "--step", "90", "--output", str(tmp_path)]
     results, curves = example.main(arguments)
     assert (tmp_path / "se2_classifier_digits.png").stat().st_size > 10_000

@@ -1,16 +1,12 @@
 """The example of scrambled images, on patches of photographs."""
 
-import importlib.util
-import pathlib
-
 import pytest
+
+from tests.examples import load_example
 
 
 def test_main_job(tmp_path):
-    path = pathlib.Path(__file__).parents[1] / "examples" / "scrambled_images.py"
-    spec = importlib.util.spec_from_file_location("scrambled_images", path)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = load_example("scrambled_images")
     arguments = ["--samples", "3000", "--test-samples", "1000", "--epochs", "3"]
     figures, accuracies = example.main([*arguments, "--output", str(tmp_path)])
     # All varying pixels on their cell, all pairs of neighbours and no others.

@@ -1,14 +1,10 @@
 """The example of discovery from data, and the figures that it must reach."""
 
-import importlib.util
-import pathlib
+from tests.examples import load_example
 
 
 def test_main_job(tmp_path):
-    path = pathlib.Path(__file__).parents[1] / "examples" / "discover_symmetry.py"
-    spec = importlib.util.spec_from_file_location("discover_symmetry", path)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = load_example("discover_symmetry")
     report, angle = example.main(["--output", str(tmp_path)])
     assert report.algebra.identify().name == "so(5)"
     assert angle < 0.3

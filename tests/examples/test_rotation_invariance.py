@@ -1,16 +1,12 @@
 """The example of rotation invariance, on digits."""
 
-import importlib.util
-import pathlib
-
 import numpy as np
+
+from tests.examples import load_example
 
 
 def test_main_job(tmp_path):
-    path = pathlib.Path(__file__).parents[1] / "examples" / "rotation_invariance.py"
-    spec = importlib.util.spec_from_file_location("rotation_invariance", path)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = load_example("rotation_invariance")
     arguments = ["--epochs", "12", "--step", "90", "--output", str(tmp_path)]
     results, curves = example.main(arguments)
     picture = tmp_path / "rotation_invariance_digits.png"

@@ -1,14 +1,10 @@
 """The example of discovery from pairs of images, and figures that it must reach."""
 
-import importlib.util
-import pathlib
+from tests.examples import load_example
 
 
 def test_main_job(tmp_path):
-    path = pathlib.Path(__file__).parents[1] / "examples" / "discover_from_images.py"
-    spec = importlib.util.spec_from_file_location("discover_from_images", path)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = load_example("discover_from_images")
     arguments = ["--samples", "100", "--affine-samples", "0", "--output", str(tmp_path)]
     arguments += ["--transformations", "rotation", "shear"]
     scores, _, _ = example.main(arguments)

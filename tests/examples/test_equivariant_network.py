@@ -1,14 +1,10 @@
 """The example from data to an equivariant network, with fewer points and epochs."""
 
-import importlib.util
-import pathlib
+from tests.examples import load_example
 
 
 def test_main_job(tmp_path):
-    path = pathlib.Path(__file__).parents[1] / "examples" / "equivariant_network.py"
-    spec = importlib.util.spec_from_file_location("equivariant_network", path)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = load_example("equivariant_network")
     arguments = ["--points", "600", "--epochs", "25", "--discovery-epochs", "120"]
     ((errors, _, angles),) = example.main([*arguments, "--output", str(tmp_path)])
     assert (tmp_path / "equivariant_network.png").stat().st_size > 10_000

@@ -1,16 +1,12 @@
 """The example of group convolutions: the orders of its errors."""
 
-import importlib.util
-import pathlib
-
 import numpy as np
+
+from tests.examples import load_example
 
 
 def test_main_job(tmp_path):
-    path = pathlib.Path(__file__).parents[1] / "examples" / "group_convolution.py"
-    spec = importlib.util.spec_from_file_location("group_convolution", path)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = load_example("group_convolution")
     results = example.main(["--depth", "16", "--output", str(tmp_path)])
     assert (tmp_path / "group_convolution.png").stat().st_size > 10_000
     assert len(results) == 2

@@ -1,14 +1,10 @@
 """The example of field theory, and the figures that it must reach."""
 
-import importlib.util
-import pathlib
+from tests.examples import load_example
 
 
 def test_main_job(tmp_path):
-    path = pathlib.Path(__file__).parents[1] / "examples" / "field_theory.py"
-    spec = importlib.util.spec_from_file_location("field_theory", path)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = load_example("field_theory")
     arguments = ["--sizes", "65", "129", "--output", str(tmp_path)]
     results, difference = example.main(arguments)
     for errors in results.values():

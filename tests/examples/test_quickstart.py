@@ -1,18 +1,13 @@
 """The quickstart, and the figures that it must reach."""
 
-import importlib.util
-import pathlib
-
 import pytest
+
+from tests.examples import load_example
 
 
 @pytest.fixture(scope="module")
 def quickstart():
-    path = pathlib.Path(__file__).parents[1] / "examples" / "quickstart.py"
-    spec = importlib.util.spec_from_file_location("quickstart", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_example("quickstart")
 
 
 @pytest.mark.parametrize(("size", "least"), [(7, 0.96), (20, 0.99)])
