@@ -280,6 +280,18 @@ def test_shortcuts_change_nothing():
     assert is_isometric(cells, (8, 8))
 
 
+def test_weak_edges_on_one_square_are_shortcuts():
+    """A pair three steps apart on a line closes exactly one square."""
+    pairs = np.array(sorted(true_pairs((8, 8))))
+    strength = np.full(len(pairs), 0.3)
+    shortcut = np.array([[0, 3]])
+    pruned = prune(np.concatenate([pairs, shortcut]), np.append(strength, 0.1))
+    assert {*map(tuple, pruned)} == {*map(tuple, pairs)}
+    # As strong as the others it could be an edge at a border.
+    kept = prune(np.concatenate([pairs, shortcut]), np.append(strength, 0.4))
+    assert (0, 3) in {*map(tuple, kept)}
+
+
 def test_refinement_takes_exchanged_pixels_back():
     weights = np.zeros((31, 31))
     for i, j in true_pairs((5, 6)):
