@@ -132,7 +132,6 @@ def test_imports_point_one_way():
         "generators",
         "regularizers",
         "layers",
-        "models",
         "metrics",
         "callbacks",
         "discovery",

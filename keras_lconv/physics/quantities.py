@@ -141,7 +141,7 @@ class ConservedQuantities:
 
     z = np.random.default_rng(0).normal(size=(500, 4))
     found = conserved_quantities(energy, z)
-    assert found.quantities[0].formula() == "p1 + p2"
+    assert found.quantities[-1].formula() == "p1 + p2"
     ```
     """
 
