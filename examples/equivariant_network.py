@@ -170,7 +170,6 @@ def plot(results, test, picture):
     right.set_title("Errors point by point")
     right.legend(markerscale=4, loc="upper right")
     figure.savefig(picture, dpi=110)
-    plt.close(figure)
 
 
 # %%

@@ -62,6 +62,8 @@ def plot_vector_field(field: Any, ax: Any = None, title: str | None = None) -> A
         scale=per_step,
         pivot="mid",
         cmap="viridis",
+        # From rest on, so that nearly equal speeds look equal.
+        clim=(0, max(float(speed.max()), 1e-12)),
     )
     ax.set_xlim(-1, width)
     ax.set_ylim(height, -1)
