@@ -1,4 +1,4 @@
-"""Checks a built site: `python docs/_tools/check_links.py site`.
+"""Checks a built site: `python docs/_tools/check_site.py site`.
 
 Every link, image and anchor that stays within the site must exist, nothing may be loaded
 from elsewhere, and no formula may be left as TeX.
