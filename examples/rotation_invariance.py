@@ -133,7 +133,7 @@ def save_picture(curves, angles, path):
     axes.set(xlabel="angle of the test images (degrees)", ylabel="accuracy", ylim=(0, 1))
     axes.set_xticks(range(0, 361, 45))
     axes.set_title("Accuracy on rotated images")
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=4)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
 
