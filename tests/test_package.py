@@ -75,6 +75,9 @@ def test_arguments_are_documented(name):
         "docs/building_block.md",
         "docs/discovery.md",
         "docs/equivariant_networks.md",
+        "docs/faq.md",
+        "docs/getting_started.md",
+        "docs/how_to_choose.md",
         "docs/index.md",
         "docs/lie_algebras.md",
         "docs/physics.md",
@@ -153,5 +156,6 @@ def test_imports_point_one_way():
                 assert imported not in later, f"{path} imports {imported}"
 
 
-def test_version_is_stated_in_the_changelog():
+def test_version_is_stated_in_changelog_and_citation():
     assert f"## {keras_lconv.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"\nversion: {keras_lconv.__version__}\n" in (ROOT / "CITATION.cff").read_text()
