@@ -3,10 +3,6 @@
 The layers are re-exported here. Generators, mathematics, models, discovery, physics, data
 and plots live in the submodules `generators`, `algebra`, `models`, `convert`, `discovery`,
 `physics`, `metrics`, `regularizers`, `callbacks`, `datasets` and `visualization`.
-The layers are re-exported here. Generators, mathematics, data and plots live in the
-submodules `generators`, `algebra`, `physics`, `metrics`, `callbacks`, `datasets` and
-submodules `generators`, `algebra`, `metrics`, `models`, `callbacks`, `datasets` and
-`visualization`.
 """
 
 from keras_lconv import generators
