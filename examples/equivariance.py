@@ -1,0 +1,209 @@
+# %% [markdown]
+# # What is equivariant, and what is not
+#
+# A layer $Q$ is equivariant to a group if it does not matter what comes first, the layer
+# or an element of the group: $Q[g f] = g Q[f]$. Which layers are follows from
+# [commutators](../equivariance.md). Here it is measured: on vectors, where the group acts
+# by small matrices and nothing but rounding is left, and on images, where a grid is in the
+# way.
+
+# %%
+import argparse
+import pathlib
+import time
+
+import keras
+import numpy as np
+
+from keras_lconv import EquivariantDense, LConv, SE2Lift, SE2Projection
+from keras_lconv.algebra import so
+from keras_lconv.generators import MatrixGenerators, rotation
+from keras_lconv.metrics import equivariance_error
+
+# %% [markdown]
+# ## Vectors, under rotations of space
+#
+# The axis is tilted, so that all three generators of so(3) take part. Four layers:
+#
+# - an L-conv with **one generator**, the rotation about that axis;
+# - an L-conv with **all three** generators of so(3);
+# - **so(3) with its weights mixed.** A rotation $S$ takes the generators into each
+#   other, $S L_i S^{-1} = \sum_j M_{ij} L_j$. So the layer with the weights
+#   $\sum_i M_{ij} W_i$ does to turned vectors what the first one does to the vectors. But
+#   it is another layer for each rotation;
+# - **EquivariantDense**, all linear maps that commute with the three.
+
+# %%
+AXIS = np.array([1.0, 2.0, 2.0]) / 3
+
+
+def error_with_mixed_weights(layer, vectors, angles):
+    """The error of an L-conv whose weights follow each rotation, by angle."""
+    group = MatrixGenerators(so(3))
+    basis = so(3).basis
+    kernel = keras.ops.convert_to_numpy(layer.kernel)
+    moved = LConv.from_config(layer.get_config())
+    moved.build(vectors.shape)
+    errors = []
+    for angle in angles:
+        turn = keras.ops.convert_to_numpy(group.transform(np.eye(3), angle * AXIS)).T
+        conjugates = [turn @ generator @ turn.T for generator in basis]
+        mixing = np.einsum("iab,jab->ij", conjugates, basis) / 2  # |L_j|^2 = 2
+        mixed = np.einsum("ij,icf->jcf", mixing, kernel[1:])
+        moved.kernel.assign(np.concatenate([kernel[:1], mixed]))
+        expected = group.transform(layer(vectors), angle * AXIS)
+        found = moved(group.transform(vectors, angle * AXIS))
+        found, expected = map(keras.ops.convert_to_numpy, (found, expected))
+        errors.append(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+    return np.array(errors)
+
+
+def on_vectors(angles, seed=0):
+    """Errors of four layers on vectors, by name and angle."""
+    vectors = np.random.default_rng(seed).normal(size=(32, 3, 4)).astype("float32")
+    about_the_axis = np.tensordot(AXIS, so(3).basis, 1)[None]
+    three = LConv(4, so(3), use_bias=False)
+    layers = {
+        "L-conv, one generator": LConv(4, about_the_axis, use_bias=False),
+        "L-conv, all of so(3)": three,
+        "EquivariantDense": EquivariantDense(4, so(3), so(3), use_bias=False),
+    }
+    turns = np.outer(angles, AXIS)
+    errors = {
+        name: equivariance_error(layer, so(3), vectors, turns).errors
+        for name, layer in layers.items()
+    }
+    errors["so(3), weights mixed"] = error_with_mixed_weights(three, vectors, angles)
+    return errors
+
+
+# %% [markdown]
+# ## Images
+#
+# On a grid there are three sources of error. Generators that do not commute are one, as
+# before. Pointwise activations are another: a turned image has other pixels, and ReLU cuts
+# between them. Features on SE(2), positions and orientations, are equivariant to rotations
+# *and* translations, up to what turning a grid loses.
+
+
+# %%
+def picture(size):
+    """A smooth image, `(1, size, size, 1)`."""
+    x = np.linspace(-1, 1, size)
+    blobs = [(1, -0.35, 0.1), (-1, 0.3, 0.25), (0.8, 0.15, -0.35)]
+    image = sum(
+        height * np.exp(-np.add.outer((x - a) ** 2, (x - b) ** 2) / 0.04)
+        for height, a, b in blobs
+    )
+    return image[None, ..., None].astype("float32")
+
+
+def image_layers():
+    """Layers from images to images, by name."""
+    lifted = [
+        SE2Lift(4, num_orientations=8, use_bias=False),
+        LConv(4, "se2", use_bias=False),
+        SE2Projection("average"),
+    ]
+    return {
+        "L-conv, rotation": LConv(4, "rotation", use_bias=False),
+        "the same, with ReLU": LConv(4, "rotation", use_bias=False, activation="relu"),
+        "L-conv, affine": LConv(4, "affine", use_bias=False),
+        "lift to SE(2), L-conv": keras.Sequential(lifted),
+    }
+
+
+def on_images(angles, size=21):
+    """Errors of layers on an image, by name and angle."""
+    image = picture(size)
+    return {
+        name: equivariance_error(layer, "rotation", image, angles).errors
+        for name, layer in image_layers().items()
+    }
+
+
+# %% [markdown]
+# What an error looks like: the layer after the turn, the turn after the layer, and the
+# difference. The weights of the derivatives are larger here than in a new layer, which
+# is nearly a mix of channels.
+
+
+# %%
+def save_pictures(path, size=41, angle=2.0):
+    """Both orders of a turn and a layer, for one that commutes and one that does not."""
+    import matplotlib.pyplot as plt
+
+    group, image = rotation(), picture(size)
+    figure, axes = plt.subplots(2, 3, figsize=(8, 5.4), layout="constrained")
+    for row, name in zip(axes, ("rotation", "affine"), strict=True):
+        layer = LConv(1, name, use_bias=False)
+        layer.build(image.shape)
+        weights = np.append(1.0, 3 / layer.generators.initial_norms())
+        layer.kernel.assign(weights[:, None, None])
+        first, second = (
+            keras.ops.convert_to_numpy(output)[0, ..., 0]
+            for output in (
+                layer(group.transform(image, angle)),
+                group.transform(layer(image), angle),
+            )
+        )
+        shown = {"Q[g f]": first, "g Q[f]": second, "difference": first - second}
+        scale = np.max(np.abs(second))
+        for axis, (title, values) in zip(row, shown.items(), strict=True):
+            axis.imshow(values, cmap="RdBu_r", vmin=-scale, vmax=scale)
+            axis.set(title=title, xticks=[], yticks=[])
+        row[0].set_ylabel(f'LConv(1, "{name}")')
+    figure.savefig(path, dpi=110)
+
+
+# %% [markdown]
+# ## The errors
+
+
+# %%
+STYLES = ("o-", "s--", "^-.", "v:")
+
+
+def save_errors(results, angles, path):
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(
+        1, len(results), figsize=(9, 4.4), sharey=True, layout="constrained"
+    )
+    for panel, (title, errors) in zip(panels, results.items(), strict=True):
+        for (name, values), style in zip(errors.items(), STYLES, strict=True):
+            panel.semilogy(np.degrees(angles), values, style, label=name)
+        panel.set(title=title, xlabel="angle, degrees", ylim=(1e-8, 1e3))
+        panel.legend(loc="upper left", fontsize=8)
+    panels[0].set_ylabel("relative error of Q[g f] = g Q[f]")
+    figure.savefig(path, dpi=110)
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description="Errors of equivariance, by layer.")
+    parser.add_argument("--size", type=int, default=21, help="of the image, in pixels")
+    parser.add_argument("--angles", type=int, default=8, help="how many")
+    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
+    options = parser.parse_args(arguments)
+
+    start = time.time()
+    keras.utils.set_random_seed(0)
+    options.output.mkdir(parents=True, exist_ok=True)
+    angles = np.linspace(0, np.pi, options.angles + 1)[1:]
+    results = {
+        "vectors, rotations of space": on_vectors(angles),
+        "images, rotations": on_images(angles, options.size),
+    }
+    for title, errors in results.items():
+        print(f"{title}: largest error")
+        for name, values in errors.items():
+            print(f"  {name:25} {np.max(values):.1e}")
+    save_pictures(options.output / "equivariance.png")
+    save_errors(results, angles, options.output / "equivariance_errors.png")
+    print(f"Backend: {keras.config.backend()}, {time.time() - start:.0f} s")
+    print(f"Pictures: {options.output}/equivariance*.png")
+    return results
+
+
+if __name__ == "__main__":
+    main()

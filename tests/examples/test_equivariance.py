@@ -1,0 +1,20 @@
+"""The example of what is equivariant: which layers are, and which are not."""
+
+import numpy as np
+
+from tests.examples import load_example
+
+
+def test_main_job(tmp_path):
+    example = load_example("equivariance")
+    options = ["--size", "15", "--angles", "2", "--output", str(tmp_path)]
+    vectors, images = example.main(options).values()
+    assert (tmp_path / "equivariance.png").stat().st_size > 10_000
+    assert (tmp_path / "equivariance_errors.png").stat().st_size > 10_000
+    for name, errors in vectors.items():
+        assert (np.min(errors) > 0.1) == (name == "L-conv, all of so(3)"), name
+        assert (np.max(errors) < 1e-5) == (name != "L-conv, all of so(3)"), name
+    assert np.max(images["L-conv, rotation"]) < 1e-5
+    assert 1e-5 < np.max(images["lift to SE(2), L-conv"]) < 1e-2
+    assert np.max(images["the same, with ReLU"]) > 1e-3
+    assert np.max(images["L-conv, affine"]) > 1e-2
