@@ -75,9 +75,9 @@ def springs(z):
 # %% [markdown]
 # ## What is conserved
 #
-# The angular momentum is found from orbits and from the Hamiltonian alike. It is checked on
-# orbits that were not used, against `q x p`. The oscillator has hidden symmetries beyond
-# rotations: the algebra is u(3), with 9 quantities.
+# The angular momentum is found from orbits and from the Hamiltonian alike. It is checked
+# on orbits that were not used, against $q \times p$. The oscillator has hidden symmetries
+# beyond rotations: the algebra is u(3), with 9 quantities.
 
 
 # %%

@@ -31,9 +31,10 @@ TRANSFORMATIONS = {
 # %% [markdown]
 # ## One transformation at a time
 #
-# The search is among the six affine fields `v(x) = A x + b`. Sign and scale of a generator
-# are a convention, so the measure is the absolute correlation of its matrix on pixels with
-# that of the true one. Where the parameters are given, sign and scale are found too.
+# The search is among the six affine fields $v(x) = A x + b$. Sign and scale of a
+# generator are a convention, so the measure is the absolute correlation of its matrix on
+# pixels with that of the true one. Where the parameters are given, sign and scale are
+# found too.
 
 
 # %%

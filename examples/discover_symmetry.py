@@ -1,10 +1,14 @@
 # %% [markdown]
 # # Discover a symmetry in data
 #
-# A function of two vectors in five dimensions,
-# `sin |x_1| - |x_2|^3 / 2 + x_1 . x_2 / (|x_1| |x_2|)`, is known by its values only.
-# `fit_symmetries` trains a network that knows nothing of symmetry, and asks it which linear
-# maps leave it as it is. Nobody says how many there are, nor what they are called.
+# A function of two vectors in five dimensions is known by its values only:
+#
+# $$
+# y = \sin |x_1| - \frac{|x_2|^3}{2} + \frac{x_1 \cdot x_2}{|x_1| |x_2|}.
+# $$
+#
+# `fit_symmetries` trains a network that knows nothing of symmetry, and asks it which
+# linear maps leave it as it is. Nobody says how many there are, nor what they are called.
 #
 # The function is the first task of M. Finzi et al., "A practical method for constructing
 # equivariant multilayer perceptrons for arbitrary matrix groups", ICML 2021.

@@ -10,8 +10,12 @@
 # 3. `equivariant_mlp` builds a network that commutes with it.
 #
 # The function is the first task of M. Finzi et al., "A practical method for constructing
-# equivariant multilayer perceptrons for arbitrary matrix groups", ICML 2021:
-# `sin |x_1| - |x_2|^3 / 2 + x_1 . x_2 / (|x_1| |x_2|)`, of two vectors in five dimensions.
+# equivariant multilayer perceptrons for arbitrary matrix groups", ICML 2021, of
+# two vectors in five dimensions:
+#
+# $$
+# y = \sin |x_1| - \frac{|x_2|^3}{2} + \frac{x_1 \cdot x_2}{|x_1| |x_2|}.
+# $$
 
 # %%
 import argparse
@@ -42,8 +46,8 @@ def sample(num, seed):
 # %% [markdown]
 # ## Training
 #
-# Every model is trained in the same way. Errors are on 5,000 new points, as the root of the
-# mean square in units of the standard deviation: 1 is the error of guessing the mean.
+# Every model is trained in the same way. Errors are on 5,000 new points, as the root of
+# the mean square in units of the standard deviation: 1 is the error of guessing the mean.
 
 
 # %%

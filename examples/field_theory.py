@@ -1,10 +1,10 @@
 # %% [markdown]
 # # An L-conv layer as a field theory
 #
-# The squared output of a linear L-conv layer is an action, `S[f] = sum |Q f|^2`: it has a
-# mass, a metric of space, an equation of motion and, for each symmetry, a current that is
-# conserved where the equation of motion holds. All of them follow from the weights of the
-# layer and from the vector fields of its generators.
+# The squared output of a linear L-conv layer is an action, $S[f] = \sum |Q f|^2$: it has
+# a mass, a metric of space, an equation of motion and, for each symmetry, a current that
+# is conserved where the equation of motion holds. All of them follow from the weights of
+# the layer and from the vector fields of its generators.
 #
 # Run it on any backend: `KERAS_BACKEND=torch python examples/field_theory.py`
 
@@ -24,10 +24,10 @@ from keras_lconv.visualization import plot_vector_field
 # %% [markdown]
 # ## A layer with one filter for each term
 #
-# With translations as generators, `Q f = (m f, -d_x f, -d_y f)` has the density
-# `m^2 f^2 + |grad f|^2`, that of Klein and Gordon: its metric is the identity everywhere.
-# With other generators and weights the metric depends on the position. It is drawn as
-# ellipses, long in the direction in which a slope costs most.
+# With translations as generators, $Q f = (m f, -\partial_x f, -\partial_y f)$ has the
+# density $m^2 f^2 + |\nabla f|^2$, that of Klein and Gordon: its metric is the identity
+# everywhere. With other generators and weights the metric depends on the position. It is
+# drawn as ellipses, long in the direction in which a slope costs most.
 
 
 # %%
@@ -68,8 +68,9 @@ def draw_metric(theory, ax, title):
 # %% [markdown]
 # ## A solution, and a field that is none
 #
-# `m^2 f = (d_x^2 + d_y^2) f` is solved by `cos(k y) cosh(sqrt(k^2 + m^2) x)`, and by turned
-# and shifted copies. A bump solves nothing.
+# $m^2 f = (\partial_x^2 + \partial_y^2) f$ is solved by
+# $\cos(k y) \cosh(\sqrt{k^2 + m^2} \, x)$, and by turned and shifted copies. A bump
+# solves nothing.
 
 
 # %%
@@ -106,14 +107,15 @@ def size_of_divergence(size, mass, symmetry):
 # %% [markdown]
 # Against the number of points, the divergence of the solution's current falls with the
 # square of the grid's step, as the error of central differences does. That of the bump
-# stays: there it is the residual of the equation of motion, times the change of the field.
+# stays: there it is the residual of the equation of motion, times the change of the
+# field.
 #
 # ## What it says about robustness
 #
-# The residual is the gradient of the squared output by the input. Its product with a small
-# deformation `L f` is the first-order change of the squared output, which `robustness`
-# measures for any model, by forward derivatives. To first order, moves to the right or down
-# change nothing here: a translation is a symmetry of the layer.
+# The residual is the gradient of the squared output by the input. Its product with a
+# small deformation $L f$ is the first-order change of the squared output, which
+# `robustness` measures for any model, by forward derivatives. To first order, moves to
+# the right or down change nothing here: a translation is a symmetry of the layer.
 
 
 # %%

@@ -4,8 +4,8 @@
 # A convolution over a group adds up what its elements make of the features, weighted by a
 # kernel. An L-conv knows only the generators, the directions in which one can leave the
 # identity. The theorem of Dehmamy et al. (2021) says that a stack of L-convs that share
-# their generators comes as near to a group convolution as one likes. Here it is in numbers,
-# for the group SO(2): as it turns a circle, and as it turns images.
+# their generators comes as near to a group convolution as one likes. Here it is in
+# numbers, for the group SO(2): as it turns a circle, and as it turns images.
 
 # %%
 import argparse
@@ -23,7 +23,7 @@ from keras_lconv.generators import rotation, translations
 # ## A group convolution
 #
 # `LieExponential` is a group convolution with a kernel at finitely many elements,
-# `Q[f] = sum_j exp(t_j L) f w_j`. Here the kernel is a bump over angles up to half a
+# $Q[f] = \sum_j \exp(t_j L) f w_j$. Here the kernel is a bump over angles up to half a
 # radian, with its side lobes.
 
 
@@ -48,9 +48,9 @@ def kernel_of(layer):
 
 
 # %% [markdown]
-# What stacks are compared with comes from elsewhere. On the circle a turn by `t` multiplies
-# the Fourier coefficient of order `m` by `exp(-i m t)`. On images the exponentials of the
-# rotation generator come from its eigenvectors.
+# What stacks are compared with comes from elsewhere. On the circle a turn by $t$
+# multiplies the Fourier coefficient of order $m$ by $\exp(-i m t)$. On images the
+# exponentials of the rotation generator come from its eigenvectors.
 
 
 # %%
@@ -88,9 +88,9 @@ def images(size=21):
 # ## Stacks of L-convs
 #
 # `from_lie_exponential` makes the stack. Each layer moves the features a little,
-# `1 + t L / n`, and `n` of them nearly by `exp(t L)`: the error falls as `1 / n`. Two
-# channels may stand for one complex number. Then `p` layers can be a Taylor polynomial of
-# degree `p`, factor by factor, and the error falls as `1 / n^p`.
+# $1 + t L / n$, and $n$ of them nearly by $\exp(t L)$: the error falls as $1 / n$. Two
+# channels may stand for one complex number. Then $p$ layers can be a Taylor polynomial of
+# degree $p$, factor by factor, and the error falls as $1 / n^p$.
 
 
 # %%

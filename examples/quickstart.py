@@ -25,10 +25,10 @@ from keras_lconv.visualization import plot_matrix, plot_vector_field
 # %% [markdown]
 # ## 1. Learn the generator of rotations
 #
-# Each pair is `(x, y)` with `y` a rotated copy of `x`; the angle is different in each
-# pair and known to nobody. A vector field with six numbers, `v(x) = A x + b`, gives the
-# generator `L = -v . grad`. The model predicts `y` as `x + t L x`, with the angle `t`
-# that fits best: it has a closed form.
+# Each pair is $(x, y)$ with $y$ a rotated copy of $x$; the angle is different in each
+# pair and known to nobody. A vector field with six numbers, $v(x) = A x + b$, gives the
+# generator $L = -v \cdot \nabla$. The model predicts $y$ as $x + t L x$, with the angle
+# $t$ that fits best: it has a closed form.
 
 
 # %%
@@ -64,7 +64,7 @@ def learn_rotation(size, num_samples, epochs, seed=0):
 
 
 # %% [markdown]
-# The scale and the sign of a generator are a matter of convention, since `t` absorbs
+# The scale and the sign of a generator are a matter of convention, since $t$ absorbs
 # them. The picture brings the learned one to the scale of the true one.
 
 
