@@ -6,6 +6,8 @@ import numpy as np
 
 from keras_lconv._validation import finite_array
 
+__all__ = ["plot_errors", "plot_graph", "plot_matrix", "plot_spectrum", "plot_vector_field"]
+
 # In units of the median length of all edges.
 LONG_EDGE = 1.9
 

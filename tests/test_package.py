@@ -81,6 +81,16 @@ def test_markdown_examples_run(page):
         exec(compile(code, page, "exec"), scope)
 
 
+def test_the_reference_has_every_public_name_once():
+    pages = (path.read_text() for path in (ROOT / "docs" / "api").glob("*.md"))
+    names = [name for page in pages for name in re.findall(r"^::: (\S+)", page, re.M)]
+    assert len(names) == len(set(names))
+    assert set(names) <= set(PUBLIC)
+    documented = {id(PUBLIC[name]) for name in names}
+    missing = [name for name, value in PUBLIC.items() if id(value) not in documented]
+    assert missing == []
+
+
 def test_import_is_light():
     """No plotting, no scikit-learn, no SciPy and no other backend than the chosen one."""
     code = (
