@@ -1,11 +1,13 @@
 """Models with shared generators, and a script that saves them in any backend."""
 
+import hashlib
 import pathlib
 import sys
 
 import keras
 import numpy as np
 
+import keras_lconv
 from keras_lconv import (
     ActionRegularization,
     CasimirPooling,
@@ -157,6 +159,15 @@ def make(name, seed=0):
 def inputs(model):
     shape = (4, *model.input_shape[1:])
     return np.random.default_rng(5).normal(size=shape).astype("float32")
+
+
+def version():
+    """A hash of all that the files depend on, but for the backend."""
+    digest = hashlib.sha256(keras.__version__.encode())
+    package = pathlib.Path(keras_lconv.__file__).parent
+    for path in [pathlib.Path(__file__), *sorted(package.rglob("*.py"))]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def main(folder):

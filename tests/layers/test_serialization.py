@@ -187,25 +187,30 @@ def test_saved_in_another_backend(other, name, files_of_backends):
 
 
 @pytest.fixture(scope="session")
-def files_of_backends(tmp_path_factory):
-    """Saves the models in a process that runs another backend, once for each."""
-    folders = {}
+def files_of_backends(request):
+    """Saves the models in a process that runs another backend, once for each.
+
+    They stay in pytest's cache until the code changes: for the other backends' tests too.
+    """
+    root = pathlib.Path(__file__).parents[2]
+    version = saved_models.version()
 
     def save_in(backend):
-        if backend not in folders:
-            folder = tmp_path_factory.mktemp(backend)
-            root = pathlib.Path(__file__).parents[2]
+        folder = request.config.cache.mkdir(f"saved-in-{backend}")
+        made = folder / "version"
+        if not made.exists() or made.read_text() != version:
+            made.unlink(missing_ok=True)
             subprocess.run(
                 [sys.executable, "-m", "tests.saved_models", str(folder)],
                 env={**os.environ, "KERAS_BACKEND": backend},
                 cwd=root,
                 check=True,
                 capture_output=True,
-                timeout=300,
+                timeout=600,
             )
             assert (folder / "backend").read_text() == backend
-            folders[backend] = folder
-        return folders[backend]
+            made.write_text(version)
+        return folder
 
     return save_in
 
