@@ -100,7 +100,9 @@ def page(script, cells):
         if cell["text"]:
             shown = fence(cell["text"], "text")
             parts.append(f'<div class="output" markdown>\n\n{shown}\n\n</div>')
-        parts += [f"![{figure['alt']}]({figure['file']})" for figure in cell["figures"]]
+        for figure in cell["figures"]:
+            # A figure leads to itself in full size, for small screens.
+            parts.append(f"[![{figure['alt']}]({figure['file']})]({figure['file']})")
     parts.append(f"---\n\n[Script]({script.name}) · [Notebook]({script.stem}.ipynb)")
     return "\n\n".join(parts) + "\n"
 
