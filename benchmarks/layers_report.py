@@ -11,6 +11,7 @@ import pathlib
 import sys
 
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+NAMES = {**BACKENDS, "keras": "Keras", "numpy": "NumPy"}
 # What layers are compared with.
 COLUMNS = ("Conv2D", "plain formula", "bare products")
 # Okabe and Ito's colours, which colour-blind readers tell apart, and markers.
@@ -37,7 +38,7 @@ def table(head, rows):
 def environment_text(environment):
     """Versions, cores and rounds."""
     versions = [
-        f"{name} {version}" for name, version in sorted(environment["versions"].items())
+        f"{NAMES[name]} {version}" for name, version in environment["versions"].items()
     ]
     text = f"{', '.join(versions)}; {environment['cores']} CPU cores"
     if "date" in environment:
@@ -55,7 +56,7 @@ def ratio_table(times, to, size):
     rows = [row for row in times if row["size"] == size and to in row["times"]]
     rows.sort(key=lambda row: row["channels"])
     names = dict.fromkeys(name for row in rows for name in row["times"] if name != to)
-    head = [f"{BACKENDS[row['backend']]}, {row['channels']} ch." for row in rows]
+    head = [f"{BACKENDS[row['backend']]} {row['channels']} ch." for row in rows]
     body = [[name, *[f"{ratio(row, name, to):.2f}" for row in rows]] for name in names]
     return table(["layer", *head], body)
 

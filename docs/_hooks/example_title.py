@@ -2,4 +2,4 @@
 
 
 def on_page_content(html, **_):
-    return html.replace("<p>Example:</p>", "<p><strong>Example:</strong></p>")
+    return html.replace("<p>Example:", "<p><strong>Example:</strong>")
