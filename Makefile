@@ -13,7 +13,7 @@ INSTALL = bin/pip install --quiet --disable-pip-version-check -c tests/constrain
 TEST_ENV = OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 \
 	JAX_DISABLE_MOST_OPTIMIZATIONS=1
 
-.PHONY: demo test lint types docs check-site serve clean
+.PHONY: demo test lint types docs check-site check-browser serve clean
 
 demo: $(DEMO)/ready
 	KERAS_BACKEND=$(BACKEND) MPLBACKEND=agg TF_CPP_MIN_LOG_LEVEL=3 \
@@ -45,6 +45,9 @@ docs: $(DEV)/ready
 
 check-site: docs
 	$(DEV)/bin/python docs/_tools/check_site.py site
+
+check-browser: docs
+	$(DEV)/bin/python docs/_tools/check_browser.py site
 
 serve: $(DEV)/ready
 	KERAS_BACKEND=jax $(DEV)/bin/mkdocs serve

@@ -2,8 +2,9 @@
 
     python benchmarks/layers.py
 
-prints a table for each backend and one over all, and writes
-`outputs/benchmark_layers.json` and a plot beside it. Times are medians over rounds in which
+prints a table for each backend and those over all, and writes
+`outputs/benchmark_layers.json` and a plot beside it. The page of benchmarks is made from a
+copy of that file in `docs/assets`. Times are medians over rounds in which
 all layers of one size take turns, in one process; what counts are the ratios within a row
 of sizes and channels:
 
@@ -18,6 +19,8 @@ before there is data. On a machine with a GPU the same table is made there, also
 """
 
 import argparse
+import datetime
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -26,10 +29,11 @@ import subprocess
 import sys
 import time
 
+from layers_report import plot, report, step_table
+
 FILTERS = 8  # also the number of generators, and the rank of the low-rank ones
 LARGEST_DENSE = 32
 LARGEST_INPUT = 250_000  # numbers in a sample
-COLUMNS = ("Conv2D", "plain formula", "bare products")
 
 
 def layers(size, filters):
@@ -243,27 +247,14 @@ def batch_of(size, channels):
     return 128 if size * size * channels <= 28 * 28 * 32 else 16
 
 
-def print_table(backend, rows):
+def print_steps(backend, rows):
+    """The seconds of one backend, and how near dense products come to the best rate."""
     row = rows[0]
     print(f"\n{backend} on {row['device']}, {row['dtype']}")
     if row["device"] == "cpu":
         print("There is no GPU: run this on a machine that has one to measure it.")
     print("\nTraining step (forward pass), as ratios:\n")
-    print("| image | layer | seconds | " + " | ".join(f"to {c}" for c in COLUMNS) + " |")
-    print("| --- | --- | --- |" + " --- |" * len(COLUMNS))
-    for row in rows:
-        times = row["times"]
-        for name, found in times.items():
-            cells = []
-            for column in COLUMNS:
-                if column in times and column != name:
-                    step = found["step"] / times[column]["step"]
-                    forward = found["forward"] / times[column]["forward"]
-                    cells.append(f"{step:.2f} ({forward:.2f})")
-                else:
-                    cells.append("")
-            image = f"{row['size']}x{row['size']}x{row['channels']}"
-            print(f"| {image} | {name} | {found['step']:.4f} | " + " | ".join(cells) + " |")
+    print(step_table(rows))
     for row in rows:
         if "dense_rate" in row:
             share = row["dense_rate"] / row["product_rate"]
@@ -273,62 +264,24 @@ def print_table(backend, rows):
             )
 
 
-def print_memory(backend, rows):
-    sizes = list(dict.fromkeys(row["size"] for row in rows))
-    print(f"\n{backend}: peak memory of training on batches of 16 with 3 channels, MiB\n")
-    print("| layer | " + " | ".join(f"{size}x{size}" for size in sizes) + " |")
-    print("| --- |" + " --- |" * len(sizes))
-    for name in dict.fromkeys(row["layer"] for row in rows):
-        found = {row["size"]: row["memory"] for row in rows if row["layer"] == name}
-        cells = [f"{found[size]:.0f}" if size in found else "" for size in sizes]
-        print(f"| {name} | " + " | ".join(cells) + " |")
+def environment(backends, rounds):
+    """What the times depend on."""
+    packages = ("keras", "numpy", *backends)
+    return {
+        "date": datetime.date.today().isoformat(),
+        "versions": {name: importlib.metadata.version(name) for name in packages},
+        "cores": os.cpu_count(),
+        "rounds": rounds,
+    }
 
 
-def print_summary(results, column):
-    """The ratios of training steps to one column, a column for each backend."""
-    backends = list(dict.fromkeys(row["backend"] for row in results))
-    rows = {}
-    for row in results:
-        times = row["times"]
-        for name in times:
-            if column in times and name != column:
-                key = (f"{row['size']}x{row['size']}x{row['channels']}", name)
-                ratio = times[name]["step"] / times[column]["step"]
-                rows.setdefault(key, {})[row["backend"]] = ratio
-    print(f"\nTraining step, as ratio to: {column}\n")
-    print("| image | layer | " + " | ".join(backends) + " |")
-    print("| --- | --- |" + " --- |" * len(backends))
-    for (image, name), found in rows.items():
-        cells = [f"{found[backend]:.2f}" for backend in backends]
-        print(f"| {image} | {name} | " + " | ".join(cells) + " |")
-
-
-def plot(results, path):
-    """Training steps against the size of the image, a panel for each backend."""
-    import matplotlib.pyplot as plt
-
-    # The most channels that the largest images have.
-    largest = max(row["size"] for row in results)
-    channels = max(row["channels"] for row in results if row["size"] == largest)
-    backends = list(dict.fromkeys(row["backend"] for row in results))
-    figure, axes = plt.subplots(
-        1, len(backends), figsize=(5 * len(backends), 4), sharey=True, squeeze=False
-    )
-    for axis, backend in zip(axes[0], backends, strict=True):
-        rows = [r for r in results if (r["backend"], r["channels"]) == (backend, channels)]
-        names = dict.fromkeys(name for row in rows for name in row["times"])
-        for name in names:
-            points = [
-                (row["size"], row["times"][name]["step"] / row["batch"])
-                for row in rows
-                if name in row["times"]
-            ]
-            axis.loglog(*zip(*points, strict=True), marker="o", label=name)
-        axis.set(title=f"{backend}, channels: {channels}", xlabel="width of the image")
-    axes[0, 0].set_ylabel("seconds for a training step, per image")
-    axes[0, -1].legend(fontsize=7)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
+def rounded(value):
+    """Results with six significant digits, more than are certain."""
+    if isinstance(value, dict):
+        return {name: rounded(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [rounded(part) for part in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def times_of(backend, dtype, arguments):
@@ -367,22 +320,17 @@ def memory_of(backend, dtype, arguments):
 def main(arguments):
     folder = pathlib.Path("outputs")
     folder.mkdir(exist_ok=True)
-    times, memory = [], []
+    results = {"environment": environment(arguments.backends, arguments.rounds)}
+    results |= {"times": [], "memory": []}
     for backend in arguments.backends:
         for dtype in arguments.dtypes:
-            rows = times_of(backend, dtype, arguments)
-            print_table(backend, rows)
-            times += rows
-            rows = memory_of(backend, dtype, arguments)
-            print_memory(backend, rows)
-            memory += rows
-        (folder / "benchmark_layers.json").write_text(
-            json.dumps({"times": times, "memory": memory}, indent=1)
-        )
-    for dtype in arguments.dtypes:
-        for column in COLUMNS:
-            print_summary([row for row in times if row["dtype"] == dtype], column)
-    plot(times, folder / "benchmark_layers.png")
+            rows = rounded(times_of(backend, dtype, arguments))
+            print_steps(backend, rows)
+            results["times"] += rows
+            results["memory"] += rounded(memory_of(backend, dtype, arguments))
+        (folder / "benchmark_layers.json").write_text(json.dumps(results, indent=1) + "\n")
+    print("\n" + report(results))
+    plot(results["times"], folder / "benchmark_layers.png")
 
 
 if __name__ == "__main__":

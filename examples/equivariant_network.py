@@ -128,7 +128,7 @@ LABELS = {
     "found": "equivariant,\nalgebra from the data",
     "known": "equivariant,\nalgebra known",
 }
-COLORS = {"plain": "tab:gray", "found": "tab:blue", "known": "tab:green"}
+COLORS = {"plain": "gray", "found": "C0", "known": "C2"}
 
 
 def plot(results, test, picture):

@@ -157,7 +157,7 @@ def save_pictures(images, scrambled, recovered, grid, accuracies, output, datase
     figure, ax = plt.subplots(figsize=(6, 2.2), layout="constrained")
     names = list(accuracies)
     means = [np.mean(accuracies[name]) for name in names]
-    bars = ax.barh(names, means, color=["C0", "C3", "C2"])
+    bars = ax.barh(names, means, color=["C0", "C1", "C2"])
     ax.bar_label(bars, fmt="%.1f", padding=3)
     ax.invert_yaxis()
     ax.set(xlim=(0, 110), xlabel="test accuracy (%)")

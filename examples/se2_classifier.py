@@ -121,7 +121,7 @@ def save_picture(curves, angles, dataset, folder):
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
-    colors = {"SE(2)": "tab:blue", "CNN": "tab:orange"}
+    colors = {"SE(2)": "C0", "CNN": "C1"}
     styles = {"upright": "-", "rotated": "--"}
     for (network, images), values in curves.items():
         label = f"{network}, trained on {images} images"

@@ -16,6 +16,10 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 
+# Okabe and Ito's colours, which colour-blind readers tell apart, the palest left out.
+COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+plt.rcParams["axes.prop_cycle"] = plt.cycler(color=COLORS)
+
 CELL = re.compile(r"^# %%(.*)$", re.MULTILINE)
 # What a progress bar wrote over: all before the last carriage return of a line.
 OVERWRITTEN = re.compile(r"[^\n]*[\r\x08]+")
@@ -34,15 +38,34 @@ def split(source):
     return cells
 
 
+def words(text):
+    """A label without TeX and line breaks."""
+    return " ".join(re.sub(r"[$_{}\\]", "", text).split())
+
+
+def describe(figure):
+    """What a figure shows, in the words that stand in it."""
+    panels = [figure.get_suptitle()]
+    for ax in figure.axes:
+        parts = [ax.get_title()]
+        if ax.lines or ax.patches:
+            axes = [ax.get_ylabel(), ax.get_xlabel()]
+            parts.append(" against ".join(filter(None, axes)))
+        legends = [*filter(None, [ax.get_legend()]), *figure.legends]
+        names = [text.get_text() for legend in legends for text in legend.get_texts()]
+        parts.append(" and ".join(names))
+        panels.append(": ".join(filter(None, parts)))
+    return words("; ".join(filter(None, panels)))
+
+
 def save_figures(stem, folder, count):
     """Saves the open figures; returns their names and descriptions."""
     saved = []
     for number in plt.get_fignums():
         figure = plt.figure(number)
-        titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
         name = f"{stem}_{count + len(saved) + 1}.png"
         figure.savefig(folder / name, dpi=110, metadata={"Software": None})
-        saved.append({"file": name, "alt": ", ".join(titles)})
+        saved.append({"file": name, "alt": describe(figure)})
     plt.close("all")
     return saved
 

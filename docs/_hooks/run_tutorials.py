@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,11 @@ log = logging.getLogger("mkdocs.hooks.tutorials")
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
 CACHE = ROOT / ".cache" / "tutorials"
+EPOCHS = re.compile(
+    r"(^Epoch 1/(?P<last>\d+)\n.*\n)(?:Epoch \d+/(?P=last)\n.*\n)+"
+    r"(Epoch (?P=last)/(?P=last)\n)",
+    re.MULTILINE,
+)
 ENVIRONMENT = {
     "KERAS_BACKEND": "jax",
     "MPLBACKEND": "agg",
@@ -63,6 +69,11 @@ def execute(script):
     return folder, json.loads((folder / "cells.json").read_text("utf-8"))
 
 
+def shorten(text):
+    """Training logs with their first and their last epoch."""
+    return EPOCHS.sub(r"\1...\n\3", text)
+
+
 def fence(text, language):
     bar = "```"
     while bar in text:
@@ -98,9 +109,11 @@ def page(script, cells):
             continue
         parts.append(fence(cell["source"], "python"))
         if cell["text"]:
-            shown = fence(cell["text"], "text")
+            shown = fence(shorten(cell["text"]), "text")
             parts.append(f'<div class="output" markdown>\n\n{shown}\n\n</div>')
-        parts += [f"![{figure['alt']}]({figure['file']})" for figure in cell["figures"]]
+        for figure in cell["figures"]:
+            # A figure leads to itself in full size, for small screens.
+            parts.append(f"[![{figure['alt']}]({figure['file']})]({figure['file']})")
     parts.append(f"---\n\n[Script]({script.name}) · [Notebook]({script.stem}.ipynb)")
     return "\n\n".join(parts) + "\n"
 
