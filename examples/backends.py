@@ -79,9 +79,9 @@ def accuracy(model, images, labels):
 # ## GPU and mixed precision
 #
 # A GPU needs no change of the code. If the backend sees one, it computes there. Every
-# tensor knows where it is, on every backend: `keras.ops.ones(1).device`. To stay on the CPU,
-# set `CUDA_VISIBLE_DEVICES=` to nothing. JAX reserves most of the memory of a GPU when it
-# starts, and `XLA_PYTHON_CLIENT_PREALLOCATE=false` stops it.
+# tensor knows where it is, on every backend: `keras.ops.ones(1).device`. To stay on the
+# CPU, set `CUDA_VISIBLE_DEVICES=` to nothing. JAX reserves most of the memory of a GPU
+# when it starts, unless `XLA_PYTHON_CLIENT_PREALLOCATE=false` is set.
 #
 # Mixed precision is a policy of Keras: `"mixed_bfloat16"`, or `"mixed_float16"` for older
 # GPUs, computes in 16 bits and keeps the weights in 32. The last layer above computes in
@@ -156,10 +156,10 @@ def train_on_tensorflow(path, images, labels):
 # %% [markdown]
 # **PyTorch**: a process for each device, which `torchrun` starts, and
 # `DistributedDataParallel`. It averages the gradients only if the model is called through
-# it. Keras' `fit` calls the model itself, so a loop takes its place. Three things are done
-# by `fit`, and have to be done by the loop: `training=True`, the losses of regularizers and
-# of layers, and Keras' optimizer. One of PyTorch would skip constraints, such as that of the
-# trained `tau` of `CasimirPooling`.
+# it. Keras' `fit` calls the model itself, so a loop takes its place. The loop has to do
+# three things that `fit` does: it says `training=True`, adds the losses of regularizers and
+# layers, and updates by Keras' optimizer. One of PyTorch would skip the constraints of
+# weights, such as that of `tau` in `CasimirPooling`.
 
 
 # %%
@@ -189,8 +189,8 @@ def train_on_torch(path, images, labels):
 # With GPUs, the process group is `"nccl"`, and
 # `torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))` comes before the model.
 #
-# The batch has to be a multiple of the number of devices for all of this to be exact. Shares
-# of different size would be averaged as if they were equal on PyTorch.
+# All shares have to be of one size, those of the last batch too. JAX refuses others; the
+# loop for PyTorch would average them as if they were equal.
 #
 # `find_symmetries` shares its batches out, too, where a `keras.distribution` is set; see
 # [several devices](../faq.md#several-devices).
@@ -308,7 +308,7 @@ def main(arguments=None):
     model.save(path)
     rows = compare(model, path, options.backends)
     scale = np.max(np.abs(logits(model, test[0])))
-    print(f"\nLargest differences: of logits up to {scale:.0f} to those above, and of weights")
+    print(f"\nLargest differences, of logits (up to {scale:.0f}) and of weights")
     print("                        weights, after four steps")
     print("backend      logits     moved by     on one device or several")
     for backend, row in rows.items():
