@@ -35,7 +35,9 @@ from keras_lconv.generators import LowRankGenerators
 # %% [markdown]
 # ## A model
 #
-# The first layer has a fixed generator. The other two learn theirs, and share them.
+# The first layer has a fixed generator. The other two learn theirs, and share them. The
+# activation is smooth: at a ReLU, rounding may decide on which side of zero a feature is,
+# and training goes on from there with other gradients.
 
 
 # %%
@@ -54,9 +56,9 @@ def digit_model():
     return keras.Sequential(
         [
             keras.Input((8, 8, 1)),
-            LConv(8, "rotation", activation="relu"),
-            LConv(8, shared, activation="relu"),
-            LConv(8, shared, activation="relu"),
+            LConv(8, "rotation", activation="swish"),
+            LConv(8, shared, activation="swish"),
+            LConv(8, shared, activation="swish"),
             keras.layers.Flatten(),
             keras.layers.Dense(10, dtype="float32"),
         ]
