@@ -146,7 +146,7 @@ def layer_from_config(layer):
 #
 # | format | from | needs | runs by |
 # | --- | --- | --- | --- |
-# | `"tf_saved_model"` | TensorFlow, JAX | `tensorflow` | `tf.saved_model.load`, TF Serving |
+# | `"tf_saved_model"` | TensorFlow, JAX | `tensorflow` | `tf.saved_model.load` |
 # | `"litert"` | TensorFlow | | LiteRT, on phones |
 # | `"torch"` | PyTorch | | `torch.export.load`, ExecuTorch |
 # | `"onnx"` | PyTorch | `onnx`, `onnxscript` | ONNX Runtime |
