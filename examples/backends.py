@@ -165,14 +165,12 @@ def train_on_tensorflow(path, images, labels):
 
 
 # %%
-def train_on_torch(path, images, labels):
-    """Returns the trained model, and on how many devices it is."""
+def train_in_parallel(model, images, labels):
+    """The loop of one process. Its `parallel` ends here, before the process group does."""
     import torch
     import torch.distributed
 
-    torch.distributed.init_process_group("gloo")
     rank, size = torch.distributed.get_rank(), torch.distributed.get_world_size()
-    model = keras.models.load_model(path, compile=False)
     parallel = torch.nn.parallel.DistributedDataParallel(model)
     loss_of, update = crossentropy(), optimizer()
     weights = model.trainable_weights
@@ -183,6 +181,17 @@ def train_on_torch(path, images, labels):
         (loss + sum(model.losses)).backward()
         with torch.no_grad():
             update.apply([weight.value.grad for weight in weights], weights)
+
+
+def train_on_torch(path, images, labels):
+    """Returns the trained model, and on how many devices it is."""
+    import torch.distributed
+
+    torch.distributed.init_process_group("gloo")
+    size = torch.distributed.get_world_size()
+    model = keras.models.load_model(path, compile=False)
+    train_in_parallel(model, images, labels)
+    # If this came while `parallel` is alive, the process could hang at its end.
     torch.distributed.destroy_process_group()
     return model, size
 
