@@ -1,0 +1,314 @@
+# %% [markdown]
+# # Saving and export
+#
+# A model is found, trained, saved, loaded on each backend, and exported to run without
+# Keras. Its generators come from data: what was discovered is saved, too.
+#
+# Run it on any backend: `KERAS_BACKEND=jax python examples/saving_and_export.py`
+
+# %%
+import argparse
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+
+from keras_lconv import InvariantPooling, LConv
+from keras_lconv.algebra import LieAlgebra
+from keras_lconv.discovery import find_symmetries
+from keras_lconv.generators import LowRankGenerators, MatrixGenerators
+
+# %% [markdown]
+# ## What was discovered
+#
+# `find_symmetries` reports a `LieAlgebra`. It is its basis, an array `(k, n, n)`, which
+# NumPy saves. The algebra is made again from the array, and generators are as well.
+
+
+# %%
+def save_algebra(path):
+    """Finds the symmetry of a function and saves it; returns the algebra."""
+    x = np.random.default_rng(0).normal(size=(200, 4))
+    report = find_symmetries(lambda x: keras.ops.sum(x**2, axis=1), x, verbose=False)
+    np.save(path, report.algebra.basis)
+    return report.algebra
+
+
+def load_algebra(path):
+    return LieAlgebra(np.load(path))
+
+
+# %% [markdown]
+# Generators in a model are part of it. `MatrixGenerators` keeps its matrices in the
+# config, so a model file needs no other file beside it.
+
+
+# %%
+def vector_model(algebra):
+    """Channels are weighed, and the four components move by the algebra that was found."""
+    return keras.Sequential(
+        [keras.Input((4, 1)), LConv(3, MatrixGenerators(algebra.basis), name="found")]
+    )
+
+
+# %% [markdown]
+# ## A model of images
+#
+# Two layers share their learned generators. `InvariantPooling` has a basis of invariants,
+# which it computed when it was built, and which is saved with the weights.
+
+
+# %%
+def digits():
+    """Images `(num, 8, 8, 1)` in `[0, 1]` and labels."""
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    return images.reshape(-1, 8, 8, 1).astype("float32") / 16, labels
+
+
+def digit_model():
+    shared = LowRankGenerators(2, rank=4)
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            LConv(8, shared, activation="relu"),
+            LConv(8, shared, activation="relu"),
+            InvariantPooling("spectrum", "rotation", num_invariants=16, refine="radius"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10),
+        ]
+    )
+
+
+def predict(model, images):
+    return model.predict(images, batch_size=len(images), verbose=0)
+
+
+def is_shared(model):
+    """Whether the first two layers have one object as generators."""
+    return model.layers[0].generators is model.layers[1].generators
+
+
+# %% [markdown]
+# ## Files of Keras, and copies
+#
+# | | what it keeps | sharing |
+# | --- | --- | --- |
+# | `save("model.keras")` | everything, also the optimizer of a compiled model | kept |
+# | `save_weights("model.weights.h5")` | weights, for a model made anew | as made |
+# | `clone_model`, `from_config(get_config())` | the architecture | lost |
+#
+# Sharing that is lost makes more weights than there were, so that `set_weights` fails. The
+# [questions](../faq.md#why-does-my-copied-model-not-share-its-generators-any-more) show two
+# ways around it.
+
+
+# %%
+def copies(model, folder):
+    """The model from its files and from its config, by names."""
+    model.save(folder / "digits.keras")
+    model.save_weights(folder / "digits.weights.h5")
+    from_weights = digit_model()
+    from_weights.load_weights(folder / "digits.weights.h5")
+    return {
+        "digits.keras": keras.models.load_model(folder / "digits.keras"),
+        "digits.weights.h5": from_weights,
+        "clone": keras.models.clone_model(model),
+        "config": keras.Sequential.from_config(model.get_config()),
+    }
+
+
+# %% [markdown]
+# A layer alone has a config, too: a dictionary of arguments, without the weights.
+
+
+# %%
+def layer_from_config(layer):
+    return LConv.from_config(layer.get_config())
+
+
+# %% [markdown]
+# ## On another backend
+#
+# The file is the same for all backends. Load it with `compile=False` if it is compiled on
+# another one, and import `keras_lconv`, so that Keras knows its layers.
+#
+# ## Export
+#
+# An exported model is the computation alone: neither Keras nor `keras_lconv` is needed to
+# run it. What Keras 3.15 offers, and what was found here:
+#
+# | format | from | needs | runs by |
+# | --- | --- | --- | --- |
+# | `"tf_saved_model"` | TensorFlow, JAX | `tensorflow` | `tf.saved_model.load` |
+# | `"litert"` | TensorFlow | | LiteRT, on phones |
+# | `"torch"` | PyTorch | | `torch.export.load`, ExecuTorch |
+# | `"onnx"` | PyTorch | `onnx`, `onnxscript` | ONNX Runtime |
+#
+# - From PyTorch `"tf_saved_model"` fails in Keras for every model, a `Dense` layer too.
+# - LiteRT: name the batch size. With an open one, its converter makes a file that does not
+#   load as soon as a layer multiplies by a matrix with `ops.einsum`, as vector fields do.
+# - PyTorch: leave the batch size open by `dynamic_shapes`, or it is 1.
+# - ONNX: this page does not run it, as nothing else here needs its packages.
+# - More formats need more packages, and were not tried: `"openvino"`, `"litert"` from
+#   PyTorch, `"onnx"` from TensorFlow and JAX.
+
+
+# %%
+def export_saved_model(model, folder, images):
+    """From TensorFlow and JAX. Returns the artifact and its predictions."""
+    import tensorflow as tf
+
+    path = folder / f"saved_model_{keras.config.backend()}"
+    model.export(path, format="tf_saved_model", verbose=False)
+    loaded = tf.saved_model.load(path)
+    return path, loaded.serve(images).numpy()
+
+
+def export_litert(model, folder, images):
+    """From TensorFlow, for batches of one size."""
+    import tensorflow as tf
+
+    path = folder / "digits.tflite"
+    signature = [keras.InputSpec(shape=images.shape, dtype="float32")]
+    model.export(path, format="litert", input_signature=signature, verbose=False)
+    interpreter = tf.lite.Interpreter(str(path))
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
+    interpreter.invoke()
+    return path, interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+def export_torch(model, folder, images):
+    """From PyTorch, for batches of up to 1024 images."""
+    import torch
+
+    path = folder / "digits.pt2"
+    shapes = {0: torch.export.Dim("batch", min=1, max=1024)}
+    model.export(path, format="torch", dynamic_shapes=shapes, verbose=False)
+    program = torch.export.load(path).module()
+    return path, program(torch.tensor(images)).detach().numpy()
+
+
+EXPORTS = {
+    "tensorflow": {"tf_saved_model": export_saved_model, "litert": export_litert},
+    "jax": {"tf_saved_model": export_saved_model},
+    "torch": {"torch": export_torch},
+}
+
+# %% [markdown]
+# ## Every backend in turn
+#
+# A process for each backend that is installed loads the file that this one saved, and
+# exports it. All predictions are compared with those of the model before it was saved.
+
+
+# %%
+def size_of(path):
+    """Bytes of a file, or of all files in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def work(folder):
+    """Loads and exports on the backend that runs, and prints what came out."""
+    backend = keras.config.backend()
+    images, expected = np.load(folder / "images.npy"), np.load(folder / "expected.npy")
+    path = folder / "digits.keras"
+    model = keras.models.load_model(path, compile=False)
+    rows = [("load_model", path, predict(model, images))]
+    for name, export in EXPORTS[backend].items():
+        # SavedModels of JAX need TensorFlow.
+        if name != "tf_saved_model" or importlib.util.find_spec("tensorflow"):
+            rows.append((name, *export(model, folder, images)))
+    for name, path, values in rows:
+        error = np.max(np.abs(values - expected)) / np.max(np.abs(expected))
+        print("row", backend, name, size_of(path), error)
+
+
+def every_backend(folder, backends):
+    """Rows `(backend, what, bytes, relative error)` from a process for each backend."""
+    processes = []
+    for backend in backends:
+        environment = {**os.environ, "KERAS_BACKEND": backend}
+        command = [sys.executable, __file__, "--worker", str(folder)]
+        pipe = subprocess.PIPE
+        processes.append(
+            subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
+        )
+    rows = []
+    for backend, process in zip(backends, processes, strict=True):
+        output, errors = process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"{backend} failed:\n{errors[-3000:]}")
+        lines = [line.split() for line in output.splitlines() if line.startswith("row ")]
+        rows += [(line[1], line[2], int(line[3]), float(line[4])) for line in lines]
+    return rows
+
+
+# %% [markdown]
+# ## Results
+
+
+# %%
+def main(arguments=None):
+    names = ("tensorflow", "jax", "torch")
+    installed = [name for name in names if importlib.util.find_spec(name)]
+    parser = argparse.ArgumentParser(description="Save, load and export a model.")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--backends", nargs="+", choices=names, default=installed)
+    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
+    parser.add_argument("--worker", type=pathlib.Path, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.worker:
+        return work(options.worker)
+
+    start = time.time()
+    keras.utils.set_random_seed(0)
+    folder = options.output / "saving_and_export"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    algebra = save_algebra(folder / "algebra.npy")
+    again = load_algebra(folder / "algebra.npy")
+    print(f"Found {algebra.identify().name}, loaded {again.identify().name}")
+    model = vector_model(again)
+    model.save(folder / "vectors.keras")
+    found = keras.models.load_model(folder / "vectors.keras").get_layer("found").generators
+    matrices = keras.ops.convert_to_numpy(found.to_dense())
+    same = np.max(np.abs(matrices - algebra.basis))
+    print(f"Generators in vectors.keras: {len(matrices)}, off by {same:.1e}")
+
+    images, labels = digits()
+    model = digit_model()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(3e-3), loss)
+    model.fit(images, labels, batch_size=64, epochs=options.epochs, verbose=0)
+    some = images[:128]
+    expected = predict(model, some)
+    np.save(folder / "images.npy", some)
+    np.save(folder / "expected.npy", expected)
+
+    print(f"\nThe model has {model.count_params()} numbers in its weights. Its copies:")
+    shared = {}
+    for name, copy in copies(model, folder).items():
+        shared[name] = is_shared(copy), copy.count_params()
+        print(f"  {name:18s} {'shared' if shared[name][0] else 'untied'} {shared[name][1]}")
+    layer = layer_from_config(model.layers[0])
+    print(f"A layer from its config: {layer.filters} filters, {layer.generators.name}")
+
+    rows = every_backend(folder, options.backends)
+    print("\nbackend      what               bytes   relative error of predictions")
+    for backend, what, size, error in rows:
+        print(f"{backend:12s} {what:15s} {size:8d}   {error:.1e}")
+    print(f"\nSaved on {keras.config.backend()}, {time.time() - start:.0f} s")
+    return {"algebra": same, "shared": shared, "rows": rows}
+
+
+if __name__ == "__main__":
+    main()
