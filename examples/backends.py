@@ -214,8 +214,8 @@ def train_on_torch(path, images, labels):
 
 
 # %%
-def start(backend, *arguments):
-    """Starts this script on another backend, and on several devices."""
+def run(backend, *arguments):
+    """Runs this script on another backend, and on several devices."""
     command = [sys.executable, __file__, *map(str, arguments)]
     environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""}
     if backend == "jax":
@@ -224,8 +224,11 @@ def start(backend, *arguments):
         # The same as the command `torchrun`.
         torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
         command[1:1] = torchrun
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=600
+    )
+    if done.returncode:
+        raise RuntimeError(f"{backend} failed:\n{done.stderr[-3000:]}")
 
 
 def split_tensorflow_cpu():
@@ -271,12 +274,9 @@ def compare(model, path, backends):
     _, (images, _) = digits()
     here = logits(model, images)
     before = np.concatenate([w.ravel() for w in model.get_weights()])
-    running = {backend: start(backend, "--worker", path) for backend in backends}
     rows = {}
-    for backend, process in running.items():
-        _, errors = process.communicate()
-        if process.returncode:
-            raise RuntimeError(f"{backend} failed:\n{errors[-3000:]}")
+    for backend in backends:
+        run(backend, "--worker", path)
         found = np.load(path.parent / f"backend_{backend}.npz")
         rows[backend] = {
             "logits": np.max(np.abs(found["logits"] - here)),

@@ -234,21 +234,20 @@ def work(folder):
 
 def every_backend(folder, backends):
     """Rows `(backend, what, bytes, relative error)` from a process for each backend."""
-    processes = []
-    for backend in backends:
-        environment = {**os.environ, "KERAS_BACKEND": backend}
-        command = [sys.executable, __file__, "--worker", str(folder)]
-        pipe = subprocess.PIPE
-        processes.append(
-            subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
-        )
     rows = []
-    for backend, process in zip(backends, processes, strict=True):
-        output, errors = process.communicate()
-        if process.returncode:
-            raise RuntimeError(f"{backend} failed:\n{errors[-3000:]}")
-        lines = [line.split() for line in output.splitlines() if line.startswith("row ")]
-        rows += [(line[1], line[2], int(line[3]), float(line[4])) for line in lines]
+    for backend in backends:
+        done = subprocess.run(
+            [sys.executable, __file__, "--worker", str(folder)],
+            env={**os.environ, "KERAS_BACKEND": backend},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        if done.returncode:
+            raise RuntimeError(f"{backend} failed:\n{done.stderr[-3000:]}")
+        lines = [line.split() for line in done.stdout.splitlines()]
+        found = [line[1:] for line in lines if line[:1] == ["row"]]
+        rows += [(name, what, int(size), float(error)) for name, what, size, error in found]
     return rows
 
 
