@@ -9,9 +9,11 @@ DEV = .venv
 PYTEST = $(DEV)/bin/python -m pytest $(PYTEST_ARGS)
 INSTALL = bin/pip install --quiet --disable-pip-version-check -c tests/constraints.txt
 # Two test processes share two cores: one thread for each. Most of the time of the tests on
-# JAX is compilation, of which optimization is a quarter.
+# JAX is compilation. They leave out optimizations, and what one process compiled the other
+# finds in a cache, as the next run does.
 TEST_ENV = OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 \
-	JAX_DISABLE_MOST_OPTIMIZATIONS=1
+	JAX_DISABLE_MOST_OPTIMIZATIONS=1 JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax \
+	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
 .PHONY: demo test lint types docs check-site check-browser serve clean
 
