@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BACKEND ?= jax
 BACKENDS ?= tensorflow jax torch
-PYTEST_ARGS ?= -n 2 --dist loadgroup
+PYTEST_ARGS ?= -n 2
 
 DEMO = .venv-$(BACKEND)
 DEV = .venv

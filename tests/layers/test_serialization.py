@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 
+import filelock
 import keras
 import numpy as np
 import pytest
@@ -169,8 +170,6 @@ def test_frozen_layer_stays_frozen(tmp_path):
     assert len(copy.layers[0].generators.trainable_variables) == 2
 
 
-# One group, so that one process of several saves the files.
-@pytest.mark.xdist_group("saved_in_another_backend")
 @pytest.mark.parametrize("other", BACKENDS)
 @pytest.mark.parametrize("name", saved_models.MODELS)
 def test_saved_in_another_backend(other, name, files_of_backends):
@@ -198,18 +197,20 @@ def files_of_backends(request):
     def save_in(backend):
         folder = request.config.cache.mkdir(f"saved-in-{backend}")
         made = folder / "version"
-        if not made.exists() or made.read_text() != version:
-            made.unlink(missing_ok=True)
-            subprocess.run(
-                [sys.executable, "-m", "tests.saved_models", str(folder)],
-                env={**os.environ, "KERAS_BACKEND": backend},
-                cwd=root,
-                check=True,
-                capture_output=True,
-                timeout=600,
-            )
-            assert (folder / "backend").read_text() == backend
-            made.write_text(version)
+        # Of several test processes the first one saves, and the others wait.
+        with filelock.FileLock(folder / "lock"):
+            if not made.exists() or made.read_text() != version:
+                made.unlink(missing_ok=True)
+                subprocess.run(
+                    [sys.executable, "-m", "tests.saved_models", str(folder)],
+                    env={**os.environ, "KERAS_BACKEND": backend},
+                    cwd=root,
+                    check=True,
+                    capture_output=True,
+                    timeout=600,
+                )
+                assert (folder / "backend").read_text() == backend
+                made.write_text(version)
         return folder
 
     return save_in
