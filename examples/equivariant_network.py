@@ -193,7 +193,7 @@ def main(arguments=None):
         for seed in range(options.seeds)
     ]
     means = {name: np.mean([errors[name] for errors, _, _ in results]) for name in LABELS}
-    print(f"\nMean errors of {options.seeds} seeds, {options.points} points each")
+    print(f"\nMean errors, seeds: {options.seeds}, points each: {options.points}")
     for name, mean in means.items():
         print(f"{name}: {mean:.4f}, {means['plain'] / mean:.1f} times less than plain")
     print(f"Backend: {keras.config.backend()}, {time.time() - start:.0f} s")

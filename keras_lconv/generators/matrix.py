@@ -58,6 +58,11 @@ class MatrixGenerators(DenseGenerators):
         array = finite_array("matrices", matrices)
         if array.ndim == 2:
             array = array[None]
+        if len(array) == 0:
+            raise ValueError(
+                "`matrices` must hold at least one generator. Received none, as of an "
+                f"algebra of dimension 0: shape {np.shape(matrices)}"
+            )
         if array.ndim != 3 or 0 in array.shape:
             raise ValueError(
                 "`matrices` must have shape `(k, d', d)` or `(d', d)`. "

@@ -245,7 +245,7 @@ def test_learned_generators_keep_being_frozen():
         (lambda: g.MatrixGenerators([1.0, 2.0]), ValueError, r"shape \(2,\)"),
         (lambda: g.MatrixGenerators("rotation"), TypeError, "`matrices`"),
         (lambda: g.MatrixGenerators([[[np.nan]]]), ValueError, "must be finite"),
-        (lambda: g.MatrixGenerators(np.zeros((0, 3, 3))), ValueError, "shape"),
+        (lambda: g.MatrixGenerators(np.zeros((0, 3, 3))), ValueError, "at least one"),
         (
             lambda: g.MatrixGenerators(np.ones((6, 4)), output_dim=(2, 2)),
             ValueError,
