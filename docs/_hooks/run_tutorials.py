@@ -4,6 +4,7 @@ A result is kept in `.cache/tutorials`, under a hash of the script, the package,
 versions and the backend.
 """
 
+import concurrent.futures
 import hashlib
 import importlib.metadata
 import json
@@ -22,6 +23,7 @@ log = logging.getLogger("mkdocs.hooks.tutorials")
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
 CACHE = ROOT / ".cache" / "tutorials"
+PROCESSES = min(4, os.cpu_count() or 1)
 EPOCHS = re.compile(
     r"(^Epoch 1/(?P<last>\d+)\n.*\n)(?:Epoch \d+/(?P=last)\n.*\n)+"
     r"(Epoch (?P=last)/(?P=last)\n)",
@@ -119,8 +121,11 @@ def page(script, cells):
 
 
 def on_files(files, config):
-    for script in sorted((ROOT / "examples").glob("[!_]*.py")):
-        folder, cells = execute(script)
+    scripts = sorted((ROOT / "examples").glob("[!_]*.py"))
+    # Scripts compute on one core most of the time.
+    with concurrent.futures.ThreadPoolExecutor(PROCESSES) as pool:
+        results = list(pool.map(execute, scripts))
+    for script, (folder, cells) in zip(scripts, results, strict=True):
         made = {
             f"{script.stem}.md": page(script, cells),
             f"{script.stem}.ipynb": notebook(cells),
