@@ -1,5 +1,6 @@
 """From what a user writes to an instance of `Generators`."""
 
+import reprlib
 from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any
@@ -81,7 +82,9 @@ def get(
     if isinstance(identifier, str):
         if identifier not in NAMES:
             raise ValueError(
-                f"Unknown name of generators. Expected one of {sorted(NAMES)}. "
+                f"Unknown name of generators. Expected one of {sorted(NAMES)}, which "
+                "move points of a grid. An algebra of matrices is given as an object, "
+                "such as `keras_lconv.algebra.so(3)`. "
                 f"Received: generators={identifier!r}"
             )
         return NAMES[identifier](**kwargs)
@@ -96,8 +99,9 @@ def get(
     raise TypeError(
         "`generators` must be an integer, a name, an array of shape `(k, d, d)`, a "
         "`LieAlgebra`, a configuration, or an instance of "
-        "`keras_lconv.generators.Generators`. "
-        f"Received: {identifier!r} (of type {type(identifier).__name__})"
+        "`keras_lconv.generators.Generators`; what a report has found is its `algebra`, "
+        "or `to_generators()`. "
+        f"Received: {reprlib.repr(identifier)} (of type {type(identifier).__name__})"
     )
 
 

@@ -192,10 +192,15 @@ class VectorFieldGenerators(Generators):
             self._monomials = monomials(self.field, points)
             self._units = self._radius ** (1.0 - exponents.sum(axis=-1))
         expected = (self.num_generators, ndim, len(self._units))
+        if self._given is not None and self._given.shape[1] != ndim:
+            raise ValueError(
+                f"The fields of {self.name!r} are for {self._given.shape[1]} spatial axes, "
+                "and need an input with so many, and with an axis of channels. "
+                f"Received: an input of spatial shape {shape}"
+            )
         if self._given is not None and self._given.shape != expected:
             raise ValueError(
-                f"The `coefficients` of {self.name!r} have shape "
-                f"{self._given.shape}, for {self._given.shape[1]} spatial axes. "
+                f"The `coefficients` of {self.name!r} have shape {self._given.shape}. "
                 f"An input of spatial shape {shape} needs shape {expected}"
             )
         self.coefficients = self.add_weight(

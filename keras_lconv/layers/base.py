@@ -108,7 +108,9 @@ class GeneratorLayer(keras.layers.Layer):
                 f"{type(self).__name__} needs fixed generators: the {found} of learned "
                 "ones move while they are learned. "
                 f"Received: learned generators {generators.name!r}. Fix what was "
-                "learned by `MatrixGenerators(generators.to_dense())`"
+                "learned by `MatrixGenerators(generators.to_dense())`. An integer asks "
+                "for learned ones; an algebra is given as an object, such as "
+                "`keras_lconv.algebra.so(3)`"
             )
 
     # ------------------------------------------------------------------ call

@@ -289,6 +289,7 @@ def test_bad_arguments_are_named(make, error, words):
         (lambda: g.MatrixGenerators(np.eye(4)), (None, 3, 3, 1), "d=4 positions"),
         (lambda: g.rotation(), (None, 8, 1), "for 2 spatial axes"),
         (lambda: g.translations(1), (None, 8, 8, 1), "for 1 spatial axes"),
+        (lambda: g.rotation(), (None, 28, 28), "an axis of channels"),
     ],
 )
 def test_input_that_does_not_fit_is_refused(make, shape, words):

@@ -53,6 +53,7 @@ def test_dtype_goes_to_what_is_made():
     ("identifier", "rank", "error", "words"),
     [
         ("rotations", None, ValueError, "Unknown name of generators"),
+        ("so(3)", None, ValueError, r"as an object, such as `keras_lconv.algebra.so\(3\)`"),
         (0, None, ValueError, "positive integer"),
         (True, None, TypeError, "`generators` must be"),
         (None, None, TypeError, "`generators` must be"),
@@ -65,6 +66,12 @@ def test_dtype_goes_to_what_is_made():
 def test_anything_else_is_refused(identifier, rank, error, words):
     with pytest.raises(error, match=words):
         g.get(identifier, rank=rank)
+
+
+def test_what_is_refused_is_shown_in_short():
+    with pytest.raises(TypeError, match="its `algebra`") as caught:
+        g.get({"a report with many numbers": np.ones(1000).tolist()}.items())
+    assert len(str(caught.value)) < 400
 
 
 def test_config_of_another_layer_is_refused():
