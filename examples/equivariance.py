@@ -1,5 +1,5 @@
 # %% [markdown]
-# # What is equivariant, and what is not
+# # Equivariance in numbers
 #
 # A layer $Q$ is equivariant to a group if it does not matter what comes first, the layer
 # or an element of the group: $Q[g f] = g Q[f]$. Which layers are follows from
