@@ -11,6 +11,8 @@ from keras import ops
 
 from keras_lconv._backend import jacobian
 
+DIFFERENTIABLE = "must be written with `keras.ops`, not with NumPy: it is differentiated."
+
 
 def derivatives_of(
     function: Callable[[Any], Any],
@@ -37,10 +39,19 @@ def derivatives_of(
     output_shape: list[tuple[int, ...]] = []
 
     def flat(x: Any) -> Any:
-        y = function(x)
+        try:
+            y = function(x)
+        except Exception as error:
+            # What all backends say of a tensor that is differentiated.
+            if "numpy" not in str(error).lower():
+                raise
+            raise TypeError(
+                f"`function` {DIFFERENTIABLE} Received: a function that asks for a tensor as "
+                "an array"
+            ) from error
         if not ops.is_tensor(y) or len(y.shape) == 0:
             raise TypeError(
-                "`function` must return one tensor `(batch, ...)`. "
+                f"`function` must return one tensor `(batch, ...)`, and {DIFFERENTIABLE} "
                 f"Received: {type(y).__name__}"
             )
         output_shape[:] = [tuple(y.shape[1:])]

@@ -12,6 +12,9 @@ from keras_lconv.generators import Generators, MatrixGenerators, VectorFieldGene
 # Pictures of so many generators at most.
 MOST_PICTURES = 12
 
+# A network that misses its data by more is a doubtful witness.
+LARGE_FIT_ERROR = 0.05
+
 
 def on_whole_input(matrix: np.ndarray, blocks: int, scalars: int = 0) -> np.ndarray:
     """The matrix on inputs of scalars, which stay as they are, and some vectors."""
@@ -106,6 +109,8 @@ class SymmetryReport:
             lines.append(f"the output was taken to transform as: {self.output}")
         if self.fit_error is not None:
             lines.append(f"error of the fit on new samples: {self.fit_error:.2%}")
+            if self.fit_error > LARGE_FIT_ERROR:
+                lines.append("that is much: more samples, epochs or another `model` may help")
         if len(self.unidentified):
             what = "in which the samples do not vary"
             of = self.unidentified.shape[1]
