@@ -46,8 +46,8 @@ def derivatives_of(
             if "numpy" not in str(error).lower():
                 raise
             raise TypeError(
-                f"`function` {DIFFERENTIABLE} Received: a function that asks for a tensor as "
-                "an array"
+                f"`function` {DIFFERENTIABLE} Received: a function that asks for "
+                "an array in place of a tensor"
             ) from error
         if not ops.is_tensor(y) or len(y.shape) == 0:
             raise TypeError(

@@ -110,7 +110,9 @@ class SymmetryReport:
         if self.fit_error is not None:
             lines.append(f"error of the fit on new samples: {self.fit_error:.2%}")
             if self.fit_error > LARGE_FIT_ERROR:
-                lines.append("that is much: more samples, epochs or another `model` may help")
+                lines.append(
+                    "that is much: more samples, epochs or another `model` may help"
+                )
         if len(self.unidentified):
             what = "in which the samples do not vary"
             of = self.unidentified.shape[1]
