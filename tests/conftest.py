@@ -1,4 +1,5 @@
 import os
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -21,6 +22,14 @@ def pytest_report_header(config):
 def seeded():
     """Every test draws the same numbers, alone or after others."""
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    """No test leaves figures behind: Matplotlib warns where many are open."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture
