@@ -5,7 +5,6 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -85,7 +84,6 @@ def test_plot():
     assert np.array_equal(x, [0, 1])
     assert np.array_equal(y, monitor.history["mean"])
     assert ax.get_xlabel() == "epoch"
-    plt.close("all")
 
 
 @pytest.mark.parametrize(

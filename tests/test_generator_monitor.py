@@ -5,7 +5,6 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -51,7 +50,6 @@ def test_it_sees_generators_become_what_they_should():
     # The curves, and three matrices with their scales of colours.
     assert len(figure.axes) == 7
     assert len(figure.axes[0].lines) == 2
-    plt.close("all")
 
 
 def test_vector_fields_are_compared_on_the_grid_and_drawn_as_arrows():
@@ -64,7 +62,6 @@ def test_vector_fields_are_compared_on_the_grid_and_drawn_as_arrows():
     figure = monitor.plot()
     assert len(figure.axes) == 2
     assert figure.axes[1].get_ylabel() == "row"
-    plt.close("all")
 
 
 def test_dependent_generators_have_no_closure_error():
@@ -75,7 +72,6 @@ def test_dependent_generators_have_no_closure_error():
     monitor.on_epoch_end(0)
     assert np.isnan(monitor.history["closure_error"][0])
     assert len(monitor.plot().axes) == 5
-    plt.close("all")
     monitor.on_train_begin()
     assert monitor.history["epoch"] == monitor.snapshots == []
     with pytest.raises(ValueError, match="nothing to draw"):

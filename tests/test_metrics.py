@@ -5,7 +5,6 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from keras import ops
@@ -143,7 +142,6 @@ def test_plot_draws_the_errors():
         "equivariance", np.array([[3.0, 4.0]]), np.ones(1), np.ones(1)
     )
     assert np.array_equal(several.plot(title="so(3)").lines[0].get_xdata(), [5.0])
-    plt.close("all")
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,6 @@ from keras_lconv.generators import translations
 from keras_lconv.visualization import plot_matrix, plot_vector_field
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
-
-
 def test_arrows_point_where_the_content_goes():
     generators = translations()
     generators.build((None, 8, 8, 1))

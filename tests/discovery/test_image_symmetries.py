@@ -1,7 +1,6 @@
 """Symmetries of functions of images."""
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from keras import ops
@@ -180,7 +179,6 @@ def test_found_fields_act():
     assert min(relative_error(moved, each) for each in quarter) < 0.02
     assert report.to_generators(trainable=True).is_learned
     assert len(report.plot().axes) == 2
-    plt.close("all")
 
 
 def test_equivariance_on_the_grid():

@@ -1,6 +1,5 @@
 """Generators that are known, found again from pairs of samples."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.linalg import expm, logm, subspace_angles
@@ -200,7 +199,6 @@ def test_plots():
     assert len(fit_generators(x, y, "affine", dimension=1).plot().axes) >= 2
     x, y, t = vector_pairs(ANY, 0.5)
     assert fit_generators(x, y, 1, t).plot().axes[0].images
-    plt.close("all")
 
 
 X, Y, T = vector_pairs(ANY, 0.3, num=20)

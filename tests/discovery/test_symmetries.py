@@ -3,7 +3,6 @@
 import itertools
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from keras import ops
@@ -364,7 +363,6 @@ def test_report_without_symmetries():
     with pytest.raises(ValueError, match="no symmetry was found"):
         report.to_generators()
     assert len(report.plot().axes) == 1
-    plt.close("all")
 
 
 def test_summary_and_plot():
@@ -374,7 +372,6 @@ def test_summary_and_plot():
     assert "dimension 10 of 25" in words
     # The spectrum, and ten matrices with their scales of colours.
     assert len(report.plot().axes) == 21
-    plt.close("all")
 
 
 @pytest.mark.parametrize(
