@@ -48,7 +48,7 @@ def find_one(name, size, num, noise, seed=0):
         fit_generators(x, y, "affine", parameters, dimension=1) for parameters in (None, t)
     ]
     scores = [
-        correlation(report.generators.known_matrices()[0], true.known_matrices()[0])
+        correlation(report.generators.matrices()[0], true.matrices()[0])
         for report in reports
     ]
     return reports, scores

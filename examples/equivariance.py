@@ -138,7 +138,7 @@ def save_pictures(path, size=41, angle=2.0):
     for row, name in zip(axes, ("rotation", "affine"), strict=True):
         layer = LConv(1, name, use_bias=False)
         layer.build(image.shape)
-        weights = np.append(1.0, 3 / layer.generators.initial_norms())
+        weights = np.append(1.0, 3 / layer.generators.initial_norm_bounds())
         layer.kernel.assign(weights[:, None, None])
         first, second = (
             keras.ops.convert_to_numpy(output)[0, ..., 0]

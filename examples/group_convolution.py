@@ -77,7 +77,7 @@ def images(size=21):
         sign * np.exp(-np.add.outer((x - a) ** 2, (x - b) ** 2) / 0.05)
         for sign, a, b in [(1, -0.4, 0.1), (-1, 0.3, 0.3), (0.7, 0.2, -0.35)]
     )
-    values, vectors = np.linalg.eigh(1j * layer.generators.known_matrices()[0])
+    values, vectors = np.linalg.eigh(1j * layer.generators.matrices()[0])
     angles, weights = kernel_of(layer)
     factors = weights @ np.exp(-1j * np.outer(angles, values))
     exact = np.real(vectors @ (factors * (vectors.conj().T @ image.ravel())))

@@ -57,7 +57,7 @@ class FieldEquations:
         self._ambient = _ambient_generators(ambient, max(len(shape) - 2, 1))
         self._ambient.build_for((None, *shape[1:]), "`find_symmetries`")
         # Fields of one size each, so that what is small can be told.
-        norms = ops.convert_to_numpy(self._ambient.spectral_norms()).astype("float64")
+        norms = ops.convert_to_numpy(self._ambient.norm_bounds()).astype("float64")
         self._scale = 1 / np.where(norms > 0, norms, 1.0)
         self._output = output if isinstance(output, str) else "matrices"
         self._actions = self._checked_actions(output)

@@ -47,7 +47,7 @@ class GeneratorReport:
     x, t = rng.normal(size=(50, 2)), rng.uniform(-1, 1, 50)
     y = np.einsum("sij,sj->si", expm(t[:, None, None] * generator), x)
     report = fit_generators(x, y, 1, parameters=t)
-    assert np.allclose(report.generators.known_matrices(), generator, atol=1e-6)
+    assert np.allclose(report.generators.matrices(), generator, atol=1e-6)
     ```
     """
 
@@ -82,7 +82,7 @@ class GeneratorReport:
         fields = self._affine_fields()
         if fields is not None:
             return fields.algebra()
-        return LieAlgebra(generators.known_matrices())
+        return LieAlgebra(generators.matrices())
 
     def _affine_fields(self) -> VectorFieldGenerators | None:
         """The fields that were found, made affine, if they nearly are."""
@@ -166,7 +166,7 @@ class GeneratorReport:
                 if field.shape[-1] == 2:
                     plot_vector_field(field, axes, title)
                     continue
-            plot_matrix(generators.known_matrices()[n], axes, title)
+            plot_matrix(generators.matrices()[n], axes, title)
         return figure
 
     def _required(self) -> Generators:

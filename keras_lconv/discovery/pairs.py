@@ -542,7 +542,7 @@ def _ambient(
     if isinstance(found, VectorFieldGenerators):
         width = not_negative("smoothing", smoothing)
         return FieldAmbient(found, width, _border(border, shape)), learned
-    return MatrixAmbient(found.known_matrices()), learned
+    return MatrixAmbient(found.matrices()), learned
 
 
 def _all_fields(field: str, derivative: str, shape: tuple[int, ...]) -> Generators:

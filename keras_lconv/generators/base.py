@@ -33,7 +33,7 @@ class Generators(keras.layers.Layer):
 
     - `call(f)`: all Lie derivatives `L_i f`;
     - `combine(z)`: the sum `sum_i L_i z_i`;
-    - `spectral_norms()`: bounds of `|L_i|`, from its weights.
+    - `norm_bounds()`: bounds of `|L_i|`, from its weights.
 
     Args:
         num_generators: Number `k` of generators.
@@ -148,10 +148,10 @@ class Generators(keras.layers.Layer):
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement `combine`")
 
-    def spectral_norms(self) -> Any:
+    def norm_bounds(self) -> Any:
         """Upper bounds of the spectral norms `|L_i|`, a tensor `(k,)`."""
         raise NotImplementedError(
-            f"{type(self).__name__} does not implement `spectral_norms`"
+            f"{type(self).__name__} does not implement `norm_bounds`"
         )
 
     @property
@@ -241,7 +241,7 @@ class Generators(keras.layers.Layer):
         mixed = BYTES * size * self.num_generators * filters
         return Cost(acted.multiply_adds + size * pairs, acted.bytes + mixed)
 
-    def initial_norms(self) -> np.ndarray:
+    def initial_norm_bounds(self) -> np.ndarray:
         """Bounds of the spectral norms at the start of training, of shape `(k,)`.
 
         They are known without the values of the weights, which need not exist yet. For
@@ -261,7 +261,7 @@ class Generators(keras.layers.Layer):
         columns = ops.reshape(self.call(basis), (size, -1, self.num_generators))
         return ops.transpose(columns, (2, 1, 0))
 
-    def known_matrices(self) -> np.ndarray:
+    def matrices(self) -> np.ndarray:
         """Generators that are not learned as matrices in NumPy: `(k, d', d)`, float64.
 
         They are what the generators were made of. So their precision is not that of the
@@ -270,7 +270,7 @@ class Generators(keras.layers.Layer):
         Raises:
             ValueError: If the generators are learned, or not built yet.
         """
-        self._require_built("known_matrices")
+        self._require_built("matrices")
         if self.is_learned:
             raise ValueError(
                 f"The generators {self.name!r} are learned: their matrices may change. "
@@ -284,16 +284,16 @@ class Generators(keras.layers.Layer):
             )
         return matrices.astype("float64")
 
-    def known_representation(self) -> np.ndarray:
+    def representation(self) -> np.ndarray:
         """Matrices with the brackets of generators that are not learned, in NumPy.
 
-        Here those of `known_matrices`. Vector fields have smaller ones, for which brackets
+        Here those of `matrices`. Vector fields have smaller ones, for which brackets
         close as they do not on a finite grid.
 
         Raises:
             ValueError: If the generators are learned, or not built yet.
         """
-        return self.known_matrices()
+        return self.matrices()
 
     def algebra(self, tolerance: float | None = None) -> LieAlgebra:
         """The Lie algebra that the generators span.
@@ -408,7 +408,7 @@ class Generators(keras.layers.Layer):
             Tensor of shape `()` or `(batch,)`.
         """
         t = self._to_tensor(t)
-        return ops.sum(ops.abs(t) * ops.cast(self.spectral_norms(), t.dtype), axis=-1)
+        return ops.sum(ops.abs(t) * ops.cast(self.norm_bounds(), t.dtype), axis=-1)
 
     def traced_norm_bound(self) -> float:
         """The bound of `|sum_i t_i L_i|` that `transform` assumes where it is not known.
@@ -417,7 +417,7 @@ class Generators(keras.layers.Layer):
         with, but with no less than 1.
         """
         floor = 1.0 if self.is_learned else 0.0
-        return math.pi * float(np.sum(np.maximum(self.initial_norms(), floor)))
+        return math.pi * float(np.sum(np.maximum(self.initial_norm_bounds(), floor)))
 
     def linear_combination(self, t: Any) -> Callable[[Any], Any]:
         """The operator `sum_i t_i L_i`.

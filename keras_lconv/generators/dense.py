@@ -159,7 +159,7 @@ class DenseGenerators(FactoredGenerators):
             ops.einsum("ij,bjc->bic", matrix, self._flatten(f))
         )
 
-    def spectral_norms(self) -> Any:
+    def norm_bounds(self) -> Any:
         """Upper bounds `sqrt(|L|_1 |L|_inf)` of the spectral norms, a tensor `(k,)`."""
         return norm_bounds(ops.convert_to_tensor(self.L))
 

@@ -54,7 +54,7 @@ class FactoredGenerators(Generators):
         """Spatial shape of `L_i f` for `f` of spatial shape `shape`."""
         return self._output_shape or shape
 
-    def initial_norms(self) -> np.ndarray:
+    def initial_norm_bounds(self) -> np.ndarray:
         """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
         small = self.is_square and self.initializer is None
         return np.full(self.num_generators, INITIAL_NORM if small else 1.0)

@@ -186,7 +186,7 @@ class LowRankGenerators(FactoredGenerators):
         hidden = sum(k * rows for k, rows, _ in shapes[:-1])
         return Cost(products * channels, results + BYTES * hidden * channels)
 
-    def spectral_norms(self) -> Any:
+    def norm_bounds(self) -> Any:
         """Products of bounds of the spectral norms of the factors, a tensor `(k,)`.
 
         The bound of a factor `A` is `sqrt(|A^T A|_inf)`, with the smaller of `A^T A` and

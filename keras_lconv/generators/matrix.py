@@ -97,7 +97,7 @@ class MatrixGenerators(DenseGenerators):
             self._matrices, dtype=dtype
         )
 
-    def initial_norms(self) -> np.ndarray:
+    def initial_norm_bounds(self) -> np.ndarray:
         """Bounds of the spectral norms of the given matrices, of shape `(k,)`."""
         return norm_bounds(self._matrices, np)
 
@@ -109,9 +109,9 @@ class MatrixGenerators(DenseGenerators):
         sums = np.abs(self._matrices + np.swapaxes(self._matrices, 1, 2))
         return bool(np.max(sums) <= 1e-7 * np.max(np.abs(self._matrices)))
 
-    def known_matrices(self) -> np.ndarray:
+    def matrices(self) -> np.ndarray:
         """The given matrices, where they are fixed, `(k, d', d)`."""
-        return super().known_matrices() if self.is_learned else self._matrices
+        return super().matrices() if self.is_learned else self._matrices
 
     def algebra(self, tolerance: float | None = None) -> LieAlgebra:
         """The Lie algebra that the matrices span, also before the generators are built.

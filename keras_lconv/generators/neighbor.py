@@ -279,13 +279,13 @@ class NeighborGenerators(Generators):
 
     # ----------------------------------------------------------------- norms
 
-    def initial_norms(self) -> np.ndarray:
+    def initial_norm_bounds(self) -> np.ndarray:
         """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
         if self._given is not None:
             return self._norm_bounds(self._given, np, _segment_sum)
         return np.full(self.num_generators, INITIAL_NORM if not self.initializer else 1.0)
 
-    def spectral_norms(self) -> Any:
+    def norm_bounds(self) -> Any:
         """Upper bounds `sqrt(|L|_1 |L|_inf)` of the spectral norms, a tensor `(k,)`."""
         weights = ops.convert_to_tensor(self.coefficients)
         return self._norm_bounds(weights, ops, ops.segment_sum)
@@ -299,10 +299,10 @@ class NeighborGenerators(Generators):
         rows = xp.sum(sizes, axis=1)
         return xp.sqrt(xp.max(rows, axis=0) * xp.max(columns, axis=0))
 
-    def known_matrices(self) -> np.ndarray:
+    def matrices(self) -> np.ndarray:
         """Fixed generators as matrices in NumPy, `(k, d, d)`, from the given values."""
         if self.is_learned or self._given is None:
-            return super().known_matrices()
+            return super().matrices()
         size = len(self.neighbors)
         matrices = np.zeros((size * size, self.num_generators))
         rows, numbers = np.nonzero(self.neighbors >= 0)

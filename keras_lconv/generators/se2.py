@@ -150,16 +150,16 @@ class SE2Generators(Generators):
         """Yes: a derivative is, and commutes with what does not depend on its axis."""
         return True
 
-    def initial_norms(self) -> np.ndarray:
+    def initial_norm_bounds(self) -> np.ndarray:
         """The spectral norms, of shape `(3,)`."""
-        self._require_built("initial_norms")
+        self._require_built("initial_norm_bounds")
         # Derivatives along different axes commute: at each orientation norms add up.
         norms = np.array([D.norm for D in self._derivatives])
         return (np.abs(self._frames) @ norms).max(axis=0)
 
-    def spectral_norms(self) -> Any:
+    def norm_bounds(self) -> Any:
         """The spectral norms, a tensor `(3,)`."""
-        return ops.convert_to_tensor(self.initial_norms(), dtype=self.variable_dtype)
+        return ops.convert_to_tensor(self.initial_norm_bounds(), dtype=self.variable_dtype)
 
     def cost(self, channels: int, operation: str = "call") -> Cost:
         """One derivative along each axis, and the frames, 9 multiply-adds a value.
@@ -196,9 +196,9 @@ class SE2Generators(Generators):
         products = size * (differentiated * self._multiply_adds + 3 * channels * filters)
         return Cost(products, BYTES * size * (3 * differentiated + filters))
 
-    def known_matrices(self) -> np.ndarray:
+    def matrices(self) -> np.ndarray:
         """The generators as matrices in NumPy, `(3, d, d)`."""
-        shape = self._require_built("known_matrices")
+        shape = self._require_built("matrices")
         size = math.prod(shape)
         matrices = np.zeros((3, size, size))
         for axis, derivative in enumerate(self._derivatives):
@@ -208,7 +208,7 @@ class SE2Generators(Generators):
             matrices += factors.T[..., None] * along
         return matrices
 
-    def known_representation(self) -> np.ndarray:
+    def representation(self) -> np.ndarray:
         """Matrices `(3, 3, 3)` of se(2) with the brackets of the three fields."""
         matrices = np.zeros((3, 3, 3))
         matrices[0, 0, 2] = matrices[1, 1, 2] = 1.0
@@ -235,7 +235,7 @@ class SE2Generators(Generators):
         assert SE2Generators().algebra().identify().name == "se(2)"
         ```
         """
-        return LieAlgebra(self.known_representation(), tolerance)
+        return LieAlgebra(self.representation(), tolerance)
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""

@@ -165,18 +165,18 @@ class ShiftGenerators(Generators):
         copies = self.num_generators if operation == "combine" else 1
         return Cost(0, super().cost(channels, operation).bytes * copies)
 
-    def spectral_norms(self) -> Any:
+    def norm_bounds(self) -> Any:
         """The spectral norms, a tensor `(k,)`: 1, and 0 for shifts that leave the grid."""
-        return ops.convert_to_tensor(self.initial_norms(), dtype=self.variable_dtype)
+        return ops.convert_to_tensor(self.initial_norm_bounds(), dtype=self.variable_dtype)
 
-    def initial_norms(self) -> np.ndarray:
+    def initial_norm_bounds(self) -> np.ndarray:
         """The spectral norms, of shape `(k,)`."""
-        shape = self._require_built("initial_norms")
+        shape = self._require_built("initial_norm_bounds")
         return np.array([np.any(p >= 0) for p in self._positions(shape)], dtype="float64")
 
-    def known_matrices(self) -> np.ndarray:
+    def matrices(self) -> np.ndarray:
         """The shifts as matrices in NumPy, `(k, d', d)`."""
-        shape = self._require_built("known_matrices")
+        shape = self._require_built("matrices")
         columns = np.arange(math.prod(shape))
         return np.stack([p[:, None] == columns for p in self._positions(shape)]) * 1.0
 

@@ -223,14 +223,14 @@ class VectorFieldGenerators(Generators):
         stddev = INITIAL_NORM / (math.pi * ndim * largest)
         return keras.initializers.RandomNormal(stddev=stddev)
 
-    def initial_norms(self) -> np.ndarray:
+    def initial_norm_bounds(self) -> np.ndarray:
         """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
         if self._given is None:
             return np.full(self.num_generators, INITIAL_NORM)
         largest = np.abs(self._fields_from(self._given / self._units)).max(axis=-1)
         return largest @ self._derivative_norms
 
-    def spectral_norms(self) -> Any:
+    def norm_bounds(self) -> Any:
         """Bounds `sum_a max_x |v^a(x)| |d/dx^a|` of the spectral norms, a tensor `(k,)`."""
         return self._norms_of(self._fields(self.variable_dtype))
 
@@ -331,11 +331,11 @@ class VectorFieldGenerators(Generators):
             return super().algebra(tolerance)
         return LieAlgebra(_as_matrices(values, self.field), tolerance)
 
-    def known_matrices(self) -> np.ndarray:
+    def matrices(self) -> np.ndarray:
         """Fixed generators as matrices in NumPy, `(k, d, d)`, from given `coefficients`."""
         if self.is_learned or self._given is None:
-            return super().known_matrices()
-        shape = self._require_built("known_matrices")
+            return super().matrices()
+        shape = self._require_built("matrices")
         fields = self._fields_from(self._given / self._units)
         matrices = np.zeros((self.num_generators, math.prod(shape), math.prod(shape)))
         for axis, derivative in enumerate(self._derivatives):
@@ -344,13 +344,13 @@ class VectorFieldGenerators(Generators):
             matrices -= fields[:, axis, :, None] * along
         return matrices
 
-    def known_representation(self) -> np.ndarray:
+    def representation(self) -> np.ndarray:
         """Matrices with the brackets of generators that are not learned, in NumPy.
 
         For linear and affine fields those of `algebra`, with lengths in grid steps.
         """
         if self.is_learned or self._given is None or self.field not in ("linear", "affine"):
-            return super().known_representation()
+            return super().representation()
         return _as_matrices(self._given, self.field)
 
     def _known_coefficients(self) -> np.ndarray | None:

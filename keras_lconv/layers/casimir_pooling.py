@@ -130,7 +130,7 @@ class CasimirPooling(GeneratorLayer):
         self._strides_for(feature_shape)
         self.metric = self._find_metric(owner)
         floor = 1.0 if generators.is_learned else 0.0
-        norms = np.maximum(generators.initial_norms(), floor)
+        norms = np.maximum(generators.initial_norm_bounds(), floor)
         self._bound = self.max_tau * float(norms @ np.abs(self.metric) @ norms)
         lowest = np.linalg.eigvalsh(self.metric)[0]
         self._is_positive = generators.is_antisymmetric and lowest >= 0
@@ -164,7 +164,7 @@ class CasimirPooling(GeneratorLayer):
         if k == 1 or self.generators.is_learned:
             return np.eye(k)
         try:
-            return _invariants.casimir_form(self.generators.known_representation())
+            return _invariants.casimir_form(self.generators.representation())
         except ValueError as error:
             raise ValueError(
                 f"{error}. {owner} then needs a `metric`: any symmetric matrix, if what "
@@ -216,7 +216,7 @@ class CasimirPooling(GeneratorLayer):
         tau = ops.clip(ops.cast(self.tau, dtype), 0.0, self.max_tau)
         form = ops.convert_to_tensor(self.metric, dtype=dtype)
         if self.generators.is_learned:
-            norms = ops.cast(self.generators.spectral_norms(), dtype)
+            norms = ops.cast(self.generators.norm_bounds(), dtype)
             size = ops.einsum("i,ij,j->", norms, ops.abs(form), norms)
             tau = ops.minimum(tau, self._bound / ops.maximum(size, 1e-6))
         return tau * form

@@ -212,7 +212,7 @@ class EquivariantDense(KernelLayer):
         if generators.spatial_shape is not None:
             return generators.spatial_shape
         if isinstance(generators, MatrixGenerators):
-            size = generators.known_matrices().shape[1]
+            size = generators.matrices().shape[1]
             return shape if size == math.prod(shape) else (size,)
         return shape
 
@@ -221,7 +221,7 @@ class EquivariantDense(KernelLayer):
         return (feature_shape[0], *self._output_spatial_shape(shape), self.units)
 
     def _add_kernel(self, owner: str, channels: int) -> None:
-        source = self.generators.known_matrices()
+        source = self.generators.matrices()
         target = self._target_matrices(owner, len(source))
         self._maps = equivariant_maps(source, target, self.tolerance)
         self.num_maps = self._maps.num_maps
@@ -255,7 +255,7 @@ class EquivariantDense(KernelLayer):
             return trivial(number)
         shape = self._output_spatial_shape(self.generators.spatial_shape or ())
         generators.build_for((None, *shape, self.units), owner)
-        return generators.known_matrices()
+        return generators.matrices()
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (len(self._invariant), self.units)

@@ -157,7 +157,7 @@ class InvariantPooling(GeneratorLayer):
                 f"{owner} needs square generators: others lead to another grid, and leave "
                 f"nothing invariant. Received: generators {generators.name!r}"
             )
-        matrices = generators.known_matrices()
+        matrices = generators.matrices()
         find = self._find_linear if self.kind == "linear" else self._find_spectrum
         spaces = find(generators, matrices, owner)
         available = len(spaces.sizes)
@@ -200,7 +200,7 @@ class InvariantPooling(GeneratorLayer):
                 f"Received: generators {generators.name!r} with |L + L^T| / |L| up to "
                 f"{asymmetry:.1e}"
             )
-        form = _invariants.casimir_form(generators.known_representation())
+        form = _invariants.casimir_form(generators.representation())
         casimir = _invariants.casimir_matrix(matrices, form)
         _check_commutes("The Casimir operator", casimir, matrices, owner)
         frequency = _invariants.frequency_operator(casimir, self.tolerance)

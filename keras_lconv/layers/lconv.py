@@ -177,7 +177,7 @@ class LConv(KernelLayer):
 
     def _default_kernel(self) -> Any:
         interaction = self.self_interaction if self.generators.is_square else None
-        norms = self.generators.initial_norms()
+        norms = self.generators.initial_norm_bounds()
         return lconv_kernel(norms, interaction, self._gain, self.num_steps)
 
     def _check_steps(self, owner: str, channels: int) -> None:

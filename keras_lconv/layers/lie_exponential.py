@@ -151,7 +151,7 @@ class LieExponential(KernelLayer):
         )
         # Known when the layer is built, so that the series has as many terms in a traced
         # graph as elsewhere. Learned generators may grow: they count with 1 at least.
-        norms = self.generators.initial_norms()
+        norms = self.generators.initial_norm_bounds()
         floor = 1.0 if self.generators.is_learned else 0.0
         self._norm_bound = bound * float(np.sum(np.maximum(norms, floor)))
         # The cheaper order: the exponentials act on the smaller number of channels.

@@ -172,7 +172,7 @@ class OrbitPooling(GeneratorLayer):
         # Learned generators have no bound that is known now.
         bound = None
         if not generators.is_learned:
-            bound = abs(parameter) * float(generators.initial_norms()[number])
+            bound = abs(parameter) * float(generators.initial_norm_bounds()[number])
         return generators.transform(f, ops.convert_to_tensor(t, dtype=f.dtype), bound)
 
     def _join(self, a: Any, b: Any) -> Any:

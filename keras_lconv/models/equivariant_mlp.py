@@ -164,7 +164,7 @@ def _vector_matrices(generators: Any) -> np.ndarray:
             "`generators` must be fixed square matrices: an array of shape `(k, n, n)`, a "
             f"`LieAlgebra` or `MatrixGenerators`. Received: {generators!r}"
         )
-    return found.known_matrices()
+    return found.matrices()
 
 
 def _count(name: str, value: Any) -> int:

@@ -106,7 +106,7 @@ def test_casimir_commutes_and_does_not_depend_on_the_basis(algebra):
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
-def test_casimir_of_known_representations(n):
+def test_casimir_of_representations(n):
     assert np.allclose(a.so(n).casimir, (n - 1) / 2 * np.eye(n))
     assert np.allclose(a.so(n, 1).casimir, n / 2 * np.eye(n + 1))
     assert np.allclose(a.gl(n).casimir, n * np.eye(n))

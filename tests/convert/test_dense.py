@@ -40,7 +40,7 @@ def test_the_generators_are_factors_of_elementary_matrices():
     dense = keras.layers.Dense(3)
     dense.build((None, 4))
     lconv = from_dense(dense)
-    reading, kernel = lconv.generators.known_matrices(), to_numpy(lconv.kernel)[:, 0]
+    reading, kernel = lconv.generators.matrices(), to_numpy(lconv.kernel)[:, 0]
     writing = np.eye(3)
     total = sum(
         kernel[b, a] * np.outer(writing[a], reading[b, 0])

@@ -23,7 +23,7 @@ def vector_pairs(matrices, limit, num=200, channels=1, noise=0.0, seed=0):
 
 def degrees(report, expected):
     """The largest principal angle between matrices."""
-    found = report.generators.known_matrices()
+    found = report.generators.matrices()
     return np.degrees(np.max(a.principal_angles(found, expected)))
 
 
@@ -37,7 +37,7 @@ ANY = np.random.default_rng(5).normal(size=(1, 4, 4)) / 2
 def test_known_parameters_give_the_matrices_themselves(limit):
     x, y, t = vector_pairs(a.so(3).basis, limit)
     report = fit_generators(x, y, 3, parameters=t)
-    assert np.allclose(report.generators.known_matrices(), a.so(3).basis, atol=1e-6)
+    assert np.allclose(report.generators.matrices(), a.so(3).basis, atol=1e-6)
     assert report.fit_error < 1e-6
     assert report.algebra.identify().name == "so(3)"
 
@@ -48,7 +48,7 @@ def test_common_parameters_give_the_logarithm():
     x = np.random.default_rng(0).normal(size=(100, 4))
     y = x @ matrix.T
     report = fit_generators(x, y, 1, parameters="common")
-    assert np.allclose(report.generators.known_matrices()[0], logm(matrix), atol=1e-6)
+    assert np.allclose(report.generators.matrices()[0], logm(matrix), atol=1e-6)
     assert np.all(report.parameters == 1)
 
 
@@ -67,7 +67,7 @@ def test_unknown_parameters(matrices):
     report = fit_generators(x, y, 1)
     assert degrees(report, matrices) < 1e-4
     # The scale is a convention, and the product is none.
-    moved = report.parameters[:, :, None] * report.generators.known_matrices().reshape(
+    moved = report.parameters[:, :, None] * report.generators.matrices().reshape(
         1, -1
     )
     assert np.allclose(moved[:, 0], t * matrices.reshape(1, -1), atol=1e-5)
@@ -94,8 +94,8 @@ def agreement(report, name, size):
     """Correlation of the dense matrix with the true one."""
     true = g.get(name)
     true.build((None, size, size, 1))
-    matrices = report.generators.known_matrices()
-    return a.correlation(matrices[0], true.known_matrices()[0])
+    matrices = report.generators.matrices()
+    return a.correlation(matrices[0], true.matrices()[0])
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,9 @@ def test_to_dense_is_as_precise_as_the_weights(name):
 
 
 @every_family
-def test_spectral_norms_bound_the_norms(name):
+def test_norm_bounds_bound_the_norms(name):
     generators, _ = families.build(name)
-    bounds = to_numpy(generators.spectral_norms())
+    bounds = to_numpy(generators.norm_bounds())
     exact = np.linalg.norm(families.reference_matrices(generators), 2, axis=(1, 2))
     assert bounds.shape == (generators.num_generators,)
     assert np.all(bounds >= exact * (1 - 1e-6))
@@ -78,11 +78,11 @@ LEARNED = [name for name, (make, _) in families.ALL.items() if make().is_learned
 
 
 @pytest.mark.parametrize("name", LEARNED)
-def test_spectral_norms_follow_the_weights(name):
+def test_norm_bounds_follow_the_weights(name):
     generators, _ = families.build(name)
     for weight in generators.weights:
         weight.assign(0.01 * weight)
-    bounds = to_numpy(generators.spectral_norms())
+    bounds = to_numpy(generators.norm_bounds())
     exact = np.linalg.norm(families.reference_matrices(generators), 2, axis=(1, 2))
     assert np.all(bounds >= exact * (1 - 1e-6))
     assert np.all(bounds <= 10 * exact)
@@ -115,17 +115,17 @@ def test_what_is_called_antisymmetric_is_so(name):
 
 
 @pytest.mark.parametrize("name", families.ALL)
-def test_initial_norms_bound_the_norms_at_start(name):
+def test_initial_norm_bounds_bound_the_norms_at_start(name):
     make, spatial = families.ALL[name]
     generators = make()
     generators.build((None, *spatial, 1))
     if getattr(generators, "initializer", None) is not None:
-        assert np.all(generators.initial_norms() == 1.0)
+        assert np.all(generators.initial_norm_bounds() == 1.0)
         return
     exact = np.linalg.norm(families.reference_matrices(generators), 2, axis=(1, 2))
     if generators.is_square:
         # Learned ones are random: their norm scatters around the bound.
-        assert np.all(exact <= generators.initial_norms() * 1.5)
+        assert np.all(exact <= generators.initial_norm_bounds() * 1.5)
 
 
 @square_family
@@ -214,8 +214,8 @@ def test_base_class_names_what_a_subclass_must_implement():
         generators.call(np.ones((1, 4, 1)))
     with pytest.raises(NotImplementedError, match="`combine`"):
         generators.combine(np.ones((1, 4, 2, 1)))
-    with pytest.raises(NotImplementedError, match="`spectral_norms`"):
-        generators.spectral_norms()
+    with pytest.raises(NotImplementedError, match="`norm_bounds`"):
+        generators.norm_bounds()
 
 
 def test_learned_generators_keep_being_frozen():

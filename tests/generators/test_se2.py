@@ -91,10 +91,10 @@ def test_algebra_is_se2():
     assert np.allclose(constants[0, 1], 0)
 
 
-def test_known_matrices_are_the_generators():
+def test_matrices_are_the_generators():
     generators = g.SE2Generators("central")
     generators.build((None, 4, 3, 5, 1))
-    assert relative_error(generators.to_dense(), generators.known_matrices()) < 1e-6
+    assert relative_error(generators.to_dense(), generators.matrices()) < 1e-6
 
 
 def test_forwards_is_where_each_orientation_points():

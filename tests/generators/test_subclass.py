@@ -27,7 +27,7 @@ class DiagonalGenerators(g.Generators):
     def combine(self, z):
         return ops.einsum("khw,bhwkc->bhwc", self.rates, z)
 
-    def spectral_norms(self):
+    def norm_bounds(self):
         return ops.max(ops.abs(self.rates), axis=(1, 2))
 
     def get_config(self):

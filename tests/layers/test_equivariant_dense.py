@@ -64,10 +64,10 @@ def layer_of(name, units=2, channels=3, **kwargs):
 
 def matrices_of(layer):
     """Matrices of the two representations, in float64."""
-    source = layer.generators.known_matrices()
+    source = layer.generators.matrices()
     if layer.generators_out is None:
         return source, trivial(len(source))
-    return source, layer.generators_out.known_matrices()
+    return source, layer.generators_out.matrices()
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -159,7 +159,7 @@ def test_images_of_28_pixels_need_no_list_of_maps():
     # A basis of matrices would have 3,000 times 784 x 784 entries.
     assert layer.num_maps > 3000
     assert layer.count_params() < 5 * 784**2
-    turn = expm(layer.generators.known_matrices()[0])
+    turn = expm(layer.generators.matrices()[0])
     image = random((784,))
     # In one call, which JAX compiles once.
     both = np.stack([image, turn @ image]).reshape(2, 28, 28, 1).astype("float32")

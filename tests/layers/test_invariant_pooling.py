@@ -350,16 +350,16 @@ def test_tolerance_joins_frequencies():
 
 
 @pytest.mark.parametrize("name", sorted(set(families.SQUARE)))
-def test_known_matrices_are_the_matrices(name):
+def test_matrices_are_the_matrices(name):
     generators, _ = families.build(name)
     if generators.is_learned:
         with pytest.raises(ValueError, match="are learned"):
-            generators.known_matrices()
+            generators.matrices()
     else:
-        known = generators.known_matrices()
+        known = generators.matrices()
         assert known.dtype == np.float64
         assert relative_error(known, families.reference_matrices(generators)) < 1e-6
-        brackets = generators.known_representation()
+        brackets = generators.representation()
         assert brackets.shape[0] == generators.num_generators
 
 

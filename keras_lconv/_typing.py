@@ -1,0 +1,69 @@
+"""What arguments and results are, in signatures: for readers and for mypy."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from keras_lconv.algebra import LieAlgebra
+    from keras_lconv.generators import Generators
+
+
+class Tensor(Protocol):
+    """A tensor of the backend that runs, or a symbolic one of Keras."""
+
+    @property
+    def shape(self) -> Any:
+        """The sizes of its axes; `None` for those that are not known."""
+
+    @property
+    def dtype(self) -> Any:
+        """The type of its entries."""
+
+    def __getitem__(self, key: Any) -> Any:
+        """A part of the tensor."""
+
+    def __add__(self, other: Any) -> Any:
+        """The sum, entry by entry."""
+
+    def __radd__(self, other: Any) -> Any:
+        """The sum, entry by entry."""
+
+    def __sub__(self, other: Any) -> Any:
+        """The difference, entry by entry."""
+
+    def __rsub__(self, other: Any) -> Any:
+        """The difference, entry by entry."""
+
+    def __mul__(self, other: Any) -> Any:
+        """The product, entry by entry."""
+
+    def __rmul__(self, other: Any) -> Any:
+        """The product, entry by entry."""
+
+    def __truediv__(self, other: Any) -> Any:
+        """The quotient, entry by entry."""
+
+    def __rtruediv__(self, other: Any) -> Any:
+        """The quotient, entry by entry."""
+
+    def __pow__(self, other: Any) -> Any:
+        """The power, entry by entry."""
+
+    def __neg__(self) -> Any:
+        """The tensor with the other sign."""
+
+
+# An array, nested lists of numbers, or a tensor: what may be given as data.
+Data: TypeAlias = ArrayLike | Tensor
+# A shape whose batch, and of inputs also other sizes, may not be known yet.
+Shape: TypeAlias = tuple[int | None, ...]
+# What `keras_lconv.generators.get` takes.
+GeneratorsLike: TypeAlias = "int | str | ArrayLike | LieAlgebra | dict[str, Any] | Generators"
+# What Keras' `get` functions take: a name, a configuration, an instance, or nothing.
+Activation: TypeAlias = str | dict[str, Any] | Callable[[Any], Any] | None
+Initializer: TypeAlias = str | dict[str, Any] | Callable[..., Any] | None
+Regularizer: TypeAlias = str | dict[str, Any] | Callable[[Any], Any] | None
+Constraint: TypeAlias = str | dict[str, Any] | Callable[[Any], Any] | None
+
