@@ -60,10 +60,11 @@ Data: TypeAlias = ArrayLike | Tensor
 # A shape whose batch, and of inputs also other sizes, may not be known yet.
 Shape: TypeAlias = tuple[int | None, ...]
 # What `keras_lconv.generators.get` takes.
-GeneratorsLike: TypeAlias = "int | str | ArrayLike | LieAlgebra | dict[str, Any] | Generators"
+GeneratorsLike: TypeAlias = (
+    "int | str | ArrayLike | LieAlgebra | dict[str, Any] | Generators"
+)
 # What Keras' `get` functions take: a name, a configuration, an instance, or nothing.
 Activation: TypeAlias = str | dict[str, Any] | Callable[[Any], Any] | None
 Initializer: TypeAlias = str | dict[str, Any] | Callable[..., Any] | None
 Regularizer: TypeAlias = str | dict[str, Any] | Callable[[Any], Any] | None
 Constraint: TypeAlias = str | dict[str, Any] | Callable[[Any], Any] | None
-

@@ -150,9 +150,7 @@ class Generators(keras.layers.Layer):
 
     def norm_bounds(self) -> Any:
         """Upper bounds of the spectral norms `|L_i|`, a tensor `(k,)`."""
-        raise NotImplementedError(
-            f"{type(self).__name__} does not implement `norm_bounds`"
-        )
+        raise NotImplementedError(f"{type(self).__name__} does not implement `norm_bounds`")
 
     @property
     def is_antisymmetric(self) -> bool:

@@ -67,9 +67,7 @@ def test_unknown_parameters(matrices):
     report = fit_generators(x, y, 1)
     assert degrees(report, matrices) < 1e-4
     # The scale is a convention, and the product is none.
-    moved = report.parameters[:, :, None] * report.generators.matrices().reshape(
-        1, -1
-    )
+    moved = report.parameters[:, :, None] * report.generators.matrices().reshape(1, -1)
     assert np.allclose(moved[:, 0], t * matrices.reshape(1, -1), atol=1e-5)
 
 
