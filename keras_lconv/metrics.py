@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._precision import working_dtype
+from keras_lconv._ops import working_dtype
 from keras_lconv._validation import finite_array, one_of
 from keras_lconv.generators import Generators
 from keras_lconv.generators.registry import get_known

@@ -50,17 +50,20 @@ SQUARE = {
     "affine_learned": (lambda: g.VectorFieldGenerators(3, "affine"), (5, 5)),
     "quadratic_line": (lambda: g.VectorFieldGenerators(2, "quadratic"), (9,)),
     "quadratic_fourier": (
-        lambda: g.VectorFieldGenerators(2, "quadratic", "fourier"),
+        lambda: g.VectorFieldGenerators(2, "quadratic", derivative="fourier"),
         (4, 5),
     ),
     "affine_3d_central": (
-        lambda: g.VectorFieldGenerators(2, "affine", "central"),
+        lambda: g.VectorFieldGenerators(2, "affine", derivative="central"),
         (3, 4, 2),
     ),
     "free": (lambda: g.VectorFieldGenerators(2, "free"), (4, 5)),
-    "free_central": (lambda: g.VectorFieldGenerators(1, "free", "central"), (5, 4)),
-    "translations": (lambda: g.translations(2, "fourier"), (5, 6)),
-    "translation_line": (lambda: g.translations(1), (8,)),
+    "free_central": (
+        lambda: g.VectorFieldGenerators(1, "free", derivative="central"),
+        (5, 4),
+    ),
+    "translations": (lambda: g.translation(2, derivative="fourier"), (5, 6)),
+    "translation_line": (lambda: g.translation(1), (8,)),
     "rotation": (lambda: g.rotation(), (5, 5)),
     "rotation_3d": (lambda: g.rotation(3), (3, 4, 3)),
     "scaling": (lambda: g.scaling(derivative="central"), (4, 6)),
@@ -81,15 +84,18 @@ SQUARE = {
     "neighbor_irregular": (lambda: g.NeighborGenerators(2, irregular_table(12, 4)), (12,)),
     "neighbor_given": (
         lambda: g.NeighborGenerators(
-            2, irregular_table(6, 3), random_matrices(6, 3, 2), trainable=False
+            2, irregular_table(6, 3), values=random_matrices(6, 3, 2), trainable=False
         ),
         (2, 3),
     ),
-    "shifts": (lambda: g.shifts([(0, 1), (-1, 2), (0, 0), (3, 0)]), (4, 5)),
-    "shifts_periodic": (lambda: g.shifts([(1, 0, -1), (0, -5, 0)], "periodic"), (3, 4, 2)),
-    "shift_line": (lambda: g.shifts([-1, 2]), (6,)),
+    "shifts": (lambda: g.ShiftGenerators([(0, 1), (-1, 2), (0, 0), (3, 0)]), (4, 5)),
+    "shifts_periodic": (
+        lambda: g.ShiftGenerators([(1, 0, -1), (0, -5, 0)], boundary="periodic"),
+        (3, 4, 2),
+    ),
+    "shift_line": (lambda: g.ShiftGenerators([-1, 2]), (6,)),
     "se2": (lambda: g.SE2Generators(), (4, 3, 5)),
-    "se2_fourier": (lambda: g.SE2Generators("fourier"), (3, 4, 4)),
+    "se2_fourier": (lambda: g.SE2Generators(derivative="fourier"), (3, 4, 4)),
     "graph": (lambda: g.graph(weighted_graph(9), "laplacian"), (9,)),
 }
 RECTANGULAR = {
@@ -97,11 +103,15 @@ RECTANGULAR = {
     "low_rank_strided": (lambda: g.LowRankGenerators(2, 4, output_dim=5), (4, 4)),
     "matrix_strided": (lambda: g.MatrixGenerators(random_matrices(2, 6, 12)), (3, 4)),
     "shifts_strided": (
-        lambda: g.shifts([(0, 1), (-1, 2), (3, 0)], "periodic", (2, 3)),
+        lambda: g.ShiftGenerators(
+            [(0, 1), (-1, 2), (3, 0)], boundary="periodic", strides=(2, 3)
+        ),
         (5, 6),
     ),
     "shifts_valid": (
-        lambda: g.shifts([(0, 1), (-1, 2), (1, -1)], "valid", (2, 1)),
+        lambda: g.ShiftGenerators(
+            [(0, 1), (-1, 2), (1, -1)], boundary="valid", strides=(2, 1)
+        ),
         (6, 5),
     ),
 }

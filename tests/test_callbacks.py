@@ -63,7 +63,7 @@ def test_other_callbacks_see_what_it_logs():
 
 def test_equivariance_and_a_second_fit():
     f = random((4, 6, 1))
-    generators = g.translations(1, "fourier")
+    generators = g.translation(1, derivative="fourier")
     model = keras.Sequential([keras.Input((6, 1)), LConv(1, 1)])
     model.compile("adam", "mse")
     monitor = EquivarianceMonitor(generators, f, [1.0, 2.0])

@@ -56,7 +56,7 @@ def from_dense(layer: keras.layers.Dense) -> LConv:
     settings: dict[str, Any] = common_settings(layer)
     kernel = values(layer.kernel)
     size, units = kernel.shape
-    reading = ShiftGenerators(np.arange(size), "valid", dtype=layer.dtype_policy)
+    reading = ShiftGenerators(np.arange(size), boundary="valid", dtype=layer.dtype_policy)
     # Channels last: softmax and the like then act on the same axis as those of `Dense`.
     lconv = LConv(
         units,

@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_lconv.algebra._sparse_basis import sparse_basis
 from keras_lconv.generators import Generators, MatrixGenerators, VectorFieldGenerators
-from keras_lconv.generators.vector_field import monomials
+from keras_lconv.generators.polynomials import monomials
 
 # Samples in memory at a time, with all derivatives.
 BATCH_SIZE = 512
@@ -191,7 +191,7 @@ class FieldAmbient(Ambient):
         return VectorFieldGenerators.from_values(
             np.tensordot(coefficients, self._values, 1),
             self._generators.field,
-            self._generators.derivative,
+            derivative=self._generators.derivative,
         )
 
 

@@ -17,8 +17,8 @@ from keras_lconv.generators import (
     MatrixGenerators,
     VectorFieldGenerators,
 )
+from keras_lconv.generators.polynomials import DEGREES
 from keras_lconv.generators.registry import NAMES
-from keras_lconv.generators.vector_field import DEGREES
 
 OUTPUTS = ("free", "same")
 
@@ -247,7 +247,9 @@ def _mixed(ambient: Generators, mixtures: np.ndarray) -> Generators | None:
         values = np.tensordot(mixtures, ambient.vector_fields(), 1)
         largest = np.max(np.abs(values), axis=tuple(range(1, values.ndim)), keepdims=True)
         values = values * (max(max(shape) - 1, 1) / 2 / largest)
-        mixed = VectorFieldGenerators.from_values(values, ambient.field, ambient.derivative)
+        mixed = VectorFieldGenerators.from_values(
+            values, ambient.field, derivative=ambient.derivative
+        )
     else:
         matrices = ops.convert_to_numpy(ambient.to_dense())
         mixed = MatrixGenerators(np.tensordot(mixtures, matrices, 1))

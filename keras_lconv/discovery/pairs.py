@@ -30,7 +30,7 @@ from keras_lconv.generators import (
     VectorFieldGenerators,
     get,
 )
-from keras_lconv.generators.vector_field import DEGREES
+from keras_lconv.generators.polynomials import DEGREES
 
 # Sizes of coefficients count as noise up to this multiple of it, and a gap in them is at
 # least this ratio.
@@ -547,10 +547,10 @@ def _ambient(
 
 def _all_fields(field: str, derivative: str, shape: tuple[int, ...]) -> Generators:
     """A basis of all fields of one kind, in units of half of the grid's width."""
-    one = VectorFieldGenerators(1, field, derivative)
+    one = VectorFieldGenerators(1, field, derivative=derivative)
     one.build((None, *shape, 1))
     size = math.prod(one.coefficients.shape)
-    basis = VectorFieldGenerators(size, field, derivative, dtype="float32")
+    basis = VectorFieldGenerators(size, field, derivative=derivative, dtype="float32")
     basis.build((None, *shape, 1))
     basis.coefficients.assign(np.eye(size).reshape(size, *one.coefficients.shape[1:]))
     return basis

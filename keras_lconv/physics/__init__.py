@@ -1,7 +1,6 @@
 """Physics of symmetries: field theory of layers, and what symmetries conserve."""
 
 from keras_lconv.physics.conservation import conserved_quantities
-from keras_lconv.physics.invariant_loss import InvariantLoss
 from keras_lconv.physics.lagrangian import Lagrangian
 from keras_lconv.physics.landscape import FlatDirections, flat_directions
 from keras_lconv.physics.quantities import ConservedQuantities, ConservedQuantity
@@ -11,7 +10,6 @@ __all__ = [
     "ConservedQuantities",
     "ConservedQuantity",
     "FlatDirections",
-    "InvariantLoss",
     "Lagrangian",
     "RobustnessReport",
     "conserved_quantities",

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_lconv import generators as generators_lib
 from keras_lconv._backend import vjp
-from keras_lconv._precision import working_dtype
+from keras_lconv._ops import working_dtype
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators import Generators, VectorFieldGenerators
@@ -52,11 +52,11 @@ class Lagrangian:
     ```python
     import numpy as np
     from keras_lconv import LConv
-    from keras_lconv.generators import translations
+    from keras_lconv.generators import translation
     from keras_lconv.physics import Lagrangian
 
     # One filter for the mass, and one for each derivative.
-    layer = LConv(3, translations(), use_bias=False)
+    layer = LConv(3, translation(), use_bias=False)
     layer.build((None, 16, 16, 1))
     layer.kernel.assign(np.diag([0.5, 1.0, 1.0])[:, None, :])
     theory = Lagrangian(layer)

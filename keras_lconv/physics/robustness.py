@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._backend import compiled
-from keras_lconv._precision import sample_means, working_dtype
+from keras_lconv._ops import sample_means, working_dtype
 from keras_lconv._validation import one_of, positive_int
 from keras_lconv.generators import Generators
 from keras_lconv.generators.registry import get_known

@@ -233,7 +233,7 @@ def test_neighbor_generators_on_scrambled_data():
     x, order = scrambled(images)
     table = infer_grid(x).neighbors(size=3)
     assert table.shape == (42, 9)
-    mean = NeighborGenerators(1, table, np.full((42, 9, 1), 1 / 9), trainable=False)
+    mean = NeighborGenerators(1, table, values=np.full((42, 9, 1), 1 / 9), trainable=False)
     found = keras.ops.convert_to_numpy(mean(x[:10, :, None].astype("float32")))
     expected = uniform_filter(images[:10], (0, 3, 3), mode="constant").reshape(10, -1)
     assert np.allclose(found[:, :, 0, 0], expected[:, order], atol=1e-5)

@@ -60,7 +60,7 @@ def other_moments(x):
 
 
 def test_a_classifier_of_invariants_has_the_rotation_only():
-    model = network(InvariantPooling("spectrum", "rotation"), keras.layers.Flatten())
+    model = network(InvariantPooling("rotation"), keras.layers.Flatten())
     report = find_symmetries(model, blobs(100))
     assert report.dimension == 1
     assert degrees(report, ROTATION) < 1e-3
@@ -267,12 +267,12 @@ def test_channels_first_and_batches():
     [
         ({"ambient": "any"}, ValueError, "`ambient` must be one of"),
         ({"ambient": 3}, TypeError, "`ambient` must be known"),
-        ({"ambient": g.DenseGenerators(2, 3)}, ValueError, "must hold square generators"),
+        ({"ambient": g.DenseGenerators(2, output_dim=3)}, ValueError, "must hold square generators"),
         ({"ambient": g.rotation(3)}, ValueError, "spatial axes"),
         ({"blocks": 2}, ValueError, "`blocks` and `scalars` belong to vectors"),
         ({"dimension": 7}, ValueError, "`dimension` must be from 0 to 6"),
         ({"data_format": "any"}, ValueError, "`data_format` must be one of"),
-        ({"x": np.ones((4, 5, 5, 1)), "ambient": g.translations(derivative="fourier")},
+        ({"x": np.ones((4, 5, 5, 1)), "ambient": g.translation(derivative="fourier")},
          ValueError, "must change some sample"),
         ({"kind": "equivariance", "output": "tensor2"}, ValueError, "`output` must be"),
         ({"kind": "equivariance", "output": "same"}, ValueError, "on the grid"),

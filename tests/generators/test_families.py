@@ -269,7 +269,7 @@ def test_learned_generators_keep_being_frozen():
         ),
         (lambda: g.rotation(1), ValueError, "`ndim` must be at least 2"),
         (lambda: g.shear(1), ValueError, "`ndim` must be at least 2"),
-        (lambda: g.translations(0), ValueError, "`ndim`"),
+        (lambda: g.translation(0), ValueError, "`ndim`"),
         (lambda: g.rotation(derivative="sobel"), ValueError, "`derivative`"),
         (lambda: g.derivative_matrix(0), ValueError, "`size`"),
         (lambda: g.derivative_matrix(4, "sobel"), ValueError, "`kind`"),
@@ -288,7 +288,7 @@ def test_bad_arguments_are_named(make, error, words):
         (lambda: g.DenseGenerators(1), (None, 0, 4, 1), "at least one position"),
         (lambda: g.MatrixGenerators(np.eye(4)), (None, 3, 3, 1), "d=4 positions"),
         (lambda: g.rotation(), (None, 8, 1), "for 2 spatial axes"),
-        (lambda: g.translations(1), (None, 8, 8, 1), "for 1 spatial axes"),
+        (lambda: g.translation(1), (None, 8, 8, 1), "for 1 spatial axes"),
         (lambda: g.rotation(), (None, 28, 28), "an axis of channels"),
     ],
 )

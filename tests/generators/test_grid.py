@@ -51,7 +51,7 @@ def test_long_axes_take_transforms(monkeypatch):
     results = []
     for size in (1000, 4):
         monkeypatch.setattr(derivatives, "FFT_SIZE", size)
-        generators = g.translations(derivative="fourier")
+        generators = g.translation(derivative="fourier")
         slopes = generators(f)
 
         def loss(f, generators=generators):
@@ -108,7 +108,7 @@ def test_algebra_of_space_rotations_closes_on_vector_fields():
 @pytest.mark.parametrize(
     ("make", "count"),
     [
-        (lambda: g.translations(3), 3),
+        (lambda: g.translation(3), 3),
         (lambda: g.rotation(), 1),
         (lambda: g.rotation(4), 6),
         (lambda: g.scaling(3), 1),
@@ -134,7 +134,7 @@ def test_affine_spans_all_the_others():
 
 
 def test_vector_fields_are_in_grid_steps():
-    translations = g.translations(2)
+    translations = g.translation(2)
     translations.build((None, 9, 4, 1))
     fields = translations.vector_fields()
     assert fields.shape == (2, 9, 4, 2)

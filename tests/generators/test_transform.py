@@ -100,7 +100,7 @@ def test_periodic_translation_is_roll(axis):
     f = random_inputs((7, 9))
     t = np.zeros(2)
     t[axis] = 1.0
-    result = g.translations(derivative="fourier").transform(f, t)
+    result = g.translation(derivative="fourier").transform(f, t)
     assert relative_error(result, np.roll(f, 1, axis=axis + 1)) < 1e-5
 
 
@@ -108,7 +108,7 @@ def test_translation_by_one_pixel_is_a_shift():
     image = smooth_image()
     expected = np.zeros_like(image)
     expected[:, 1:] = image[:, :-1]
-    assert relative_error(g.translations().transform(image, [1.0, 0.0]), expected) < 1e-3
+    assert relative_error(g.translation().transform(image, [1.0, 0.0]), expected) < 1e-3
 
 
 def test_scaling_magnifies():
@@ -204,7 +204,7 @@ is_traced_only = pytest.mark.skipif(
     [
         (g.rotation, [3.0]),
         (g.scaling, [-0.4]),
-        (lambda: g.translations(derivative="fourier"), [5.0, -8.0]),
+        (lambda: g.translation(derivative="fourier"), [5.0, -8.0]),
     ],
 )
 def test_traced_and_eager_agree(make, t):

@@ -84,7 +84,7 @@ def test_all_orders_have_the_same_gradients(name, channels):
         (lambda: g.rotation(), (8, 8), 8, 2, "channels_first"),
         (lambda: g.LowRankGenerators(4, 2), (8, 8), 8, 4, "between_factors"),
         (lambda: g.LowRankGenerators(4, 8), (8, 8), 1, 32, "generators_first"),
-        (lambda: g.shifts([(0, 1), (1, 0)]), (8, 8), 8, 16, "generators_first"),
+        (lambda: g.ShiftGenerators([(0, 1), (1, 0)]), (8, 8), 8, 16, "generators_first"),
         # As many products either way: fewer numbers go to memory and back.
         (
             lambda: g.NeighborGenerators(8, g.grid_neighbors((8, 8))),
@@ -190,7 +190,7 @@ def test_structure_costs_less_than_dense():
         "field": g.VectorFieldGenerators(2),
         "central": g.VectorFieldGenerators(2, derivative="central"),
         "neighbor": g.NeighborGenerators(2, g.grid_neighbors((32, 32))),
-        "shift": g.shifts([(0, 1), (1, 0)]),
+        "shift": g.ShiftGenerators([(0, 1), (1, 0)]),
     }.items():
         generators.build((None, 32, 32, 1))
         costs[name] = generators.cost(4).multiply_adds
@@ -207,7 +207,7 @@ def test_order_survives_in_configurations():
     built.build((None, 5, 1))
     assert built.contraction == "generators_first"
     assert LConv.from_config(built.get_config()).contraction == "auto"
-    block = LieBlock(2, 3, 2, contraction="precombined")
+    block = LieBlock(2, 3, num_layers=2, contraction="precombined")
     assert all(layer.contraction == "precombined" for layer in block.layers)
 
 

@@ -72,8 +72,8 @@ def test_first_order_is_the_euler_lagrange_residual(data_format):
     layer = LConv(3, g.rotation(), data_format=data_format)
     f = random((4, 6, 5, 2)).astype("float32")
     x = f if data_format == "channels_last" else np.moveaxis(f, -1, 1)
-    report = robustness(layer, x, g.translations(), batch_size=4)
-    moves = g.translations()
+    report = robustness(layer, x, g.translation(), batch_size=4)
+    moves = g.translation()
     moves.build(f.shape)
     variations = to_numpy(moves(f))
     residual = to_numpy(Lagrangian(layer).euler_lagrange(x))
@@ -121,7 +121,7 @@ def test_symmetries_have_no_gain():
 
 def test_families_may_be_named():
     x = random((2, 5, 5, 1)).astype("float32")
-    families = {"turn": "rotation", "move": g.translations()}
+    families = {"turn": "rotation", "move": g.translation()}
     report = robustness(lambda x: x, x, families)
     assert report.names == ("turn", "move_1", "move_2")
     assert np.allclose(report.gain, 1, rtol=1e-5)
