@@ -93,9 +93,9 @@ def test_plot():
         ({"every": 0}, ValueError, "`every` must be a positive"),
         ({"every": 1.5}, TypeError, "`every` must be a positive"),
         (
-            {"kind": "invariance", "output_generators": BOOST},
+            {"kind": "invariance", "generators_out": BOOST},
             ValueError,
-            "`output_generators` belong to",
+            "`generators_out` belong to",
         ),
     ],
 )

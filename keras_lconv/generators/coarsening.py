@@ -1,4 +1,4 @@
-"""Generators on every n-th position, or on the averages of blocks, where these are exact."""
+"""Generators on every n-th position, or on averages of blocks, where these are exact."""
 
 import functools
 

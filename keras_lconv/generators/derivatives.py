@@ -15,8 +15,8 @@ DERIVATIVES = ("spectral", "fourier", "central")
 # From this many points on, the Fourier derivative is faster by fast Fourier transforms
 # than by a product with its matrix: 4 times on TensorFlow and JAX, on a par on PyTorch.
 FFT_SIZE = 1024
-# Up to this many points the norm of the Whittaker-Shannon derivative is computed. Beyond, it
-# is its limit pi, from below, to 2%.
+# Up to this many points the norm of the Whittaker-Shannon derivative is computed. Beyond,
+# its limit pi is close enough.
 EXACT_NORM_SIZE = 128
 
 

@@ -97,7 +97,7 @@ def get(
     elif isinstance(identifier, (list, tuple, np.ndarray)) or ops.is_tensor(identifier):
         if ops.is_tensor(identifier):
             identifier = ops.convert_to_numpy(identifier)
-        return MatrixGenerators(identifier, **kwargs)
+        return MatrixGenerators(np.asarray(identifier), **kwargs)
     raise TypeError(
         "`generators` must be an integer, a name, an array of shape `(k, d, d)`, a "
         "`LieAlgebra`, a configuration, or an instance of "

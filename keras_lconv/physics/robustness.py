@@ -9,9 +9,11 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._backend import compiled
+from keras_lconv._layout import flatten, from_channels_last, to_channels_last
 from keras_lconv._ops import sample_means, working_dtype
 from keras_lconv._validation import one_of, positive_int
 from keras_lconv.generators import Generators
+from keras_lconv.generators.exponential import linear_combination
 from keras_lconv.generators.registry import get_known
 
 # The plot follows the loss up to this relative change of the input.
@@ -272,8 +274,7 @@ def _sum_of_squares(values: Any) -> Any:
 
 def _lie_derivatives(generators: Generators, x: Any, data_format: str) -> Any:
     """For each generator the pair `L x`, `L^2 x`."""
-    moved = data_format == "channels_first" and len(x.shape) > 2
-    f = ops.moveaxis(x, 1, -1) if moved else x
+    f = to_channels_last(x, data_format)
     f = ops.expand_dims(f, -1) if len(x.shape) == 2 else f
     if not generators.is_square:
         raise ValueError(
@@ -282,13 +283,14 @@ def _lie_derivatives(generators: Generators, x: Any, data_format: str) -> Any:
         )
     generators.build_for(tuple(f.shape), "robustness")
     for direction in np.eye(generators.num_generators):
-        act = generators.linear_combination(ops.convert_to_tensor(direction, dtype=f.dtype))
-        once = act(f)
-        pair = (once, act(once))
-        if moved:
-            yield tuple(ops.moveaxis(each, -1, 1) for each in pair)
-        else:
-            yield tuple(ops.reshape(each, ops.shape(x)) for each in pair)
+        t = ops.convert_to_tensor(direction, dtype=f.dtype)
+        act = linear_combination(generators, t)
+        once = act(flatten(f))
+        pair = (ops.reshape(each, ops.shape(f)) for each in (once, act(once)))
+        yield tuple(
+            each[..., 0] if len(x.shape) == 2 else from_channels_last(each, data_format)
+            for each in pair
+        )
 
 
 def _in_inference_mode(model: Callable[[Any], Any], x: np.ndarray) -> Callable[[Any], Any]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_lconv.datasets import image_pairs
-from keras_lconv.generators import rotation, scaling, shear
+from keras_lconv.generators import rotation, scaling, shear, translation
 from tests.families import relative_error
 
 

@@ -267,7 +267,11 @@ def test_channels_first_and_batches():
     [
         ({"ambient": "any"}, ValueError, "`ambient` must be one of"),
         ({"ambient": 3}, TypeError, "`ambient` must be known"),
-        ({"ambient": g.DenseGenerators(2, output_dim=3)}, ValueError, "must hold square generators"),
+        (
+            {"ambient": g.DenseGenerators(2, output_dim=3)},
+            ValueError,
+            "must hold square generators",
+        ),
         ({"ambient": g.rotation(3)}, ValueError, "spatial axes"),
         ({"blocks": 2}, ValueError, "`blocks` and `scalars` belong to vectors"),
         ({"dimension": 7}, ValueError, "`dimension` must be from 0 to 6"),

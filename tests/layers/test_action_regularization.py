@@ -9,7 +9,7 @@ import pytest
 from keras_lconv import ActionRegularization, LConv
 from keras_lconv import generators as g
 from keras_lconv.algebra import so
-from keras_lconv.physics import InvariantLoss
+from keras_lconv.losses import InvariantLoss
 from tests.autodiff import BACKEND
 from tests.families import relative_error, to_numpy
 

@@ -206,12 +206,12 @@ def test_block_names_its_own_argument():
                 3, g.DenseGenerators(2, output_dim=2), self_interaction="identity"
             ),
             (None, 5, 3),
-            "needs square generators",
+            "must be square",
         ),
         (
             lambda: LConv(3, g.DenseGenerators(2, output_dim=2), num_steps=2),
             (None, 5, 3),
-            "square generators",
+            "must be square",
         ),
         (
             lambda: LieBlock(3, g.DenseGenerators(2, output_dim=2), num_layers=2),

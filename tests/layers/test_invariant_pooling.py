@@ -48,7 +48,7 @@ CASES = {
         (6, 6, 1),
         "radius",
     ),
-    "spectrum_translations": ("spectrum", g.translations, (5, 4, 2), None),
+    "spectrum_translations": ("spectrum", g.translation, (5, 4, 2), None),
     "spectrum_so5": ("spectrum", lambda: a.so(5), (5, 3), None),
     "spectrum_tensors": ("spectrum", lambda: tensors(a.so(3)), (3, 3, 2), None),
 }

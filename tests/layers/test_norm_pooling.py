@@ -1,4 +1,4 @@
-"""GradientNorm, FibreNorm and NormMaxPooling: invariant forms of gradients and of vectors."""
+"""Invariant forms of gradients and of vectors: norms, and the longest in a window."""
 
 import itertools
 import json

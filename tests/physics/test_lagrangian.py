@@ -368,7 +368,7 @@ def test_divergence_off_solutions_is_the_residual_times_the_variation():
         errors = off_solution_errors(layer, f, symmetries, changes)
         assert errors[0] < 1e-5
         assert min(errors[1:]) > 0.1
-        layer, _ = layer_of((g.translations, shape), dtype="float64", use_bias=False)
+        layer, _ = layer_of((g.translation, shape), dtype="float64", use_bias=False)
         errors = off_solution_errors(layer, f, symmetries, changes)
         assert errors[1] < 1e-5
         assert min(errors[0], *errors[2:]) > 0.1

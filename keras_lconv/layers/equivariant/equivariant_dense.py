@@ -165,7 +165,7 @@ class EquivariantDense(KernelLayer):
         )
         self._is_same = generators_out is None
         self.generators_out: Generators | None = None
-        if self._is_same:
+        if generators_out is None:
             self.generators_out = self.generators
         elif not (isinstance(generators_out, str) and generators_out == TRIVIAL):
             self.generators_out = generators_lib.get(
