@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_lconv._validation import one_of, square_matrices
-from keras_lconv.algebra._tolerance import default_tolerance
+from keras_lconv.algebra.tolerance import default_tolerance
 
 # Which forms there are, by what `M^T` is.
 SYMMETRIES = {"symmetric": 1, "antisymmetric": -1}

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from keras_lconv._validation import finite_array, fraction
-from keras_lconv.algebra._closure import nearest_closed_frame
-from keras_lconv.algebra._sparse_basis import sparse_basis
-from keras_lconv.algebra._structure import StructureConstants
-from keras_lconv.algebra._tolerance import Tolerance
-from keras_lconv.algebra.angles import principal_angles
-from keras_lconv.algebra.identification import Identification, identify
+from keras_lconv.algebra.closure import nearest_closed_frame
+from keras_lconv.algebra.compare import principal_angles
+from keras_lconv.algebra.naming.identification import Identification, identify
+from keras_lconv.algebra.sparse_basis import sparse_basis
+from keras_lconv.algebra.structure import StructureConstants
+from keras_lconv.algebra.tolerance import Tolerance
 
 # Beyond this dimension a name takes many seconds, too long to print an algebra.
 LARGEST_TO_NAME = 40

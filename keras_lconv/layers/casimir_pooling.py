@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_lconv._precision import working_dtype
 from keras_lconv._validation import finite_array, positive_ints, positive_number
-from keras_lconv.algebra import _invariants
+from keras_lconv.algebra import invariants
 from keras_lconv.generators.series import decay, taylor
 from keras_lconv.layers.base import GeneratorLayer
 
@@ -164,7 +164,7 @@ class CasimirPooling(GeneratorLayer):
         if k == 1 or self.generators.is_learned:
             return np.eye(k)
         try:
-            return _invariants.casimir_form(self.generators.representation())
+            return invariants.casimir_form(self.generators.representation())
         except ValueError as error:
             raise ValueError(
                 f"{error}. {owner} then needs a `metric`: any symmetric matrix, if what "

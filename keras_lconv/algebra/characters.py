@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from keras_lconv.algebra._invariants import PRECISION, clusters, commutator_size
+from keras_lconv.algebra.invariants import PRECISION, clusters, commutator_size
 
 
 @dataclass(frozen=True)
