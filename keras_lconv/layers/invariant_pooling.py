@@ -10,6 +10,7 @@ from keras import ops
 from keras_lconv._precision import working_dtype
 from keras_lconv._validation import fraction, one_of, positive_int
 from keras_lconv.algebra import invariants
+from keras_lconv.algebra.forms import casimir_matrix, smoothing_form
 from keras_lconv.layers._norms import safe_sqrt
 from keras_lconv.layers._refinement import checked_operators, operator_on
 from keras_lconv.layers.base import GeneratorLayer
@@ -200,8 +201,8 @@ class InvariantPooling(GeneratorLayer):
                 f"Received: generators {generators.name!r} with |L + L^T| / |L| up to "
                 f"{asymmetry:.1e}"
             )
-        form = invariants.casimir_form(generators.representation())
-        casimir = invariants.casimir_matrix(matrices, form)
+        form = smoothing_form(generators.representation())
+        casimir = casimir_matrix(matrices, form)
         _check_commutes("The Casimir operator", casimir, matrices, owner)
         frequency = invariants.frequency_operator(casimir, self.tolerance)
         spaces = invariants.joint_eigenspaces([frequency])
