@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from keras import ops
 
-from keras_lconv.algebra._sparse_basis import sparse_basis
+from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.generators import Generators, MatrixGenerators, VectorFieldGenerators
 from keras_lconv.generators.vector_field import monomials
 
