@@ -16,6 +16,17 @@ def so3():
     return basis
 
 
+def euclidean(ndim=2):
+    """Translations and rotations, se(n), as vector fields."""
+    shift = g.translations(ndim).get_config()["coefficients"]
+    turn = np.array(g.rotation(ndim).get_config()["coefficients"])
+    turn = np.pad(turn, ((0, 0), (0, 0), (1, 0)))
+    coefficients = np.concatenate([shift, turn])
+    return g.VectorFieldGenerators(
+        len(coefficients), "affine", coefficients=coefficients, trainable=False
+    )
+
+
 def random_matrices(num, rows, columns, seed=0):
     values = np.random.default_rng(seed).normal(size=(num, rows, columns))
     return values / math.sqrt(columns)

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 
 from keras_lconv._validation import square_matrices
-from keras_lconv.algebra._intertwining import (
+from keras_lconv.algebra.constraints import (
     LARGEST_DENSE,
     candidates,
     null_maps,
     projected_candidates,
 )
-from keras_lconv.algebra._tolerance import default_tolerance
+from keras_lconv.algebra.tolerance import default_tolerance
 
 
 def intertwiners(source: Any, target: Any, tolerance: float | None = None) -> np.ndarray:

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from keras_lconv._validation import finite_array, fraction
-from keras_lconv.algebra._closure import nearest_closed_frame
-from keras_lconv.algebra._sparse_basis import sparse_basis
-from keras_lconv.algebra._structure import StructureConstants
-from keras_lconv.algebra._tolerance import Tolerance
-from keras_lconv.algebra.angles import principal_angles
-from keras_lconv.algebra.identification import Identification, identify
+from keras_lconv.algebra.closure import nearest_closed_frame
+from keras_lconv.algebra.compare import principal_angles
+from keras_lconv.algebra.forms import casimir_form, casimir_matrix, trace_form
+from keras_lconv.algebra.naming.identification import Identification, identify
+from keras_lconv.algebra.sparse_basis import sparse_basis
+from keras_lconv.algebra.structure import StructureConstants
+from keras_lconv.algebra.tolerance import Tolerance
 
 # Beyond this dimension a name takes many seconds, too long to print an algebra.
 LARGEST_TO_NAME = 40
@@ -317,20 +318,23 @@ class LieAlgebra:
     @property
     def trace_form(self) -> np.ndarray:
         """`tr(L_i L_j)`, of shape `(k, k)`."""
-        return np.einsum("iab,jba->ij", self._basis, self._basis)
+        return trace_form(self._basis)
 
     @property
     def casimir(self) -> np.ndarray:
-        """The quadratic Casimir operator of the trace form, a matrix `(n, n)`.
+        """The quadratic Casimir operator, a matrix `(n, n)` that commutes with every `L_i`.
 
-        `C = sum_ij (T^-1)_ij L_i L_j` with `T_ij = tr(L_i L_j)`. It does not depend on
-        the basis and commutes with every `L_i` of an algebra that is closed, and its
-        trace is `k`. For so(n) it is positive, for non-compact algebras it may have
-        eigenvalues of both signs.
+        `C = sum_ij (T^-1)_ij L_i L_j` with `T_ij = tr(L_i L_j)`. Its trace is `k`. For
+        so(n) it is positive, for others it may have eigenvalues of both signs.
+
+        Where `T` is degenerate another invariant form takes the place of `-T^-1`: in an
+        orthonormal frame of the span the one nearest to the identity, positive semidefinite
+        where there is such a form. For se(n) that makes `-sum_a P_a^2` of the translations.
+        The result does not depend on the basis in either case.
 
         Raises:
-            ValueError: If the trace form is degenerate: no Casimir operator exists then
-                in this representation.
+            ValueError: If no form is invariant, as for aff(n): there is no quadratic
+                Casimir operator then.
 
         Example:
         ```python
@@ -340,19 +344,8 @@ class LieAlgebra:
         assert np.allclose(so(3, 1).casimir, 1.5 * np.eye(4))
         ```
         """
-        form = np.einsum("iab,jba->ij", self._frame, self._frame)
-        values = np.linalg.eigvalsh(form)
-        if self.dimension and np.min(np.abs(values)) <= self.tolerance * np.max(
-            np.abs(values)
-        ):
-            raise ValueError(
-                "The trace form tr(L_i L_j) is degenerate, so that the algebra has no "
-                "Casimir operator in this representation. Its eigenvalues have sizes "
-                f"between {np.min(np.abs(values)):.1e} and {np.max(np.abs(values)):.1e}. "
-                "It is not degenerate for faithful representations of semisimple algebras"
-            )
-        inverse = np.linalg.inv(form)
-        return np.einsum("ij,iab,jbc->ac", inverse, self._frame, self._frame, optimize=True)
+        form = casimir_form(self._frame, 1.0, self.tolerance)
+        return casimir_matrix(self._frame, form)
 
     # ------------------------------------------------------------- structure
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_lconv.algebra import Identification, LieAlgebra
-from keras_lconv.algebra._sparse_basis import sparse_basis
+from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.discovery.gap import nested_dimensions
 from keras_lconv.discovery.kinds import formula_of, kind_of
 from keras_lconv.discovery.naming import name_of

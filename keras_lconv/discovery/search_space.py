@@ -13,7 +13,7 @@ from keras import ops
 
 from keras_lconv import generators as generators_lib
 from keras_lconv._validation import finite_array
-from keras_lconv.algebra._sparse_basis import sparse_basis
+from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.generators import Generators, MatrixGenerators, VectorFieldGenerators
 from keras_lconv.generators.registry import NAMES
 from keras_lconv.generators.vector_field import DEGREES, field_units, monomials

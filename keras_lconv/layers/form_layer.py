@@ -10,10 +10,14 @@ from keras import ops
 from keras_lconv._precision import working_dtype
 from keras_lconv._validation import finite_array, not_negative
 from keras_lconv.algebra import LieAlgebra, invariant_forms
+from keras_lconv.algebra.forms import casimir_form, nearest_to_identity
 from keras_lconv.generators import Generators, MatrixGenerators, VectorFieldGenerators
 from keras_lconv.layers.base import GeneratorLayer
 
 NEAREST = "nearest"
+
+# `-tr(L L)` of an elementary rotation or boost: its length in a metric on the algebra is 1.
+TRACE_UNIT = 2.0
 
 
 class FormLayer(GeneratorLayer):
@@ -254,11 +258,6 @@ def _matching(
     return form
 
 
-def _nearest(forms: np.ndarray) -> np.ndarray:
-    """The projection of the identity onto the span of orthonormal forms."""
-    return np.tensordot(np.trace(forms, axis1=1, axis2=2), forms, 1)
-
-
 def _form_of_fibres(
     matrices: np.ndarray, choice: str | None, tolerance: float | None
 ) -> np.ndarray:
@@ -277,7 +276,7 @@ def _form_of_fibres(
     if choice is None:
         # The norm of the identity: Minkowski's form has entries of 1 then.
         return forms[0] * math.sqrt(forms.shape[1])
-    form = _nearest(forms)
+    form = nearest_to_identity(forms)
     if np.linalg.norm(form) < 1e-6:
         raise ValueError(
             f"form={NEAREST!r} does not choose between the invariant forms of the "
@@ -297,18 +296,14 @@ def form_of_gradients(
         return _matching(given, coadjoint, tolerance, name)
     if algebra is None or algebra.is_abelian:
         return np.eye(k)
-    if given is None and algebra.is_semisimple:
-        return np.linalg.inv(-algebra.trace_form / 2)
-    forms = invariant_forms(_coadjoint(algebra), tolerance=tolerance or algebra.tolerance)
-    form = _nearest(forms) if len(forms) else np.zeros((k, k))
-    if np.linalg.norm(form) < 1e-6:
+    try:
+        return casimir_form(algebra.basis, TRACE_UNIT, tolerance or algebra.tolerance)
+    except ValueError as error:
         raise ValueError(
-            "The Lie gradient of the `generators` has no length: of the "
-            f"{len(forms)} independent invariant metrics on the algebra "
-            f"{algebra.identify().name} none is near the identity. Take fewer generators, "
-            f"or give a metric as `{name}`"
-        )
-    return form
+            "The Lie gradient of the `generators` has no length: no metric on the algebra "
+            f"{algebra.identify().name} is invariant. Take fewer generators, or give a "
+            f"metric as `{name}`"
+        ) from error
 
 
 def _known_algebra(generators: Generators) -> LieAlgebra | None:

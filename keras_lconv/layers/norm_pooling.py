@@ -49,11 +49,11 @@ class NormPooling(FormLayer):
         of: `"gradient"` or `"fibre"`.
         form: `M`, a symmetric invariant matrix: `(k, k)` of gradients, `(n, n)` of fibres.
             By default, for fibres, the one that there is, of the norm of the identity; it
-            is an error if there are several. For gradients the inverse of
-            `-tr(L_i L_j) / 2` if the algebra is semisimple, the identity if generators
+            is an error if there are several. For gradients the identity if generators
             commute, are learned or have an algebra that is not known before the layer is
-            built, and `"nearest"` otherwise: the invariant form that is nearest to the
-            identity, in the given basis. For se(2), that is the length of the gradient.
+            built; the inverse of `-tr(L_i L_j) / 2` where that is not degenerate; and
+            otherwise the invariant form that is nearest to the identity, as in
+            `CasimirPooling`. For se(2) that is the length of the gradient.
         output: `"length"`, or `"square"` for `q` itself.
         epsilon: Length below which the root is smoothed.
         tolerance: What counts as invariant, as for `invariant_forms`: more than the noise

@@ -12,7 +12,7 @@ from keras import ops
 from keras_lconv._typing import Data, Tensor
 from keras_lconv._validation import finite_array, one_of
 from keras_lconv.algebra import LieAlgebra
-from keras_lconv.algebra._sparse_basis import sparse_basis
+from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.discovery import find_symmetries
 from keras_lconv.discovery.functions.table_equations import Standard, standard_coordinates
 from keras_lconv.discovery.null_space import NormalMatrices, NullSpace

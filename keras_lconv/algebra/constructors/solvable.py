@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from keras_lconv._validation import finite_array, one_of, positive_int
-from keras_lconv.algebra.affine_type import se
-from keras_lconv.algebra.classical import so
+from keras_lconv.algebra.constructors.affine_type import se
+from keras_lconv.algebra.constructors.classical import so
 from keras_lconv.algebra.lie_algebra import LieAlgebra
 
 
