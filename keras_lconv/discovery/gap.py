@@ -6,6 +6,8 @@ import numpy as np
 # the null ones are small beside those of the others as well.
 SMALLEST_GAP = 5.0
 LARGEST_NULL_VALUE = 0.1
+# Values that are larger by up to this factor count as null if the gap is larger as well.
+LARGEST_EXCESS = 3.0
 # Of the largest value: below this all differences are rounding.
 ROUNDING = 1e-6
 # Gaps between nested levels may be smaller than the one that decides, and the values
@@ -24,16 +26,19 @@ def clearest_gap(
     Args:
         values: Singular values, growing, in units of a random equation's.
         largest: The largest value that may count as null. By default 0.1, or 0.1 times the
-            root mean square of all values where that is more.
+            root mean square of all values where that is more; and up to three times as
+            much, if the gap is as many times larger than the smallest.
         smallest_gap: The smallest ratio that counts as a gap.
 
     Returns:
         How many values are null, and the ratio of the next one to the last of them.
     """
+    most = LARGEST_EXCESS if largest is None else 1.0
     largest = largest_null(values) if largest is None else largest
     ratios = gaps(values, largest)
-    allowed = np.concatenate([[False], values <= largest])
-    allowed &= ratios >= smallest_gap
+    excess = np.concatenate([[1.0], np.maximum(values / largest, 1.0)])
+    allowed = (excess <= most) & (ratios >= smallest_gap * excess)
+    allowed[0] = False
     if not np.any(allowed):
         return 0, float(max(ratios[0], 1.0))
     found = int(np.argmax(np.where(allowed, ratios, 0.0)))
