@@ -18,12 +18,14 @@ MODULES = [
     importlib.import_module(info.name)
     for info in pkgutil.walk_packages(keras_lconv.__path__, "keras_lconv.")
 ]
-PUBLIC = {
-    f"{module.__name__}.{name}": getattr(module, name)
-    for module in [keras_lconv, *MODULES]
-    for name in getattr(module, "__all__", [])
-    if inspect.isclass(getattr(module, name)) or inspect.isfunction(getattr(module, name))
-}
+# What a package exports from its own modules counts once, under the shortest name.
+PUBLIC: dict = {}
+for module in [keras_lconv, *MODULES]:
+    for exported in getattr(module, "__all__", []):
+        value = getattr(module, exported)
+        is_new = all(value is not known for known in PUBLIC.values())
+        if is_new and (inspect.isclass(value) or inspect.isfunction(value)):
+            PUBLIC[f"{module.__name__}.{exported}"] = value
 EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PAGES = [
     str(path.relative_to(ROOT))
@@ -49,7 +51,9 @@ METHODS = [
     (f"{name}.{method}", function)
     for name, value in PUBLIC.items()
     if inspect.isclass(value)
-    for method, function in vars(value).items()
+    for base in value.__mro__
+    if base is value or base.__module__.startswith("keras_lconv.algebra")
+    for method, function in vars(base).items()
     if inspect.isfunction(function) and not method.startswith("_")
 ]
 
