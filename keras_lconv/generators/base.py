@@ -121,6 +121,15 @@ class Generators(keras.layers.Layer):
                 f"layers with the same one. Received: spatial shape {shape}"
             )
 
+    def vector_fields(self) -> np.ndarray | None:
+        """The vector fields that the generators are derivatives along, if they are.
+
+        Returns:
+            Array `(k, *spatial, ndim)`, in grid steps per unit of parameter, or `None` for
+            generators that are not of this kind.
+        """
+        return None
+
     # --------------------------------------------------------------- promise
 
     def call(self, inputs: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import keras
@@ -155,6 +155,58 @@ class VectorFieldGenerators(Generators):
             **kwargs,
         )
 
+    @classmethod
+    def from_coefficients(
+        cls,
+        coefficients: Any,
+        spatial_shape: Sequence[int],
+        field: str = "affine",
+        derivative: str = "spectral",
+        trainable: bool = False,
+        **kwargs: Any,
+    ) -> Self:
+        """Generators from what their weight `coefficients` is to be.
+
+        Args:
+            coefficients: Array `(k, ndim, p)` in units of half of the grid's width.
+            spatial_shape: Shape of the grid, which says what this unit is.
+            field: Kind of the field.
+            derivative: `"spectral"`, `"fourier"` or `"central"`.
+            trainable: Whether the fields are learned on from these.
+            **kwargs: As for the class.
+
+        Returns:
+            `VectorFieldGenerators` with these `coefficients`.
+
+        Raises:
+            ValueError: If `coefficients` do not fit `field`, or `field` is unknown.
+
+        Example:
+        ```python
+        import numpy as np
+        from keras_lconv.generators import VectorFieldGenerators
+
+        turn = [[[0.0, -1.0], [1.0, 0.0]]]
+        generators = VectorFieldGenerators.from_coefficients(turn, (9, 9), "linear")
+        generators.build((None, 9, 9, 1))
+        assert np.allclose(generators.coefficients, turn)
+        ```
+        """
+        scaled = finite_array("coefficients", coefficients)
+        one_of("field", field, FIELDS)
+        radius = max((max(spatial_shape) - 1) / 2, 0.5)
+        units = (
+            radius if field == "free" else field_units(field, len(spatial_shape), radius)
+        )
+        return cls(
+            len(scaled),
+            field,
+            derivative,
+            coefficients=scaled * units,
+            trainable=trainable,
+            **kwargs,
+        )
+
     def _check_given(self, coefficients: Any) -> np.ndarray | None:
         if coefficients is None:
             return None
@@ -187,10 +239,9 @@ class VectorFieldGenerators(Generators):
             self._monomials = None
             self._units = np.full(math.prod(shape), self._radius)
         else:
-            exponents = _exponents(self.field, ndim)
             points = _centred_points(shape) / self._radius
             self._monomials = monomials(self.field, points)
-            self._units = self._radius ** (1.0 - exponents.sum(axis=-1))
+            self._units = field_units(self.field, ndim, self._radius)
         expected = (self.num_generators, ndim, len(self._units))
         if self._given is not None and self._given.shape[1] != ndim:
             raise ValueError(
@@ -478,6 +529,11 @@ def monomials(field: str, points: np.ndarray) -> np.ndarray:
         for axis in np.repeat(np.arange(len(exponents)), exponents):
             value *= points[..., axis]
     return values
+
+
+def field_units(field: str, ndim: int, radius: float) -> np.ndarray:
+    """What coefficients in units of `radius` are multiplied by in grid steps, `(p,)`."""
+    return radius ** (1.0 - _exponents(field, ndim).sum(axis=-1))
 
 
 def _exponents(field: str, ndim: int) -> np.ndarray:

@@ -13,13 +13,14 @@ from keras_lconv._precision import sample_means, working_dtype
 from keras_lconv._validation import one_of, positive_int
 from keras_lconv.generators import Generators
 from keras_lconv.generators.registry import get_known
+from keras_lconv.report import Report
 
 # The plot follows the loss up to this relative change of the input.
 LARGEST_DRAWN_CHANGE = 0.1
 
 
-@dataclass(frozen=True, eq=False)
-class RobustnessReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class RobustnessReport(Report):
     """What `robustness` measured, for `n` samples and `k` generators.
 
     A parameter `t` is in the unit of its generator: radians, or grid steps. What has no

@@ -13,9 +13,9 @@ import pytest
 from scipy.ndimage import gaussian_filter, uniform_filter
 
 from keras_lconv.discovery import infer_grid, infer_neighbors
-from keras_lconv.discovery._lattice import embed, prune
-from keras_lconv.discovery._partial_correlation import correlations
-from keras_lconv.discovery._placement import refine
+from keras_lconv.discovery.pixels.lattice import embed, prune
+from keras_lconv.discovery.pixels.partial_correlation import correlations
+from keras_lconv.discovery.pixels.placement import refine
 from keras_lconv.generators import NeighborGenerators, grid_neighbors
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_lconv._validation import fraction, positive_int
-from keras_lconv.discovery._partial_correlation import (
+from keras_lconv.discovery.pixels.partial_correlation import (
     correlations,
     partial_correlations,
 )
