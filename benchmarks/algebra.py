@@ -30,7 +30,7 @@ INVARIANTS = (
     "lower_central_series",
     "radical",
     "levi_factor",
-    "simple_ideals",
+    "indecomposable_ideals",
     "rank",
     "is_compact",
     "is_simple",

@@ -2,7 +2,7 @@
 # # Conservation laws from motion
 #
 # A planet moves around a star. From positions and momenta along some orbits
-# `conserved_quantities` finds what the motion conserves, and the symmetry behind it: by
+# `keras_lconv.physics` finds what the motion conserves, and the symmetry behind it: by
 # Noether's theorem a symmetry of the Hamiltonian that keeps the symplectic form and a
 # conserved quantity are the same thing. With the Hamiltonian at hand no orbit is needed.
 
@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 from scipy.integrate import solve_ivp
 
-from keras_lconv.physics import conserved_quantities
+from keras_lconv.physics import find_conserved_quantities, fit_conserved_quantities
 
 # %% [markdown]
 # ## Orbits
@@ -122,9 +122,9 @@ def main(arguments=None):
     points = np.random.default_rng(0).normal(size=(5000, 6))
     unseen = orbits(10, seed=1)
     results = {
-        "from the Hamiltonian": conserved_quantities(kepler, points),
-        "from orbits": conserved_quantities(orbits(options.orbits, seed=2)),
-        f"from orbits with noise of {options.noise:g}": conserved_quantities(
+        "from the Hamiltonian": find_conserved_quantities(kepler, points),
+        "from orbits": fit_conserved_quantities(orbits(options.orbits, seed=2)),
+        f"from orbits with noise of {options.noise:g}": fit_conserved_quantities(
             orbits(options.orbits, seed=2, noise=options.noise)
         ),
     }
@@ -135,7 +135,7 @@ def main(arguments=None):
             print(f"correlation with q x p, new orbits: {correlation(found, unseen):.9f}")
         print(f"largest relative drift on new orbits: {drift:.1e}")
     for name, hamiltonian in {"Oscillator": oscillator, "Springs": springs}.items():
-        print(f"\n{name}\n{conserved_quantities(hamiltonian, points).summary()}")
+        print(f"\n{name}\n{find_conserved_quantities(hamiltonian, points).summary()}")
 
     picture = options.output / "conservation_laws.png"
     save_picture(picture, unseen, results)

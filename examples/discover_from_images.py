@@ -45,7 +45,7 @@ def find_one(name, size, num, noise, seed=0):
     true = get(name)
     true.build(x.shape)
     reports = [
-        fit_generators(x, y, "affine", parameters, dimension=1) for parameters in (None, t)
+        fit_generators(x, y, parameters=parameters, dimension=1) for parameters in (None, t)
     ]
     scores = [
         correlation(report.generators.matrices()[0], true.matrices()[0])
@@ -70,7 +70,7 @@ def find_affine(size, num, noise, seed=0):
     limits = np.full((6, 2), [-0.2, 0.2])
     limits[[2, 5]] *= (size - 1) / 2
     x, y, _ = image_pairs(num, size, fields, limits, seed=seed, noise=noise)
-    report = fit_generators(x, y, "quadratic")
+    report = fit_generators(x, y, search="quadratic")
     # Of the coefficients of `1, x, y, x^2, x y, y^2` affine fields have the first three.
     true = np.eye(12).reshape(2, 6, 2, 6)[:, :3].reshape(6, 2, 6)
     angle = None

@@ -48,6 +48,12 @@ def maximum(a: Tensor, b: Tensor | float) -> Tensor:
     return ops.where((a >= b) | ops.isnan(a), a, b)
 
 
+def largest(x: Tensor, axis: int, keepdims: bool = False) -> Tensor:
+    """The maximum along an axis, also for an empty batch, for which Keras' raises."""
+    reduce = ops.sum if 0 in x.shape else ops.max
+    return reduce(x, axis=axis, keepdims=keepdims)
+
+
 def safe_sqrt(x: Tensor) -> Tensor:
     """`sqrt(x)` for `x >= 0`, with the gradient 0 at 0. NaN stays NaN.
 
@@ -73,7 +79,7 @@ def signed_length(vectors: Tensor, square: Callable[[Any], Any], epsilon: float)
     vectors = ops.cast(vectors, working_dtype(vectors))
     # In units of the largest component, `q` does not overflow. The result does not
     # depend on the unit, so that no gradient is due to it.
-    unit = ops.max(ops.abs(vectors), axis=-2, keepdims=True)
+    unit = largest(ops.abs(vectors), axis=-2, keepdims=True)
     unit = ops.stop_gradient(1 + ops.relu(unit - 1))
     values = square(vectors / unit)
     unit = ops.squeeze(unit, -2)

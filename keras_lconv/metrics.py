@@ -13,12 +13,13 @@ from keras_lconv._typing import ArrayLike, Data, GeneratorsLike
 from keras_lconv._validation import finite_array, one_of
 from keras_lconv.generators import Generators
 from keras_lconv.generators.registry import get_known
+from keras_lconv.report import Report
 
 __all__ = ["EquivarianceReport", "equivariance_error", "invariance_error"]
 
 
-@dataclass(frozen=True, eq=False)
-class EquivarianceReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class EquivarianceReport(Report):
     """Errors of a model under group elements, one for each parameter.
 
     Args:
@@ -58,19 +59,24 @@ class EquivarianceReport:
         """The largest relative error."""
         return float(np.max(self.errors))
 
-    def plot(self, ax: Any = None, title: str | None = None) -> Any:
+    def summary(self) -> str:
+        """The result in words."""
+        number = len(self.errors)
+        return (
+            f"{self.kind}: mean error {self.mean:.2e}, largest {self.max:.2e}, "
+            f"over {number} group element{'s' if number > 1 else ''}"
+        )
+
+    def plot(self) -> Any:
         """Draws the errors against the parameter, or its length if there are several.
 
-        Args:
-            ax: Matplotlib axes; by default a new figure's.
-            title: Title of the plot.
-
         Returns:
-            The axes.
+            The figure.
         """
         from keras_lconv.visualization import plot_errors
 
-        return plot_errors(self.parameters, self.errors, ax, title or f"{self.kind} error")
+        title = f"{self.kind} error"
+        return plot_errors(self.parameters, self.errors, title=title).figure
 
 
 def equivariance_error(

@@ -1,12 +1,24 @@
 """Plots of generators and errors. Matplotlib is imported when a function is called."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from keras_lconv._validation import finite_array
+from keras_lconv.generators import Generators
 
-__all__ = ["plot_errors", "plot_graph", "plot_matrix", "plot_spectrum", "plot_vector_field"]
+__all__ = [
+    "plot_errors",
+    "plot_graph",
+    "plot_matrix",
+    "plot_result",
+    "plot_spectrum",
+    "plot_vector_field",
+]
+
+# Pictures of so many generators at most.
+MOST_PICTURES = 12
 
 # In units of the median length of all edges.
 LONG_EDGE = 1.9
@@ -201,6 +213,50 @@ def plot_spectrum(
     ax.set_title(title or f"dimension {dimension}")
     ax.legend()
     return ax
+
+
+def plot_result(singular_values: Any, dimension: int, generators: Any) -> Any:
+    """Draws what a search found: the spectrum with its gap, and the generators.
+
+    Vector fields on images are arrows, all other generators matrices.
+
+    Args:
+        singular_values: Array `(p,)`, growing, or `None` where there is no spectrum.
+        dimension: How many of them count as zero.
+        generators: Built `Generators`, or a sequence of matrices.
+
+    Returns:
+        The figure.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.algebra import so
+    from keras_lconv.visualization import plot_result
+
+    figure = plot_result([1e-3, 2e-3, 2e-3, 0.5, 0.7], 3, so(3).basis)
+    ```
+    """
+    import matplotlib.pyplot as plt
+
+    draw: Callable[..., Any] = plot_matrix
+    pictures = generators
+    if isinstance(generators, Generators):
+        fields = generators.vector_fields()
+        is_plane = fields is not None and fields.shape[-1] == 2
+        draw = plot_vector_field if is_plane else plot_matrix
+        pictures = fields if is_plane else generators.matrices()
+    pictures = pictures[:MOST_PICTURES]
+    first = 0 if singular_values is None else 2
+    columns = max(first + (len(pictures) + 1) // 2, 1)
+    figure = plt.figure(figsize=(2.4 * columns, 4.8), layout="constrained")
+    grid = figure.add_gridspec(2, columns)
+    if singular_values is not None:
+        plot_spectrum(singular_values, dimension, figure.add_subplot(grid[:, :2]))
+    for number, picture in enumerate(pictures):
+        axes = figure.add_subplot(grid[number % 2, first + number // 2])
+        draw(picture, axes, f"$L_{{{number + 1}}}$")
+    return figure
 
 
 def plot_graph(points: Any, pairs: Any, ax: Any = None, title: str | None = None) -> Any:

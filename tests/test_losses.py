@@ -85,7 +85,7 @@ def test_configuration():
     loss = InvariantLoss(
         g.translation(derivative="central"),
         mass=2.0,
-        metric=metric,
+        form=metric,
         data_format="channels_first",
     )
     y_true, y_pred = random((3, 2, 5, 4), 1), random((3, 2, 5, 4), 2)

@@ -136,7 +136,7 @@ def test_plot_draws_the_errors():
     report = EquivarianceReport(
         "invariance", np.array([[0.3], [0.1], [0.2]]), np.array([3.0, 1.0, 0.0]), np.ones(3)
     )
-    ax = report.plot()
+    (ax,) = report.plot().axes
     x, y = ax.lines[0].get_data()
     assert np.array_equal(x, [0.1, 0.3])
     assert np.array_equal(y, [1.0, 3.0])
@@ -144,7 +144,8 @@ def test_plot_draws_the_errors():
     several = EquivarianceReport(
         "equivariance", np.array([[3.0, 4.0]]), np.ones(1), np.ones(1)
     )
-    assert np.array_equal(several.plot(title="so(3)").lines[0].get_xdata(), [5.0])
+    assert np.array_equal(several.plot().axes[0].lines[0].get_xdata(), [5.0])
+    assert "mean error 1.00e+00" in str(several)
 
 
 @pytest.mark.parametrize(

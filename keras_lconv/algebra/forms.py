@@ -1,18 +1,23 @@
-"""Bilinear forms that a Lie algebra leaves invariant."""
-
-from typing import Any
+"""Bilinear forms that a Lie algebra leaves invariant, on vectors and on itself."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._validation import one_of, square_matrices
-from keras_lconv.algebra._tolerance import default_tolerance
+from keras_lconv.algebra.invariants import PRECISION, commute
+from keras_lconv.algebra.structure import StructureConstants, complement, null_space
+from keras_lconv.algebra.tolerance import Tolerance, default_tolerance
 
 # Which forms there are, by what `M^T` is.
 SYMMETRIES = {"symmetric": 1, "antisymmetric": -1}
 
+# The search for a positive form stops after so many steps, or where they are this short. A
+# form smaller than the last one, where the identity has entries 1, is none.
+MOST_STEPS, SHORTEST_STEP, SMALLEST = 1000, 1e-13, 1e-3
+
 
 def invariant_forms(
-    generators: Any, symmetry: str = "symmetric", tolerance: float | None = None
+    generators: ArrayLike, symmetry: str = "symmetric", tolerance: float | None = None
 ) -> np.ndarray:
     """All bilinear forms `x^T M y` that are invariant under `exp(t L_i)`.
 
@@ -91,3 +96,150 @@ def _signed(form: np.ndarray) -> np.ndarray:
     if surplus == 0:
         surplus = form.flat[np.argmax(np.abs(form) > 0.999 * np.max(np.abs(form)))]
     return form if surplus > 0 else -form
+
+
+# ---------------------------------------------------------------- of the algebra itself
+
+
+def trace_form(basis: np.ndarray) -> np.ndarray:
+    """`T_ij = tr(L_i L_j)` of matrices `(k, n, n)`."""
+    return np.einsum("iab,jba->ij", basis, basis)
+
+
+def casimir_form(
+    basis: np.ndarray, unit: float | None = None, tolerance: float = PRECISION
+) -> np.ndarray:
+    """The form `h` of the quadratic Casimir operator `C = -sum_ij h_ij L_i L_j`.
+
+    `C` commutes with all `L_m`, in every representation, if `ad(L_m) h + h ad(L_m)^T = 0`.
+
+    - Where `B_ij = -tr(L_i L_j)` is not degenerate the inverse of `B / unit` is such a
+      form. The mean size of the eigenvalues of `B` as unit gives `C` the unit of a squared
+      parameter: multiplying all generators by a number does not change `h`. A number as
+      unit makes `C` independent of the basis.
+    - Elsewhere the form is the one nearest to the identity in an orthonormal frame of the
+      span: among those that are positive semidefinite, and among all where none of these
+      is. In the given basis its largest eigenvalue becomes 1. For se(n) it is 1 on
+      translations and 0 on rotations, so that `C` is minus the Laplacian.
+
+    Args:
+        basis: Independent matrices `(k, n, n)` with the brackets of the generators.
+        unit: The unit of `B`. By default the mean size of its eigenvalues.
+        tolerance: Numbers up to this count as zero: sizes of eigenvalues of `B` relative
+            to the largest, and defects of invariance.
+
+    Returns:
+        A symmetric matrix `(k, k)`.
+
+    Raises:
+        ValueError: If there is no invariant form, or the matrices are dependent.
+    """
+    if not len(basis):
+        return np.zeros((0, 0))
+    columns, triangle = np.linalg.qr(basis.reshape(len(basis), -1).T)
+    independent = np.abs(np.diag(triangle)) > tolerance * np.linalg.norm(basis, axis=(1, 2))
+    if not np.all(independent):
+        raise ValueError(
+            "The generators must be linearly independent to have a Casimir form"
+        )
+    frame = columns.T.reshape(basis.shape)
+    sizes = np.abs(np.linalg.eigvalsh(trace_form(frame)))
+    # In a frame the sizes are 1 at most, and rounding where all matrices are nilpotent.
+    if sizes.min() > tolerance * sizes.max() and sizes.max() > tolerance:
+        form = -trace_form(basis)
+        mean = np.abs(np.linalg.eigvalsh(form)).mean()
+        return (mean if unit is None else unit) * np.linalg.inv(form)
+    inverse = np.linalg.inv(triangle)
+    form = inverse @ _nearest_form(_constants(frame, tolerance)) @ inverse.T
+    return form / np.max(np.abs(np.linalg.eigvalsh(form)))
+
+
+def smoothing_form(basis: np.ndarray) -> np.ndarray:
+    """As `casimir_form`, but the identity for generators that commute.
+
+    Every form is invariant under these. The identity, in the given basis, makes each
+    direction count by its own parameter.
+    """
+    return np.eye(len(basis)) if commute(basis) else casimir_form(basis)
+
+
+def casimir_matrix(matrices: np.ndarray, form: np.ndarray) -> np.ndarray:
+    """`C = -sum_ij h_ij L_i L_j`, `(d, d)`."""
+    mixed = np.tensordot(form, matrices, 1)
+    return -np.einsum("iab,ibc->ac", matrices, mixed, optimize=True)
+
+
+def nearest_to_identity(forms: np.ndarray) -> np.ndarray:
+    """The projection of the identity onto the span of orthonormal forms."""
+    return np.tensordot(np.trace(forms, axis1=1, axis2=2), forms, 1)
+
+
+def _constants(frame: np.ndarray, tolerance: float) -> StructureConstants:
+    """Brackets of orthonormal matrices, in their span."""
+    products = frame[:, None] @ frame[None]
+    brackets = products - products.swapaxes(0, 1)
+    constants = np.tensordot(brackets, frame, ((2, 3), (1, 2)))
+    outside = np.linalg.norm(brackets - np.tensordot(constants, frame, 1))
+    if outside > np.sqrt(tolerance) * np.linalg.norm(brackets):
+        raise ValueError(
+            "The trace form tr(L_i L_j) of the generators is degenerate, and they do not "
+            "close under brackets, so that no Casimir operator was found. The part of the "
+            f"brackets outside of their span is {outside / np.linalg.norm(brackets):.1e}"
+        )
+    return StructureConstants(constants, Tolerance(tolerance))
+
+
+def _nearest_form(structure: StructureConstants) -> np.ndarray:
+    """The form on an algebra, invariant under it, that stands for the inverse of `B`."""
+    coadjoint = structure.constants
+    forms = invariant_forms(coadjoint, tolerance=structure.tolerance.value)
+    if not len(forms):
+        raise ValueError(
+            "The generators have no quadratic Casimir operator: no symmetric form h on "
+            "their span is invariant, ad(L) h + h ad(L)^T = 0. There is one for rotations, "
+            "so(p, q) and other semisimple algebras, for se(n), and for generators that "
+            "commute; there is none for dilations with translations"
+        )
+    positive = _nearest_positive(_that_may_be_positive(forms, structure))
+    for form in (positive, nearest_to_identity(forms)):
+        if np.linalg.norm(form) > SMALLEST:
+            return form
+    return forms[0]
+
+
+def _that_may_be_positive(forms: np.ndarray, structure: StructureConstants) -> np.ndarray:
+    """Forms on the elements that commute with `[g, r]`, where `r` is the radical.
+
+    On the support of a positive invariant form the algebra acts by antisymmetric matrices,
+    and `[g, r]` by nilpotent ones: by zero.
+    """
+    moved = structure.bracket_span(structure.everything, structure.radical)
+    commuting = null_space(
+        structure.brackets(structure.everything, moved)
+        .reshape(len(structure.everything), -1)
+        .T,
+        structure.tolerance,
+    )
+    outside = complement(commuting)
+    rows = np.einsum("mab,bc->mac", forms, outside).reshape(len(forms), -1)
+    kept = null_space(rows.T, structure.tolerance)
+    return np.tensordot(kept.T, forms, 1)
+
+
+def _nearest_positive(forms: np.ndarray) -> np.ndarray:
+    """The positive semidefinite form in a span that is nearest to the identity.
+
+    Dykstra's algorithm: projections in turn, of which those onto the cone of positive
+    forms remember what they took away.
+    """
+    positive = nearest_to_identity(forms)
+    taken = np.zeros_like(positive)
+    for _ in range(MOST_STEPS):
+        values, vectors = np.linalg.eigh(positive + taken)
+        clipped = (vectors * np.maximum(values, 0.0)) @ vectors.T
+        taken = positive + taken - clipped
+        step = np.tensordot(np.einsum("mab,ab->m", forms, clipped), forms, 1) - positive
+        positive = positive + step
+        if np.linalg.norm(step) <= SHORTEST_STEP:
+            break
+    return positive

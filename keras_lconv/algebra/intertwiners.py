@@ -1,20 +1,21 @@
 """Linear maps between two representations that commute with the group."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._validation import square_matrices
-from keras_lconv.algebra._intertwining import (
+from keras_lconv.algebra.constraints import (
     LARGEST_DENSE,
     candidates,
     null_maps,
     projected_candidates,
 )
-from keras_lconv.algebra._tolerance import default_tolerance
+from keras_lconv.algebra.tolerance import default_tolerance
 
 
-def intertwiners(source: Any, target: Any, tolerance: float | None = None) -> np.ndarray:
+def intertwiners(
+    source: ArrayLike, target: ArrayLike, tolerance: float | None = None
+) -> np.ndarray:
     """A basis of the maps `W` with `K_i W = W L_i`: those that commute with the group.
 
     Then `exp(t K) W = W exp(t L)`: it does not matter whether the group acts before the

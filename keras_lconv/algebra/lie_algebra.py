@@ -1,17 +1,18 @@
 """A Lie algebra of matrices."""
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from keras_lconv._validation import finite_array, fraction
-from keras_lconv.algebra._closure import nearest_closed_frame
-from keras_lconv.algebra._sparse_basis import sparse_basis
-from keras_lconv.algebra._structure import StructureConstants
-from keras_lconv.algebra._tolerance import Tolerance
-from keras_lconv.algebra.angles import principal_angles
-from keras_lconv.algebra.identification import Identification, identify
+from keras_lconv._validation import fraction
+from keras_lconv.algebra.closure import nearest_closed_frame
+from keras_lconv.algebra.compare import principal_angles
+from keras_lconv.algebra.forms import casimir_form, casimir_matrix, trace_form
+from keras_lconv.algebra.naming.identification import Identification, identify
+from keras_lconv.algebra.span import LARGEST_TOLERANCE, Span
+from keras_lconv.algebra.structure import StructureConstants
+from keras_lconv.algebra.tolerance import Tolerance
 
 # Beyond this dimension a name takes many seconds, too long to print an algebra.
 LARGEST_TO_NAME = 40
@@ -21,14 +22,13 @@ LARGEST_TO_NAME = 40
 # several values are tried.
 EXACT = 1e-10
 NOISE_FACTOR = 3
-LARGEST_TOLERANCE = 0.3
 NUM_TOLERANCES = 5
 
 # In radians: what is further away is no longer the same algebra without its noise.
 LARGEST_ANGLE = 0.5
 
 
-class LieAlgebra:
+class LieAlgebra(Span):
     """A real Lie algebra, spanned by square matrices.
 
     Everything is computed in float64 with NumPy and SciPy. What an invariant says does
@@ -73,77 +73,15 @@ class LieAlgebra:
         factor, Cartan subalgebra and direct sum decomposition.
     """
 
-    def __init__(self, basis: Any, tolerance: float | None = None):
-        self._basis = _checked(basis)
-        self._basis.flags.writeable = False
-        self._epsilon = _epsilon(basis)
-        self._frame, self._coordinates = _orthonormal_frame(self._basis, self._epsilon)
-        self._given_tolerance = (
-            None if tolerance is None else fraction("tolerance", tolerance)
-        )
-
-    # ----------------------------------------------------------------- basis
-
-    @property
-    def basis(self) -> np.ndarray:
-        """The given matrices, `(k, n, n)`, read-only."""
-        return self._basis
-
-    @property
-    def dimension(self) -> int:
-        """The dimension `k`."""
-        return len(self._basis)
-
-    @property
-    def matrix_size(self) -> int:
-        """The size `n` of the matrices."""
-        return self._basis.shape[1]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self._basis, dtype=dtype)
-
     def __repr__(self) -> str:
         named = self.dimension <= LARGEST_TO_NAME
         name = f"{self.identify().name}: " if named else ""
         size = f"{self.matrix_size}x{self.matrix_size} matrices"
         return f"<LieAlgebra {name}dimension {self.dimension}, {size}>"
 
-    def orthonormalised(self) -> "LieAlgebra":
-        """The same span with a basis that is orthonormal in the Frobenius product.
-
-        Returns:
-            A `LieAlgebra`.
-        """
-        return LieAlgebra(self._frame, self._given_tolerance)
-
-    def canonical_basis(self) -> np.ndarray:
-        """A sparse basis of the span, which a person can read.
-
-        It is the reduced echelon form of the matrices, written out row by row: each
-        basis matrix has an entry 1 where all the others have 0. The pivots are the first
-        entries that are large enough, so that noise is not amplified. Up to noise the
-        result depends on the span only. Each matrix is scaled to the largest entry 1, with
-        the sign that makes the last nonzero entry positive: the result for rotations are
-        the elementary ones, counterclockwise.
-
-        Returns:
-            Array `(k, n, n)`.
-
-        Example:
-        ```python
-        import numpy as np
-        from keras_lconv.algebra import LieAlgebra, so
-
-        rng = np.random.default_rng(0)
-        mixed = np.tensordot(rng.normal(size=(3, 3)), so(3).basis, 1)
-        assert np.allclose(LieAlgebra(mixed).canonical_basis(), so(3).basis)
-        ```
-        """
-        return sparse_basis(self._frame, self._precision)
-
     # -------------------------------------------------------------- brackets
 
-    def bracket(self, x: Any, y: Any) -> np.ndarray:
+    def bracket(self, x: ArrayLike, y: ArrayLike) -> np.ndarray:
         """The commutator `[x, y] = x y - y x`.
 
         Args:
@@ -159,118 +97,6 @@ class LieAlgebra:
         x, y = self._matrix("x", x), self._matrix("y", y)
         return x @ y - y @ x
 
-    def coordinates(self, x: Any) -> np.ndarray:
-        """Coordinates of the projection of a matrix onto the span.
-
-        Args:
-            x: Matrix `(n, n)`.
-
-        Returns:
-            Array `(k,)` with `x = sum_i coordinates[i] basis[i]` for `x` in the span.
-
-        Raises:
-            ValueError: If the matrix is of another size.
-        """
-        in_frame = self._rows @ self._matrix("x", x).ravel()
-        return np.linalg.solve(self._coordinates.T, in_frame)
-
-    def contains(self, other: Any) -> bool:
-        """Whether a matrix, a stack of matrices or an algebra lies in the span.
-
-        Args:
-            other: Array `(n, n)` or `(l, n, n)`, or a `LieAlgebra`.
-
-        Returns:
-            Whether the relative distance of each matrix from the span is zero, up to
-            `tolerance` if it was given, and up to the root of the closure error, or of
-            rounding errors, if not.
-
-        Raises:
-            ValueError: If a matrix is of another size.
-        """
-        matrices = finite_array("other", other)
-        if matrices.ndim == 2:
-            matrices = matrices[None]
-        if matrices.ndim != 3 or matrices.shape[1:] != self._basis.shape[1:]:
-            raise ValueError(
-                f"`other` must hold {self.matrix_size}x{self.matrix_size} matrices. "
-                f"Received: shape {np.shape(other)}"
-            )
-        rows = matrices.reshape(len(matrices), self.matrix_size**2)
-        distances = np.linalg.norm(rows - rows @ self._rows.T @ self._rows, axis=1)
-        return bool(np.all(distances <= self._precision * np.linalg.norm(rows, axis=1)))
-
-    @property
-    def _rows(self) -> np.ndarray:
-        """The orthonormal frame as vectors, `(k, n * n)`."""
-        return self._frame.reshape(self.dimension, self.matrix_size**2)
-
-    @property
-    def _precision(self) -> float:
-        """To which the matrices themselves are taken to be known.
-
-        The default `tolerance` may be larger, since it also leaves room for structure
-        constants that noise is far from.
-        """
-        if self._given_tolerance is not None:
-            return self._given_tolerance
-        noise = max(self.closure_error, self._epsilon)
-        return float(min(np.sqrt(noise), LARGEST_TOLERANCE))
-
-    @cached_property
-    def _brackets_of_frame(self) -> tuple[np.ndarray, np.ndarray]:
-        """Brackets in the frame, `(k, k, k)`, and the parts outside, `(pairs, n * n)`."""
-        k, frame = self.dimension, self._frame
-        rows = self._rows
-        first, second = np.triu_indices(k, 1)
-        brackets = frame[first] @ frame[second] - frame[second] @ frame[first]
-        brackets = brackets.reshape(len(first), self.matrix_size**2)
-        inside = brackets @ rows.T
-        constants = np.zeros((k, k, k))
-        constants[first, second] = inside
-        constants[second, first] = -inside
-        return constants, brackets - inside @ rows
-
-    @cached_property
-    def _scale(self) -> float:
-        """Size that the brackets of such matrices have, if they do not vanish.
-
-        Unlike the products themselves it does not vanish for commuting matrices, and
-        repeating the representation does not change it.
-        """
-        frame = self._frame
-        left = np.einsum("kij,kil->jl", frame, frame, optimize=True)
-        right = np.einsum("kij,klj->il", frame, frame, optimize=True)
-        return float(np.sqrt(max(np.linalg.norm(left, 2), np.linalg.norm(right, 2))))
-
-    @property
-    def structure_constants(self) -> np.ndarray:
-        """`c[i, j, k]` with `[L_i, L_j] = sum_k c[i, j, k] L_k`, of shape `(k, k, k)`.
-
-        They are the least squares solution where the span is not quite closed.
-        """
-        constants, coordinates = self._brackets_of_frame[0], self._coordinates
-        moved = np.einsum("ia,jb,abc->ijc", coordinates, coordinates, constants)
-        k = self.dimension
-        solved = np.linalg.solve(coordinates.T, moved.reshape(k * k, k).T)
-        return solved.T.reshape(k, k, k)
-
-    @cached_property
-    def closure_error(self) -> float:
-        """The largest relative part of a bracket outside of the span.
-
-        It is the norm of the map from pairs of matrices of the span to the part of their
-        bracket that is orthogonal to the span. The unit is the norm that brackets of such
-        matrices usually have, `sqrt(|sum_i E_i^T E_i|)` for an orthonormal frame `E_i`.
-        That has the size of the brackets of a semisimple algebra, and is no division by
-        zero for an abelian one. An exact algebra has an error of rounding size, a span of
-        random matrices one of order 1.
-        """
-        outside = self._brackets_of_frame[1]
-        if not len(outside):
-            return 0.0
-        return float(np.linalg.norm(outside, 2)) / self._scale
-
     @property
     def tolerance(self) -> float:
         """What counts as zero: as given, or the default for this basis."""
@@ -279,7 +105,7 @@ class LieAlgebra:
         values = self._tolerances()
         return float(values[0]) if len(values) == 1 else self._identification.tolerance
 
-    def adjoint(self, x: Any = None) -> np.ndarray:
+    def adjoint(self, x: ArrayLike | None = None) -> np.ndarray:
         """The adjoint representation: the matrix of `y -> [x, y]` in the basis.
 
         Args:
@@ -317,20 +143,23 @@ class LieAlgebra:
     @property
     def trace_form(self) -> np.ndarray:
         """`tr(L_i L_j)`, of shape `(k, k)`."""
-        return np.einsum("iab,jba->ij", self._basis, self._basis)
+        return trace_form(self._basis)
 
     @property
     def casimir(self) -> np.ndarray:
-        """The quadratic Casimir operator of the trace form, a matrix `(n, n)`.
+        """The quadratic Casimir operator, a matrix `(n, n)` that commutes with every `L_i`.
 
-        `C = sum_ij (T^-1)_ij L_i L_j` with `T_ij = tr(L_i L_j)`. It does not depend on
-        the basis and commutes with every `L_i` of an algebra that is closed, and its
-        trace is `k`. For so(n) it is positive, for non-compact algebras it may have
-        eigenvalues of both signs.
+        `C = sum_ij (T^-1)_ij L_i L_j` with `T_ij = tr(L_i L_j)`. Its trace is `k`. For
+        so(n) it is positive, for others it may have eigenvalues of both signs.
+
+        Where `T` is degenerate another invariant form takes the place of `-T^-1`: in an
+        orthonormal frame of the span the one nearest to the identity, positive semidefinite
+        where there is such a form. For se(n) that makes `-sum_a P_a^2` of the translations.
+        The result does not depend on the basis in either case.
 
         Raises:
-            ValueError: If the trace form is degenerate: no Casimir operator exists then
-                in this representation.
+            ValueError: If no form is invariant, as for aff(n): there is no quadratic
+                Casimir operator then.
 
         Example:
         ```python
@@ -340,19 +169,8 @@ class LieAlgebra:
         assert np.allclose(so(3, 1).casimir, 1.5 * np.eye(4))
         ```
         """
-        form = np.einsum("iab,jba->ij", self._frame, self._frame)
-        values = np.linalg.eigvalsh(form)
-        if self.dimension and np.min(np.abs(values)) <= self.tolerance * np.max(
-            np.abs(values)
-        ):
-            raise ValueError(
-                "The trace form tr(L_i L_j) is degenerate, so that the algebra has no "
-                "Casimir operator in this representation. Its eigenvalues have sizes "
-                f"between {np.min(np.abs(values)):.1e} and {np.max(np.abs(values)):.1e}. "
-                "It is not degenerate for faithful representations of semisimple algebras"
-            )
-        inverse = np.linalg.inv(form)
-        return np.einsum("ij,iab,jbc->ac", inverse, self._frame, self._frame, optimize=True)
+        form = casimir_form(self._frame, 1.0, self.tolerance)
+        return casimir_matrix(self._frame, form)
 
     # ------------------------------------------------------------- structure
 
@@ -394,13 +212,6 @@ class LieAlgebra:
     def levi_factor(self) -> "LieAlgebra":
         """A semisimple subalgebra that complements the radical (Levi decomposition)."""
         return self._subspace(self._structure.levi_factor)
-
-    @property
-    def simple_ideals(self) -> tuple["LieAlgebra", ...]:
-        """The simple ideals of `levi_factor`, whose direct sum it is."""
-        factor = self._structure.levi_factor
-        ideals = self._structure.restrict(factor).indecomposable_ideals
-        return tuple(self._subspace(factor @ ideal) for ideal in ideals)
 
     @property
     def indecomposable_ideals(self) -> tuple["LieAlgebra", ...]:
@@ -575,64 +386,3 @@ class LieAlgebra:
         tolerances = self._given_tolerance, other._given_tolerance
         given = [tolerance for tolerance in tolerances if tolerance is not None]
         return LieAlgebra(basis, max(given, default=None))
-
-    def _matrix(self, name: str, value: Any) -> np.ndarray:
-        array = finite_array(name, value)
-        if array.shape != self._basis.shape[1:]:
-            raise ValueError(
-                f"`{name}` must be a {self.matrix_size}x{self.matrix_size} matrix. "
-                f"Received: shape {array.shape}"
-            )
-        return array
-
-
-def _epsilon(basis: Any) -> float:
-    """Rounding of the type that the basis came in, float64 for integers."""
-    dtype = getattr(basis, "dtype", None)
-    is_float = isinstance(dtype, np.dtype) and np.issubdtype(dtype, np.floating)
-    return float(np.finfo(dtype if is_float else "float64").eps)
-
-
-def _checked(basis: Any) -> np.ndarray:
-    if np.iscomplexobj(basis):
-        raise TypeError(
-            "`basis` must be an array of real numbers. Received complex matrices: "
-            "`keras_lconv.algebra.realify` makes real ones of them"
-        )
-    array = finite_array("basis", basis)
-    if array.ndim != 3 or array.shape[1] != array.shape[2] or array.shape[1] == 0:
-        hint = ""
-        if array.shape == (0,):
-            hint = ". An empty basis needs the size of the matrices: np.zeros((0, n, n))"
-        raise ValueError(
-            "`basis` must be a stack of square matrices, of shape `(k, n, n)`. "
-            f"Received: shape {array.shape}{hint}"
-        )
-    return array.copy()
-
-
-def _orthonormal_frame(basis: np.ndarray, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
-    """An orthonormal frame, and the coordinates of the basis in it, `(k, k)`."""
-    rows = basis.reshape(len(basis), basis.shape[1] ** 2)
-    norms = np.linalg.norm(rows, axis=1)
-    if np.any(norms == 0):
-        raise ValueError(
-            "`basis` must be linearly independent. Received: the matrix number "
-            f"{int(np.argmin(norms))} (from 0) is zero"
-        )
-    if len(rows) > rows.shape[1]:
-        raise ValueError(
-            "`basis` must be linearly independent. Received: "
-            f"{len(rows)} matrices of size {basis.shape[1]}x{basis.shape[1]}, of which at "
-            f"most {rows.shape[1]} are independent"
-        )
-    frame, triangle = np.linalg.qr((rows / norms[:, None]).T)
-    sizes = np.linalg.svd(triangle, compute_uv=False)
-    if len(sizes) and sizes[-1] <= np.sqrt(epsilon) * sizes[0]:
-        rank = int(np.sum(sizes > np.sqrt(epsilon) * sizes[0]))
-        raise ValueError(
-            f"`basis` must be linearly independent. Received: {len(rows)} matrices of "
-            f"rank {rank} (singular values, each matrix scaled to norm 1, from "
-            f"{sizes[0]:.1e} to {sizes[-1]:.1e})"
-        )
-    return frame.T.reshape(basis.shape), triangle.T * norms[:, None]

@@ -5,9 +5,8 @@ basis of the algebra act on a space of `n` dimensions. Representations belong to
 they are of the same basis, in the same order.
 """
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._validation import positive_int, square_matrices
 
@@ -38,7 +37,7 @@ def trivial(num_generators: int, size: int = 1) -> np.ndarray:
     return np.zeros((positive_int("num_generators", num_generators), size, size))
 
 
-def direct_sum(*representations: Any) -> np.ndarray:
+def direct_sum(*representations: ArrayLike) -> np.ndarray:
     """The representation on lists `(x_1, x_2, ...)`, of which each part acts on its own.
 
     `L_i = diag(A_i, B_i, ...)`, so that `exp(t L) = diag(exp(t A), exp(t B), ...)`. All
@@ -71,7 +70,7 @@ def direct_sum(*representations: Any) -> np.ndarray:
     return total
 
 
-def tensor_product(*representations: Any) -> np.ndarray:
+def tensor_product(*representations: ArrayLike) -> np.ndarray:
     """The representation on products `x_a y_b ...`, as of the entries of `x y^T`.
 
     `L_i = A_i (x) 1 + 1 (x) B_i`, so that `exp(t L) = exp(t A) (x) exp(t B)`. Tensors are
@@ -103,7 +102,7 @@ def tensor_product(*representations: Any) -> np.ndarray:
     return total
 
 
-def dual(representation: Any) -> np.ndarray:
+def dual(representation: ArrayLike) -> np.ndarray:
     """The representation on linear functions of vectors: `-L_i^T`.
 
     A row `u` becomes `u exp(-t L)`, so that `u x` stays what it is. For rotations it is the

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lconv.convert._settings import common_settings, take_over, values
 from keras_lconv.convert.block_diagonal import BlockDiagonal
+from keras_lconv.convert.settings import common_settings, take_over, values
 from keras_lconv.generators import ShiftGenerators
 from keras_lconv.layers import LConv
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_lconv._validation import positive_int
-from keras_lconv.convert._settings import values
+from keras_lconv.convert.settings import values
 from keras_lconv.layers import LConv, LieBlock, LieExponential
 
 

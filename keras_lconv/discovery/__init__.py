@@ -1,17 +1,13 @@
 """Symmetries found in functions, in trained models and in data."""
 
-from keras_lconv.discovery.fitting import fit_symmetries
-from keras_lconv.discovery.generator_report import GeneratorReport
-from keras_lconv.discovery.grid import infer_grid
-from keras_lconv.discovery.inferred_grid import InferredGrid
-from keras_lconv.discovery.neighbors import infer_neighbors
-from keras_lconv.discovery.pairs import fit_generators
+from keras_lconv.discovery.functions import find_symmetries, fit_symmetries
+from keras_lconv.discovery.pairs import GeneratorReport, fit_generators
+from keras_lconv.discovery.pixels import GridReport, infer_grid, infer_neighbors
 from keras_lconv.discovery.report import SymmetryReport
-from keras_lconv.discovery.symmetries import find_symmetries
 
 __all__ = [
     "GeneratorReport",
-    "InferredGrid",
+    "GridReport",
     "SymmetryReport",
     "find_symmetries",
     "fit_generators",

@@ -1,19 +1,33 @@
 """What was found, in numbers, words and pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from keras_lconv.algebra import LieAlgebra
-from keras_lconv.generators import Generators, MatrixGenerators, VectorFieldGenerators
+from keras_lconv.algebra import Identification, LieAlgebra
+from keras_lconv.algebra.sparse_basis import sparse_basis
+from keras_lconv.discovery.gap import nested_dimensions
+from keras_lconv.discovery.kinds import formula_of, kind_of
+from keras_lconv.discovery.naming import name_of
+from keras_lconv.discovery.null_space import NullSpace
+from keras_lconv.generators import Generators, MatrixGenerators
+from keras_lconv.report import Report
 
-# Pictures of so many generators at most.
+if TYPE_CHECKING:
+    from keras_lconv.discovery.functions.table_equations import Standard
+
+# Pictures and formulas of so many generators at most.
 MOST_PICTURES = 12
-
 # A network that misses its data by more is a doubtful witness.
 LARGE_FIT_ERROR = 0.05
+# In units of the spread of the data: what is left of translations at a fixed point.
+AT_REST = 0.05
+# A span that is less closed under brackets is no algebra.
+LARGEST_CLOSURE_ERROR = 0.3
 
 
 def on_whole_input(matrix: np.ndarray, blocks: int, scalars: int = 0) -> np.ndarray:
@@ -22,21 +36,68 @@ def on_whole_input(matrix: np.ndarray, blocks: int, scalars: int = 0) -> np.ndar
     return np.pad(whole, ((scalars, 0), (scalars, 0)))
 
 
-@dataclass(frozen=True, eq=False)
-class SymmetryReport:
+@dataclass(frozen=True)
+class Level:
+    """A symmetry that holds nearly, inside of the space that was searched.
+
+    Args:
+        algebra: Its algebra, in standard coordinates.
+        size: How far it is from exact: 0 is exact, 1 is what a random direction gives.
+    """
+
+    algebra: LieAlgebra
+    size: float
+
+    @property
+    def dimension(self) -> int:
+        """The dimension of the algebra."""
+        return self.algebra.dimension
+
+    def __str__(self) -> str:
+        return f"{name_of(self.algebra)} (dimension {self.dimension}) to {self.size:.1e}"
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What was asked, and what was taken for granted.
+
+    Args:
+        kind: `"invariance"` or `"equivariance"`.
+        output: What was assumed of the output.
+        blocks: Number of vectors in an input.
+        scalars: Number of components before them.
+        is_affine: Whether maps have translations.
+        is_algebra: Whether what was searched is closed under brackets.
+        searched: What was searched, in words.
+        names: Names of the components of a vector.
+    """
+
+    kind: str
+    output: str | None
+    blocks: int
+    scalars: int
+    is_affine: bool
+    is_algebra: bool
+    searched: str
+    names: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SymmetryReport(Report):
     """The symmetries that `find_symmetries` found, and how sure they are.
 
     Args:
-        algebra: The symmetries, a `LieAlgebra` of matrices `(v, v)`; of dimension 0 if
-            there are none. `algebra.identify()` names it. For images it is that of
-            `generators`.
+        algebra: The symmetries, a `LieAlgebra` of matrices `(v, v)` in the units of the
+            data, or `[[A, b], [0, 0]]` where affine maps were searched; of dimension 0 if
+            there are none. For images it is that of `generators`.
         kind: `"invariance"` or `"equivariance"`.
         output: For equivariance, what was assumed of the output.
         blocks: Number of vectors in an input, which transform alike.
         singular_values: Those of the equations, growing; 1 is what a random equation gives.
         gap: The ratio of the first value that is not zero to the last that is.
-        confidence: Between 0 and 1: how clear the dimension is. It is the share of
-            subsets of the samples that give the same one, times `1 - 1 / gap`.
+        confidence: Between 0 and 1: how sure the dimension is. It is the share of subsets
+            of the samples that give the same one, times `1 - 1 / gap`; where there is no
+            symmetry, it says how far the nearest one is from the data.
         errors: For each of the generators found an error bar, in radians: how far it would
             turn if other samples were drawn. It knows nothing of errors of the function.
         unidentified: Orthonormal directions `(u, v)` that no sample reaches. The generators
@@ -52,6 +113,18 @@ class SymmetryReport:
         model: The network that `fit_symmetries` trained, or `None`.
         fit_error: Its error on samples that it was not trained on, relative to the spread
             of the outputs.
+        searched: What was searched, in words.
+        centre: For affine maps, the point `(v,)` that all of them leave at rest, the
+            nearest one to the mean of the data; `None` if there is none.
+        standard: The algebra in standard coordinates, in which the vectors have mean zero
+            and second moments 1: what naming and comparing do not depend on units in.
+            `None` for images.
+        levels: Symmetries that hold nearly, from the most exact one on.
+        is_determined: Whether there are enough equations to tell. Repeated samples count
+            once.
+        names: Names of the components of a vector.
+        scales: The spread of each component.
+        notes: What else there is to say.
 
     Example:
     ```python
@@ -62,7 +135,7 @@ class SymmetryReport:
     x = np.random.default_rng(0).normal(size=(200, 4))
     report = find_symmetries(lambda x: ops.sum(x[:, :3] ** 2, axis=1) - x[:, 3] ** 2, x)
     print(report.summary())
-    assert report.algebra.identify().name == "so(3,1)"
+    assert report.name == "so(3,1)"
     ```
     """
 
@@ -80,27 +153,71 @@ class SymmetryReport:
     sensitivities: dict[str, float] | None = None
     model: keras.Model | None = None
     fit_error: float | None = None
+    searched: str = ""
+    centre: np.ndarray | None = None
+    standard: LieAlgebra | None = None
+    levels: tuple[Level, ...] = ()
+    is_determined: bool = True
+    names: tuple[str, ...] | None = None
+    scales: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def dimension(self) -> int:
         """The dimension of the algebra."""
         return self.algebra.dimension
 
+    @cached_property
+    def name(self) -> str:
+        """The name of the algebra, as far as it has one, found in standard coordinates."""
+        if not self.dimension:
+            return "0"
+        return name_of(self._named()).split(" (isomorphic")[0]
+
+    def identify(self) -> Identification:
+        """The name of the algebra with its reasons, found in standard coordinates.
+
+        `report.algebra.identify()` is the same where all columns have one unit. Large
+        algebras take long: `name` does not.
+
+        Returns:
+            An `Identification`.
+        """
+        return self._named().identify()
+
+    def _named(self) -> LieAlgebra:
+        return self.algebra if self.standard is None else self.standard
+
+    # ------------------------------------------------------------------ words
+
     def summary(self) -> str:
         """The result in words."""
         size = len(self.singular_values)
+        searched = f"{size} dimensions searched"
+        where = f" ({self.searched})" if self.searched else ""
         if self.dimension:
-            name = self.algebra.identify()
+            name, found = name_of(self._named()), self.dimension
             lines = [
-                f"{self.kind}: {name}, dimension {self.dimension} of {size} searched",
-                f"closure error {self.algebra.closure_error:.1e}",
+                f"{self.kind}: {name}, dimension {found} of {size} searched{where}",
+                f"closure error {self._named().closure_error:.1e}",
+            ]
+        elif not self.is_determined:
+            lines = [
+                f"{self.kind}: undetermined among {searched}{where}",
+                "too few independent equations: take more samples, or search less",
             ]
         else:
-            lines = [f"{self.kind}: no symmetry among {size} dimensions searched"]
-        lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
-        if self.dimension:
-            degrees = np.degrees(np.max(self.errors))
-            lines.append(f"generators known to {degrees:.2g} degrees, from the samples")
+            lines = [f"{self.kind}: no symmetry among {searched}{where}"]
+        lines += self._judgement()
+        lines += self._generators_in_words()
+        if self.centre is not None:
+            places = [f"{each:.4g}" for each in self.centre]
+            if self.names:
+                places = [f"{n}={p}" for n, p in zip(self.names, places, strict=True)]
+            lines.append(f"about the centre: {', '.join(places)}")
+        if len(self.levels) > 1:
+            lines.append("nested symmetries, from exact to approximate:")
+            lines += [f"  {level}" for level in self.levels]
         if self.sensitivities is not None:
             lines.append("change along each direction, in units of a random one:")
             ranked = sorted(self.sensitivities.items(), key=lambda item: item[1])
@@ -114,17 +231,81 @@ class SymmetryReport:
                     "that is much: more samples, epochs or another `model` may help"
                 )
         if len(self.unidentified):
-            what = "in which the samples do not vary"
-            of = self.unidentified.shape[1]
-            if self.sensitivities is not None:
-                what = "which change no sample"
-            lines.append(
-                f"unidentified: {len(self.unidentified)} of {of} directions, {what}"
-            )
-        return "\n".join(lines)
+            lines.append(self._unidentified_in_words())
+        return "\n".join([*lines, *self.notes])
+
+    def _judgement(self) -> list[str]:
+        if self.dimension:
+            degrees = np.degrees(np.max(self.errors))
+            return [
+                f"gap {self.gap:.3g}, confidence {self.confidence:.2f}",
+                f"generators known to {degrees:.2g} degrees, from the samples",
+            ]
+        return [
+            f"nearest to one: {self.singular_values[0]:.2g} of what a random direction "
+            f"gives, confidence {self.confidence:.2f}"
+        ]
+
+    def _unidentified_in_words(self) -> str:
+        what = "in which the samples do not vary"
+        if self.sensitivities is not None:
+            what = "which change no sample"
+        number, of = self.unidentified.shape
+        text = f"unidentified: {number} of {of} directions, {what}"
+        single = np.argmax(np.abs(self.unidentified), axis=1)
+        is_column = np.max(np.abs(self.unidentified), axis=1) > 1 - 1e-6
+        if self.sensitivities is None and np.all(is_column):
+            names = self._component_names()
+            text += f": {', '.join(names[n] for n in single)}"
+        return text
+
+    def _component_names(self) -> Sequence[str]:
+        if self.names:
+            return self.names
+        return [f"x{n}" for n in range(self.unidentified.shape[1])]
+
+    def _generators_in_words(self) -> list[str]:
+        """Kind and formula of each generator, of vectors."""
+        if not 0 < self.dimension <= MOST_PICTURES or self.scales is None:
+            return []
+        names = self._component_names()
+        lines = []
+        scale = np.where(self.scales > 0, self.scales, 1.0)
+        for element in self.readable():
+            kind = kind_of(element * np.append(scale, 1.0) / scale[:, None])
+            lines.append(f"  {formula_of(element, names, self.scales)}  [{kind}]")
+        return lines
+
+    def readable(self) -> np.ndarray:
+        """A sparse basis of the symmetries as affine maps `[A | b]`, `(k, v, v + 1)`.
+
+        It is sparse in units in which all components have spread 1. Where there is a
+        centre, maps are about it, and `b` is zero.
+
+        Returns:
+            Array in the units of the data.
+        """
+        matrices = self.algebra.basis
+        v = self.unidentified.shape[1]
+        maps = np.zeros((len(matrices), v, v + 1))
+        maps[..., : matrices.shape[2]] = matrices[:, :v]
+        if self.centre is not None:
+            maps[..., v] = 0.0
+        scales = np.ones(v) if self.scales is None else self.scales
+        scales = np.where(scales > 0, scales, 1.0)
+        columns = np.append(scales, 1.0)
+        flat = (maps * columns / scales[:, None]).reshape(len(maps), -1)
+        frame = np.linalg.qr(flat.T)[0].T.reshape(maps.shape)
+        tolerance = min(0.3, max(1e-3, 2 * float(np.max(self.errors, initial=0.0))))
+        return sparse_basis(frame, tolerance) * scales[:, None] / columns
+
+    # ---------------------------------------------------------------- results
 
     def to_generators(self, **kwargs: Any) -> Generators:
         """The symmetries as fixed generators on whole inputs, for `LConv` and pooling.
+
+        Affine maps with a fixed point become the linear maps about it: for inputs
+        `x - report.centre`.
 
         Args:
             **kwargs: What the generators take, as `trainable`.
@@ -134,7 +315,7 @@ class SymmetryReport:
             searched `VectorFieldGenerators`.
 
         Raises:
-            ValueError: If there is no symmetry.
+            ValueError: If there is no symmetry, or affine maps have no common fixed point.
         """
         if not self.dimension:
             raise ValueError("There are no generators: no symmetry was found")
@@ -142,44 +323,135 @@ class SymmetryReport:
             config = self.generators.get_config()
             del config["name"]
             return type(self.generators).from_config({**config, **kwargs})
+        v = self.unidentified.shape[1]
+        is_affine = self.algebra.matrix_size == v + 1
+        if is_affine and self.centre is None:
+            raise ValueError(
+                "There are no generators on vectors: the maps that were found have "
+                "translations and no common fixed point. `search='linear'` finds those "
+                "that leave the origin at rest"
+            )
         matrices = [
-            on_whole_input(matrix, self.blocks, self.scalars)
+            on_whole_input(matrix[:v, :v], self.blocks, self.scalars)
             for matrix in self.algebra.basis
         ]
         return MatrixGenerators(np.array(matrices), **kwargs)
 
     def plot(self) -> Any:
-        """Draws the spectrum with its gap, and the generators.
+        """Draws the spectrum with its gaps, and the generators.
 
-        Matrices are those of a canonical basis; fields on images are arrows.
+        Matrices are those of a canonical basis, in units in which all components have
+        spread 1; fields on images are arrows.
 
         Returns:
             The figure.
         """
-        import matplotlib.pyplot as plt
+        from keras_lconv.visualization import plot_result
 
-        from keras_lconv.visualization import plot_matrix, plot_spectrum, plot_vector_field
+        if self.generators is not None:
+            return plot_result(self.singular_values, self.dimension, self.generators)
+        matrices = []
+        if self.dimension:
+            scales = (
+                np.where(self.scales > 0, self.scales, 1.0)
+                if (self.scales is not None)
+                else np.ones(self.unidentified.shape[1])
+            )
+            moves = self.readable() * np.append(scales, 1.0) / scales[:, None]
+            matrices = list(
+                moves if self.algebra.matrix_size > len(scales) else moves[..., :-1]
+            )
+        return plot_result(self.singular_values, self.dimension, matrices)
 
-        pictures: Any = self._fields()
-        draw: Any = plot_vector_field
-        if pictures is None:
-            draw = plot_matrix
-            pictures = self.algebra.canonical_basis() if self.dimension else []
-        pictures = pictures[:MOST_PICTURES]
-        columns = 2 + (len(pictures) + 1) // 2
-        figure = plt.figure(figsize=(2.2 * columns, 4.4), layout="constrained")
-        grid = figure.add_gridspec(2, columns)
-        spectrum = figure.add_subplot(grid[:, :2])
-        plot_spectrum(self.singular_values, self.dimension, spectrum)
-        for number, picture in enumerate(pictures):
-            axes = figure.add_subplot(grid[number % 2, 2 + number // 2])
-            draw(picture, axes, f"$L_{{{number + 1}}}$")
-        return figure
 
-    def _fields(self) -> np.ndarray | None:
-        """Vector fields `(k, height, width, 2)`, if that is what was found."""
-        if isinstance(self.generators, VectorFieldGenerators):
-            fields = self.generators.vector_fields()
-            if fields.shape[-1] == 2:
-                return fields
-        return None
+def symmetry_report(
+    space: NullSpace,
+    maps: np.ndarray,
+    coordinates: "Standard",
+    assumed: Assumptions,
+) -> SymmetryReport:
+    """The report about affine maps of vectors.
+
+    Args:
+        space: The null space.
+        maps: All solutions as maps `[A | b]` in standard coordinates, `(q, r, r + 1)`.
+        coordinates: The standard coordinates.
+        assumed: What was asked.
+
+    Returns:
+        A `SymmetryReport`.
+    """
+    k = space.dimension
+    found = maps[:k]
+    centre = None
+    if assumed.is_affine and k:
+        origin = _fixed_point(found)
+        if origin is not None:
+            centre = coordinates.mean + coordinates.restore @ origin
+    standard = LieAlgebra(_matrices(found, assumed.is_affine))
+    return SymmetryReport(
+        algebra=_in_units(found, coordinates, assumed.is_affine),
+        kind=assumed.kind,
+        output=assumed.output,
+        blocks=assumed.blocks,
+        scalars=assumed.scalars,
+        singular_values=space.singular_values,
+        gap=space.gap,
+        confidence=space.confidence * (_closed(standard) if assumed.is_algebra else 1.0),
+        errors=space.errors,
+        unidentified=coordinates.unreached,
+        searched=assumed.searched,
+        centre=centre,
+        standard=standard,
+        levels=_levels(space, maps, assumed.is_affine),
+        is_determined=space.is_determined,
+        names=assumed.names,
+        scales=coordinates.scales,
+    )
+
+
+def _matrices(maps: np.ndarray, is_affine: bool) -> np.ndarray:
+    """Maps `[A | b]` as square matrices, with a row of zeros if there is a `b`."""
+    return np.pad(maps, ((0, 0), (0, 1), (0, 0))) if is_affine else maps[..., :-1]
+
+
+def _in_units(maps: np.ndarray, coordinates: "Standard", is_affine: bool) -> LieAlgebra:
+    """The algebra of standard maps in the units of the data."""
+    try:
+        return LieAlgebra(_matrices(coordinates.raw(maps), is_affine))
+    except ValueError:
+        # In units that differ by many orders a sparse basis stays independent.
+        scales = np.where(coordinates.scales > 0, coordinates.scales, 1.0)
+        columns = np.append(scales, 1.0)
+        flat = (coordinates.raw(maps) * columns / scales[:, None]).reshape(len(maps), -1)
+        frame = np.linalg.qr(flat.T)[0].T.reshape(len(maps), len(scales), -1)
+        sparse = sparse_basis(frame, 0.0) * scales[:, None] / columns
+        return LieAlgebra(_matrices(sparse, is_affine))
+
+
+def _fixed_point(maps: np.ndarray) -> np.ndarray | None:
+    """The point nearest to the origin that all maps leave at rest, if there is one."""
+    linear = maps[..., :-1].reshape(-1, maps.shape[1])
+    constant = maps[..., -1].ravel()
+    point = np.linalg.lstsq(linear, -constant, rcond=AT_REST / 5)[0]
+    moved = np.linalg.norm((linear @ point + constant).reshape(len(maps), -1), axis=1)
+    sizes = np.linalg.norm(maps, axis=(1, 2))
+    return point if np.all(moved <= AT_REST * sizes) else None
+
+
+def _closed(algebra: LieAlgebra) -> float:
+    """How far a span is closed, as a factor of the confidence: a symmetry is an algebra."""
+    if algebra.dimension < 2:
+        return 1.0
+    return max(0.0, 1 - (algebra.closure_error / LARGEST_CLOSURE_ERROR) ** 2)
+
+
+def _levels(space: NullSpace, maps: np.ndarray, is_affine: bool) -> tuple[Level, ...]:
+    if not space.is_determined:
+        return ()
+    levels = []
+    for dimension in nested_dimensions(space.singular_values):
+        algebra = LieAlgebra(_matrices(maps[:dimension], is_affine))
+        if algebra.closure_error <= LARGEST_CLOSURE_ERROR:
+            levels.append(Level(algebra, float(space.singular_values[dimension - 1])))
+    return tuple(levels)

@@ -122,9 +122,25 @@ def get_known(name: str, identifier: GeneratorsLike, **kwargs: Any) -> Generator
         TypeError: If `identifier` is an integer, or of another type.
         ValueError: If it is an unknown name, or an array of another shape.
     """
+    return get(require_known(name, identifier), **kwargs)
+
+
+def require_known(name: str, identifier: GeneratorsLike) -> GeneratorsLike:
+    """Returns what generators are asked for by, or raises if it is an integer.
+
+    Args:
+        name: Name of the argument, for the message.
+        identifier: What `get` takes.
+
+    Returns:
+        `identifier`.
+
+    Raises:
+        TypeError: If it is an integer.
+    """
     if isinstance(identifier, Integral):
         raise TypeError(
             f"`{name}` must be known: a name, an array, a `LieAlgebra` or an instance of "
             f"`Generators`. Received: {name}={identifier!r}"
         )
-    return get(identifier, **kwargs)
+    return identifier

@@ -10,7 +10,7 @@ from keras_lconv._layout import to_floats
 from keras_lconv._ops import mean, working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import not_negative
-from keras_lconv.generators.registry import get_known
+from keras_lconv.generators.registry import require_known
 from keras_lconv.layers.base import GeneratorLayer
 from keras_lconv.layers.forms import (
     action_density,
@@ -96,7 +96,7 @@ class ActionRegularization(GeneratorLayer):
         **kwargs: Any,
     ):
         super().__init__(
-            get_known("generators", generators), data_format=data_format, **kwargs
+            require_known("generators", generators), data_format=data_format, **kwargs
         )
         self.weight = not_negative("weight", weight)
         self.mass = not_negative("mass", mass)

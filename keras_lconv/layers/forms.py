@@ -9,10 +9,13 @@ from keras import ops
 from keras_lconv._typing import Tensor
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra import LieAlgebra, invariant_forms
+from keras_lconv.algebra.forms import casimir_form, nearest_to_identity
 from keras_lconv.generators import Generators
 from keras_lconv.generators.base import if_known
 
 NEAREST = "nearest"
+# `-tr(L L)` of an elementary rotation or boost, whose length on the algebra is then 1.
+TRACE_UNIT = 2.0
 # Of an algebra of larger matrices the invariant forms are not looked for: they would take
 # minutes.
 LARGEST_REPRESENTATION = 64
@@ -59,11 +62,6 @@ def matching_form(
     return form
 
 
-def _nearest(forms: np.ndarray) -> np.ndarray:
-    """The projection of the identity onto the span of orthonormal forms."""
-    return np.tensordot(np.trace(forms, axis1=1, axis2=2), forms, 1)
-
-
 def form_of_fibres(
     matrices: np.ndarray, choice: str | None, tolerance: float | None
 ) -> np.ndarray:
@@ -83,7 +81,7 @@ def form_of_fibres(
     if choice is None:
         # The norm of the identity: Minkowski's form has entries of 1 then.
         return forms[0] * math.sqrt(forms.shape[1])
-    form = _nearest(forms)
+    form = nearest_to_identity(forms)
     if np.linalg.norm(form) < 1e-6:
         raise ValueError(
             f"form={NEAREST!r} does not choose between the invariant forms of the "
@@ -103,18 +101,14 @@ def form_of_gradients(
         return matching_form(given, coadjoint, tolerance)
     if algebra is None or algebra.is_abelian:
         return np.eye(k)
-    if given is None and algebra.is_semisimple:
-        return np.linalg.inv(-algebra.trace_form / 2)
-    forms = invariant_forms(_coadjoint(algebra), tolerance=tolerance or algebra.tolerance)
-    form = _nearest(forms) if len(forms) else np.zeros((k, k))
-    if np.linalg.norm(form) < 1e-6:
+    try:
+        return casimir_form(algebra.basis, TRACE_UNIT, tolerance or algebra.tolerance)
+    except ValueError as error:
         raise ValueError(
-            "The Lie gradient of the `generators` has no length: of the "
-            f"{len(forms)} independent invariant forms on the algebra "
-            f"{algebra.identify().name} none is near the identity. Take fewer generators, "
-            "or give one as `form`"
-        )
-    return form
+            "The Lie gradient of the `generators` has no length: no form on the algebra "
+            f"{algebra.identify().name} is invariant. Take fewer generators, or give one "
+            "as `form`"
+        ) from error
 
 
 def positive_form_of_gradients(generators: Generators, given: Any) -> np.ndarray:

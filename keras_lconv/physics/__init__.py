@@ -1,18 +1,23 @@
 """Physics of symmetries: field theory of layers, and what symmetries conserve."""
 
-from keras_lconv.physics.conservation import conserved_quantities
+from keras_lconv.physics.conservation import (
+    find_conserved_quantities,
+    fit_conserved_quantities,
+)
 from keras_lconv.physics.lagrangian import Lagrangian
-from keras_lconv.physics.landscape import FlatDirections, flat_directions
-from keras_lconv.physics.quantities import ConservedQuantities, ConservedQuantity
+from keras_lconv.physics.landscape import LandscapeReport, flat_directions
+from keras_lconv.physics.quantities import ConservationReport, ConservedQuantity, Drift
 from keras_lconv.physics.robustness import RobustnessReport, robustness
 
 __all__ = [
-    "ConservedQuantities",
+    "ConservationReport",
     "ConservedQuantity",
-    "FlatDirections",
+    "Drift",
     "Lagrangian",
+    "LandscapeReport",
     "RobustnessReport",
-    "conserved_quantities",
+    "find_conserved_quantities",
+    "fit_conserved_quantities",
     "flat_directions",
     "robustness",
 ]

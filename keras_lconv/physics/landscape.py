@@ -10,14 +10,16 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._backend import hessian
+from keras_lconv._ops import mean
 from keras_lconv._validation import finite_array, positive_number
+from keras_lconv.report import Report
 
 # A matrix of second derivatives of so many weights at most.
 MOST_WEIGHTS = 5000
 
 
-@dataclass(frozen=True, eq=False)
-class FlatDirections:
+@dataclass(frozen=True, eq=False, repr=False)
+class LandscapeReport(Report):
     """What `flat_directions` found.
 
     Args:
@@ -66,19 +68,15 @@ class FlatDirections:
             ]
         )
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self) -> Any:
         """Draws the eigenvalues of the Hessian, zero modes and others, by their size.
 
-        Args:
-            ax: Matplotlib axes; by default a new figure's.
-
         Returns:
-            The axes.
+            The figure.
         """
         import matplotlib.pyplot as plt
 
-        if ax is None:
-            ax = plt.subplots(layout="constrained")[1]
+        figure, ax = plt.subplots(layout="constrained")
         sizes = np.sort(np.abs(self.eigenvalues))
         sizes = np.maximum(sizes / max(sizes[-1], 1e-300), 1e-17)
         numbers = np.arange(1, len(sizes) + 1)
@@ -88,7 +86,7 @@ class FlatDirections:
         ax.set(xlabel="number", ylabel="eigenvalue, relative to the largest")
         ax.set_title("Hessian of the loss")
         ax.legend()
-        return ax
+        return figure
 
 
 def flat_directions(
@@ -98,7 +96,7 @@ def flat_directions(
     generators: Any,
     *,
     tolerance: float = 1e-4,
-) -> FlatDirections:
+) -> LandscapeReport:
     """Directions of the weights in which a symmetry of the data leaves the loss as it is.
 
     A network that starts with a dense layer, `F(x) = g(x W + b)`, sees a transformed input
@@ -123,7 +121,7 @@ def flat_directions(
         tolerance: What counts as zero: slopes and curvatures relative to the largest ones.
 
     Returns:
-        `FlatDirections`.
+        `LandscapeReport`.
 
     Raises:
         TypeError: If `model` is no Keras model.
@@ -188,7 +186,7 @@ def flat_directions(
     _, values, rows = np.linalg.svd(conditions)
     flat = rows[np.sum(values > tolerance) :]
     squares = np.maximum(np.sum(velocity**2, axis=1), np.finfo("float64").tiny)
-    return FlatDirections(
+    return LandscapeReport(
         directions=flat @ frame,
         slopes=slopes / np.sqrt(squares),
         curvatures=np.diag(curvatures) / squares,
@@ -243,7 +241,7 @@ def _loss_of_weights(
             for start, size, each in zip(starts, sizes, variables, strict=False)
         ]
         predicted, _ = model.stateless_call(parts, fixed, x, training=False)
-        return ops.mean(function(y, predicted))
+        return mean(function(y, predicted))
 
     return value
 

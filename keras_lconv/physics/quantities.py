@@ -9,6 +9,8 @@ from keras import ops
 
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra import LieAlgebra
+from keras_lconv.discovery.naming import name_of
+from keras_lconv.report import Report
 
 
 def symplectic_form(degrees_of_freedom: int) -> np.ndarray:
@@ -27,6 +29,8 @@ class ConservedQuantity:
     Args:
         quadratic: The symmetric matrix `S`, `(2n, 2n)`.
         linear: The vector `c`, `(2n,)`.
+        spread: How much each coordinate varies, `(2n,)`: a formula leaves out terms that
+            contribute little. By default all alike.
 
     Example:
     ```python
@@ -41,6 +45,7 @@ class ConservedQuantity:
 
     quadratic: np.ndarray
     linear: np.ndarray
+    spread: np.ndarray | None = None
 
     def __call__(self, z: Any) -> Any:
         """The values at points of phase space.
@@ -74,7 +79,7 @@ class ConservedQuantity:
 
         Args:
             names: Names of the `2n` coordinates; by default `q1, ..., qn, p1, ..., pn`.
-            digits: Significant digits of the coefficients. Terms that are smaller than
+            digits: Significant digits of the coefficients. Terms that contribute less than
                 these, relative to the largest one, are left out.
 
         Returns:
@@ -91,21 +96,25 @@ class ConservedQuantity:
                 f"`names` must be one for each of {size} coordinates. "
                 f"Received: names={list(names)!r}"
             )
-        terms: list[tuple[float, str]] = []
+        units = np.ones(size) if self.spread is None else self.spread
+        terms: list[tuple[float, float, str]] = []
         for a in range(size):
-            terms.append((self.quadratic[a, a] / 2, f"{names[a]}^2"))
+            square = self.quadratic[a, a] / 2
+            terms.append((square, square * units[a] ** 2, f"{names[a]}^2"))
             for b in range(a + 1, size):
-                terms.append((self.quadratic[a, b], f"{names[a]} {names[b]}"))
-        terms.extend(zip(self.linear, names, strict=True))
+                factor = self.quadratic[a, b]
+                product = f"{names[a]} {names[b]}"
+                terms.append((factor, factor * units[a] * units[b], product))
+        terms.extend(zip(self.linear, self.linear * units, names, strict=True))
         return _as_sum(terms, digits)
 
 
-def _as_sum(terms: list[tuple[float, str]], digits: int) -> str:
-    """`3 x - y` for `[(3, "x"), (-1, "y")]`."""
-    largest = max(abs(value) for value, _ in terms)
+def _as_sum(terms: list[tuple[float, float, str]], digits: int) -> str:
+    """`3 x - y` for values, contributions and symbols `[(3, 3, "x"), (-1, -1, "y")]`."""
+    largest = max(abs(contribution) for _, contribution, _ in terms)
     text = ""
-    for value, symbol in terms:
-        if abs(value) < 0.5 * 10.0**-digits * largest or value == 0:
+    for value, contribution, symbol in terms:
+        if abs(contribution) < 0.5 * 10.0**-digits * largest or value == 0:
             continue
         sign = "-" if value < 0 else "+"
         number = f"{abs(value):.{digits}g}"
@@ -116,8 +125,24 @@ def _as_sum(terms: list[tuple[float, str]], digits: int) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class ConservedQuantities:
-    """What `conserved_quantities` found: symmetries, and what they conserve.
+class Drift:
+    """A quantity that changes slowly and steadily, and so is not conserved.
+
+    Args:
+        quantity: The quantity.
+        rate: Its rate of decay, `-dG/dt / G` about the mean over all points, for one unit
+            of time; negative if it grows.
+        size: How far straight lines in time move it, relative to its spread.
+    """
+
+    quantity: ConservedQuantity
+    rate: float
+    size: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ConservationReport(Report):
+    """What motion conserves, and the symmetries behind it.
 
     Args:
         algebra: The algebra of the symmetries, linear or affine maps of phase space that
@@ -128,20 +153,26 @@ class ConservedQuantities:
         singular_values: Those of the equations, growing; 1 is what a random equation gives.
         gap: The ratio of the first value that is not zero to the last that is.
         confidence: Between 0 and 1: how clear the number of quantities is.
+        errors: For each an error bar, in radians: how far it would turn if other samples
+            were drawn.
+        standard: The algebra about the mean of the points, in units in which positions and
+            momenta have spread 1: what naming does not depend on units in.
+        is_determined: Whether there are enough points, or trajectories, to tell.
+        drifting: Of trajectories, what changes slowly and steadily.
 
     Example:
     ```python
     import numpy as np
     from keras import ops
-    from keras_lconv.physics import conserved_quantities
+    from keras_lconv.physics import find_conserved_quantities
 
     def energy(z):  # two masses with a spring between them
         q, p = z[:, :2], z[:, 2:]
         return ops.sum(p**2, axis=1) / 2 + ops.cos(q[:, 0] - q[:, 1])
 
     z = np.random.default_rng(0).normal(size=(500, 4))
-    found = conserved_quantities(energy, z)
-    assert found.quantities[-1].formula() == "p1 + p2"
+    report = find_conserved_quantities(energy, z)
+    assert report.quantities[-1].formula() == "p1 + p2"
     ```
     """
 
@@ -150,6 +181,15 @@ class ConservedQuantities:
     singular_values: np.ndarray
     gap: float
     confidence: float
+    errors: np.ndarray
+    standard: LieAlgebra
+    is_determined: bool = True
+    drifting: tuple[Drift, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the algebra, found in units of the spread."""
+        return name_of(self.standard) if len(self) else "0"
 
     def __len__(self) -> int:
         return len(self.quantities)
@@ -166,12 +206,23 @@ class ConservedQuantities:
         searched = len(self.singular_values)
         if not self.quantities:
             lines = [f"no conserved quantity among {searched} dimensions searched"]
+            if not self.is_determined:
+                lines = [
+                    f"undetermined among {searched} dimensions searched",
+                    "too few points or trajectories: take more, or search less",
+                ]
         else:
             lines = [
                 f"conserved: {len(self)} of {searched} dimensions searched",
-                f"algebra of the symmetries: {self.algebra.identify()}",
+                f"algebra of the symmetries: {self.name}",
             ]
             lines += [f"  {quantity.formula(names)}" for quantity in self.quantities]
+        for drift in self.drifting:
+            change = "decays" if drift.rate >= 0 else "grows"
+            lines.append(
+                f"not conserved: {drift.quantity.formula(names)} {change} at rate "
+                f"{abs(drift.rate):.3g}"
+            )
         lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
         return "\n".join(lines)
 
@@ -204,29 +255,37 @@ class ConservedQuantities:
         start = values[..., :1, :]
         return (values - start) / np.where(scale > 0, scale, 1.0)
 
-    def plot_drift(self, trajectory: Any, times: Any = None, ax: Any = None) -> Any:
+    def plot(self) -> Any:
+        """Draws the spectrum with its gap, and the matrices of the symmetries.
+
+        Returns:
+            The figure.
+        """
+        from keras_lconv.visualization import plot_result
+
+        return plot_result(self.singular_values, len(self), self.standard.basis)
+
+    def plot_drift(self, trajectory: Any, times: Any = None) -> Any:
         """Draws how far each quantity moves along one trajectory, on a logarithmic scale.
 
         Args:
             trajectory: Array `(times, 2n)`.
             times: The times, `(times,)`; by default their numbers.
-            ax: Matplotlib axes; by default a new figure's.
 
         Returns:
-            The axes.
+            The figure.
         """
         import matplotlib.pyplot as plt
 
         drift = np.abs(self.drift(trajectory))
         times = np.arange(len(drift)) if times is None else times
-        if ax is None:
-            ax = plt.subplots(layout="constrained")[1]
+        figure, ax = plt.subplots(layout="constrained")
         for quantity, values in zip(self.quantities, drift.T, strict=True):
             # The first is zero by definition, which has no logarithm.
             ax.semilogy(times[1:], values[1:] + 1e-17, label=f"${quantity.formula()}$")
         ax.set(xlabel="time", ylabel="relative drift")
         ax.legend()
-        return ax
+        return figure
 
 
 def _phase_space_size(algebra: LieAlgebra) -> int:

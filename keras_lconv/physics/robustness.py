@@ -11,17 +11,19 @@ from keras import ops
 from keras_lconv._backend import compiled
 from keras_lconv._layout import flatten, from_channels_last, to_channels_last
 from keras_lconv._ops import sample_means, working_dtype
+from keras_lconv._typing import Data
 from keras_lconv._validation import one_of, positive_int
 from keras_lconv.generators import Generators
 from keras_lconv.generators.exponential import linear_combination
 from keras_lconv.generators.registry import get_known
+from keras_lconv.report import Report
 
 # The plot follows the loss up to this relative change of the input.
 LARGEST_DRAWN_CHANGE = 0.1
 
 
-@dataclass(frozen=True, eq=False)
-class RobustnessReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class RobustnessReport(Report):
     """What `robustness` measured, for `n` samples and `k` generators.
 
     A parameter `t` is in the unit of its generator: radians, or grid steps. What has no
@@ -118,12 +120,12 @@ class RobustnessReport:
 
 
 def robustness(
-    model: Callable[[Any], Any],
-    x: Any,
+    function: Callable[[Any], Any],
+    x: Data,
     generators: Any,
-    y: Any = None,
-    loss: Any = None,
+    y: Data | None = None,
     *,
+    loss: Any = None,
     names: Sequence[str] | None = None,
     batch_size: int = 32,
     data_format: str | None = None,
@@ -143,7 +145,7 @@ def robustness(
     Generators are ranked by how much the outputs change for a given change of the input.
 
     Args:
-        model: `F`, a Keras layer or model, which is called in inference mode, or a
+        function: `F`, a Keras layer or model, which is called in inference mode, or a
             function of a tensor whose samples do not mix. It has one input and one output.
         x: Inputs, `(n, *spatial, channels)` or `(n, d)`.
         generators: How the input is deformed: what `keras_lconv.generators.get` takes, but
@@ -161,7 +163,7 @@ def robustness(
         A `RobustnessReport`.
 
     Raises:
-        TypeError: If `model` is no function, or generators are an integer.
+        TypeError: If `function` is no function, or generators are an integer.
         ValueError: If shapes do not fit, only one of `y` and `loss` is given, or values are
             not finite.
 
@@ -181,21 +183,21 @@ def robustness(
     labels = np.arange(8) % 3
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     report = robustness(
-        model, images, {"turn": "rotation", "zoom": "scaling"}, labels, loss
+        model, images, {"turn": "rotation", "zoom": "scaling"}, labels, loss=loss
     )
     assert report.first.shape == report.second.shape == (8, 2)
     ```
     """
-    if not callable(model):
+    if not callable(function):
         raise TypeError(
-            "`model` must be a layer, a model or a function. "
-            f"Received: {model!r} (of type {type(model).__name__})"
+            "`function` must be a layer, a model or a function. "
+            f"Received: {function!r} (of type {type(function).__name__})"
         )
     positive_int("batch_size", batch_size)
     data_format = one_of(
         "data_format",
         data_format
-        or getattr(model, "data_format", None)
+        or getattr(function, "data_format", None)
         or keras.config.image_data_format(),
         ("channels_first", "channels_last"),
     )
@@ -204,7 +206,7 @@ def robustness(
     families = _by_name(generators)
     names = _checked_names(names, families)
 
-    derivatives = compiled(_derivatives(_in_inference_mode(model, x), _by_sample(loss)))
+    derivatives = compiled(_derivatives(_in_inference_mode(function, x), _by_sample(loss)))
     starts = range(0, len(x), batch_size)
     if verbose is None:
         verbose = len(starts) >= 20

@@ -8,7 +8,7 @@ from scipy.linalg import block_diag, expm
 
 from keras_lconv.algebra import (
     LieAlgebra,
-    _intertwining,
+    constraints,
     direct_sum,
     dual,
     gl,
@@ -22,7 +22,7 @@ from keras_lconv.algebra import (
     tensor_product,
     trivial,
 )
-from keras_lconv.algebra._characters import commute_and_are_normal
+from keras_lconv.algebra.characters import commute_and_are_normal
 
 ALGEBRAS = {
     "so(3)": so(3),
@@ -162,9 +162,9 @@ def test_maps_commute_with_the_group():
 def test_products_with_generators_find_what_a_decomposition_finds(name):
     """The matrix-free projection, where both can be afforded."""
     source, target, dimension = DIMENSIONS[name]
-    by_matrix = _intertwining.candidates(source, target, 1e-8)
-    by_matrix = _intertwining.null_maps(by_matrix, source, target, 1e-8)
-    by_products = _intertwining.projected_candidates(source, target, 1e-8)
+    by_matrix = constraints.candidates(source, target, 1e-8)
+    by_matrix = constraints.null_maps(by_matrix, source, target, 1e-8)
+    by_products = constraints.projected_candidates(source, target, 1e-8)
     assert len(by_matrix) == len(by_products) == dimension
     overlaps = np.tensordot(by_matrix, by_products, ((1, 2), (1, 2)))
     assert np.allclose(np.linalg.svd(overlaps)[1], 1, atol=1e-8)
@@ -172,8 +172,8 @@ def test_products_with_generators_find_what_a_decomposition_finds(name):
 
 def test_products_with_generators_find_more_maps_than_a_block_holds():
     many = direct_sum(*[V3] * 4)
-    found = _intertwining.projected_candidates(many, many, 1e-8)
-    assert len(found) == 16 > _intertwining.FIRST_BLOCK
+    found = constraints.projected_candidates(many, many, 1e-8)
+    assert len(found) == 16 > constraints.FIRST_BLOCK
 
 
 def test_large_representations_are_not_decomposed(monkeypatch):

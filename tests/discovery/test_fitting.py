@@ -31,7 +31,7 @@ def test_equivariance_with_a_model_of_ones_own():
     hidden = [keras.layers.Dense(64, activation="swish") for _ in range(2)]
     model = keras.Sequential([keras.Input((2,)), *hidden, keras.layers.Dense(2)])
     report = fit_symmetries(
-        x, y, "equivariance", output="same", model=model, epochs=150, verbose=0
+        x, y, kind="equivariance", output="same", model=model, epochs=150, verbose=0
     )
     assert report.model is model
     assert report.dimension == 1
@@ -47,7 +47,14 @@ def test_inertia_of_masses_and_positions():
     x = np.concatenate([masses, places.reshape(2500, 15)], axis=1)
     y = squares[:, None, None] * np.eye(3) - tensors
     report = fit_symmetries(
-        x, y, "equivariance", 5, output="tensor2", scalars=5, epochs=40, verbose=0
+        x,
+        y,
+        kind="equivariance",
+        blocks=5,
+        output="tensor2",
+        scalars=5,
+        epochs=40,
+        verbose=0,
     )
     assert report.algebra.identify().name == "so(3) + R"
     similar = np.concatenate([a.so(3).basis, np.eye(3)[None]])

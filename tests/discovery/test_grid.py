@@ -13,9 +13,9 @@ import pytest
 from scipy.ndimage import gaussian_filter, uniform_filter
 
 from keras_lconv.discovery import infer_grid, infer_neighbors
-from keras_lconv.discovery._lattice import embed, prune
-from keras_lconv.discovery._partial_correlation import correlations
-from keras_lconv.discovery._placement import refine
+from keras_lconv.discovery.pixels.lattice import embed, prune
+from keras_lconv.discovery.pixels.partial_correlation import correlations
+from keras_lconv.discovery.pixels.placement import refine
 from keras_lconv.generators import NeighborGenerators, grid_neighbors
 
 
@@ -72,7 +72,7 @@ def test_neighbors_have_the_largest_correlations_of_residuals():
         pair = (x - x.mean(axis=0))[:, [i, j]]
         residual = pair - others @ np.linalg.lstsq(others, pair, rcond=None)[0]
         expected[i, j] = np.corrcoef(residual.T)[0, 1]
-    table = infer_neighbors(x, 5, min_correlation=0.05, shrinkage=1e-9)
+    table = infer_neighbors(x, num_neighbors=5, min_correlation=0.05, shrinkage=1e-9)
     for row, found in zip(expected, table, strict=True):
         wanted = [j for j in np.argsort(-row) if row[j] > 0.05]
         assert found.tolist() == wanted + [-1] * (5 - len(wanted))

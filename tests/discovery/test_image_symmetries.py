@@ -133,7 +133,7 @@ def test_values_are_in_units_of_a_random_gradient():
     longer = g.VectorFieldGenerators(
         6, coefficients=np.eye(6).reshape(6, 2, 3) * np.arange(1, 7)[:, None, None]
     )
-    again = find_symmetries(function, blobs(200), ambient=longer)
+    again = find_symmetries(function, blobs(200), search=longer)
     assert np.allclose(again.singular_values, report.singular_values, rtol=1e-3)
     for name, value in report.sensitivities.items():
         assert np.isclose(again.sensitivities[name], value, rtol=1e-3), name
@@ -146,11 +146,11 @@ def test_singular_values_are_those_of_the_equations():
     def function(x):
         return ops.tanh(ops.matmul(ops.reshape(x, (-1, 49)), tensor(weights)))
 
-    report = find_symmetries(function, x, ambient="linear")
-    ambient = g.VectorFieldGenerators(4, "linear", coefficients=np.eye(4).reshape(4, 2, 2))
-    ambient.build((None, 7, 7, 1))
+    report = find_symmetries(function, x, search="linear")
+    search = g.VectorFieldGenerators(4, "linear", coefficients=np.eye(4).reshape(4, 2, 2))
+    search.build((None, 7, 7, 1))
     flat = x.reshape(30, 49)
-    along = np.einsum("kij,bj->bki", reference_matrices(ambient), flat)
+    along = np.einsum("kij,bj->bki", reference_matrices(search), flat)
     slopes = (1 - np.tanh(flat @ weights) ** 2)[:, :, None] * weights.T
     rows = np.einsum("bmd,bkd->bmk", slopes, along)
     gram = np.einsum("bkd,bld->bkl", along, along)
@@ -203,41 +203,45 @@ def test_outputs_that_transform_in_a_given_or_a_free_way():
         return ops.einsum("bijc,mij->bm", x, windows)
 
     linear = np.eye(4).reshape(4, 2, 2)
-    ambient = g.VectorFieldGenerators(4, "linear", coefficients=linear)
+    search = g.VectorFieldGenerators(4, "linear", coefficients=linear)
     for output in (linear, "free"):
         report = find_symmetries(
-            vector, blobs(100), "equivariance", ambient=ambient, output=output
+            vector, blobs(100), kind="equivariance", search=search, output=output
         )
         assert report.dimension == 1
         assert degrees(report, a.so(2)) < 0.5
-    assert find_symmetries(vector, blobs(100), ambient=ambient).dimension == 0
+    assert find_symmetries(vector, blobs(100), search=search).dimension == 0
 
 
-def test_other_ambients():
+def test_other_spaces_to_search():
     x = blobs(100)
-    alone = find_symmetries(radial_moments, x, ambient="rotation")
+    alone = find_symmetries(radial_moments, x, search="rotation")
     assert alone.dimension == 1
     assert list(alone.sensitivities) == ["rotation"]
-    quadratic = find_symmetries(radial_moments, x, ambient="quadratic")
+    quadratic = find_symmetries(radial_moments, x, search="quadratic")
     assert len(quadratic.singular_values) == 12
     assert np.isclose(
         quadratic.sensitivities["rotation"], alone.sensitivities["rotation"], rtol=0.01
     )
-    line = np.random.default_rng(0).normal(size=(50, 6))
+    line = np.random.default_rng(0).normal(size=(50, 6, 1))
     shifts = g.MatrixGenerators(a.so(6).basis[:3])
-    report = find_symmetries(lambda x: ops.sum(x**2, axis=1), line, ambient=shifts)
+    report = find_symmetries(lambda x: ops.sum(x**2, axis=(1, 2)), line, search=shifts)
     assert report.dimension == 3
     assert list(report.sensitivities) == ["generator 0", "generator 1", "generator 2"]
     assert report.to_generators().num_generators == 3
+    # Two axes are a table, whatever is searched.
+    table = find_symmetries(lambda x: ops.sum(x**2, axis=1), line[..., 0], search=shifts)
+    assert table.dimension == 3
+    assert table.sensitivities is None
 
 
 def test_fields_that_change_no_image_are_unidentified():
     """Images that are constant along one axis: shifts and shears of it do nothing."""
     stripes = np.repeat(blobs(60)[:, :, :1], SIZE, axis=2)
-    ambient = g.affine(derivative="fourier")
-    report = find_symmetries(other_moments, stripes, ambient=ambient)
+    search = g.affine(derivative="fourier")
+    report = find_symmetries(other_moments, stripes, search=search)
     assert len(report.unidentified) == 3
-    values = np.tensordot(report.unidentified, ambient.vector_fields(), 1)
+    values = np.tensordot(report.unidentified, search.vector_fields(), 1)
     # Such fields have no component along the other axis.
     assert np.max(np.abs(values[..., 0])) < 1e-4 * np.max(np.abs(values))
     assert np.isnan(report.sensitivities["translation 1"])
@@ -265,18 +269,18 @@ def test_channels_first_and_batches():
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ({"ambient": "any"}, ValueError, "`ambient` must be one of"),
-        ({"ambient": 3}, TypeError, "`ambient` must be known"),
+        ({"search": "any"}, ValueError, "`search` must be one of"),
+        ({"search": 3}, TypeError, "`search` must be known"),
         (
-            {"ambient": g.DenseGenerators(2, output_dim=3)},
+            {"search": g.DenseGenerators(2, output_dim=3)},
             ValueError,
             "must hold square generators",
         ),
-        ({"ambient": g.rotation(3)}, ValueError, "spatial axes"),
+        ({"search": g.rotation(3)}, ValueError, "spatial axes"),
         ({"blocks": 2}, ValueError, "`blocks` and `scalars` belong to vectors"),
         ({"dimension": 7}, ValueError, "`dimension` must be from 0 to 6"),
         ({"data_format": "any"}, ValueError, "`data_format` must be one of"),
-        ({"x": np.ones((4, 5, 5, 1)), "ambient": g.translation(derivative="fourier")},
+        ({"x": np.ones((4, 5, 5, 1)), "search": g.translation(derivative="fourier")},
          ValueError, "must change some sample"),
         ({"kind": "equivariance", "output": "tensor2"}, ValueError, "`output` must be"),
         ({"kind": "equivariance", "output": "same"}, ValueError, "on the grid"),

@@ -15,7 +15,7 @@ from keras_lconv import generators as g
 from keras_lconv.generators.series import decay
 from tests import families
 from tests.autodiff import BACKEND, assert_gradients_match, float64
-from tests.families import relative_error, to_numpy
+from tests.families import euclidean, relative_error, to_numpy
 
 
 def random(shape, seed=0, dtype="float32"):
@@ -97,6 +97,35 @@ def test_translations_give_a_gaussian_blur(tau):
     )
     assert relative_error(layer(f), expected) < (1e-3 if tau < 1 else 1e-5)
     assert np.array_equal(layer.metric, np.eye(2))
+
+
+def test_translations_with_rotations_give_a_gaussian_blur():
+    """The Casimir operator of se(2) is minus the Laplacian, and commutes with both."""
+    f = ndimage.gaussian_filter(random((1, 21, 21, 1)), (0, 1.5, 1.5, 0))
+    window = np.exp(-np.add.outer(*2 * [(np.arange(21) - 10) ** 2]) / 10)
+    f = (f * window[..., None]).astype("float32")
+    layer = CasimirPooling(euclidean(), tau=1.0)
+    width = np.sqrt(2.0)
+    expected = ndimage.gaussian_filter(f.astype("float64"), (0, width, width, 0))
+    assert relative_error(layer(f), expected) < 1e-3
+    assert np.allclose(layer.metric, np.diag([1.0, 1.0, 0.0]), atol=1e-9)
+    turned = np.rot90(f, axes=(1, 2)).copy()
+    assert relative_error(layer(turned), np.rot90(to_numpy(layer(f)), axes=(1, 2))) < 1e-5
+
+
+def test_of_volumes_se3_is_the_laplacian():
+    layer = CasimirPooling(euclidean(3), tau=0.5)
+    layer.build((None, 5, 5, 5, 1))
+    assert np.allclose(layer.metric, np.diag([1.0] * 3 + [0.0] * 3), atol=1e-9)
+
+
+def test_a_nilpotent_shear_has_minus_its_square():
+    """Its trace form is zero."""
+    shear = np.eye(4, k=1)
+    layer = CasimirPooling(shear, tau=0.7)
+    f = random((2, 4, 3))
+    expected = np.einsum("ij,bjc->bic", expm(0.7 * shear @ shear), f)
+    assert relative_error(layer(f), expected) < 1e-6
 
 
 def test_rotation_blurs_along_circles():
@@ -308,10 +337,6 @@ def test_saved_and_cloned(tmp_path):
         )
 
 
-def se2():
-    return np.asarray(a.se(2))
-
-
 @pytest.mark.parametrize(
     ("make", "shape", "error", "words"),
     [
@@ -358,7 +383,12 @@ def se2():
             ValueError,
             r"`metric` of .* must have shape \(1, 1\)",
         ),
-        (lambda: CasimirPooling(se2(), tau=0.1), (3,), ValueError, "no Casimir operator"),
+        (
+            lambda: CasimirPooling(a.aff(2), tau=0.1),
+            (3,),
+            ValueError,
+            "no quadratic Casimir operator.*needs a `metric`",
+        ),
         (
             lambda: CasimirPooling(a.so(3, 1), tau=100.0),
             (4,),

@@ -47,7 +47,7 @@ def test_equivariance_from_end_to_end(order):
     model = equivariant_mlp(
         V3,
         blocks=3,
-        units=2,
+        outputs=2,
         generators_out=target,
         scalars=3,
         hidden_units=(8, 8),

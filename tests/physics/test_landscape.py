@@ -104,7 +104,7 @@ def test_broken_symmetry_is_not_flat():
     found = flat_directions(model, "mse", (x, half), so(3))
     assert len(found) == 1
     assert "flat directions from 3 generators: 1" in found.summary()
-    assert len(found.plot().lines) == 2
+    assert len(found.plot().axes[0].lines) == 2
 
 
 def test_errors():

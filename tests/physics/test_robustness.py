@@ -29,7 +29,7 @@ def test_derivatives_are_those_of_the_moved_input():
 
     with float64():
         generators = g.affine(dtype="float64")
-        report = robustness(model, x, generators, targets, loss, batch_size=3)
+        report = robustness(model, x, generators, targets, loss=loss, batch_size=3)
         step, i = 1e-3, 3
         direction = np.eye(6)[i]
         outputs, losses = {}, {}

@@ -124,7 +124,7 @@ class VectorFieldGenerators(Generators):
                 default.
 
         Returns:
-            Built `VectorFieldGenerators`.
+            `VectorFieldGenerators` with these `coefficients`, for this grid.
 
         Raises:
             ValueError: If `coefficients` have another shape, or `field` is unknown.
@@ -136,17 +136,15 @@ class VectorFieldGenerators(Generators):
 
         turn = [[[0.0, -1.0], [1.0, 0.0]]]
         generators = VectorFieldGenerators.from_coefficients(turn, (8, 8), "linear")
+        generators.build((None, 8, 8, 1))
         assert np.allclose(generators.coefficients, turn)
         ```
         """
         one_of("field", field, tuple(DEGREES))
         array = finite_array("coefficients", coefficients)
         kwargs.setdefault("trainable", False)
-        generators = cls(
-            len(array), field, coefficients=array * units(field, tuple(shape)), **kwargs
-        )
-        generators.build((None, *shape, 1))
-        return generators
+        given = array * units(field, tuple(shape))
+        return cls(len(array), field, coefficients=given, **kwargs)
 
     @classmethod
     def from_values(cls, values: ArrayLike, field: str = "affine", **kwargs: Any) -> Self:

@@ -9,12 +9,12 @@ from keras import ops
 
 from keras_lconv._typing import Tensor
 from keras_lconv.algebra import intertwiners, trivial
-from keras_lconv.algebra._characters import (
+from keras_lconv.algebra.characters import (
     Characters,
     commute_and_are_normal,
     shared_characters,
 )
-from keras_lconv.algebra._invariants import PRECISION, asymmetry
+from keras_lconv.algebra.invariants import PRECISION, asymmetry
 
 # What counts as commuting: more than the rounding of float32. Eigenvalues are held to more,
 # since those of large grids lie close.

@@ -11,7 +11,7 @@ from keras_lconv._layout import flatten, unflatten
 from keras_lconv._ops import maximum, working_dtype
 from keras_lconv._typing import ArrayLike, GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import positive_ints, positive_number
-from keras_lconv.algebra import _invariants
+from keras_lconv.algebra.forms import smoothing_form
 from keras_lconv.generators.exponential import floored_norm_bounds
 from keras_lconv.generators.series import decay, taylor
 from keras_lconv.layers.base import GeneratorLayer
@@ -28,19 +28,23 @@ ROOM_FOR_TAU = 4.0
 class CasimirPooling(GeneratorLayer):
     """Equivariant smoothing, `y = exp(-tau C) f`, then a choice of every n-th position.
 
-    `C = -sum_ij h_ij L_i L_j` is the quadratic Casimir operator: `h` is the inverse of
-    `B_ij = -tr(L_i L_j)`, in units in which the eigenvalues of `B` have the mean size 1.
-    For one generator `C = -L^2`, and for generators that commute `C = -sum_i L_i^2`. So
-    `tau` has the unit of a squared parameter (radians squared for rotations, grid steps
-    squared for translations), and `y` is the mean of `exp(t . L) f` over normally
-    distributed `t` of variance `2 tau`, where the `L_i` commute. For translations it is a
-    Gaussian blur, for a rotation of images a blur along circles.
+    `C = -sum_ij h_ij L_i L_j` is the quadratic Casimir operator: `h` is a form on the
+    algebra that is invariant. For one generator `C = -L^2`, and for generators that commute
+    `C = -sum_i L_i^2`. For others `h` is the inverse of `B_ij = -tr(L_i L_j)`, in units in
+    which the eigenvalues of `B` have the mean size 1. Where `B` is degenerate it is the
+    invariant form nearest to the identity, a positive semidefinite one if there is any: for
+    translations with rotations, se(n), `C` is minus the Laplacian.
 
-    **Equivariance.** `C` commutes with every `L_i` of a reductive algebra, so that
-    `exp(-tau C)` commutes with all `exp(t L)`: also for non-compact algebras, and to the
-    rounding of the dtype, whatever the number of terms. On a grid, the brackets of vector
-    fields such as `rotation(3)` close for smooth features only. Strides keep what moves
-    the positions that are left, as translations by whole strides do.
+    So `tau` has the unit of a squared parameter (radians squared for rotations, grid steps
+    squared for translations). Where the `L_i` commute `y` is the mean of `exp(t . L) f`
+    over normally distributed `t` of variance `2 tau`. For translations that is a Gaussian
+    blur, for a rotation of images a blur along circles.
+
+    **Equivariance.** `C` commutes with every `L_i`, so that `exp(-tau C)` commutes with all
+    `exp(t L)`: also for non-compact algebras, and to the rounding of the dtype, whatever
+    the number of terms. On a grid, the brackets of vector fields such as `rotation(3)`
+    close for smooth features only. Strides keep what moves the positions that are left, as
+    translations by whole strides do.
 
     No matrix is formed. Antisymmetric generators, for which `C >= 0`, take a Chebyshev
     series of about `6 sqrt(max_tau |C|)` products with `C`; others, for which parts of the
@@ -79,7 +83,7 @@ class CasimirPooling(GeneratorLayer):
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If an argument has a wrong value, the generators are not square or do
-            not fit the input, there is no Casimir operator, or `max_tau` is
+            not fit the input, there is no invariant form, or `max_tau` is
             so large that a part of the signal could overflow.
 
     Example:
@@ -132,7 +136,8 @@ class CasimirPooling(GeneratorLayer):
         norms = floored_norm_bounds(generators)
         self._bound = self.max_tau * float(norms @ np.abs(self.form) @ norms)
         lowest = np.linalg.eigvalsh(self.form)[0]
-        self._is_positive = generators.is_antisymmetric and lowest >= 0
+        rounding = np.finfo("float64").eps * np.abs(self.form).sum()
+        self._is_positive = generators.is_antisymmetric and lowest >= -rounding
         largest = LARGEST_EXPONENT.get(self.compute_dtype, DEFAULT_EXPONENT)
         if not self._is_positive and self._bound > largest:
             raise ValueError(
@@ -163,7 +168,7 @@ class CasimirPooling(GeneratorLayer):
         if k == 1 or self.generators.is_learned:
             return np.eye(k)
         try:
-            return _invariants.casimir_form(self.generators.representation())
+            return smoothing_form(self.generators.representation())
         except ValueError as error:
             raise ValueError(
                 f"{error}. {self._owner} then needs a `form`: any symmetric matrix, if "

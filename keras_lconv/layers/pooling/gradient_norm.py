@@ -38,11 +38,11 @@ class GradientNorm(GeneratorLayer):
         generators: As in `LConv`.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         kind: `"length"`, or `"square"` for `q` itself.
-        form: `B^ij`, a symmetric invariant matrix `(k, k)`. By default the inverse of
-            `-tr(L_i L_j) / 2` if the algebra is semisimple, the identity if generators
-            commute, are learned or have an algebra that is not known by matrices of 64 rows
-            at most, and `"nearest"` otherwise: the invariant form that is nearest to the
-            identity, in the given basis. For se(2), that is the length of the gradient.
+        form: `B^ij`, a symmetric invariant matrix `(k, k)`. By default the identity if
+            generators commute, are learned or have an algebra that is not known by matrices
+            of 64 rows at most; the inverse of `-tr(L_i L_j) / 2` where that is not
+            degenerate; and otherwise the invariant form that is nearest to the identity, as
+            in `CasimirPooling`. For se(2) that is the length of the gradient.
         epsilon: Length below which the root is smoothed.
         tolerance: What counts as invariant, as for `invariant_forms`: more than the noise
             of generators that were found in data.

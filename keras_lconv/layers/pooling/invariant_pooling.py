@@ -9,7 +9,8 @@ from keras import ops
 from keras_lconv._ops import safe_sqrt, working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import fraction, one_of, positive_int
-from keras_lconv.algebra import _invariants
+from keras_lconv.algebra import invariants
+from keras_lconv.algebra.forms import casimir_matrix, smoothing_form
 from keras_lconv.generators import Generators
 from keras_lconv.layers.base import GeneratorLayer
 from keras_lconv.layers.pooling.refinement import checked_operators, operator_on
@@ -150,7 +151,7 @@ class InvariantPooling(GeneratorLayer):
             members = number[:, None] == np.arange(len(spaces.sizes))
             self._members = self._add_constant("members", members)
 
-    def _find(self, generators: Generators, owner: str) -> _invariants.Eigenspaces:
+    def _find(self, generators: Generators, owner: str) -> invariants.Eigenspaces:
         """The subspaces that make the invariants."""
         if not generators.is_square:
             raise ValueError(
@@ -170,8 +171,8 @@ class InvariantPooling(GeneratorLayer):
 
     def _find_linear(
         self, generators: Generators, matrices: np.ndarray, owner: str
-    ) -> _invariants.Eigenspaces:
-        basis = _invariants.invariant_functionals(matrices, self.tolerance)
+    ) -> invariants.Eigenspaces:
+        basis = invariants.invariant_functionals(matrices, self.tolerance)
         number = basis.shape[1]
         if not number:
             raise ValueError(
@@ -187,39 +188,39 @@ class InvariantPooling(GeneratorLayer):
             values = np.stack([np.zeros(number), found], axis=1)
         # The sign that an average over positions has.
         basis = basis * np.where(basis.sum(axis=0) < 0, -1.0, 1.0)
-        return _invariants.Eigenspaces(basis, np.ones(number, dtype=int), values)
+        return invariants.Eigenspaces(basis, np.ones(number, dtype=int), values)
 
     def _find_spectrum(
         self, generators: Generators, matrices: np.ndarray, owner: str
-    ) -> _invariants.Eigenspaces:
-        asymmetry = max(_invariants.asymmetry(matrix, -1) for matrix in matrices)
-        if asymmetry > _invariants.PRECISION:
+    ) -> invariants.Eigenspaces:
+        asymmetry = max(invariants.asymmetry(matrix, -1) for matrix in matrices)
+        if asymmetry > invariants.PRECISION:
             raise ValueError(
                 f"`kind='spectrum'` of {owner} needs antisymmetric generators: with others "
                 "`exp(t L)` is not orthogonal, and norms on eigenspaces are not invariant. "
                 f"Received: generators {generators.name!r} with |L + L^T| / |L| up to "
                 f"{asymmetry:.1e}"
             )
-        form = _invariants.casimir_form(generators.representation())
-        casimir = _invariants.casimir_matrix(matrices, form)
+        form = smoothing_form(generators.representation())
+        casimir = casimir_matrix(matrices, form)
         _check_commutes("The Casimir operator", casimir, matrices, owner)
-        frequency = _invariants.frequency_operator(casimir, self.tolerance)
-        spaces = _invariants.joint_eigenspaces([frequency])
+        frequency = invariants.frequency_operator(casimir, self.tolerance)
+        spaces = invariants.joint_eigenspaces([frequency])
         refined = []
         errors = []
         for given in self._operators:
             operator = operator_on(generators, given, owner)
             if isinstance(given, str):
-                average = _invariants.average_over_orbit(operator, matrices[0], spaces)
+                average = invariants.average_over_orbit(operator, matrices[0], spaces)
                 lost = float(np.linalg.norm(average - operator) / np.linalg.norm(operator))
                 operator = average
             else:
                 _check_commutes("`refine`", operator, matrices, owner)
                 lost = 0.0
             errors.append(lost)
-            refined.append(_invariants.joint_eigenspaces([frequency, operator]))
+            refined.append(invariants.joint_eigenspaces([frequency, operator]))
         self.refinement_errors = tuple(errors)
-        return _invariants.side_by_side(refined) if refined else spaces
+        return invariants.side_by_side(refined) if refined else spaces
 
     # ------------------------------------------------------------------ call
 
@@ -270,8 +271,8 @@ class InvariantPooling(GeneratorLayer):
 def _check_commutes(
     name: str, operator: np.ndarray, matrices: np.ndarray, owner: str
 ) -> None:
-    size = max(_invariants.commutator_size(operator, matrix) for matrix in matrices)
-    if size > _invariants.PRECISION:
+    size = max(invariants.commutator_size(operator, matrix) for matrix in matrices)
+    if size > invariants.PRECISION:
         raise ValueError(
             f"{name} of {owner} must commute with the generators, or its eigenspaces are "
             f"not invariant. Received: a relative commutator of {size:.1e}. Vector fields "

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lconv._ops import largest
 from keras_lconv._typing import GeneratorsLike, Tensor
 from keras_lconv._validation import positive_int
 from keras_lconv.layers.base import GeneratorLayer
@@ -97,7 +98,7 @@ class LieMaxPooling(GeneratorLayer):
             products = ops.reshape(products, (-1, size, number * channels))
             terms.append(ops.reshape(products, (-1, size, number, channels)))
         # One maximum over all: where several are largest, the gradient is that of Keras.
-        return ops.max(ops.concatenate(terms, axis=-2), axis=-2)
+        return largest(ops.concatenate(terms, axis=-2), axis=-2)
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_lconv._validation import finite_array
-from keras_lconv.algebra import _invariants
+from keras_lconv.algebra import invariants
 from keras_lconv.generators import Generators, derivative_matrix
 
 
@@ -58,10 +58,10 @@ def _checked(operator: Any) -> str | np.ndarray:
             "`refine` must be a matrix of shape `(d, d)`. "
             f"Received: an array of shape {array.shape}"
         )
-    if _invariants.asymmetry(array, 1) > _invariants.PRECISION:
+    if invariants.asymmetry(array, 1) > invariants.PRECISION:
         raise ValueError(
             "`refine` must be a symmetric matrix, which has orthogonal eigenspaces. "
-            f"Received: |R - R^T| / |R| = {_invariants.asymmetry(array, 1):.1e}"
+            f"Received: |R - R^T| / |R| = {invariants.asymmetry(array, 1):.1e}"
         )
     return array
 

@@ -5,12 +5,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lconv._ops import mean
+from keras_lconv._ops import largest, mean
 from keras_lconv._typing import Shape, Tensor
 from keras_lconv._validation import one_of
 from keras_lconv.layers.base import FeatureLayer
 
-REDUCTIONS = {"average": mean, "max": ops.max}
+REDUCTIONS = {"average": mean, "max": largest}
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from keras_lconv._validation import finite_array, fraction, positive_int
+from keras_lconv.discovery.functions.find import find_symmetries
 from keras_lconv.discovery.report import SymmetryReport
-from keras_lconv.discovery.symmetries import find_symmetries
 
 # Three smooth layers: derivatives are what counts, and those of ReLU jump.
 WIDTH, DEPTH, ACTIVATION = 256, 3, "swish"
@@ -22,12 +22,12 @@ MOST_SAMPLES = 8192
 def fit_symmetries(
     x: Any,
     y: Any,
+    *,
     kind: str = "invariance",
     blocks: int = 1,
-    ambient: Any = None,
-    output: Any = "free",
-    *,
     scalars: int = 0,
+    search: Any = None,
+    output: Any = "free",
     dimension: int | None = None,
     model: keras.Model | None = None,
     epochs: int | None = None,
@@ -47,9 +47,9 @@ def fit_symmetries(
         y: Outputs `(batch,)` or `(batch, ...)`.
         kind: As for `find_symmetries`.
         blocks: As for `find_symmetries`.
-        ambient: As for `find_symmetries`.
-        output: As for `find_symmetries`.
         scalars: As for `find_symmetries`.
+        search: As for `find_symmetries`.
+        output: As for `find_symmetries`.
         dimension: As for `find_symmetries`.
         model: A model of one's own, smooth, from `(batch, n)` to the shape of `y`. It is
             compiled and trained here. By default three hidden layers of 256 swish units.
@@ -131,11 +131,11 @@ def fit_symmetries(
     report = find_symmetries(
         model,
         x[:MOST_SAMPLES],
-        kind,
-        blocks,
-        ambient,
-        output,
+        kind=kind,
+        blocks=blocks,
         scalars=scalars,
+        search=search,
+        output=output,
         dimension=dimension,
     )
     scale = np.sqrt(np.mean(variation**2))

@@ -8,13 +8,14 @@ import numpy as np
 
 from keras_lconv.generators import grid_neighbors
 from keras_lconv.layers import Rearrange
+from keras_lconv.report import Report
 
 # Below this, a grid is little more than a guess.
 LEAST_CONFIDENCE = 0.5
 
 
-@dataclass(frozen=True, eq=False)
-class InferredGrid:
+@dataclass(frozen=True, eq=False, repr=False)
+class GridReport(Report):
     """The grid that `infer_grid` found, and how sure it is.
 
     Data cannot tell a grid from its mirror image, nor from its quarter turns: the result is

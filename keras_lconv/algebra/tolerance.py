@@ -1,9 +1,9 @@
 """What counts as zero in an algebra that is known in floating point only."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._validation import fraction
 
@@ -39,10 +39,15 @@ class Tolerance:
         self.margin = min(self.margin, float(margin))
 
 
-def default_tolerance(tolerance: float | None, matrices: Any) -> float:
-    """The given tolerance, or the root of the rounding errors of the type of an array."""
+def default_tolerance(tolerance: float | None, matrices: ArrayLike) -> float:
+    """The given tolerance, or the root of the rounding errors of an array."""
     if tolerance is not None:
         return fraction("tolerance", tolerance)
+    return float(np.sqrt(rounding(matrices)))
+
+
+def rounding(matrices: ArrayLike) -> float:
+    """Rounding errors of the type that an array comes in, of float64 for integers."""
     dtype = getattr(matrices, "dtype", None)
     is_float = isinstance(dtype, np.dtype) and np.issubdtype(dtype, np.floating)
-    return float(np.sqrt(np.finfo(dtype if is_float else "float64").eps))
+    return float(np.finfo(dtype if is_float else "float64").eps)

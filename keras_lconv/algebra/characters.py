@@ -8,11 +8,15 @@ those between images of 28 x 28 pixels would fill gigabytes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
-from keras_lconv.algebra._invariants import PRECISION, clusters, commutator_size
+from keras_lconv.algebra.invariants import (
+    PRECISION,
+    clusters,
+    commutator_size,
+    commute,
+)
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,8 @@ class Characters:
 
 def commute_and_are_normal(matrices: np.ndarray) -> bool:
     """Whether matrices have an orthonormal basis of joint eigenvectors."""
-    transposed = matrices.swapaxes(1, 2)
-    pairs = list(zip(matrices, transposed, strict=True))
-    pairs += combinations(matrices, 2)
-    return all(commutator_size(a, b) <= PRECISION for a, b in pairs)
+    normal = all(commutator_size(matrix, matrix.T) <= PRECISION for matrix in matrices)
+    return normal and commute(matrices)
 
 
 def shared_characters(

@@ -1,12 +1,10 @@
 """Abelian and nilpotent algebras, and all real algebras of dimension 3."""
 
-from typing import Any
-
 import numpy as np
 
 from keras_lconv._validation import finite_array, one_of, positive_int
-from keras_lconv.algebra.affine_type import se
-from keras_lconv.algebra.classical import so
+from keras_lconv.algebra.constructors.affine_type import se
+from keras_lconv.algebra.constructors.classical import so
 from keras_lconv.algebra.lie_algebra import LieAlgebra
 
 
@@ -135,7 +133,7 @@ def bianchi(kind: str, h: float | None = None) -> LieAlgebra:
     return LieAlgebra(basis)
 
 
-def _parameter(kind: str, h: Any) -> float:
+def _parameter(kind: str, h: float | None) -> float:
     """The parameter, or 0 for the types that have none."""
     if kind not in ("VI_h", "VII_h"):
         if h is not None:

@@ -1,4 +1,4 @@
-"""The null space of `W -> K_i W - W L_i`."""
+"""Solves `K_i W = W L_i`: the constraint that a map commutes with generators."""
 
 import numpy as np
 

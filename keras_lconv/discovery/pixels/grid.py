@@ -5,20 +5,21 @@ from typing import Any
 
 import numpy as np
 
+from keras_lconv._typing import Data
 from keras_lconv._validation import fraction, positive_ints
-from keras_lconv.discovery._lattice import embed, prune
-from keras_lconv.discovery._partial_correlation import (
+from keras_lconv.discovery.pixels.lattice import embed, prune
+from keras_lconv.discovery.pixels.neighbors import mutual_pairs, neighbor_table
+from keras_lconv.discovery.pixels.partial_correlation import (
     correlations,
     partial_correlations,
 )
-from keras_lconv.discovery._placement import (
+from keras_lconv.discovery.pixels.placement import (
     MARGIN,
     grow,
     neighboring_cells,
     placed_in_best_window,
 )
-from keras_lconv.discovery.inferred_grid import InferredGrid
-from keras_lconv.discovery.neighbors import mutual_pairs, neighbor_table
+from keras_lconv.discovery.pixels.report import GridReport
 
 NEIGHBORS = 4
 
@@ -32,12 +33,12 @@ LEAST_CORE = 0.2
 
 
 def infer_grid(
-    x: Any,
-    shape: tuple[int, int] | None = None,
+    x: Data,
     *,
+    shape: tuple[int, int] | None = None,
     min_correlation: float = 0.1,
     verbose: bool | None = None,
-) -> InferredGrid:
+) -> GridReport:
     """Finds the grid of images whose pixels are in an unknown order.
 
     1. A graph: pixels are joined that are among the four with the largest partial
@@ -65,7 +66,7 @@ def infer_grid(
         verbose: Whether to show a progress bar. By default for many samples.
 
     Returns:
-        An `InferredGrid`: the cell of each pixel, tables of neighbours, and what brings
+        An `GridReport`: the cell of each pixel, tables of neighbours, and what brings
         data onto the grid. Its `confidence` is low if the data have no grid.
 
     Raises:
@@ -115,7 +116,7 @@ def infer_grid(
         occupants = _trimmed(occupants)
     occupants = _most_ordered(occupants, shape)
     neighbor_pairs = neighboring_cells(occupants)
-    return InferredGrid(
+    return GridReport(
         _cells(occupants, size),
         occupants.shape,
         neighbor_pairs,

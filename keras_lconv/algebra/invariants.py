@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -51,42 +52,9 @@ def asymmetry(matrix: np.ndarray, sign: int) -> float:
     return float(np.linalg.norm(matrix - sign * matrix.T) / size) if size else 0.0
 
 
-def casimir_form(basis: np.ndarray) -> np.ndarray:
-    """The form `h` of the Casimir operator `C = -sum_ij h_ij L_i L_j`.
-
-    It is the inverse of `B_ij = -tr(L_i L_j)`, in units in which the eigenvalues of `B`
-    have the mean size 1: `C` then has the unit of a squared parameter. Every form is
-    invariant for generators that commute, and `h` is the identity.
-
-    Args:
-        basis: Matrices `(k, n, n)` with the brackets of the generators.
-
-    Returns:
-        A symmetric matrix `(k, k)`.
-
-    Raises:
-        ValueError: If `B` is degenerate.
-    """
-    k = len(basis)
-    pairs = ((i, j) for i in range(k) for j in range(i))
-    if all(commutator_size(basis[i], basis[j]) <= PRECISION for i, j in pairs):
-        return np.eye(k)
-    form = -np.einsum("iab,jba->ij", basis, basis)
-    sizes = np.abs(np.linalg.eigvalsh(form))
-    if sizes.min() <= PRECISION * sizes.max():
-        raise ValueError(
-            "The trace form tr(L_i L_j) of the generators is degenerate, so that there is "
-            f"no Casimir operator. Its eigenvalues have sizes from {sizes.min():.1e} to "
-            f"{sizes.max():.1e}. It is not degenerate for rotations, so(p, q) and other "
-            "semisimple algebras; it is for translations with rotations, se(n)"
-        )
-    return sizes.mean() * np.linalg.inv(form)
-
-
-def casimir_matrix(matrices: np.ndarray, form: np.ndarray) -> np.ndarray:
-    """`C = -sum_ij h_ij L_i L_j`, `(d, d)`."""
-    mixed = np.tensordot(form, matrices, 1)
-    return -sum(a @ b for a, b in zip(matrices, mixed, strict=True))
+def commute(matrices: np.ndarray) -> bool:
+    """Whether all matrices commute with each other."""
+    return all(commutator_size(a, b) <= PRECISION for a, b in combinations(matrices, 2))
 
 
 def invariant_functionals(matrices: np.ndarray, tolerance: float) -> np.ndarray:

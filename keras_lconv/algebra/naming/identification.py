@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from keras_lconv.algebra import _simple
-from keras_lconv.algebra._structure import StructureConstants, commutant, complement
+from keras_lconv.algebra.naming import simple
+from keras_lconv.algebra.structure import StructureConstants, commutant, complement
 
 
 @dataclass(frozen=True)
@@ -168,9 +168,9 @@ def _name_simple(structure: StructureConstants) -> Name:
     dimension, rank = structure.dimension, structure.rank
     positive, negative, _ = structure.killing_signature
     if structure.centroid_fields[1]:
-        names = _simple.complex_names(dimension, rank)
+        names = simple.complex_names(dimension, rank)
     else:
-        names = _simple.real_names(dimension, rank, positive - negative)
+        names = simple.real_names(dimension, rank, positive - negative)
     if not names:
         raise ContradictionError
     number = next(iter(names))

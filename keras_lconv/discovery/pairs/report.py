@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 
 from keras_lconv.algebra import LieAlgebra
-from keras_lconv.discovery.report import MOST_PICTURES
-from keras_lconv.generators import Generators, MatrixGenerators, VectorFieldGenerators
+from keras_lconv.discovery.naming import name_of
+from keras_lconv.generators import Generators, VectorFieldGenerators
+from keras_lconv.report import Report
 
 # In radians: fields that are closer to affine ones count as these.
 AFFINE_ANGLE = 0.2
 
 
-@dataclass(frozen=True, eq=False)
-class GeneratorReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class GeneratorReport(Report):
     """The generators that `fit_generators` found, and how sure they are.
 
     Args:
@@ -22,10 +23,11 @@ class GeneratorReport:
         parameters: Those of each pair, `(batch, k)`, found or as given.
         coefficients: The generators as combinations of what was searched, `(k, p)`. For
             vector fields: of monomials, in units of half of the grid's width.
-        singular_values: Sizes of the motions along principal directions of all `p` that
-            were searched, falling, where 1 is noise. `None` where parameters are
-            known, or a pair has fewer equations than unknowns.
-        gap: The ratio of the last size that belongs to a generator to the next.
+        singular_values: The noise over the sizes of the motions along principal directions
+            of all `p` that were searched, growing: small ones belong to generators, and 1
+            is noise. `None` where parameters are known, or a pair has fewer equations than
+            unknowns.
+        gap: The ratio of the first value that is noise to the last that is not.
         confidence: Between 0 and 1: how clear the dimension is. It is the share of
             subsets of the pairs that give the same one, times `1 - 1 / gap`; 1 where the
             dimension follows from the arguments alone.
@@ -46,7 +48,7 @@ class GeneratorReport:
     generator = np.array([[0.0, -1.0], [1.0, 0.0]])
     x, t = rng.normal(size=(50, 2)), rng.uniform(-1, 1, 50)
     y = np.einsum("sij,sj->si", expm(t[:, None, None] * generator), x)
-    report = fit_generators(x, y, 1, parameters=t)
+    report = fit_generators(x, y, parameters=t)
     assert np.allclose(report.generators.matrices(), generator, atol=1e-6)
     ```
     """
@@ -84,14 +86,14 @@ class GeneratorReport:
             return fields.algebra()
         return LieAlgebra(generators.matrices())
 
-    def _affine_fields(self) -> VectorFieldGenerators | None:
+    def _affine_fields(self) -> Generators | None:
         """The fields that were found, made affine, if they nearly are."""
         generators = self._required()
-        if not isinstance(generators, VectorFieldGenerators):
-            return None
-        if generators.field in ("linear", "affine"):
-            return generators
         values = generators.vector_fields()
+        if values is None:
+            return None
+        if len(generators.representation()[0]) <= values.shape[-1] + 1:
+            return generators
         frame = np.linalg.qr(values.reshape(len(values), -1).T)[0].T
         if len(frame) < len(values):
             return None
@@ -107,10 +109,8 @@ class GeneratorReport:
         if not self.dimension:
             lines = [f"no generators among {self.searched} dimensions searched"]
         else:
-            is_named = self._affine_fields() or isinstance(
-                self.generators, MatrixGenerators
-            )
-            name = self.algebra.identify() if is_named else "fields that are not affine"
+            is_named = self._affine_fields() or self._required().vector_fields() is None
+            name = name_of(self.algebra) if is_named else "fields that are not affine"
             lines = [f"{name}, dimension {self.dimension} of {self.searched} searched"]
         if self.gap is not None:
             lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
@@ -138,36 +138,38 @@ class GeneratorReport:
             del config["name"]
         return type(generators).from_config(config)
 
+    def assign_to(self, generators: Generators) -> None:
+        """Gives learned generators the values that were found, to train on from there.
+
+        Args:
+            generators: `VectorFieldGenerators` of the field that was searched, or
+                `DenseGenerators`, as many as were found.
+
+        Raises:
+            ValueError: If there are none, or weights have other shapes.
+        """
+        found = self._required()
+        shape = found.spatial_shape or ()
+        generators.build_for((None, *shape, 1), "`assign_to`")
+        expected, own = ([tuple(w.shape) for w in g.weights] for g in (found, generators))
+        fields = [getattr(g, "field", None) for g in (found, generators)]
+        if expected != own or fields[0] != fields[1]:
+            raise ValueError(
+                f"`generators` must have weights of shapes {expected}, and be of the kind "
+                f"that was searched. Received: {generators.name!r} with {own}"
+            )
+        generators.set_weights(found.get_weights())
+
     def plot(self) -> Any:
         """Draws the spectrum with its gap, and the generators: as arrows on images.
 
         Returns:
             The figure.
         """
-        import matplotlib.pyplot as plt
+        from keras_lconv.visualization import plot_result
 
-        from keras_lconv.visualization import plot_matrix, plot_spectrum, plot_vector_field
-
-        number = min(self.dimension, MOST_PICTURES)
-        first = 0 if self.singular_values is None else 2
-        columns = max(first + (number + 1) // 2, 1)
-        figure = plt.figure(figsize=(2.6 * columns, 5.2), layout="constrained")
-        grid = figure.add_gridspec(2, columns)
-        if self.singular_values is not None:
-            plot_spectrum(
-                self.singular_values, self.dimension, figure.add_subplot(grid[:, :2])
-            )
-        for n in range(number):
-            axes = figure.add_subplot(grid[n % 2, first + n // 2])
-            title = f"$L_{{{n + 1}}}$"
-            generators = self._required()
-            if isinstance(generators, VectorFieldGenerators):
-                field = generators.vector_fields()[n]
-                if field.shape[-1] == 2:
-                    plot_vector_field(field, axes, title)
-                    continue
-            plot_matrix(generators.matrices()[n], axes, title)
-        return figure
+        found: Any = [] if self.generators is None else self.generators
+        return plot_result(self.singular_values, self.dimension, found)
 
     def _required(self) -> Generators:
         if self.generators is None:

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from keras_lconv.algebra._intertwining import candidates, defects
-from keras_lconv.algebra._tolerance import Tolerance
+from keras_lconv.algebra.constraints import candidates, defects
+from keras_lconv.algebra.tolerance import Tolerance
 
 # Elements in general position are drawn, and the draw that separates best is kept.
 DRAWS = 16

@@ -6,7 +6,7 @@ A map `x -> A x + b` of n-dimensional space is the matrix `[[A, b], [0, 0]]`.
 import numpy as np
 
 from keras_lconv._validation import positive_int
-from keras_lconv.algebra.classical import gl, so
+from keras_lconv.algebra.constructors.classical import gl, so
 from keras_lconv.algebra.lie_algebra import LieAlgebra
 
 

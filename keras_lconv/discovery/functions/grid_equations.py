@@ -5,20 +5,13 @@ import math
 from typing import Any
 
 import numpy as np
-from keras import ops
 
-from keras_lconv import generators as generators_lib
 from keras_lconv._validation import finite_array, one_of
 from keras_lconv.algebra import LieAlgebra
-from keras_lconv.discovery._null_space import NormalMatrices
+from keras_lconv.discovery.null_space import NormalMatrices
 from keras_lconv.discovery.report import SymmetryReport
-from keras_lconv.generators import (
-    Generators,
-    MatrixGenerators,
-    VectorFieldGenerators,
-)
-from keras_lconv.generators.polynomials import DEGREES
-from keras_lconv.generators.registry import NAMES
+from keras_lconv.discovery.search_space import GridSpace, generators_among
+from keras_lconv.generators import Generators, VectorFieldGenerators
 
 OUTPUTS = ("free", "same")
 
@@ -26,7 +19,7 @@ OUTPUTS = ("free", "same")
 SAME_FIELD = 1e-4
 
 
-class FieldEquations:
+class GridEquations:
     """`J(x) L_a x = K_a F(x)` for generators `L_a`, summed with unknown coefficients.
 
     The Lie derivatives `L_a x` are as long as they are: those of a rotation grow with the
@@ -37,13 +30,13 @@ class FieldEquations:
     Args:
         x: Samples `(batch, *spatial, channels)`, or `(batch, d)`.
         kind: `"invariance"`, where `K = 0`, or `"equivariance"`.
-        ambient: What to search among.
+        search: Where to search.
         output: What `K` is.
         data_format: Where the channels are.
     """
 
     def __init__(
-        self, x: np.ndarray, kind: str, ambient: Any, output: Any, data_format: str
+        self, x: np.ndarray, kind: str, search: Any, output: Any, data_format: str
     ):
         if x.ndim < 2 or 0 in x.shape:
             raise ValueError(
@@ -54,11 +47,17 @@ class FieldEquations:
         self._kind = kind
         self._channels_first = data_format == "channels_first" and x.ndim > 2
         shape = self._channels_last(x[:1]).shape
-        self._ambient = _ambient_generators(ambient, max(len(shape) - 2, 1))
-        self._ambient.build_for((None, *shape[1:]), "`find_symmetries`")
+        if isinstance(search, int):
+            raise TypeError(
+                "`search` must be known: a name, matrices, or an instance of `Generators`. "
+                f"Received: search={search!r}"
+            )
+        search = "affine" if search is None else search
+        self._searched = f"{search} fields" if isinstance(search, str) else "given"
+        generators = generators_among(search, shape, "`find_symmetries`")
+        self._space = GridSpace(generators)
         # Fields of one size each, so that what is small can be told.
-        norms = ops.convert_to_numpy(self._ambient.norm_bounds()).astype("float64")
-        self._scale = 1 / np.where(norms > 0, norms, 1.0)
+        self._scale = 1 / self._space.lengths()
         self._output = output if isinstance(output, str) else "matrices"
         self._actions = self._checked_actions(output)
         self._is_free = kind == "equivariance" and self._output == "free"
@@ -76,7 +75,7 @@ class FieldEquations:
         if actions.ndim != 3 or len(actions) != self.num_searched:
             raise ValueError(
                 f"`output` must be one of {OUTPUTS}, or matrices of shape "
-                f"({self.num_searched}, m, m): one for each generator of `ambient`. "
+                f"({self.num_searched}, m, m): one for each generator of `search`. "
                 f"Received: shape {actions.shape}"
             )
         return actions * self._scale[:, None, None]
@@ -84,24 +83,17 @@ class FieldEquations:
     @property
     def num_searched(self) -> int:
         """The dimension of what is searched."""
-        return self._ambient.num_generators
+        return self._space.size
 
     def _channels_last(self, f: np.ndarray) -> np.ndarray:
         return np.moveaxis(f, 1, -1) if self._channels_first else f
 
     def _lie_derivatives(self, f: np.ndarray) -> np.ndarray:
         """The Lie derivatives `(batch, size, p)` of feature maps, flattened as they are."""
-        f = self._channels_last(f)
-        moved = ops.convert_to_numpy(
-            self._ambient(ops.convert_to_tensor(f, dtype=self._ambient.compute_dtype))
-        )
-        moved = np.moveaxis(moved.astype("float64"), -2, 0)
-        if f.ndim == 2:
-            moved = moved[..., 0]
+        moved = self._space.act(self._channels_last(f))
         if self._channels_first:
-            moved = np.moveaxis(moved, -1, 2)
-        moved = moved.reshape(*moved.shape[:2], -1)
-        return np.moveaxis(moved, 0, -1) * self._scale
+            moved = np.moveaxis(moved, -2, 1)
+        return moved.reshape(len(f), -1, self._space.size) * self._scale
 
     def add(self, x: np.ndarray, values: np.ndarray, derivatives: np.ndarray) -> None:
         """Adds the equations of samples.
@@ -160,7 +152,7 @@ class FieldEquations:
                     f"Received: matrices of shape {self._actions.shape[1:]}"
                 )
         elif self._kind == "equivariance" and self._output == "same":
-            spatial = self._ambient.spatial_shape
+            spatial = self._space.shape
             found = self._channels_last(values).shape
             found = found[1:] if x.ndim == 2 else found[1:-1]
             if found != spatial:
@@ -174,14 +166,13 @@ class FieldEquations:
         assert self._normal is not None
         if not self._moves_samples:
             raise ValueError(
-                "Generators of `ambient` must change some sample of `x`. Received: samples "
+                "Generators of `search` must change some sample of `x`. Received: samples "
                 "with Lie derivatives that are all zero"
             )
         space = self._normal.solve(dimension)
-        mixtures = space.basis.T * self._scale
-        found = _mixed(self._ambient, mixtures)
+        found = self._generators(space.basis.T * self._scale)
         return SymmetryReport(
-            algebra=_algebra(self._ambient, found),
+            algebra=self._no_symmetry() if found is None else found.algebra(),
             kind=self._kind,
             output=self._output if self._kind == "equivariance" else None,
             blocks=1,
@@ -192,105 +183,61 @@ class FieldEquations:
             unidentified=space.unreached * self._scale,
             generators=found,
             sensitivities=self._sensitivities(),
+            searched=self._searched,
+            is_determined=space.is_determined,
         )
+
+    def _generators(self, mixtures: np.ndarray) -> Generators | None:
+        """Generators `sum_a mixtures[i, a] E_a`; `None` if there are none.
+
+        Fields are scaled such that their largest component moves the border of the grid by
+        half of its width: a rotation has its angle in radians for parameter.
+        """
+        if not len(mixtures):
+            return None
+        if self._space.fields is not None:
+            values = np.tensordot(mixtures, self._space.fields, 1)
+            largest = np.max(np.abs(values), axis=tuple(range(1, values.ndim)))
+            mixtures = mixtures * (self._space.radius / largest)[:, None]
+        return self._space.generators(mixtures)
+
+    def _no_symmetry(self) -> LieAlgebra:
+        """The algebra of dimension 0, of matrices of the size that others have."""
+        size = math.prod(self._space.shape)
+        if self._space.fields is not None:
+            ndim = len(self._space.shape)
+            size = {"linear": ndim, "affine": ndim + 1}.get(str(self._space.kind), size)
+        return LieAlgebra(np.zeros((0, size, size)))
 
     def _sensitivities(self) -> dict[str, float]:
         """The relative size of the equations for each direction that has a name."""
         assert self._normal is not None
-        named = _named_directions(self._ambient)
+        named = _named_directions(self._space)
         directions = np.array(list(named.values())) / self._scale
         sizes = self._normal.relative_sizes(directions)
         return dict(zip(named, sizes.tolist(), strict=True))
 
 
-def _ambient_generators(ambient: Any, ndim: int) -> Generators:
-    """What the argument `ambient` stands for; all affine fields by default."""
-    if ambient is None:
-        ambient = "affine"
-    if isinstance(ambient, str) and ambient in DEGREES:
-        monomials = sum(math.comb(ndim + degree - 1, degree) for degree in DEGREES[ambient])
-        every = np.eye(ndim * monomials).reshape(-1, ndim, monomials)
-        return VectorFieldGenerators(
-            len(every), ambient, coefficients=every, trainable=False
-        )
-    if isinstance(ambient, int):
-        raise TypeError(
-            "`ambient` must be known: a name, matrices, or an instance of `Generators`. "
-            f"Received: ambient={ambient!r}"
-        )
-    if isinstance(ambient, str) and ambient not in NAMES:
-        raise ValueError(
-            f"`ambient` must be one of {sorted({*DEGREES, *NAMES})}, or generators. "
-            f"Received: ambient={ambient!r}"
-        )
-    generators = generators_lib.get(ambient)
-    if not generators.is_square:
-        raise ValueError(
-            "`ambient` must hold square generators: others lead to another grid. "
-            f"Received: generators {generators.name!r}"
-        )
-    return generators
-
-
-def _mixed(ambient: Generators, mixtures: np.ndarray) -> Generators | None:
-    """Generators `sum_a mixtures[i, a] L_a`; `None` if there are none.
-
-    Fields are scaled such that their largest component moves the border of the grid by
-    half of its width: a rotation has its angle in radians for parameter.
-    """
-    shape = ambient.spatial_shape
-    assert shape is not None
-    if not len(mixtures):
-        return None
-    mixed: Generators
-    if isinstance(ambient, VectorFieldGenerators):
-        values = np.tensordot(mixtures, ambient.vector_fields(), 1)
-        largest = np.max(np.abs(values), axis=tuple(range(1, values.ndim)), keepdims=True)
-        values = values * (max(max(shape) - 1, 1) / 2 / largest)
-        mixed = VectorFieldGenerators.from_values(
-            values, ambient.field, derivative=ambient.derivative
-        )
-    else:
-        matrices = ops.convert_to_numpy(ambient.to_dense())
-        mixed = MatrixGenerators(np.tensordot(mixtures, matrices, 1))
-    mixed.build((None, *shape, 1))
-    return mixed
-
-
-def _algebra(ambient: Generators, found: Generators | None) -> LieAlgebra:
-    if found is not None:
-        return found.algebra()
-    shape = ambient.spatial_shape
-    assert shape is not None
-    size = math.prod(shape)
-    if isinstance(ambient, VectorFieldGenerators):
-        small = {"linear": len(shape), "affine": len(shape) + 1}
-        size = small.get(ambient.field, size)
-    return LieAlgebra(np.zeros((0, size, size)))
-
-
-def _named_directions(ambient: Generators) -> dict[str, np.ndarray]:
-    """Directions with a name, as mixtures `(p,)` of the ambient generators.
+def _named_directions(space: GridSpace) -> dict[str, np.ndarray]:
+    """Directions with a name, as mixtures `(p,)` of the elements of a space.
 
     Of vector fields those in the table below that are among them, and else each generator.
     """
-    shape = ambient.spatial_shape
-    assert shape is not None
     directions = {}
-    if isinstance(ambient, VectorFieldGenerators):
-        table = _fields_with_names(len(shape))
+    if space.fields is not None:
+        table = _fields_with_names(len(space.shape))
         named = VectorFieldGenerators(
             len(table), "affine", coefficients=list(table.values()), trainable=False
         )
-        named.build((None, *shape, 1))
-        columns = ambient.vector_fields().reshape(ambient.num_generators, -1).T
+        named.build((None, *space.shape, 1))
+        columns = space.fields.reshape(space.size, -1).T
         for name, field in zip(table, named.vector_fields(), strict=True):
             mixture = np.linalg.lstsq(columns, field.ravel(), rcond=None)[0]
             rest = np.linalg.norm(columns @ mixture - field.ravel())
             if rest < SAME_FIELD * np.linalg.norm(field):
                 directions[name] = mixture
     if not directions:
-        every = np.eye(ambient.num_generators)
+        every = np.eye(space.size)
         return {f"generator {n}": each for n, each in enumerate(every)}
     return directions
 

@@ -1,10 +1,10 @@
 """The classical Lie algebras, as matrices."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations, product
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._validation import finite_array, positive_int
 from keras_lconv.algebra.lie_algebra import LieAlgebra
@@ -17,18 +17,18 @@ def _unit(n: int, i: int, j: int) -> np.ndarray:
     return matrix
 
 
-def _stack(matrices: Any, n: int) -> np.ndarray:
+def _stack(matrices: Iterable[np.ndarray], n: int) -> np.ndarray:
     """A stack of matrices, also of none."""
     return np.array(list(matrices)).reshape(-1, n, n)
 
 
-def _signature(p: Any, q: Any) -> tuple[int, int]:
+def _signature(p: int, q: int) -> tuple[int, int]:
     if isinstance(q, bool) or q != 0:
         q = positive_int("q", q)
     return positive_int("p", p), int(q)
 
 
-def realify(matrices: Any) -> np.ndarray:
+def realify(matrices: ArrayLike) -> np.ndarray:
     """Real matrices for complex ones: `A + i B` becomes `[[A, -B], [B, A]]`.
 
     Args:

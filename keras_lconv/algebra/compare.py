@@ -5,14 +5,14 @@ their spans can be compared. Matrices are vectors in the Frobenius inner product
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._validation import finite_array
 
 
-def _as_columns(name: str, value: Any) -> np.ndarray:
+def _as_columns(name: str, value: ArrayLike) -> np.ndarray:
     """Matrices `(k, d', d)`, or one `(d', d)`, as `k` columns."""
     array = finite_array(name, value)
     if array.ndim == 2:
@@ -33,7 +33,7 @@ def _as_columns(name: str, value: Any) -> np.ndarray:
     return columns / norms
 
 
-def _columns_of_both(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
+def _columns_of_both(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     left, right = _as_columns("a", a), _as_columns("b", b)
     if len(left) != len(right):
         raise ValueError(
@@ -43,7 +43,7 @@ def _columns_of_both(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
     return left, right
 
 
-def principal_angles(a: Any, b: Any) -> np.ndarray:
+def principal_angles(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     """Principal angles between the spans of two sets of matrices.
 
     Args:
@@ -78,7 +78,7 @@ def principal_angles(a: Any, b: Any) -> np.ndarray:
     return subspace_angles(left, right)
 
 
-def correlation(a: Any, b: Any) -> float:
+def correlation(a: ArrayLike, b: ArrayLike) -> float:
     """The largest absolute cosine between an element of one span and of the other.
 
     For two matrices this is `|<a, b>| / (|a| |b|)` in the Frobenius inner product.
@@ -107,7 +107,9 @@ def correlation(a: Any, b: Any) -> float:
     return float(np.cos(principal_angles(a, b)[-1]))
 
 
-def closest(a: Any, candidates: Mapping[Any, Any] | Sequence[Any]) -> tuple[Any, float]:
+def closest(
+    a: ArrayLike, candidates: Mapping[str, ArrayLike] | Sequence[ArrayLike]
+) -> tuple[str | int, float]:
     """The candidate whose span is the closest to a given one.
 
     The distance is the largest principal angle, and a right angle between spans of
@@ -143,14 +145,14 @@ def closest(a: Any, candidates: Mapping[Any, Any] | Sequence[Any]) -> tuple[Any,
     return name, distances[name]
 
 
-def _distance(a: Any, b: Any) -> float:
+def _distance(a: ArrayLike, b: ArrayLike) -> float:
     left, right = _columns_of_both(a, b)
     if np.linalg.matrix_rank(left) != np.linalg.matrix_rank(right):
         return np.pi / 2
     return float(principal_angles(a, b)[0])
 
 
-def align(a: Any, b: Any, tolerance: float = 1e-6) -> np.ndarray:
+def align(a: ArrayLike, b: ArrayLike, tolerance: float = 1e-6) -> np.ndarray:
     """The change of basis between two bases of one span.
 
     Args:

@@ -8,12 +8,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._typing import Data, Tensor
 from keras_lconv._validation import count, finite_array, one_of, positive_int
-from keras_lconv.discovery._derivatives import derivatives_of
-from keras_lconv.discovery._field_equations import FieldEquations
-from keras_lconv.discovery._vector_equations import VectorEquations
+from keras_lconv.discovery.functions.derivatives import derivatives_of
+from keras_lconv.discovery.functions.grid_equations import GridEquations
+from keras_lconv.discovery.functions.table_equations import TableEquations
 from keras_lconv.discovery.report import SymmetryReport
-from keras_lconv.generators import Generators
 
 KINDS = ("invariance", "equivariance")
 
@@ -22,14 +22,14 @@ BATCHES_WITH_BAR = 20
 
 
 def find_symmetries(
-    function: Callable[[Any], Any],
-    x: Any,
+    function: Callable[[Tensor], Tensor],
+    x: Data,
+    *,
     kind: str = "invariance",
     blocks: int = 1,
-    ambient: Any = None,
-    output: Any = "free",
-    *,
     scalars: int = 0,
+    search: Any = None,
+    output: Any = "free",
     dimension: int | None = None,
     data_format: str | None = None,
     batch_size: int = 512,
@@ -37,27 +37,30 @@ def find_symmetries(
 ) -> SymmetryReport:
     """Finds the Lie algebra of symmetries of a function or a trained model.
 
-    `F` is invariant under `exp(t L)` if and only if `<grad F(x), L x> = 0` for all `x`:
-    one linear equation for `L` from each sample and output. It is equivariant,
-    `F(exp(t L) x) = exp(t K) F(x)`, if and only if `J(x) L x = K F(x)`, where `J` are the
-    derivatives. The squares of the equations, weighted such that each counts by its size,
-    are summed up to one small matrix. Its null space is the algebra, and the dimension is
-    where the singular values have their clearest gap. No symmetry is found where there is
-    no gap of 5 at least, above values of 0.1 at most, in units of what a random equation
-    would give (or of the root mean square of all values, if that is more).
+    `F` is invariant under the flow of `v(x) = A x + b` if and only if
+    `<grad F(x), A x + b> = 0` for all `x`: one linear equation for `A` and `b` from each
+    sample and output. It is equivariant, `F(exp(t v) x) = exp(t K) F(x)`, if and only if
+    `J(x) (A x + b) = K F(x)`, where `J` are the derivatives. The squares of the equations,
+    weighted such that each counts by its size, are summed up to one small matrix. Its null
+    space is the algebra, and the dimension is where the singular values have their
+    clearest gap. No symmetry is found where there is no gap of 5 at least, above values of
+    0.1 at most, in units of what a random equation would give (or of the root mean square
+    of all values, if that is more).
 
-    **Vectors**, `x` of shape `(batch, n)`: `L` is a matrix, any one by default. Vectors may
-    have some 40 components: the system has `v^2` unknowns, or as many as `ambient` has
-    dimensions.
+    **Tables**, `x` of shape `(batch, n)`: maps of vectors. All is computed in coordinates
+    in which the vectors have mean zero and second moments 1, so that units, offsets and
+    linear coordinates of the data do not matter. Samples that are repeated count once.
+    Vectors may have some 40 components: the system has `v^2` unknowns, or as many as
+    `search` has dimensions.
 
-    **Images**, `x` of shape `(batch, *spatial, channels)`: `L` moves the content along a
-    vector field, any affine one by default, as translations, rotations and scaling. The
-    generators give the Lie derivatives `L_a x`, without any matrix on the pixels. A random
+    **Images**, `x` of shape `(batch, *spatial, channels)`: generators move the content
+    along a vector field, any affine one by default, as translations, rotations and scaling.
+    They give the Lie derivatives `L_a x`, without any matrix on the pixels. A random
     equation is then one with derivatives of the same length, but of random direction.
     Symmetries hold nearly at best, since pixels cannot be moved by half of their width
     without an error, and those of trained classifiers are approximate anyway:
     `report.sensitivities` says for each field that has a name how much the function changes
-    along it.
+    along it. A signal on a line is an image `(batch, n, 1)`.
 
     The result is about the function, on the samples. A network that is only nearly
     invariant has the symmetry up to its own error; how the samples are distributed does
@@ -72,24 +75,26 @@ def find_symmetries(
             function of `keras.ops`, smooth nearly everywhere. It maps `(batch, ...)` to
             `(batch, ...)`, and samples do not mix. Each component of the output gives an
             equation: of a classifier those before the softmax, or those after.
-        x: Samples: vectors `(batch, n)`, or images `(batch, *spatial, channels)`.
+        x: Samples: a table `(batch, n)`, or images `(batch, *spatial, channels)`.
         kind: `"invariance"` or `"equivariance"`.
-        blocks: `x` consists of so many vectors of equal size, one after the other, that
-            transform alike.
-        ambient: Where to search. For vectors a `LieAlgebra`, or matrices `(p, v, v)` for
-            vectors of size `v`; they need not be an algebra. By default all matrices. For
-            images `"affine"`, the default, `"linear"` or `"quadratic"`: all vector fields
-            whose components are such polynomials; a name of `keras_lconv.generators.get`,
-            or any square `Generators`. With one of these `x` may be `(batch, d)` too, a
-            signal on a line.
+        blocks: A row of the table consists of so many vectors of equal size, one after the
+            other, that transform alike.
+        scalars: The first so many columns of a table do not transform, as masses or
+            charges. The blocks follow.
+        search: Where to search. For tables `"linear"`: all maps `A x`; `"affine"`: all maps
+            `A x + b`; a `LieAlgebra`, or matrices `(p, v, v)` for vectors of size `v`, or
+            affine maps `[A | b]`, `(p, v, v + 1)`; these need not be an algebra. By default
+            `"affine"` where the mean of the vectors is clearly not zero, and else
+            `"linear"`. For images `"affine"`, the default, `"linear"` or `"quadratic"`: all
+            vector fields whose components are such polynomials; a name of
+            `keras_lconv.generators.get`, or any square `Generators`.
         output: For equivariance, what `K` is. `"same"`: the output is of vectors as the
-            input, and `K = L` on each block, and zero on scalars; or it is an image on the
+            input, and moves as they do, and scalars do not move; or it is an image on the
             same grid, moved alike. `"tensor2"`: it is a matrix `(v, v)` that transforms by
-            `L F + F L^T`. Matrices `(p, m, m)`: that of each of `ambient`. `"free"`: any
-            matrix, which is found with `L`. Fewer assumptions find more symmetries: the
-            report says which were made.
-        scalars: The first so many components of vectors `(batch, n)` do not transform, as
-            masses or charges. The blocks follow.
+            `A F + F A^T`. Matrices `(p, m, m)`: that of each element of `search`.
+            `"free"`: any matrix (with an offset, where affine maps are searched), which is
+            found with `A`. Fewer assumptions find more symmetries: the report says which
+            were made.
         dimension: Dimension of the algebra, where it is known; by default it is found.
         data_format: Where the channels of images are, `"channels_last"` or
             `"channels_first"`. By default as the function says in its own `data_format`,
@@ -104,7 +109,7 @@ def find_symmetries(
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If a value or a shape does not fit, the function does not depend on
-            its input, or no generator of `ambient` changes it.
+            its input, or no generator of `search` changes it.
 
     Example:
     ```python
@@ -114,7 +119,7 @@ def find_symmetries(
 
     x = np.random.default_rng(0).normal(size=(200, 3))
     report = find_symmetries(lambda x: ops.sum(x**2, axis=1), x)
-    assert report.algebra.identify().name == "so(3)"
+    assert report.name == "so(3)"
 
     images = np.random.default_rng(0).normal(size=(50, 8, 8, 1))
     report = find_symmetries(lambda x: ops.sum(x**2, axis=(1, 2)), images)
@@ -130,19 +135,20 @@ def find_symmetries(
     one_of("kind", kind, KINDS)
     samples = finite_array("x", ops.convert_to_numpy(x) if ops.is_tensor(x) else x)
     blocks, scalars = positive_int("blocks", blocks), count("scalars", scalars)
-    equations: FieldEquations | VectorEquations
-    if samples.ndim > 2 or isinstance(ambient, (str, Generators)):
+    samples = distinct_rows(samples)
+    equations: GridEquations | TableEquations
+    if samples.ndim > 2:
         if blocks > 1 or scalars:
             raise ValueError(
-                "`blocks` and `scalars` belong to vectors, of which matrices are searched. "
+                "`blocks` and `scalars` belong to vectors, of which maps are searched. "
                 f"Received: blocks={blocks!r}, scalars={scalars!r} with a grid"
             )
         data_format = data_format or getattr(function, "data_format", None)
         data_format = data_format or keras.config.image_data_format()
         one_of("data_format", data_format, ("channels_first", "channels_last"))
-        equations = FieldEquations(samples, kind, ambient, output, data_format)
+        equations = GridEquations(samples, kind, search, output, data_format)
     else:
-        equations = VectorEquations(samples, kind, blocks, scalars, ambient, output)
+        equations = TableEquations(samples, kind, blocks, scalars, search, output)
     if dimension is not None and not 0 <= dimension <= equations.num_searched:
         raise ValueError(
             f"`dimension` must be from 0 to {equations.num_searched}, the dimension of "
@@ -162,3 +168,11 @@ def find_symmetries(
             f"that are zero at all {len(samples)} samples"
         )
     return equations.report(dimension)
+
+
+def distinct_rows(samples: np.ndarray) -> np.ndarray:
+    """Samples without repetitions, each where it came first."""
+    if samples.ndim < 2:
+        return samples
+    first = {row.tobytes(): number for number, row in reversed(list(enumerate(samples)))}
+    return samples[sorted(first.values())]

@@ -1,0 +1,250 @@
+"""A span of square matrices, with the brackets that they have in it."""
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from keras_lconv._validation import finite_array, fraction
+from keras_lconv.algebra.sparse_basis import sparse_basis
+from keras_lconv.algebra.tolerance import rounding
+
+# What counts as zero where structure constants may be far from noise.
+LARGEST_TOLERANCE = 0.3
+
+
+class Span:
+    """The span of independent square matrices.
+
+    Computations run in an orthonormal frame of it, in the Frobenius inner product, and are
+    translated where an answer is in the given basis.
+
+    Args:
+        basis: Array `(k, n, n)`.
+        tolerance: The precision to which the matrices are known. By default the root of
+            the closure error, or of rounding errors.
+    """
+
+    def __init__(self, basis: ArrayLike, tolerance: float | None = None):
+        self._basis = _checked(basis)
+        self._basis.flags.writeable = False
+        self._epsilon = rounding(basis)
+        self._frame, self._coordinates = _orthonormal_frame(self._basis, self._epsilon)
+        self._given_tolerance = (
+            None if tolerance is None else fraction("tolerance", tolerance)
+        )
+
+    @property
+    def basis(self) -> np.ndarray:
+        """The given matrices, `(k, n, n)`, read-only."""
+        return self._basis
+
+    @property
+    def dimension(self) -> int:
+        """The dimension `k`."""
+        return len(self._basis)
+
+    @property
+    def matrix_size(self) -> int:
+        """The size `n` of the matrices."""
+        return self._basis.shape[1]
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> np.ndarray:
+        return np.array(self._basis, dtype=dtype)
+
+    def canonical_basis(self) -> np.ndarray:
+        """A sparse basis of the span, which a person can read.
+
+        It is the reduced echelon form of the matrices, written out row by row: each
+        basis matrix has an entry 1 where all the others have 0. The pivots are the first
+        entries that are large enough, so that noise is not amplified. Up to noise the
+        result depends on the span only. Each matrix is scaled to the largest entry 1, with
+        the sign that makes the last nonzero entry positive: the result for rotations are
+        the elementary ones, counterclockwise.
+
+        Returns:
+            Array `(k, n, n)`.
+
+        Example:
+        ```python
+        import numpy as np
+        from keras_lconv.algebra import LieAlgebra, so
+
+        rng = np.random.default_rng(0)
+        mixed = np.tensordot(rng.normal(size=(3, 3)), so(3).basis, 1)
+        assert np.allclose(LieAlgebra(mixed).canonical_basis(), so(3).basis)
+        ```
+        """
+        return sparse_basis(self._frame, self._precision)
+
+    # -------------------------------------------------------------- brackets
+
+    def coordinates(self, x: ArrayLike) -> np.ndarray:
+        """Coordinates of the projection of a matrix onto the span.
+
+        Args:
+            x: Matrix `(n, n)`.
+
+        Returns:
+            Array `(k,)` with `x = sum_i coordinates[i] basis[i]` for `x` in the span.
+
+        Raises:
+            ValueError: If the matrix is of another size.
+        """
+        in_frame = self._rows @ self._matrix("x", x).ravel()
+        return np.linalg.solve(self._coordinates.T, in_frame)
+
+    def contains(self, other: ArrayLike) -> bool:
+        """Whether a matrix, a stack of matrices or an algebra lies in the span.
+
+        Args:
+            other: Array `(n, n)` or `(l, n, n)`, or a `LieAlgebra`.
+
+        Returns:
+            Whether the relative distance of each matrix from the span is zero, up to
+            `tolerance` if it was given, and up to the root of the closure error, or of
+            rounding errors, if not.
+
+        Raises:
+            ValueError: If a matrix is of another size.
+        """
+        matrices = finite_array("other", other)
+        if matrices.ndim == 2:
+            matrices = matrices[None]
+        if matrices.ndim != 3 or matrices.shape[1:] != self._basis.shape[1:]:
+            raise ValueError(
+                f"`other` must hold {self.matrix_size}x{self.matrix_size} matrices. "
+                f"Received: shape {np.shape(other)}"
+            )
+        rows = matrices.reshape(len(matrices), self.matrix_size**2)
+        distances = np.linalg.norm(rows - rows @ self._rows.T @ self._rows, axis=1)
+        return bool(np.all(distances <= self._precision * np.linalg.norm(rows, axis=1)))
+
+    @property
+    def _rows(self) -> np.ndarray:
+        """The orthonormal frame as vectors, `(k, n * n)`."""
+        return self._frame.reshape(self.dimension, self.matrix_size**2)
+
+    @property
+    def _precision(self) -> float:
+        """To which the matrices themselves are taken to be known.
+
+        The default `tolerance` may be larger, since it also leaves room for structure
+        constants that noise is far from.
+        """
+        if self._given_tolerance is not None:
+            return self._given_tolerance
+        noise = max(self.closure_error, self._epsilon)
+        return float(min(np.sqrt(noise), LARGEST_TOLERANCE))
+
+    @cached_property
+    def _brackets_of_frame(self) -> tuple[np.ndarray, np.ndarray]:
+        """Brackets in the frame, `(k, k, k)`, and the parts outside, `(pairs, n * n)`."""
+        k, frame = self.dimension, self._frame
+        rows = self._rows
+        first, second = np.triu_indices(k, 1)
+        brackets = frame[first] @ frame[second] - frame[second] @ frame[first]
+        brackets = brackets.reshape(len(first), self.matrix_size**2)
+        inside = brackets @ rows.T
+        constants = np.zeros((k, k, k))
+        constants[first, second] = inside
+        constants[second, first] = -inside
+        return constants, brackets - inside @ rows
+
+    @cached_property
+    def _scale(self) -> float:
+        """Size that the brackets of such matrices have, if they do not vanish.
+
+        Unlike the products themselves it does not vanish for commuting matrices, and
+        repeating the representation does not change it.
+        """
+        frame = self._frame
+        left = np.einsum("kij,kil->jl", frame, frame, optimize=True)
+        right = np.einsum("kij,klj->il", frame, frame, optimize=True)
+        return float(np.sqrt(max(np.linalg.norm(left, 2), np.linalg.norm(right, 2))))
+
+    @property
+    def structure_constants(self) -> np.ndarray:
+        """`c[i, j, k]` with `[L_i, L_j] = sum_k c[i, j, k] L_k`, of shape `(k, k, k)`.
+
+        They are the least squares solution where the span is not quite closed.
+        """
+        constants, coordinates = self._brackets_of_frame[0], self._coordinates
+        moved = np.einsum("ia,jb,abc->ijc", coordinates, coordinates, constants)
+        k = self.dimension
+        solved = np.linalg.solve(coordinates.T, moved.reshape(k * k, k).T)
+        return solved.T.reshape(k, k, k)
+
+    @cached_property
+    def closure_error(self) -> float:
+        """The largest relative part of a bracket outside of the span.
+
+        It is the norm of the map from pairs of matrices of the span to the part of their
+        bracket that is orthogonal to the span. The unit is the norm that brackets of such
+        matrices usually have, `sqrt(|sum_i E_i^T E_i|)` for an orthonormal frame `E_i`.
+        That has the size of the brackets of a semisimple algebra, and is no division by
+        zero for an abelian one. An exact algebra has an error of rounding size, a span of
+        random matrices one of order 1.
+        """
+        outside = self._brackets_of_frame[1]
+        if not len(outside):
+            return 0.0
+        return float(np.linalg.norm(outside, 2)) / self._scale
+
+    # --------------------------------------------------------------- checks
+
+    def _matrix(self, name: str, value: ArrayLike) -> np.ndarray:
+        array = finite_array(name, value)
+        if array.shape != self._basis.shape[1:]:
+            raise ValueError(
+                f"`{name}` must be a {self.matrix_size}x{self.matrix_size} matrix. "
+                f"Received: shape {array.shape}"
+            )
+        return array
+
+
+def _checked(basis: ArrayLike) -> np.ndarray:
+    if np.iscomplexobj(basis):
+        raise TypeError(
+            "`basis` must be an array of real numbers. Received complex matrices: "
+            "`keras_lconv.algebra.realify` makes real ones of them"
+        )
+    array = finite_array("basis", basis)
+    if array.ndim != 3 or array.shape[1] != array.shape[2] or array.shape[1] == 0:
+        hint = ""
+        if array.shape == (0,):
+            hint = ". An empty basis needs the size of the matrices: np.zeros((0, n, n))"
+        raise ValueError(
+            "`basis` must be a stack of square matrices, of shape `(k, n, n)`. "
+            f"Received: shape {array.shape}{hint}"
+        )
+    return array.copy()
+
+
+def _orthonormal_frame(basis: np.ndarray, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
+    """An orthonormal frame, and the coordinates of the basis in it, `(k, k)`."""
+    rows = basis.reshape(len(basis), basis.shape[1] ** 2)
+    norms = np.linalg.norm(rows, axis=1)
+    if np.any(norms == 0):
+        raise ValueError(
+            "`basis` must be linearly independent. Received: the matrix number "
+            f"{int(np.argmin(norms))} (from 0) is zero"
+        )
+    if len(rows) > rows.shape[1]:
+        raise ValueError(
+            "`basis` must be linearly independent. Received: "
+            f"{len(rows)} matrices of size {basis.shape[1]}x{basis.shape[1]}, of which at "
+            f"most {rows.shape[1]} are independent"
+        )
+    frame, triangle = np.linalg.qr((rows / norms[:, None]).T)
+    sizes = np.linalg.svd(triangle, compute_uv=False)
+    if len(sizes) and sizes[-1] <= np.sqrt(epsilon) * sizes[0]:
+        rank = int(np.sum(sizes > np.sqrt(epsilon) * sizes[0]))
+        raise ValueError(
+            f"`basis` must be linearly independent. Received: {len(rows)} matrices of "
+            f"rank {rank} (singular values, each matrix scaled to norm 1, from "
+            f"{sizes[0]:.1e} to {sizes[-1]:.1e})"
+        )
+    return frame.T.reshape(basis.shape), triangle.T * norms[:, None]

@@ -1,0 +1,421 @@
+"""The equations for maps of the vectors in a table.
+
+Everything is computed in standard coordinates: vectors with the mean zero, where maps are
+affine, and with second moments of 1. So nothing depends on the units, the offsets or the
+linear coordinates of the data.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_lconv._validation import finite_array, one_of
+from keras_lconv.discovery.null_space import NormalMatrices, NullSpace
+from keras_lconv.discovery.report import Assumptions, SymmetryReport, symmetry_report
+from keras_lconv.discovery.search_space import MapSpace, all_maps, maps_among
+
+OUTPUTS = ("free", "same", "tensor2")
+
+# A column that varies less, relative to its largest value, does not vary: rounding does.
+SMALLEST_SPREAD = 1e-6
+# Directions in which columns of spread 1 vary less are not reached by them.
+SMALLEST_VARIATION = 1e-4
+# Of all directions: where derivatives are smaller, a function does not depend on them.
+SMALLEST_SLOPE = 1e-3
+# An output whose changes are smaller, relative to its values, is constant.
+SMALLEST_CHANGE = 1e-6
+# The mean of the vectors is not zero if this multiple of its error bar is exceeded.
+CLEAR_MEAN = 5.0
+# Weights and second moments depend on each other, and settle after some rounds.
+ROUNDS = 4
+TINY = float(np.finfo("float64").tiny)
+
+
+@dataclass(frozen=True)
+class Standard:
+    """Standard coordinates `u = whiten @ (x - mean)` of vectors `x`.
+
+    Args:
+        mean: The origin of standard coordinates, `(v,)`; zero for linear maps.
+        whiten: Matrix `(r, v)`.
+        restore: Matrix `(v, r)` with `whiten @ restore = 1`.
+        scales: The spread of each component, `(v,)`.
+        unreached: Orthonormal directions `(v - r, v)` in which vectors do not vary.
+    """
+
+    mean: np.ndarray
+    whiten: np.ndarray
+    restore: np.ndarray
+    scales: np.ndarray
+    unreached: np.ndarray
+
+    def maps(self, elements: np.ndarray) -> np.ndarray:
+        """Affine maps `[A | b]`, `(k, v, v + 1)`, in standard coordinates."""
+        linear, constant = elements[..., :-1], elements[..., -1]
+        moved = (linear @ self.mean + constant) @ self.whiten.T
+        return np.concatenate(
+            [self.whiten @ linear @ self.restore, moved[..., None]], axis=2
+        )
+
+    def raw(self, elements: np.ndarray) -> np.ndarray:
+        """Affine maps `(k, r, r + 1)` of standard coordinates, in those of the data."""
+        linear = self.restore @ elements[..., :-1] @ self.whiten
+        constant = elements[..., -1] @ self.restore.T - linear @ self.mean
+        return np.concatenate([linear, constant[..., None]], axis=2)
+
+
+def standard_coordinates(vectors: np.ndarray, is_affine: bool) -> Standard:
+    """Standard coordinates for vectors `(n, v)`."""
+    size = vectors.shape[1]
+    mean = np.mean(vectors, axis=0) if is_affine else np.zeros(size)
+    centred = vectors - mean
+    spread = np.sqrt(np.mean(centred**2, axis=0))
+    varies = spread > SMALLEST_SPREAD * np.max(np.abs(vectors), axis=0)
+    scales = np.where(varies, spread, 1.0)
+    scaled = np.where(varies, centred / scales, 0.0)
+    values, directions = np.linalg.eigh(scaled.T @ scaled / len(scaled))
+    reached = values > SMALLEST_VARIATION**2
+    roots, axes = np.sqrt(values[reached]), directions[:, reached]
+    unreached = np.linalg.qr(directions[:, ~reached] / scales[:, None])[0].T
+    return Standard(
+        mean,
+        (axes / roots).T / scales,
+        scales[:, None] * axes * roots,
+        np.where(varies, spread, 0.0),
+        unreached,
+    )
+
+
+def has_clear_mean(vectors: np.ndarray) -> bool:
+    """Whether the mean of vectors `(n, v)` is clearly not zero."""
+    mean, spread = np.mean(vectors, axis=0), np.std(vectors, axis=0)
+    return bool(np.any(np.abs(mean) > CLEAR_MEAN * spread / np.sqrt(len(vectors)) + TINY))
+
+
+class TableEquations:
+    """`J(x) (A x + b) = K F(x)` for affine maps, on samples `(batch, scalars + blocks v)`.
+
+    Args:
+        x: Samples `(batch, n)`, each of them once.
+        kind: `"invariance"`, where `K = 0`, or `"equivariance"`.
+        blocks: Number of vectors in a sample.
+        scalars: Number of components before them, which do not transform.
+        search: Where to search.
+        output: What `K` is.
+        names: Names of the components of a vector, or `None`.
+    """
+
+    def __init__(
+        self,
+        x: np.ndarray,
+        kind: str,
+        blocks: int,
+        scalars: int,
+        search: Any,
+        output: Any,
+        names: tuple[str, ...] | None = None,
+    ):
+        self.samples = _checked_samples(x, blocks, scalars)
+        self._kind, self._blocks, self._scalars = kind, blocks, scalars
+        self._names = names
+        vectors = self._vectors(self.samples).reshape(-1, x[:, scalars:].shape[1] // blocks)
+        if search is None:
+            search = "affine" if has_clear_mean(vectors) else "linear"
+        self._given_space = maps_among(search, vectors.shape[1])
+        self._is_affine = not self._given_space.is_linear
+        self._all = search if isinstance(search, str) else None
+        self._standard = standard_coordinates(vectors, self._is_affine)
+        self._space, self._mixture = self._standard_space()
+        self._given_output = output
+        self._output = output if isinstance(output, str) else "matrices"
+        self._is_free = kind == "equivariance" and self._output == "free"
+        self._batches: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self.depends_on_input = False
+
+    def _standard_space(self) -> tuple[MapSpace, np.ndarray]:
+        """What is searched in standard coordinates, and as mixtures `(q, p)`."""
+        rank = len(self._standard.whiten)
+        if self._all:
+            space = all_maps(rank, self._is_affine)
+            raw = self._standard.raw(space.elements)
+            raw = raw if self._is_affine else raw[..., :-1]
+            return space, raw.reshape(space.size, -1)
+        inside = self._standard.maps(self._given_space.elements)
+        flat = inside.reshape(len(inside), -1)
+        norms = np.maximum(np.linalg.norm(flat, axis=1), TINY)
+        left, values, rows = np.linalg.svd(flat / norms[:, None], full_matrices=False)
+        kept = values > 1e-10 * max(values[0], TINY)
+        mixture = (left[:, kept] / values[kept]).T / norms
+        return MapSpace(rows[kept].reshape(-1, *inside.shape[1:])), mixture
+
+    @property
+    def num_searched(self) -> int:
+        """The dimension of what is searched."""
+        return self._space.size
+
+    def _vectors(self, x: np.ndarray) -> np.ndarray:
+        """The vectors `(..., blocks, v)` in arrays `(..., n)`."""
+        return x[..., self._scalars :].reshape(*x.shape[:-1], self._blocks, -1)
+
+    def add(self, x: np.ndarray, values: np.ndarray, derivatives: np.ndarray) -> None:
+        """Adds the equations of samples.
+
+        Args:
+            x: Samples `(batch, n)`.
+            values: `F(x)`, `(batch, *outputs)`.
+            derivatives: `J(x)`, `(batch, m, n)`.
+        """
+        values = values.reshape(len(values), -1)
+        vectors = (self._vectors(x) - self._standard.mean) @ self._standard.whiten.T
+        slopes = self._vectors(derivatives) @ self._standard.restore
+        self.depends_on_input |= bool(np.any(slopes))
+        self._batches.append((vectors, values, slopes))
+
+    def report(self, dimension: int | None) -> SymmetryReport:
+        """What the equations of all samples say."""
+        vectors, values, slopes = (
+            np.concatenate(parts) for parts in zip(*self._batches, strict=True)
+        )
+        space = self._solved(vectors, values, slopes, dimension)
+        standard = np.tensordot(space.solutions.T, self._space.elements, 1)
+        return symmetry_report(
+            space,
+            standard,
+            self._standard,
+            Assumptions(
+                kind=self._kind,
+                output=self._output if self._kind == "equivariance" else None,
+                blocks=self._blocks,
+                scalars=self._scalars,
+                is_affine=self._is_affine,
+                is_algebra=self._all is not None,
+                searched=self._searched_in_words(),
+                names=self._names,
+            ),
+        )
+
+    def _searched_in_words(self) -> str:
+        if self._all == "affine":
+            return "affine maps"
+        return "linear maps" if self._all else "maps in the given span"
+
+    def _solved(
+        self,
+        vectors: np.ndarray,
+        values: np.ndarray,
+        slopes: np.ndarray,
+        dimension: int | None,
+    ) -> NullSpace:
+        """The null space, from all vectors `u` and slopes in standard coordinates."""
+        one = np.ones((*vectors.shape[:-1], 1))
+        extended = np.concatenate([vectors, one], axis=2) if self._is_affine else vectors
+        moved = None
+        if self._kind == "invariance":
+            slopes = _same_scale(slopes, values)
+        else:
+            slopes, moved, values = self._with_outputs(slopes, values)
+        weights, sizes, slope_moments, moments = _weights(
+            extended, slopes, moved, self._kind == "equivariance"
+        )
+        elements = (
+            self._space.elements if self._is_affine else self._space.elements[..., :-1]
+        )
+        flat = elements.reshape(len(elements), -1)
+        unit = _congruent(elements, slope_moments, moments)
+        normal = NormalMatrices(
+            len(flat),
+            values.shape[1] if self._is_free else 0,
+            slopes.shape[1],
+            unit,
+        )
+        num_per_batch = max(1, int(2e7 // (slopes.shape[1] * flat.shape[1])))
+        # In multiples of the groups, which are dealt out in turn.
+        for start in range(0, len(vectors), num_per_batch):
+            rows = slice(start, start + num_per_batch)
+            factors = np.einsum(
+                "smbi,sbj->smij", slopes[rows], extended[rows], optimize=True
+            ).reshape(len(vectors[rows]), slopes.shape[1], -1)
+            equations = factors @ flat.T
+            roots = np.sqrt(weights[rows])
+            also = None
+            if moved is not None:
+                equations = equations - moved[rows]
+                also = moved[rows] * roots[..., None]
+            normal.add(
+                equations * roots[..., None],
+                np.sum(weights[rows] * sizes[rows], axis=1) / flat.shape[1],
+                values[rows] * roots[:, :1] if self._is_free else None,
+                also,
+            )
+        return normal.solve(dimension)
+
+    # ---------------------------------------------------------------- equivariance
+
+    def _with_outputs(
+        self, slopes: np.ndarray, values: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Slopes, what `K` makes of the outputs, and the outputs, in standard units."""
+        scaling = self._output_coordinates(values)
+        slopes = np.einsum("nm,smbi->snbi", scaling, slopes, optimize=True)
+        if self._is_free:
+            values = values @ scaling.T
+            if self._is_affine:
+                values = np.pad(values, ((0, 0), (0, 1)), constant_values=1.0)
+            return slopes, None, values
+        return slopes, self._moved(values, scaling), values
+
+    def _output_coordinates(self, values: np.ndarray) -> np.ndarray:
+        """A matrix that brings outputs `(batch, m)` to standard units."""
+        blocks, scalars, size = self._blocks, self._scalars, values.shape[1]
+        v = self._given_space.vector_size
+        whole = np.concatenate([self._standard.whiten, self._standard.unreached])
+        if self._output == "same" and size == scalars + blocks * v:
+            spread = np.sqrt(np.mean(values[:, :scalars] ** 2, axis=0))
+            scales = np.where(spread > 0, 1 / np.maximum(spread, TINY), 1.0)
+            matrix = np.zeros((size, size))
+            matrix[:scalars, :scalars] = np.diag(scales)
+            matrix[scalars:, scalars:] = np.kron(np.eye(blocks), whole)
+            return matrix
+        if self._output == "tensor2" and size == v * v:
+            return np.kron(whole, whole)
+        spread = np.sqrt(np.mean(values**2, axis=0))
+        scales = np.where(spread > 0, 1 / np.maximum(spread, TINY), 1.0)
+        scaled = values * scales
+        moments, axes = np.linalg.eigh(scaled.T @ scaled / len(scaled))
+        roots = np.sqrt(np.maximum(moments, SMALLEST_VARIATION**2 * moments[-1]))
+        return (axes / roots).T * scales
+
+    def _moved(self, values: np.ndarray, scaling: np.ndarray) -> np.ndarray:
+        """What `K` of each element makes of outputs `(batch, m)`: `(batch, m, q)`."""
+        v, size = self._given_space.vector_size, values.shape[1]
+        raw = self._standard.raw(self._space.elements)
+        if isinstance(self._given_output, str):
+            one_of("output", self._output, OUTPUTS)
+            needed = {"same": self.samples.shape[1], "tensor2": v * v}[self._output]
+            if size != needed:
+                raise ValueError(
+                    f"output={self._output!r} needs a function with {needed} outputs, for "
+                    f"{self._blocks} vectors of size {v}. Received: {size} outputs"
+                )
+            if self._output == "tensor2":
+                identity, linear = np.eye(v), raw[..., :-1]
+                # `L F + F L^T`, for `F` flattened by rows.
+                actions = [np.kron(m, identity) + np.kron(identity, m) for m in linear]
+                return np.einsum(
+                    "nm,qml,sl->snq", scaling, np.array(actions), values, optimize=True
+                )
+            moved = np.zeros((len(values), size, len(raw)))
+            acted = MapSpace(raw).act(self._vectors(values))
+            moved[:, self._scalars :] = acted.reshape(len(values), -1, len(raw))
+            return np.einsum("nm,smq->snq", scaling, moved, optimize=True)
+        matrices = finite_array("output", self._given_output)
+        expected = (self._given_space.size, size, size)
+        if matrices.shape != expected:
+            raise ValueError(
+                f"`output` must be one of {OUTPUTS}, or matrices of shape {expected}: one "
+                f"for each matrix of `search`. Received: shape {matrices.shape}"
+            )
+        mixed = np.tensordot(self._mixture, matrices, 1)
+        return np.einsum("nm,qml,sl->snq", scaling, mixed, values, optimize=True)
+
+
+def _weights(
+    extended: np.ndarray,
+    slopes: np.ndarray,
+    moved: np.ndarray | None,
+    is_shared: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """How much equations count, their sizes, and the second moments that are their unit.
+
+    Of size 1 they would all count alike, also where a function is flat, and what a network
+    makes of it there is noise. As they are, a few large ones would count alone. This is
+    half way: an equation counts by its size. Sizes are those before the sum over blocks,
+    since this sum vanishes where there are symmetries.
+
+    Args:
+        extended: Vectors `(batch, blocks, w)`.
+        slopes: Derivatives along them, `(batch, m, blocks, r)`.
+        moved: What outputs become, `(batch, m, q)`.
+        is_shared: Whether the equations of a sample have one weight.
+
+    Returns:
+        Weights and squared sizes without `moved`, both `(batch, m)`, and second moments
+        `(r, r)` of slopes and `(w, w)` of vectors.
+    """
+    size_of_slopes, size = slopes.shape[-1], extended.shape[-1]
+    slope_moments, moments = np.eye(size_of_slopes), np.eye(size)
+    for _ in range(ROUNDS):
+        lengths = _squares(extended, moments)[:, None]
+        steepness = _squares(slopes, slope_moments)
+        sizes = np.sum(steepness * lengths, axis=2)
+        squares = sizes if moved is None else sizes + np.sum(moved**2, axis=2)
+        if is_shared:
+            squares = np.repeat(
+                np.mean(squares, axis=1, keepdims=True), squares.shape[1], axis=1
+            )
+        weights = np.where(squares > 0, 1 / np.sqrt(np.maximum(squares, TINY)), 0.0)
+        slope_moments = _moments(slopes, weights[..., None] * lengths, SMALLEST_SLOPE)
+        moments = _moments(extended[:, None], weights[..., None] * steepness, 0.0)
+    return weights, sizes, slope_moments, moments
+
+
+def _squares(vectors: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """`v^T M^-1 v` for vectors `(..., r)`."""
+    values, axes = np.linalg.eigh(moments)
+    roots = np.sqrt(np.maximum(values, SMALLEST_VARIATION**2 * values[-1]))
+    return np.sum((vectors @ (axes / roots)) ** 2, axis=-1)
+
+
+def _moments(vectors: np.ndarray, weights: np.ndarray, floor: float) -> np.ndarray:
+    """Weighted second moments, relative to their mean, with a floor for all directions."""
+    weights, vectors = np.broadcast_arrays(weights[..., None], vectors)
+    flat = (vectors * np.sqrt(weights)).reshape(-1, vectors.shape[-1])
+    total = flat.T @ flat
+    mean = np.trace(total) / len(total)
+    if mean <= 0:
+        return np.eye(len(total))
+    return total / mean + floor**2 * np.eye(len(total))
+
+
+def _congruent(
+    elements: np.ndarray, slope_moments: np.ndarray, moments: np.ndarray
+) -> np.ndarray:
+    """`tr(E_a^T G E_b C)`: the expected squares of random equations, `(q, q)`."""
+    left, right = (
+        np.linalg.cholesky(m + 1e-12 * np.eye(len(m))) for m in (slope_moments, moments)
+    )
+    turned = (left.T @ elements @ right).reshape(len(elements), -1)
+    return turned @ turned.T
+
+
+def _same_scale(slopes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Slopes `(batch, m, blocks, r)` of outputs in units of their own mean size.
+
+    Outputs that hardly change are left out.
+    """
+    sizes = np.sqrt(np.mean(np.sum(slopes**2, axis=(2, 3)), axis=0))
+    changing = sizes > SMALLEST_CHANGE * np.max(np.abs(values), axis=0)
+    if not np.any(changing):
+        return slopes
+    return slopes[:, changing] / sizes[changing, None, None]
+
+
+def _checked_samples(samples: np.ndarray, blocks: int, scalars: int) -> np.ndarray:
+    if samples.ndim != 2 or 0 in samples.shape:
+        raise ValueError(
+            "`x` must have shape `(batch, n)`, or `(batch, *spatial, channels)` for "
+            f"images. Received: shape {samples.shape}"
+        )
+    size = samples.shape[1] - scalars
+    if size <= 0:
+        raise ValueError(
+            f"`scalars` must leave some of the n={samples.shape[1]} components of `x`. "
+            f"Received: scalars={scalars}"
+        )
+    if size % blocks:
+        raise ValueError(
+            f"`blocks` must divide the n={size} components of `x`"
+            f"{' that are no scalars' if scalars else ''}. Received: blocks={blocks}"
+        )
+    return samples

@@ -1,0 +1,70 @@
+"""Where a spectrum falls apart into what is zero and what is not."""
+
+import numpy as np
+
+# What counts as a gap in the spectrum. Values are in units of what a random equation has;
+# the null ones are small beside those of the others as well.
+SMALLEST_GAP = 5.0
+LARGEST_NULL_VALUE = 0.1
+# Values that are larger by up to this factor count as null if the gap is larger as well.
+LARGEST_EXCESS = 3.0
+# Of the largest value: below this all differences are rounding.
+ROUNDING = 1e-6
+# Gaps between nested levels may be smaller than the one that decides, and the values
+# before them larger.
+SMALLEST_LEVEL_GAP = 3.0
+LARGEST_LEVEL_VALUE = 0.3
+
+
+def clearest_gap(
+    values: np.ndarray,
+    largest: float | None = None,
+    smallest_gap: float = SMALLEST_GAP,
+) -> tuple[int, float]:
+    """The dimension at the clearest gap, and that gap.
+
+    Args:
+        values: Singular values, growing, in units of a random equation's.
+        largest: The largest value that may count as null. By default 0.1, or 0.1 times the
+            root mean square of all values where that is more; and up to three times as
+            much, if the gap is as many times larger than the smallest.
+        smallest_gap: The smallest ratio that counts as a gap.
+
+    Returns:
+        How many values are null, and the ratio of the next one to the last of them.
+    """
+    most = LARGEST_EXCESS if largest is None else 1.0
+    largest = largest_null(values) if largest is None else largest
+    ratios = gaps(values, largest)
+    excess = np.concatenate([[1.0], np.maximum(values / largest, 1.0)])
+    allowed = (excess <= most) & (ratios >= smallest_gap * excess)
+    allowed[0] = False
+    if not np.any(allowed):
+        return 0, float(max(ratios[0], 1.0))
+    found = int(np.argmax(np.where(allowed, ratios, 0.0)))
+    return found, float(ratios[found])
+
+
+def nested_dimensions(values: np.ndarray) -> list[int]:
+    """All dimensions from 1 on at which there is a gap, growing."""
+    ratios = gaps(values, LARGEST_LEVEL_VALUE)[1:]
+    allowed = (values <= LARGEST_LEVEL_VALUE) & (ratios >= SMALLEST_LEVEL_GAP)
+    return [int(number) + 1 for number in np.flatnonzero(allowed)]
+
+
+def gaps(values: np.ndarray, largest: float) -> np.ndarray:
+    """The ratio of each value to the one before, for dimensions 0 to p.
+
+    Where all values are null there is none after them, and 1, that of a random equation,
+    takes its place. Where none is, what is largest for a null value takes the place of the
+    one before.
+    """
+    floor = ROUNDING * max(values[-1], 1.0)
+    before = np.maximum(np.concatenate([[largest], values]), floor)
+    after = np.maximum(np.concatenate([values, [1.0]]), floor)
+    return after / before
+
+
+def largest_null(values: np.ndarray) -> float:
+    """The largest value that may count as null."""
+    return LARGEST_NULL_VALUE * max(1.0, float(np.sqrt(np.mean(values**2))))

@@ -1,0 +1,236 @@
+"""The null space of a linear system that is summed up sample by sample."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_lconv.discovery.gap import clearest_gap, gaps, largest_null
+
+# Samples are dealt out to so many groups: leaving out each of them in turn shows how much
+# a result depends on the samples.
+NUM_GROUPS = 8
+
+# Unknowns that equations hardly contain, relative to others, are not determined by them.
+SMALLEST_EXPECTED = 1e-4
+# Solutions of some equations are none of the others if these find them larger than a null
+# value may be, by this factor.
+OVERFITTED = 5.0
+TINY = float(np.finfo("float64").tiny)
+
+
+@dataclass(frozen=True)
+class NullSpace:
+    """What solves a system, as far as its singular values tell.
+
+    Args:
+        solutions: Solutions in the sense of least squares, `(p, q)`, of norm 1, in the
+            order of their values; orthogonal in the expected squares.
+        dimension: How many of them count as solutions.
+        singular_values: All values, growing, in units of a random equation's.
+        gap: The ratio of the first value that counts as not zero to the last that does.
+        confidence: How sure the dimension is, between 0 and 1.
+        errors: For each solution how far, in radians, it moves if other samples were drawn.
+        unreached: Orthonormal directions `(u, p)` that the equations do not contain.
+        is_determined: Whether there are enough equations to tell.
+    """
+
+    solutions: np.ndarray
+    dimension: int
+    singular_values: np.ndarray
+    gap: float
+    confidence: float
+    errors: np.ndarray
+    unreached: np.ndarray
+    is_determined: bool
+
+    @property
+    def basis(self) -> np.ndarray:
+        """What counts as a solution, `(p, dimension)`."""
+        return self.solutions[:, : self.dimension]
+
+
+class NormalMatrices:
+    """Sums `sum_s A_s^T A_s` of equations `A_s c = 0`, for each group of samples.
+
+    `sum_s A_s^T A_s - (sum_s F_s^T A_s)^T (sum_s F_s^T F_s)^+ (sum_s F_s^T A_s)` where
+    unknowns with the coefficients `F_s` are eliminated. Beside it the sum of what random
+    equations of the same sizes are expected to give, which is the unit of the singular
+    values. Memory does not depend on the number of samples.
+
+    Args:
+        num_unknowns: Number `p` of unknowns.
+        num_eliminated: Number of columns of the eliminated matrix.
+        num_rows: Number of its rows, the equations of a sample; by default as many.
+        unit: What `A_s^T A_s` of size 1 is expected to be, `(p, p)`; by default the
+            identity.
+    """
+
+    def __init__(
+        self,
+        num_unknowns: int,
+        num_eliminated: int = 0,
+        num_rows: int | None = None,
+        unit: np.ndarray | None = None,
+    ):
+        p, m = num_unknowns, num_eliminated
+        rows = m if num_rows is None else num_rows
+        self._squares = np.zeros((NUM_GROUPS, p, p))
+        self._mixed = np.zeros((NUM_GROUPS, m, rows if m else 0, p))
+        self._eliminated = np.zeros((NUM_GROUPS, m, m))
+        self._unit = np.eye(p) if unit is None else unit
+        self._expected = np.zeros((NUM_GROUPS, p, p))
+        self._next = 0
+        self._num_equations = 0
+
+    def add(
+        self,
+        rows: np.ndarray,
+        expected: np.ndarray,
+        eliminated: np.ndarray | None = None,
+        also_expected: np.ndarray | None = None,
+    ) -> None:
+        """Adds samples.
+
+        Args:
+            rows: `A_s`, array `(batch, m, p)`: `m` equations for each sample.
+            expected: What `A_s^T A_s` would be on average, if the equations were random:
+                matrices `(batch, p, p)`, or `(batch,)` for multiples of the unit.
+            eliminated: `F_s`, array `(batch, n)`: the eliminated unknowns are a matrix
+                `K`, `(m, n)`, and the equations `A_s c = K F_s`.
+            also_expected: Rows `(batch, m, p)` whose squares are expected besides.
+        """
+        groups = (self._next + np.arange(len(rows))) % NUM_GROUPS
+        self._next += len(rows)
+        sizes = expected if expected.ndim == 1 else np.trace(expected, axis1=1, axis2=2)
+        self._num_equations += int(np.sum(sizes > 0)) * rows.shape[1]
+        for group in range(NUM_GROUPS):
+            chosen = groups == group
+            own = rows[chosen]
+            self._squares[group] += _gram(own)
+            total = np.sum(expected[chosen], axis=0)
+            self._expected[group] += total * self._unit if np.ndim(total) == 0 else total
+            if also_expected is not None:
+                self._expected[group] += _gram(also_expected[chosen])
+            if eliminated is not None:
+                given = eliminated[chosen]
+                self._mixed[group] += np.einsum("sn,smp->nmp", given, own, optimize=True)
+                self._eliminated[group] += given.T @ given
+
+    def relative_sizes(self, directions: np.ndarray) -> np.ndarray:
+        """How far directions `(n, p)` are from being solutions, in the unit of the values.
+
+        Those that the equations hardly contain have none, and get NaN.
+        """
+        unreached = self._frame()[1]
+        hidden = np.linalg.norm(directions @ unreached.T, axis=1)
+        reached = hidden < 0.5 * np.linalg.norm(directions, axis=1)
+        columns = directions.T
+        squares = np.sum(columns * (self._total() @ columns), axis=0)
+        expected = np.sum(columns * (self._expected.sum(axis=0) @ columns), axis=0)
+        sizes = np.sqrt(np.maximum(squares, 0) / np.where(reached, expected, 1.0))
+        return np.where(reached, sizes, np.nan)
+
+    def solve(self, dimension: int | None = None) -> NullSpace:
+        """The null space.
+
+        Args:
+            dimension: The dimension, if it is known.
+
+        Returns:
+            A `NullSpace`.
+        """
+        frame, unreached = self._frame()
+        values, vectors = _decomposed(frame.T @ self._total() @ frame)
+        if dimension is None:
+            found, gap = clearest_gap(values)
+        else:
+            found, gap = dimension, float(gaps(values, largest_null(values))[dimension])
+        basis = vectors[:, :found]
+        same, tilts, left_out = 0, np.zeros((NUM_GROUPS, found)), np.zeros(NUM_GROUPS)
+        for group in range(NUM_GROUPS):
+            share = self._share(group, frame)
+            others, turned = _decomposed(frame.T @ self._total(group) @ frame / (1 - share))
+            same += dimension is not None or clearest_gap(others)[0] == found
+            tilts[group] = tilt(basis, turned[:, :found])
+            own = frame @ turned[:, :found]
+            # What the equations that were left out say of the solutions of the others.
+            squares = np.einsum("pk,pq,qk->", own, self._squares[group], own, optimize=True)
+            left_out[group] = max(squares, 0.0) / max(share * found, TINY)
+        predicted = float(np.sqrt(np.mean(left_out)))
+        limit = largest_null(values)
+        is_determined = self._num_equations >= len(values) and not (
+            dimension is None
+            and not self._mixed.size
+            and predicted > OVERFITTED * max(limit, values[max(found - 1, 0)])
+        )
+        if found and dimension is None and not is_determined:
+            found = 0
+        confidence = same / NUM_GROUPS * is_determined * _clearness(values, found, gap)
+        solutions = frame @ vectors
+        solutions = solutions / np.linalg.norm(solutions, axis=0)
+        return NullSpace(
+            solutions,
+            found,
+            values,
+            gap,
+            float(confidence),
+            jackknife_errors(tilts)[:found],
+            unreached,
+            is_determined,
+        )
+
+    def _total(self, left_out: int | None = None) -> np.ndarray:
+        """The sum of the squares of all equations, without one group."""
+        kept = np.arange(NUM_GROUPS) != left_out
+        total = self._squares[kept].sum(axis=0)
+        if self._mixed.size:
+            mixed = self._mixed[kept].sum(axis=0)
+            inverse = np.linalg.pinv(
+                self._eliminated[kept].sum(axis=0), rcond=1e-10, hermitian=True
+            )
+            total -= np.einsum("nmp,nl,lmq->pq", mixed, inverse, mixed, optimize=True)
+        return total
+
+    def _frame(self) -> tuple[np.ndarray, np.ndarray]:
+        """Directions `(p, q)` in which all expected squares are 1, and unreached ones."""
+        values, vectors = np.linalg.eigh(self._expected.sum(axis=0))
+        reached = values > SMALLEST_EXPECTED**2 * values[-1]
+        return vectors[:, reached] / np.sqrt(values[reached]), vectors[:, ~reached].T
+
+    def _share(self, left_out: int, frame: np.ndarray) -> float:
+        """The part of the expected squares that is in one group."""
+        part = np.sum(frame * (self._expected[left_out] @ frame)) / frame.shape[1]
+        return float(np.clip(part, 0, 1 - 1e-12))
+
+
+def tilt(basis: np.ndarray, span: np.ndarray) -> np.ndarray:
+    """The angle of each column of `basis` with the span of the columns of `span`.
+
+    Both have orthonormal columns, `(p, k)`.
+    """
+    rest = basis - span @ (span.T @ basis)
+    return np.arcsin(np.clip(np.linalg.norm(rest, axis=0), 0, 1))
+
+
+def jackknife_errors(tilts: np.ndarray) -> np.ndarray:
+    """Error bars, from the angles `(groups, k)` by which leaving out a group turns."""
+    return np.sqrt((len(tilts) - 1) * np.mean(tilts**2, axis=0))
+
+
+def _clearness(values: np.ndarray, dimension: int, gap: float) -> float:
+    """How clear a spectrum is: its gap, or how far its smallest value is from none."""
+    if dimension:
+        return max(0.0, 1 - 1 / gap)
+    square = values[0] ** 2
+    return float(square / (square + largest_null(values) ** 2))
+
+
+def _gram(rows: np.ndarray) -> np.ndarray:
+    flat = rows.reshape(-1, rows.shape[-1])
+    return flat.T @ flat
+
+
+def _decomposed(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Singular values of what `matrix` is the square of, growing, and their vectors."""
+    values, vectors = np.linalg.eigh(matrix)
+    return np.sqrt(np.maximum(values, 0.0)), vectors

@@ -1,0 +1,266 @@
+"""From pairs of samples to the generators of what relates them."""
+
+import math
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from keras_lconv._typing import Data
+from keras_lconv._validation import finite_array, not_negative, positive_int, spatial_shape
+from keras_lconv.discovery.null_space import NUM_GROUPS
+from keras_lconv.discovery.pairs.motion import GridMotion, Motion, VectorMotion
+from keras_lconv.discovery.pairs.report import GeneratorReport
+from keras_lconv.discovery.pairs.search import (
+    Search,
+    Solution,
+    Start,
+    best_start,
+    distances_of,
+    is_related,
+    judged,
+)
+from keras_lconv.discovery.search_space import (
+    GridSpace,
+    generators_among,
+    maps_among,
+)
+
+# Floats in the normal matrices of all pairs.
+MOST_NUMBERS = 2e8
+
+
+def fit_generators(
+    x: Data,
+    y: Data,
+    *,
+    search: Any = None,
+    parameters: Any = None,
+    dimension: int | None = None,
+    blocks: int = 1,
+    smoothing: float = 1.0,
+    border: int | None = None,
+    verbose: bool = False,
+) -> GeneratorReport:
+    """Finds the generators `L_i` of pairs `y = exp(sum_i t_i L_i) x`.
+
+    Each pair has its own parameters `t`, known or not. The generators are sought among
+    the combinations of given ones, `L_i = sum_a W_ia E_a`. Both samples of a pair are
+    moved half way towards each other, `x' = exp(A / 2) x` and `y' = exp(-A / 2) y` with
+    what is known of `A = sum_i t_i L_i` so far, first zero. What is left, to second
+    order, is linear in its correction: `y' - x' = dA (x' + y') / 2`. All pairs together
+    are a least squares problem for `A = sum_ia t_i W_ia E_a`. It has a closed form where
+    `t` is known, and is a factorisation of low rank where it is not. A few such steps
+    solve it for large motions as well: they converge quadratically where `A` and `dA`
+    commute, and linearly where they do not. Pairs that fit badly count less.
+
+    On grids the details are found from coarse to fine. A single generator is followed
+    through half a turn for each pair, so that the parameters may be large.
+
+    Where the parameters are not known, the generators are a basis of the span that was
+    found, made to be read: sign and scale, and of several generators the basis, are a
+    matter of convention.
+
+    Args:
+        x: Samples `(batch, *spatial, channels)`, or a table `(batch, n)`.
+        y: What became of them, of the same shape.
+        search: Where to search. For images the kind of a vector field: `"affine"`, the
+            default, `"linear"` or `"quadratic"`; for tables `"linear"`, the default, or
+            `"affine"`: all such maps. Matrices `(p, d, d)` or a `LieAlgebra`: combinations
+            of these, on all `d` positions. Names of fields, or fixed generators of any
+            kind: combinations of these.
+        parameters: Those of each pair, `(batch, k)`, or `(batch,)` for one generator.
+            `None`: unknown, and different in each pair. `"common"`: unknown, and the same
+            in all pairs; since the scale of a generator is a convention, it is 1.
+        dimension: Number of generators, where it is known. By default it is found, or is
+            that of `parameters`.
+        blocks: A row of a table consists of so many vectors, one after the other, that move
+            alike.
+        smoothing: On grids, the width of a Gaussian in grid steps that `x` and `y` are
+            smoothed with: interpolation errs on the finest details, which tell little.
+        border: On grids, number of points next to each border that are not compared, as
+            their content came from outside. By default a tenth of each side.
+        verbose: Whether to show progress.
+
+    Returns:
+        A `GeneratorReport`.
+
+    Raises:
+        TypeError: If an argument has a wrong type, or `search` holds learned generators.
+        ValueError: If a value or a shape does not fit, if `parameters` depend linearly on
+            each other, or if a pair has fewer equations than there are unknowns and
+            `dimension` is not given.
+
+    Example:
+    ```python
+    from keras_lconv.datasets import image_pairs
+    from keras_lconv.discovery import fit_generators
+
+    x, y, angles = image_pairs(200, size=9, field="rotation", seed=0)
+    report = fit_generators(x, y)  # the angles are not told
+    assert report.dimension == 1
+    ```
+
+    Reference:
+        N. Dehmamy et al., "Automatic Symmetry Discovery with Lie Algebra Convolutional
+        Network", NeurIPS 2021, section 5, for the task. B. D. Lucas, T. Kanade, "An
+        iterative image registration technique", IJCAI 1981, for registration by
+        derivatives from coarse to fine.
+    """
+    x, y = _checked_pairs(x, y)
+    motion = _motion(search, x.shape, blocks, smoothing, border)
+    if isinstance(motion, VectorMotion):
+        x, y = (_as_vectors(f, blocks) for f in (x, y))
+    known = _known_parameters(parameters, len(x))
+    if known is not None:
+        dimension = _agreed("parameters", known.shape[1], dimension)
+    count = motion.observed(x[:1]).size
+    if dimension is None and motion.size >= count:
+        raise ValueError(
+            f"`dimension` must be given where a pair has fewer equations ({count}) than "
+            f"there are unknowns ({motion.size}). Received: dimension=None"
+        )
+    if dimension is not None and not 0 < dimension <= motion.size:
+        raise ValueError(
+            f"`dimension` must be from 1 to {motion.size}, that of what is searched. "
+            f"Received: dimension={dimension!r}"
+        )
+    if len(x) * motion.size**2 > MOST_NUMBERS:
+        raise ValueError(
+            f"{len(x)} pairs are too many for {motion.size} unknowns in each. Take at "
+            f"most {int(MOST_NUMBERS / motion.size**2)}, or search among fewer generators"
+        )
+    start = Start() if known is not None else best_start(motion, x, y, dimension)
+    state = Search(motion, x, y, known, dimension, start)
+    if isinstance(parameters, str) and (common := motion.common(x, y)) is not None:
+        state.coefficients = np.tile(common, (len(x), 1))
+    equations = state.run(verbose)
+    left, before = state.distances(), distances_of(motion, x, y)
+    values = gap = None
+    confidence, given = 1.0, dimension
+    if known is None and motion.size < count:
+        dimension, gap, confidence, values = judged(equations, given)
+    if given is None and dimension and not is_related(motion, x, y, start, dimension):
+        dimension, confidence = 0, 0.0
+    solution = Solution(motion, equations, known, dimension or 0)
+    generators = motion.space.generators(solution.rows) if dimension else None
+    return GeneratorReport(
+        generators=generators,
+        parameters=solution.parameters,
+        coefficients=solution.rows,
+        singular_values=values,
+        gap=gap,
+        confidence=confidence,
+        errors=solution.errors(),
+        residuals=np.sqrt(left / before),
+        fit_error=math.sqrt(np.sum(left) / np.sum(before)),
+        searched=motion.size,
+    )
+
+
+def _checked_pairs(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+    x, y = (
+        finite_array(name, ops.convert_to_numpy(value) if ops.is_tensor(value) else value)
+        for name, value in (("x", x), ("y", y))
+    )
+    if x.shape != y.shape or x.ndim < 2 or len(x) < NUM_GROUPS or 0 in x.shape:
+        raise ValueError(
+            "`x` and `y` must both have the shape `(batch, d)` or `(batch, *spatial, "
+            f"channels)`, with {NUM_GROUPS} pairs at least. "
+            f"Received: shapes {x.shape} and {y.shape}"
+        )
+    if np.array_equal(x, y):
+        raise ValueError("`y` must differ from `x`. Received: the same samples twice")
+    return x, y
+
+
+def _known_parameters(parameters: Any, num: int) -> np.ndarray | None:
+    if parameters is None:
+        return None
+    if isinstance(parameters, str):
+        if parameters != "common":
+            raise ValueError(
+                "`parameters` must be `None`, 'common' or an array. "
+                f"Received: parameters={parameters!r}"
+            )
+        return np.ones((num, 1))
+    known = finite_array("parameters", parameters)
+    known = known[:, None] if known.ndim == 1 else known
+    if known.ndim != 2 or len(known) != num or known.shape[1] == 0:
+        raise ValueError(
+            f"`parameters` must have shape `(batch,)` or `(batch, k)`, with batch={num}. "
+            f"Received: shape {np.shape(parameters)}"
+        )
+    if np.linalg.matrix_rank(known) < known.shape[1]:
+        raise ValueError(
+            "`parameters` of different generators must not depend linearly on each other. "
+            f"Received: rank {np.linalg.matrix_rank(known)} of {known.shape[1]}"
+        )
+    return known
+
+
+def _agreed(name: str, stated: int, dimension: int | None) -> int:
+    if dimension is not None and dimension != stated:
+        raise ValueError(
+            f"`dimension` must be that of `{name}`, {stated}. "
+            f"Received: dimension={dimension!r}"
+        )
+    return stated
+
+
+def _motion(
+    search: Any,
+    shape: tuple[int, ...],
+    blocks: int,
+    smoothing: float,
+    border: int | None,
+) -> Motion:
+    """What is searched, and how it moves samples of a shape."""
+    size = math.prod(spatial_shape(shape, "fit_generators"))
+    if len(shape) == 2:
+        if size % positive_int("blocks", blocks):
+            raise ValueError(
+                f"`blocks` must divide the n={size} columns. Received: blocks={blocks}"
+            )
+        known = "linear" if search is None else search
+        return VectorMotion(maps_among(known, size // blocks))
+    if blocks != 1:
+        raise ValueError(
+            "`blocks` belong to tables `(batch, n)`. "
+            f"Received: blocks={blocks!r} with samples of shape {shape}"
+        )
+    found = generators_among(
+        "affine" if search is None else search, shape, "fit_generators"
+    )
+    if found.is_learned:
+        raise TypeError(
+            "`search` must hold fixed generators, or be a name or matrices; "
+            "`report.assign_to(generators)` gives learned ones the result. "
+            f"Received: learned {type(found).__name__}"
+        )
+    space = GridSpace(found)
+    if space.has_flows:
+        width = not_negative("smoothing", smoothing)
+        return GridMotion(space, width, _border(border, space.shape))
+    return VectorMotion(maps_among(found.matrices(), size))
+
+
+def _as_vectors(f: np.ndarray, blocks: int) -> np.ndarray:
+    """Samples as vectors `(batch, blocks, v)`: channels are vectors that move alike."""
+    if f.ndim == 2:
+        return f.reshape(len(f), blocks, -1)
+    return np.swapaxes(f.reshape(len(f), -1, f.shape[-1]), 1, 2)
+
+
+def _border(border: int | None, shape: tuple[int, ...]) -> int:
+    if border is None:
+        return round(min(shape) / 10)
+    if border == 0 and not isinstance(border, bool):
+        return 0
+    border = positive_int("border", border)
+    if 2 * border >= min(shape):
+        raise ValueError(
+            f"`border` must leave points of a grid of shape {shape}. "
+            f"Received: border={border}"
+        )
+    return border
