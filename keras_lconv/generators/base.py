@@ -228,8 +228,8 @@ class Generators(keras.layers.Layer):
         """Upper bounds of the spectral norms `|L_i|` in NumPy, of shape `(k,)`.
 
         For generators that are not learned they hold for good. For learned ones they are
-        those at the start of training, or 1 where values are not known yet: a layer that
-        relies on a bound scales parameters back to it, by `norm_bounds`.
+        those of the values that they start with, or 1 while a graph is traced: a layer that
+        relies on a bound keeps it when it is saved, and scales parameters back to it.
 
         Raises:
             ValueError: If the generators are not learned, and are not built yet or their

@@ -163,6 +163,29 @@ class GeneratorLayer(FeatureLayer):
 
     # --------------------------------------------------------------- helpers
 
+    # A bound of the norm of what the layer exponentiates. It is fixed when the layer is
+    # built, so that the series has as many terms in a traced graph as elsewhere, and it is
+    # saved: generators that are learned may start with other values after loading.
+    _norm_bound: float | None = None
+
+    def _fix_norm_bound(self, scale: float) -> float:
+        """The bound `scale`, or the one that was saved."""
+        if self._norm_bound is None:
+            self._norm_bound = scale
+        return self._norm_bound
+
+    def get_build_config(self) -> dict[str, Any]:
+        """What the layer is built from when it is loaded."""
+        config = super().get_build_config() or {}
+        if self._norm_bound is not None:
+            config = {**config, "norm_bound": self._norm_bound}
+        return config
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Builds a layer that is loaded."""
+        self._norm_bound = config.get("norm_bound")
+        super().build_from_config(config)
+
     def _add_constant(self, name: str, values: np.ndarray) -> Any:
         """A weight that is not trained, with these values."""
         return self.add_weight(

@@ -72,12 +72,12 @@ def test_learned_metric_finds_the_symmetry_of_the_features(jit_compile):
     )
     model = keras.Sequential([keras.Input((8, 8, 1)), layer])
     model.compile(keras.optimizers.Adam(0.05), loss=None, jit_compile=jit_compile)
-    assert np.allclose(layer.metric, np.eye(2) / 2, atol=1e-6)
+    assert np.allclose(layer.form, np.eye(2) / 2, atol=1e-6)
     model.fit(images, epochs=60, batch_size=16, verbose=0)
     # Along (1, 2) they are constant.
     still = np.array([1, 2]) / np.sqrt(5)
-    assert np.allclose(layer.metric, np.outer(still, still), atol=0.02)
-    assert np.isclose(np.trace(layer.metric), 1, atol=1e-6)
+    assert np.allclose(layer.form, np.outer(still, still), atol=0.02)
+    assert np.isclose(np.trace(layer.form), 1, atol=1e-6)
 
 
 @pytest.mark.parametrize("metric", [None, "learned", [[2.0, 0.5], [0.5, 1.0]]])
@@ -125,9 +125,9 @@ def test_errors():
         ActionRegularization("rotation", weight=-1)
     with pytest.raises(ValueError, match="`mass`"):
         ActionRegularization("rotation", mass=-1)
-    with pytest.raises(ValueError, match="`metric` must be None, 'learned' or a matrix"):
+    with pytest.raises(ValueError, match="`form` must be None, 'learned' or a matrix"):
         ActionRegularization("rotation", form="nearest")
     with pytest.raises(ValueError, match="needs 'action' to be built"):
-        _ = ActionRegularization("rotation", form="learned", name="action").metric
+        _ = ActionRegularization("rotation", form="learned", name="action").form
     with pytest.raises(ValueError, match="must have the same shape"):
         ActionRegularization("rotation")([np.ones((1, 4, 4, 1)), np.ones((1, 4, 4, 2))])

@@ -96,7 +96,7 @@ def test_translations_give_a_gaussian_blur(tau):
         f.astype("float64"), (0, width, width, 0), mode="wrap", truncate=9
     )
     assert relative_error(layer(f), expected) < (1e-3 if tau < 1 else 1e-5)
-    assert np.array_equal(layer.metric, np.eye(2))
+    assert np.array_equal(layer.form, np.eye(2))
 
 
 def test_translations_with_rotations_give_a_gaussian_blur():
@@ -108,7 +108,7 @@ def test_translations_with_rotations_give_a_gaussian_blur():
     width = np.sqrt(2.0)
     expected = ndimage.gaussian_filter(f.astype("float64"), (0, width, width, 0))
     assert relative_error(layer(f), expected) < 1e-3
-    assert np.allclose(layer.metric, np.diag([1.0, 1.0, 0.0]), atol=1e-9)
+    assert np.allclose(layer.form, np.diag([1.0, 1.0, 0.0]), atol=1e-9)
     turned = np.rot90(f, axes=(1, 2)).copy()
     assert relative_error(layer(turned), np.rot90(to_numpy(layer(f)), axes=(1, 2))) < 1e-5
 
@@ -116,7 +116,7 @@ def test_translations_with_rotations_give_a_gaussian_blur():
 def test_of_volumes_se3_is_the_laplacian():
     layer = CasimirPooling(euclidean(3), tau=0.5)
     layer.build((None, 5, 5, 5, 1))
-    assert np.allclose(layer.metric, np.diag([1.0] * 3 + [0.0] * 3), atol=1e-9)
+    assert np.allclose(layer.form, np.diag([1.0] * 3 + [0.0] * 3), atol=1e-9)
 
 
 def test_a_nilpotent_shear_has_minus_its_square():
@@ -375,19 +375,19 @@ def test_saved_and_cloned(tmp_path):
             lambda: CasimirPooling("rotation", tau=0.1, form=[[0, 1], [2, 0]]),
             None,
             ValueError,
-            "`metric` must be a symmetric",
+            "`form` must be a symmetric",
         ),
         (
             lambda: CasimirPooling("rotation", tau=0.1, form=np.eye(2)),
             (5, 5, 1),
             ValueError,
-            r"`metric` of .* must have shape \(1, 1\)",
+            r"`form` of .* must have shape \(1, 1\)",
         ),
         (
             lambda: CasimirPooling(a.aff(2), tau=0.1),
             (3,),
             ValueError,
-            "no quadratic Casimir operator.*needs a `metric`",
+            "no quadratic Casimir operator.*needs a `form`",
         ),
         (
             lambda: CasimirPooling(a.so(3, 1), tau=100.0),
@@ -405,7 +405,7 @@ def test_saved_and_cloned(tmp_path):
             lambda: CasimirPooling(np.ones((1, 2, 3)), tau=1.0),
             (3,),
             ValueError,
-            "needs square generators",
+            "must be square",
         ),
     ],
 )

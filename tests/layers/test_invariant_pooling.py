@@ -372,7 +372,7 @@ def test_matrices_are_the_matrices(name):
     ("arguments", "shape", "error", "words"),
     [
         (("spectre", "rotation"), None, ValueError, "`kind` must be one of"),
-        (("linear", 3), None, ValueError, "needs fixed generators.*MatrixGenerators"),
+        (("linear", 3), None, ValueError, "needs fixed generators.*frozen"),
         (
             ("linear", "rotation", 0),
             None,
@@ -400,9 +400,12 @@ def test_matrices_are_the_matrices(name):
     ],
 )
 def test_bad_arguments_are_refused(arguments, shape, error, words):
-    arguments = [value() if callable(value) else value for value in arguments]
+    kind, generators, *number = arguments
+    generators = generators() if callable(generators) else generators
+    options = {"num_invariants": number[0]} if number else {}
     with pytest.raises(error, match=words):
-        InvariantPooling(*arguments).build((None, *(shape or (4, 4, 1))))
+        layer = InvariantPooling(generators, kind=kind, **options)
+        layer.build((None, *(shape or (4, 4, 1))))
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_dtypes(dtype):
                 np.ones((1, 3, 1))
             ),
             ValueError,
-            "needs square generators",
+            "must be square",
         ),
     ],
 )

@@ -246,5 +246,5 @@ def test_bad_arguments_are_refused(arguments, error, words):
 
 
 def test_generators_to_another_grid_are_refused():
-    with pytest.raises(ValueError, match="needs square generators"):
+    with pytest.raises(ValueError, match="must be square"):
         OrbitPooling(np.ones((1, 2, 3)), period=1).build((None, 3))

@@ -152,13 +152,13 @@ def test_families_may_be_named():
         ({"batch_size": 0}, ValueError, "`batch_size`"),
         ({"data_format": "last"}, ValueError, "`data_format`"),
         ({"x": np.zeros(3)}, ValueError, "`x` must have shape"),
-        ({"model": 3}, TypeError, "`model` must be"),
-        ({"model": lambda x: keras.ops.log(0 * x)}, ValueError, "must be finite"),
+        ({"function": 3}, TypeError, "`function` must be"),
+        ({"function": lambda x: keras.ops.log(0 * x)}, ValueError, "must be finite"),
     ],
 )
 def test_errors(arguments, error, message):
     given = {
-        "model": lambda x: x,
+        "function": lambda x: x,
         "x": np.ones((2, 4), dtype="float32"),
         "generators": np.eye(4)[None],
         **arguments,

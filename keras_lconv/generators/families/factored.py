@@ -58,8 +58,9 @@ class FactoredGenerators(Generators):
 
     def initial_norm_bounds(self) -> np.ndarray:
         """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
-        small = self.is_square and self.initializer is None
-        return np.full(self.num_generators, INITIAL_NORM if small else 1.0)
+        if self.is_square and self.initializer is None:
+            return np.full(self.num_generators, INITIAL_NORM)
+        return super().initial_norm_bounds()
 
     def add_factor(
         self, name: str, rows: int, columns: int, num_factors: int

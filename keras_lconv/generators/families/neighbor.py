@@ -242,7 +242,9 @@ class NeighborGenerators(Generators):
         """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
         if self._given is not None:
             return self._norm_bounds(self._given, np, _segment_sum)
-        return np.full(self.num_generators, INITIAL_NORM if not self.initializer else 1.0)
+        if self.initializer is None:
+            return np.full(self.num_generators, INITIAL_NORM)
+        return super().initial_norm_bounds()
 
     def norm_bounds(self) -> Tensor:
         """Upper bounds `sqrt(|L|_1 |L|_inf)` of the spectral norms, a tensor `(k,)`."""

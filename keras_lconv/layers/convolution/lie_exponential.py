@@ -153,9 +153,7 @@ class LieExponential(KernelLayer):
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
-        # Known when the layer is built, so that the series has as many terms in a traced
-        # graph as elsewhere.
-        self._norm_bound = bound * float(floored_norm_bounds(self.generators).sum())
+        self._fix_norm_bound(bound * float(floored_norm_bounds(self.generators).sum()))
         # The cheaper order: the exponentials act on the smaller number of channels.
         self._mix_channels_first = self.filters < channels
 
@@ -174,16 +172,17 @@ class LieExponential(KernelLayer):
         """`exp(t_j . L)` on the copy j, for copies `(m, batch, d, channels)`."""
         size, channels = copies.shape[2:]
         dtype = working_dtype(copies)
+        bound = self._fix_norm_bound(0.0)
         parameters = ops.cast(self.parameters, dtype)
         # Learned generators may grow, and assigned parameters know of no constraint.
-        parameters = within(self.generators, parameters, self._norm_bound)
+        parameters = within(self.generators, parameters, bound)
         # All samples of a copy share its parameters; the batch size may be unknown.
         zeros = ops.zeros_like(ops.cast(copies[:, :, 0, :1], dtype))
         each = ops.reshape(
             parameters[:, None] + zeros, (-1, self.generators.num_generators)
         )
         flat = ops.cast(ops.reshape(copies, (-1, size, channels)), dtype)
-        moved = exponential(self.generators, flat, each, self._norm_bound)
+        moved = exponential(self.generators, flat, each, bound)
         moved = ops.cast(moved, copies.dtype)
         return ops.reshape(moved, (self.num_elements, -1, size, channels))
 

@@ -134,7 +134,8 @@ class CasimirPooling(GeneratorLayer):
         self._strides_for(generators.require_built("build"))
         self.form = self._find_form()
         norms = floored_norm_bounds(generators)
-        self._bound = self.max_tau * float(norms @ np.abs(self.form) @ norms)
+        size = float(norms @ np.abs(self.form) @ norms)
+        self._bound = self._fix_norm_bound(self.max_tau * size)
         lowest = np.linalg.eigvalsh(self.form)[0]
         rounding = np.finfo("float64").eps * np.abs(self.form).sum()
         self._is_positive = generators.is_antisymmetric and lowest >= -rounding

@@ -1,5 +1,6 @@
 """From features on positions and orientations back to images."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,7 +11,7 @@ from keras_lconv._typing import Shape, Tensor
 from keras_lconv._validation import one_of
 from keras_lconv.layers.base import FeatureLayer
 
-REDUCTIONS = {"average": mean, "max": largest}
+REDUCTIONS: dict[str, Callable[..., Tensor]] = {"average": mean, "max": largest}
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
