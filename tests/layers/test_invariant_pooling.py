@@ -404,8 +404,9 @@ def test_bad_arguments_are_refused(arguments, shape, error, words):
     generators = generators() if callable(generators) else generators
     options = {"num_invariants": number[0]} if number else {}
     with pytest.raises(error, match=words):
-        layer = InvariantPooling(generators, kind=kind, **options)
-        layer.build((None, *(shape or (4, 4, 1))))
+        InvariantPooling(generators, kind=kind, **options).build(
+            (None, *(shape or (4, 4, 1)))
+        )
 
 
 @pytest.mark.parametrize(
