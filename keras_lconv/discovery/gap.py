@@ -13,7 +13,9 @@ ROUNDING = 1e-6
 # Gaps between nested levels may be smaller than the one that decides, and the values
 # before them larger.
 SMALLEST_LEVEL_GAP = 3.0
-LARGEST_LEVEL_VALUE = 0.3
+LARGEST_LEVEL_VALUE = 0.15
+# What is smaller is exact, as far as derivatives in float32 tell.
+EXACT_LEVEL = 1e-4
 
 
 def clearest_gap(
@@ -47,7 +49,7 @@ def clearest_gap(
 
 def nested_dimensions(values: np.ndarray) -> list[int]:
     """All dimensions from 1 on at which there is a gap, growing."""
-    ratios = gaps(values, LARGEST_LEVEL_VALUE)[1:]
+    ratios = gaps(np.maximum(values, EXACT_LEVEL), LARGEST_LEVEL_VALUE)[1:]
     allowed = (values <= LARGEST_LEVEL_VALUE) & (ratios >= SMALLEST_LEVEL_GAP)
     return [int(number) + 1 for number in np.flatnonzero(allowed)]
 

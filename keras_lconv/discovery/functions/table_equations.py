@@ -5,7 +5,6 @@ affine, and with second moments of 1. So nothing depends on the units, the offse
 linear coordinates of the data.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,83 +13,21 @@ from keras_lconv._validation import finite_array, one_of
 from keras_lconv.discovery.null_space import NormalMatrices, NullSpace
 from keras_lconv.discovery.report import Assumptions, SymmetryReport, symmetry_report
 from keras_lconv.discovery.search_space import MapSpace, all_maps, maps_among
+from keras_lconv.discovery.standard import (
+    SMALLEST_VARIATION,
+    has_clear_mean,
+    standard_coordinates,
+)
 
 OUTPUTS = ("free", "same", "tensor2")
 
-# A column that varies less, relative to its largest value, does not vary: rounding does.
-SMALLEST_SPREAD = 1e-6
-# Directions in which columns of spread 1 vary less are not reached by them.
-SMALLEST_VARIATION = 1e-4
 # Of all directions: where derivatives are smaller, a function does not depend on them.
 SMALLEST_SLOPE = 1e-3
 # An output whose changes are smaller, relative to its values, is constant.
 SMALLEST_CHANGE = 1e-6
-# The mean of the vectors is not zero if this multiple of its error bar is exceeded.
-CLEAR_MEAN = 5.0
 # Weights and second moments depend on each other, and settle after some rounds.
 ROUNDS = 4
 TINY = float(np.finfo("float64").tiny)
-
-
-@dataclass(frozen=True)
-class Standard:
-    """Standard coordinates `u = whiten @ (x - mean)` of vectors `x`.
-
-    Args:
-        mean: The origin of standard coordinates, `(v,)`; zero for linear maps.
-        whiten: Matrix `(r, v)`.
-        restore: Matrix `(v, r)` with `whiten @ restore = 1`.
-        scales: The spread of each component, `(v,)`.
-        unreached: Orthonormal directions `(v - r, v)` in which vectors do not vary.
-    """
-
-    mean: np.ndarray
-    whiten: np.ndarray
-    restore: np.ndarray
-    scales: np.ndarray
-    unreached: np.ndarray
-
-    def maps(self, elements: np.ndarray) -> np.ndarray:
-        """Affine maps `[A | b]`, `(k, v, v + 1)`, in standard coordinates."""
-        linear, constant = elements[..., :-1], elements[..., -1]
-        moved = (linear @ self.mean + constant) @ self.whiten.T
-        return np.concatenate(
-            [self.whiten @ linear @ self.restore, moved[..., None]], axis=2
-        )
-
-    def raw(self, elements: np.ndarray) -> np.ndarray:
-        """Affine maps `(k, r, r + 1)` of standard coordinates, in those of the data."""
-        linear = self.restore @ elements[..., :-1] @ self.whiten
-        constant = elements[..., -1] @ self.restore.T - linear @ self.mean
-        return np.concatenate([linear, constant[..., None]], axis=2)
-
-
-def standard_coordinates(vectors: np.ndarray, is_affine: bool) -> Standard:
-    """Standard coordinates for vectors `(n, v)`."""
-    size = vectors.shape[1]
-    mean = np.mean(vectors, axis=0) if is_affine else np.zeros(size)
-    centred = vectors - mean
-    spread = np.sqrt(np.mean(centred**2, axis=0))
-    varies = spread > SMALLEST_SPREAD * np.max(np.abs(vectors), axis=0)
-    scales = np.where(varies, spread, 1.0)
-    scaled = np.where(varies, centred / scales, 0.0)
-    values, directions = np.linalg.eigh(scaled.T @ scaled / len(scaled))
-    reached = values > SMALLEST_VARIATION**2
-    roots, axes = np.sqrt(values[reached]), directions[:, reached]
-    unreached = np.linalg.qr(directions[:, ~reached] / scales[:, None])[0].T
-    return Standard(
-        mean,
-        (axes / roots).T / scales,
-        scales[:, None] * axes * roots,
-        np.where(varies, spread, 0.0),
-        unreached,
-    )
-
-
-def has_clear_mean(vectors: np.ndarray) -> bool:
-    """Whether the mean of vectors `(n, v)` is clearly not zero."""
-    mean, spread = np.mean(vectors, axis=0), np.std(vectors, axis=0)
-    return bool(np.any(np.abs(mean) > CLEAR_MEAN * spread / np.sqrt(len(vectors)) + TINY))
 
 
 class TableEquations:
