@@ -22,6 +22,7 @@ def clearest_gap(
     values: np.ndarray,
     largest: float | None = None,
     smallest_gap: float = SMALLEST_GAP,
+    noise: float = 0.0,
 ) -> tuple[int, float]:
     """The dimension at the clearest gap, and that gap.
 
@@ -31,6 +32,8 @@ def clearest_gap(
             root mean square of all values where that is more; and up to three times as
             much, if the gap is as many times larger than the smallest.
         smallest_gap: The smallest ratio that counts as a gap.
+        noise: What errors of the equations give: for null values up to this one a gap of 3
+            is enough.
 
     Returns:
         How many values are null, and the ratio of the next one to the last of them.
@@ -39,7 +42,9 @@ def clearest_gap(
     largest = largest_null(values) if largest is None else largest
     ratios = gaps(values, largest)
     excess = np.concatenate([[1.0], np.maximum(values / largest, 1.0)])
-    allowed = (excess <= most) & (ratios >= smallest_gap * excess)
+    is_noise = np.concatenate([[False], values <= min(noise, most * largest)])
+    needed = np.where(is_noise, SMALLEST_LEVEL_GAP, smallest_gap * excess)
+    allowed = (excess <= most) & (ratios >= needed)
     allowed[0] = False
     if not np.any(allowed):
         return 0, float(max(ratios[0], 1.0))

@@ -24,6 +24,8 @@ MOST_PICTURES = 12
 LARGE_FIT_ERROR = 0.05
 # A span that is less closed under brackets is no algebra.
 LARGEST_CLOSURE_ERROR = 0.3
+# Spans that are closed up to this are named with the tolerance.
+EXACT_CLOSURE, EXACT_TOLERANCE = 1e-5, 1e-3
 
 
 def on_whole_input(matrix: np.ndarray, blocks: int, scalars: int = 0) -> np.ndarray:
@@ -95,7 +97,8 @@ class SymmetryReport(Report):
             of the samples that give the same one, times `1 - 1 / gap`; where there is no
             symmetry, it says how far the nearest one is from the data.
         errors: For each of the generators found an error bar, in radians: how far it would
-            turn if other samples were drawn. It knows nothing of errors of the function.
+            turn if other samples were drawn. For fits it includes what the fit leaves of the
+            equations. It knows of no error that all networks share.
         unidentified: Orthonormal directions `(u, v)` that no sample reaches. The generators
             are zero on them, which says nothing. For images mixtures `(u, p)` of the
             generators that were searched, which change no sample.
@@ -250,7 +253,8 @@ class SymmetryReport(Report):
             degrees = np.degrees(np.max(self.errors))
             return [
                 f"gap {self.gap:.3g}, confidence {self.confidence:.2f}",
-                f"generators known to {degrees:.2g} degrees, from the samples",
+                f"generators known to {degrees:.2g} degrees, from the "
+                + ("samples" if self.fit_error is None else "samples and the fit"),
             ]
         return [
             f"nearest to one: {self.singular_values[0]:.2g} of what a random direction "
@@ -420,7 +424,7 @@ def symmetry_report(
         origin = fixed_point(found)
         if origin is not None:
             centre = coordinates.mean + coordinates.restore @ origin
-    standard = LieAlgebra(_matrices(found, assumed.is_affine))
+    standard = _named_algebra(_matrices(found, assumed.is_affine))
     return SymmetryReport(
         basis=_matrices(coordinates.raw(found), assumed.is_affine),
         kind=assumed.kind,
@@ -448,6 +452,17 @@ def _matrices(maps: np.ndarray, is_affine: bool) -> np.ndarray:
     return np.pad(maps, ((0, 0), (0, 1), (0, 0))) if is_affine else maps[..., :-1]
 
 
+def _named_algebra(matrices: np.ndarray) -> LieAlgebra:
+    """An algebra with a tolerance that suits derivatives in float32.
+
+    An affine span can be closed to rounding while its matrices are known to a few digits.
+    """
+    algebra = LieAlgebra(matrices)
+    if algebra.closure_error < EXACT_CLOSURE:
+        return LieAlgebra(matrices, tolerance=EXACT_TOLERANCE)
+    return algebra
+
+
 def _closed(algebra: LieAlgebra) -> float:
     """How far a span is closed, as a factor of the confidence: a symmetry is an algebra."""
     if algebra.dimension < 2:
@@ -460,7 +475,7 @@ def _levels(space: NullSpace, maps: np.ndarray, is_affine: bool) -> tuple[Level,
         return ()
     levels = []
     for dimension in nested_dimensions(space.singular_values):
-        algebra = LieAlgebra(_matrices(maps[:dimension], is_affine))
+        algebra = _named_algebra(_matrices(maps[:dimension], is_affine))
         if algebra.closure_error <= LARGEST_CLOSURE_ERROR:
             levels.append(Level(algebra, float(space.singular_values[dimension - 1])))
     return tuple(levels)

@@ -94,13 +94,20 @@ class GridEquations:
             moved = np.moveaxis(moved, -2, 1)
         return moved.reshape(len(f), -1, self._space.size) * self._scale
 
-    def add(self, x: np.ndarray, values: np.ndarray, derivatives: np.ndarray) -> None:
+    def add(
+        self,
+        x: np.ndarray,
+        values: np.ndarray,
+        derivatives: np.ndarray,
+        each: np.ndarray | None = None,
+    ) -> None:
         """Adds the equations of samples.
 
         Args:
             x: Samples `(batch, *inputs)`.
             values: `F(x)`, `(batch, *outputs)`.
             derivatives: `J(x)`, `(batch, m, *inputs)`.
+            each: Derivatives of several functions that should be the same; not used.
         """
         size = derivatives.shape[1]
         if self._normal is None:
@@ -160,7 +167,7 @@ class GridEquations:
                     f"of its inputs. Received: spatial shape {found}"
                 )
 
-    def report(self, dimension: int | None) -> SymmetryReport:
+    def report(self, dimension: int | None, fit_error: float = 0.0) -> SymmetryReport:
         """What the equations of all samples say."""
         assert self._normal is not None
         if not self._moves_samples:
@@ -168,7 +175,7 @@ class GridEquations:
                 "Generators of `search` must change some sample of `x`. Received: samples "
                 "with Lie derivatives that are all zero"
             )
-        space = self._normal.solve(dimension)
+        space = self._normal.solve(dimension, fit_error=fit_error)
         found = self._generators(space.basis.T * self._scale)
         return SymmetryReport(
             basis=self._no_matrices() if found is None else found.algebra().basis,

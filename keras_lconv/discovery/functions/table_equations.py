@@ -5,6 +5,7 @@ affine, and with second moments of 1. So nothing depends on the units, the offse
 linear coordinates of the data.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ OUTPUTS = ("free", "same", "tensor2")
 
 # Of all directions: where derivatives are smaller, a function does not depend on them.
 SMALLEST_SLOPE = 1e-3
+# Functions that were fitted to the same data err more than they differ, by some factor.
+LARGE_DOUBT = 3.0
 # An output whose changes are smaller, relative to its values, is constant.
 SMALLEST_CHANGE = 1e-6
 # Weights and second moments depend on each other, and settle after some rounds.
@@ -67,7 +70,7 @@ class TableEquations:
         self._given_output = output
         self._output = output if isinstance(output, str) else "matrices"
         self._is_free = kind == "equivariance" and self._output == "free"
-        self._batches: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._batches: list[tuple[np.ndarray, ...]] = []
         self.depends_on_input = False
 
     def _standard_space(self) -> tuple[MapSpace, np.ndarray]:
@@ -95,26 +98,41 @@ class TableEquations:
         """The vectors `(..., blocks, v)` in arrays `(..., n)`."""
         return x[..., self._scalars :].reshape(*x.shape[:-1], self._blocks, -1)
 
-    def add(self, x: np.ndarray, values: np.ndarray, derivatives: np.ndarray) -> None:
+    def add(
+        self,
+        x: np.ndarray,
+        values: np.ndarray,
+        derivatives: np.ndarray,
+        each: np.ndarray | None = None,
+    ) -> None:
         """Adds the equations of samples.
 
         Args:
             x: Samples `(batch, n)`.
             values: `F(x)`, `(batch, *outputs)`.
             derivatives: `J(x)`, `(batch, m, n)`.
+            each: Those of several functions that should be the same, `(k, batch, m, n)`.
         """
         values = values.reshape(len(values), -1)
         vectors = (self._vectors(x) - self._standard.mean) @ self._standard.whiten.T
         slopes = self._vectors(derivatives) @ self._standard.restore
         self.depends_on_input |= bool(np.any(slopes))
-        self._batches.append((vectors, values, slopes))
+        noise = np.zeros(len(x))
+        if each is not None:
+            apart = self._vectors(each - derivatives) @ self._standard.restore
+            # The variance of their mean.
+            factor = 1 / (len(each) * (len(each) - 1))
+            noise = factor * np.sum(apart**2, axis=(0, 2, 3, 4))
+        self._batches.append((vectors, values, slopes, noise))
 
-    def report(self, dimension: int | None) -> SymmetryReport:
+    def report(self, dimension: int | None, fit_error: float = 0.0) -> SymmetryReport:
         """What the equations of all samples say."""
-        vectors, values, slopes = (
+        vectors, values, slopes, noise = (
             np.concatenate(parts) for parts in zip(*self._batches, strict=True)
         )
-        space = self._solved(vectors, values, slopes, dimension)
+        total = float(np.sum(slopes**2))
+        doubt = math.sqrt(float(np.sum(noise)) / total) if total else 0.0
+        space = self._solved(vectors, values, slopes, dimension, doubt, fit_error)
         standard = np.tensordot(space.solutions.T, self._space.elements, 1)
         return symmetry_report(
             space,
@@ -143,8 +161,19 @@ class TableEquations:
         values: np.ndarray,
         slopes: np.ndarray,
         dimension: int | None,
+        doubt: float,
+        fit_error: float,
     ) -> NullSpace:
-        """The null space, from all vectors `u` and slopes in standard coordinates."""
+        """The null space, from all vectors `u` and slopes in standard coordinates.
+
+        Args:
+            vectors: The vectors `(batch, blocks, r)`.
+            values: The outputs `(batch, m)`.
+            slopes: The derivatives `(batch, m, blocks, r)`.
+            dimension: The dimension, if it is known.
+            doubt: The relative error of the slopes.
+            fit_error: That of the values.
+        """
         one = np.ones((*vectors.shape[:-1], 1))
         extended = np.concatenate([vectors, one], axis=2) if self._is_affine else vectors
         moved = None
@@ -153,7 +182,11 @@ class TableEquations:
         else:
             slopes, moved, values = self._with_outputs(slopes, values)
         weights, sizes, slope_moments, moments = _weights(
-            extended, slopes, moved, self._kind == "equivariance"
+            extended,
+            slopes,
+            moved,
+            self._kind == "equivariance",
+            max(SMALLEST_SLOPE, LARGE_DOUBT * doubt),
         )
         elements = (
             self._space.elements if self._is_affine else self._space.elements[..., :-1]
@@ -185,7 +218,7 @@ class TableEquations:
                 values[rows] * roots[:, :1] if self._is_free else None,
                 also,
             )
-        return normal.solve(dimension)
+        return normal.solve(dimension, LARGE_DOUBT * doubt, fit_error)
 
     # ---------------------------------------------------------------- equivariance
 
@@ -262,6 +295,7 @@ def _weights(
     slopes: np.ndarray,
     moved: np.ndarray | None,
     is_shared: bool,
+    smallest: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """How much equations count, their sizes, and the second moments that are their unit.
 
@@ -275,6 +309,7 @@ def _weights(
         slopes: Derivatives along them, `(batch, m, blocks, r)`.
         moved: What outputs become, `(batch, m, q)`.
         is_shared: Whether the equations of a sample have one weight.
+        smallest: Slopes that are smaller, relative to the mean, count as zero.
 
     Returns:
         Weights and squared sizes without `moved`, both `(batch, m)`, and second moments
@@ -292,7 +327,7 @@ def _weights(
                 np.mean(squares, axis=1, keepdims=True), squares.shape[1], axis=1
             )
         weights = np.where(squares > 0, 1 / np.sqrt(np.maximum(squares, TINY)), 0.0)
-        slope_moments = _moments(slopes, weights[..., None] * lengths, SMALLEST_SLOPE)
+        slope_moments = _moments(slopes, weights[..., None] * lengths, smallest)
         moments = _moments(extended[:, None], weights[..., None] * steepness, 0.0)
     return weights, sizes, slope_moments, moments
 
