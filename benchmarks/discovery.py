@@ -1,13 +1,11 @@
 """How far discovery can be trusted: coordinates, calibration, and known tasks.
 
-Run: KERAS_BACKEND=torch python benchmarks/discovery.py [coordinates|calibration|tasks] [--full]
-
-All draws are seeded. The quick mode takes a minute or two, the full one much longer.
+Run: KERAS_BACKEND=torch python benchmarks/discovery.py coordinates [--full]
+(or `calibration`, or `tasks`). All draws are seeded. The quick mode takes a minute or two,
+the full one much longer.
 """
 
 import argparse
-import json
-import pathlib
 import time
 from dataclasses import dataclass
 
@@ -168,7 +166,7 @@ def in_coordinates(task, u, rng, constant_column):
 
 
 def angle_to(report, reference, affine, size):
-    """The largest angle of what was found, brought back, to what is found without change."""
+    """The largest angle of what was found, brought back, to what is found at home."""
     back = np.linalg.solve(affine, report.basis @ affine)
     keep = [*range(size), -1]
     back = back[:, keep][:, :, keep]
@@ -203,16 +201,197 @@ def coordinates(full):
                 "largest angle": f"{max(angles):.1e}",
             }
         )
-        print(rows[-1], flush=True)
+    return rows
+
+
+# --------------------------------------------------------------------- calibration
+
+# How samples and functions of the tasks are spoilt.
+CONDITIONS = ("plain", "few", "repeated", "wiggles", "collinear", "units")
+
+
+def symmetric_waves(size, rng):
+    """A function of one quadratic form of any signature, and how many symmetries it has."""
+    signs = rng.choice([-1.0, 1.0], size)
+    waves, phases, weights = rng.normal(size=6), rng.uniform(0, 6, 6), rng.normal(size=6)
+
+    def function(u):
+        form = square(u, signs)[:, None] / np.sqrt(size)
+        return ops.sum(ops.sin(form * tensor(waves) + tensor(phases)) * tensor(weights), 1)
+
+    return function, size * (size - 1) // 2
+
+
+def calibration_task(seed):
+    """A function, samples, and the dimension of the linear symmetries that it has."""
+    rng = np.random.default_rng(seed)
+    size, condition = int(rng.integers(2, 6)), CONDITIONS[seed % len(CONDITIONS)]
+    if seed // len(CONDITIONS) % 2:
+        inner, dimension = symmetric_waves(size, rng)
+    else:
+        inner, dimension = random_waves(size, seed), 0
+    number = int(rng.integers(size, 2 * size**2)) if condition == "few" else 300
+    u = rng.normal(size=(number, size))
+    if condition == "repeated":
+        u = np.repeat(
+            rng.normal(size=(int(rng.integers(4, 2 * size**2)), size)), 30, axis=0
+        )
+    matrix, scales = np.eye(size), np.ones(size)
+    if condition == "collinear":
+        left, right = (np.linalg.qr(rng.normal(size=(size, size)))[0] for _ in range(2))
+        matrix = left * 10 ** rng.uniform(-2, 0, size) @ right
+    if condition == "units":
+        scales = 10 ** rng.uniform(-4, 4, size)
+    back, wiggle = np.linalg.inv(matrix), 0.0
+    if condition == "wiggles":
+        wiggle = 10 ** rng.uniform(-3, -1.3)
+
+    def function(x):
+        moved = ops.matmul(x / tensor(scales), tensor(back.T))
+        return inner(moved) + wiggle * ops.sum(ops.sin(30 * moved), axis=1)
+
+    return condition, function, (u @ matrix.T) * scales, dimension
+
+
+FITS = ("few", "noise", "labels", "plain")
+
+
+def fit_task(seed):
+    """Data of a function, and the dimension of the linear symmetries that it has."""
+    rng = np.random.default_rng(seed)
+    size, condition = int(rng.integers(2, 4)), FITS[seed % len(FITS)]
+    if seed // len(FITS) % 2:
+        signs = rng.choice([-1.0, 1.0], size)
+        frequency = rng.uniform(0.3, 0.8)
+        inner, dimension = (
+            lambda u: np.sin(frequency * (u**2 @ signs)) + u**2 @ signs / 4,
+            size * (size - 1) // 2,
+        )
+    else:
+        waves, weights = rng.normal(size=(size, 8)), rng.normal(size=8)
+        phases = rng.uniform(0, 6, 8)
+        inner, dimension = lambda u: np.sin(u @ waves + phases) @ weights, 0
+    x = rng.normal(size=(150 if condition == "few" else 600, size))
+    y = inner(x)
+    if condition == "noise":
+        y = y + rng.uniform(0.05, 0.5) * np.std(y) * rng.normal(size=len(y))
+    if condition == "labels":
+        y = (y > np.median(y)).astype(int)
+    return f"fit, {condition}", x, y, dimension
+
+
+def calibration(full):
+    """Is an answer with a confidence above 0.9 right in 95% of the cases?"""
+    tables = {}
+
+    def add(condition, report, dimension):
+        row = tables.setdefault(condition, np.zeros(4, dtype=int))
+        right, sure = report.dimension == dimension, report.confidence > 0.9
+        row += np.array([1, right, sure, sure and right])
+
+    for seed in range(240 if full else 60):
+        condition, function, x, dimension = calibration_task(seed)
+        report = find_symmetries(function, x, search="linear", verbose=False)
+        add(condition, report, dimension)
+    for seed in range(60 if full else 0):
+        condition, x, y, dimension = fit_task(seed)
+        keras.utils.set_random_seed(seed)
+        report = fit_symmetries(x, y, search="linear", epochs=600, verbose=False)
+        add(condition, report, dimension)
+    total = sum(tables.values())
+    rows = [
+        dict(zip(("tasks", "right", "sure", "sure and right"), map(int, row), strict=True))
+        for row in (*tables.values(), total)
+    ]
+    return [
+        {"condition": name, **row} for name, row in zip((*tables, "all"), rows, strict=True)
+    ]
+
+
+# --------------------------------------------------------------------------- tasks
+
+
+def o5(number, noise, seed=0):
+    """Two vectors of five components, and a function that O(5) leaves invariant."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(number, 10))
+    lengths = np.linalg.norm(x.reshape(-1, 2, 5), axis=2)
+    overlaps = np.sum(x[:, :5] * x[:, 5:], axis=1)
+    y = np.sin(lengths[:, 0]) - lengths[:, 1] ** 3 / 2 + overlaps / lengths.prod(axis=1)
+    return x, y + noise * np.std(y) * rng.normal(size=number)
+
+
+def sphere(number, flipped, seed=0):
+    """Labels: inside or outside of a sphere."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(number, 3))
+    inside = np.sum(x**2, axis=1) < 2.4
+    return x, np.where(rng.random(number) < flipped, ~inside, inside)
+
+
+TASKS = {
+    "O5, 200 points": (o5, 200, 0.0, 2, algebra.so(5)),
+    "O5, 500 points": (o5, 500, 0.0, 2, algebra.so(5)),
+    "O5, 500 points, 5% noise": (o5, 500, 0.05, 2, algebra.so(5)),
+    "sphere, labels": (sphere, 2000, 0.0, 1, algebra.so(3)),
+    "sphere, 5% flipped": (sphere, 2000, 0.05, 1, algebra.so(3)),
+}
+
+
+def tasks(full):
+    """Known symmetries from data: how far are they off, and what do the error bars say?"""
+    rows = []
+    for name, (draw, number, noise, blocks, expected) in TASKS.items():
+        for seed in range(3 if full else 1):
+            keras.utils.set_random_seed(seed)
+            start = time.time()
+            report = fit_symmetries(
+                *draw(number, noise, seed), blocks=blocks, search="linear", verbose=False
+            )
+            angle = None
+            if report.dimension == expected.dimension:
+                angle = np.degrees(np.max(algebra.principal_angles(report.basis, expected)))
+            rows.append(
+                {
+                    "task": name,
+                    "seed": seed,
+                    "name": report.name,
+                    "angle": None if angle is None else round(float(angle), 2),
+                    "error bar": round(
+                        float(np.degrees(np.max(report.errors, initial=0))), 2
+                    ),
+                    "confidence": round(report.confidence, 2),
+                    "seconds": round(time.time() - start),
+                }
+            )
+            print(rows[-1], flush=True)
+    return rows
+
+
+def show(rows):
+    """A table in Markdown."""
+    names = list(rows[0])
+    print("| " + " | ".join(names) + " |")
+    print("|" + " --- |" * len(names))
+    for row in rows:
+        print("| " + " | ".join(str(row[name]) for name in names) + " |")
+
+
+BENCHMARKS = {"coordinates": coordinates, "calibration": calibration, "tasks": tasks}
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=BENCHMARKS)
+    parser.add_argument("--full", action="store_true", help="all draws: takes long")
+    parser.add_argument("--float64", action="store_true", help="evaluate in float64")
+    options = parser.parse_args(arguments)
+    if options.float64:
+        keras.config.set_floatx("float64")
+    rows = BENCHMARKS[options.what](options.full)
+    show(rows)
     return rows
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="?", default="coordinates")
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--float64", action="store_true")
-    options = parser.parse_args()
-    if options.float64:
-        keras.config.set_floatx("float64")
-    coordinates(options.full)
+    main()

@@ -181,7 +181,7 @@ class NormalMatrices:
         )
         confidence *= _trust(fit_error)
         # What is left of the equations of a fit is its error: about so far it turns them.
-        following = values[found] if found < len(values) else 1.0
+        following = max(float(values[found]), TINY) if found < len(values) else 1.0
         misfit = MISFIT * values[: tilts.shape[1]] / following * (fit_error > 0)
         solutions = frame @ vectors
         solutions = solutions / np.linalg.norm(solutions, axis=0)

@@ -97,8 +97,8 @@ class SymmetryReport(Report):
             of the samples that give the same one, times `1 - 1 / gap`; where there is no
             symmetry, it says how far the nearest one is from the data.
         errors: For each of the generators found an error bar, in radians: how far it would
-            turn if other samples were drawn. For fits it includes what the fit leaves of the
-            equations. It knows of no error that all networks share.
+            turn if other samples were drawn. For fits it includes what the fit leaves of
+            the equations. It knows of no error that all networks share.
         unidentified: Orthonormal directions `(u, v)` that no sample reaches. The generators
             are zero on them, which says nothing. For images mixtures `(u, p)` of the
             generators that were searched, which change no sample.

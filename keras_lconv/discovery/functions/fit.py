@@ -98,12 +98,12 @@ def fit_symmetries(
     """
     one_of("kind", kind, KINDS)
     x = finite_array("x", ops.convert_to_numpy(x) if ops.is_tensor(x) else x)
-    targets = targets_of(y, kind)
-    if x.ndim != 2 or len(x) != len(targets.values) or 0 in x.shape:
+    if x.ndim != 2 or np.ndim(y) < 1 or len(x) != len(y) or 0 in x.shape:
         raise ValueError(
             "`x` must have shape `(batch, n)` and `y` the same number of samples. "
             f"Received: shapes {x.shape} and {np.shape(y)}"
         )
+    targets = targets_of(y, kind)
     held_out = round(len(x) * fraction("validation_split", validation_split))
     members = MEMBERS if model is None else 1
     if not 0 < members * held_out < len(x):
