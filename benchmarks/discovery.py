@@ -244,7 +244,7 @@ def calibration_task(seed):
         scales = 10 ** rng.uniform(-4, 4, size)
     back, wiggle = np.linalg.inv(matrix), 0.0
     if condition == "wiggles":
-        wiggle = 10 ** rng.uniform(-3, -1.3)
+        wiggle = 10 ** rng.uniform(-4, -2.3)
 
     def function(x):
         moved = ops.matmul(x / tensor(scales), tensor(back.T))
