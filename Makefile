@@ -6,34 +6,64 @@ PYTEST_ARGS ?= -n 2
 
 DEMO = .venv-$(BACKEND)
 DEV = .venv
-PYTEST = $(DEV)/bin/python -m pytest $(PYTEST_ARGS)
-INSTALL = bin/pip install --quiet --disable-pip-version-check -c tests/constraints.txt
+LOWEST = .venv-lowest
+INSTALL = bin/pip install --quiet --disable-pip-version-check
+PINNED = -c tests/constraints.txt
+PYTEST = -m pytest $(PYTEST_ARGS)
 # Two test processes share two cores: one thread for each. Most of the time of the tests on
 # JAX is compilation. They leave out optimizations, and what one process compiled the other
 # finds in a cache, as the next run does.
-TEST_ENV = OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 \
+TEST_ENV = MPLBACKEND=agg OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 \
 	JAX_DISABLE_MOST_OPTIMIZATIONS=1 JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax \
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
+BACKEND_TESTS = $(addprefix test-,tensorflow jax torch)
 
-.PHONY: demo test lint types docs check-site check-browser serve clean
+.PHONY: demo check test test-free $(BACKEND_TESTS) nightly lowest test-sdist lint types docs \
+	check-site check-browser serve clean
 
 demo: $(DEMO)/ready
 	KERAS_BACKEND=$(BACKEND) MPLBACKEND=agg TF_CPP_MIN_LOG_LEVEL=3 \
 		$(DEMO)/bin/python examples/quickstart.py
 
-# tests/algebra is NumPy only. It runs once, whatever the backends.
-test: $(DEV)/ready
-	@failed=""; \
-	echo "== Tests of what needs no backend"; \
-	KERAS_BACKEND=$(firstword $(BACKENDS)) $(TEST_ENV) $(PYTEST) tests/algebra \
-		|| failed="$$failed algebra"; \
-	for backend in $(BACKENDS); do \
-		echo "== Tests on $$backend"; \
-		KERAS_BACKEND=$$backend MPLBACKEND=agg $(TEST_ENV) $(PYTEST) --ignore=tests/algebra \
+# All that must hold, the longest first: `make -j 2 check` keeps two cores busy.
+check: $(BACKEND_TESTS) check-site test-free lint types
+
+test: $(addprefix test-,$(BACKENDS)) test-free
+	@echo "All tests passed on: $(BACKENDS)"
+
+# What is the same on every backend runs once, on PyTorch, which compiles nothing.
+test-free: $(DEV)/ready
+	@echo "== Tests of what needs no backend"
+	KERAS_BACKEND=torch $(TEST_ENV) $(DEV)/bin/python $(PYTEST) \
+		-m "backend_free and not nightly"
+
+$(BACKEND_TESTS): test-%: $(DEV)/ready
+	@echo "== Tests on $*"
+	KERAS_BACKEND=$* $(TEST_ENV) $(DEV)/bin/python $(PYTEST) \
+		-m "not backend_free and not nightly"
+
+# What takes long and seldom fails: every example on every backend, all families of
+# generators in every product, and the compilers of the backends.
+nightly: $(DEV)/ready
+	@for backend in $(BACKENDS); do \
+		echo "== Nightly tests on $$backend"; \
+		KERAS_BACKEND=$$backend $(TEST_ENV) $(DEV)/bin/python $(PYTEST) -m nightly \
 			|| failed="$$failed $$backend"; \
 	done; \
-	if [ -n "$$failed" ]; then echo "Tests FAILED on:$$failed"; exit 1; fi; \
-	echo "All tests passed on: $(BACKENDS)"
+	if [ -n "$$failed" ]; then echo "Nightly tests FAILED on:$$failed"; exit 1; fi
+
+# The oldest versions that pyproject.toml admits.
+lowest: $(LOWEST)/ready
+	@echo "== Tests with the oldest dependencies"
+	KERAS_BACKEND=jax $(TEST_ENV) $(LOWEST)/bin/python $(PYTEST) -m "not nightly"
+
+# The source distribution holds what its own tests need.
+test-sdist: $(DEV)/ready
+	rm -rf build/sdist && mkdir -p build/sdist
+	$(DEV)/bin/python -m build --sdist --outdir build/sdist
+	tar -xzf build/sdist/*.tar.gz -C build/sdist --strip-components 1
+	cd build/sdist && KERAS_BACKEND=torch $(TEST_ENV) $(CURDIR)/$(DEV)/bin/python \
+		$(PYTEST) -m "backend_free and not nightly"
 
 lint: $(DEV)/ready
 	$(DEV)/bin/ruff check .
@@ -59,11 +89,16 @@ clean:
 
 $(DEMO)/ready: pyproject.toml tests/constraints.txt
 	$(PYTHON) -m venv $(DEMO)
-	$(DEMO)/$(INSTALL) -e ".[$(BACKEND),examples]"
+	$(DEMO)/$(INSTALL) $(PINNED) -e ".[$(BACKEND),examples]"
 	touch $@
 
 $(DEV)/ready: pyproject.toml tests/constraints.txt
 	$(PYTHON) -m venv $(DEV)
-	$(DEV)/$(INSTALL) torch
-	$(DEV)/$(INSTALL) -e ".[tensorflow,jax,torch,dev]"
+	$(DEV)/$(INSTALL) $(PINNED) torch
+	$(DEV)/$(INSTALL) $(PINNED) -e ".[tensorflow,jax,torch,dev]"
+	touch $@
+
+$(LOWEST)/ready: pyproject.toml tests/lowest.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/$(INSTALL) -c tests/lowest.txt -e ".[jax,test]"
 	touch $@

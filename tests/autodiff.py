@@ -1,13 +1,25 @@
-"""Gradients on whichever backend runs, and by finite differences."""
+"""Calls and gradients on whichever backend runs, and slopes by finite differences."""
 
 import contextlib
 
 import keras
 import numpy as np
+import pytest
 
 from tests.families import to_numpy
 
 BACKEND = keras.config.backend()
+
+
+def compilation(jit_compile):
+    """A value of `jit_compile`: what is slow and tests only the backend is nightly."""
+    is_slow = (BACKEND, jit_compile) in {("torch", True), ("jax", False)}
+    return pytest.param(jit_compile, marks=[pytest.mark.nightly] if is_slow else [])
+
+
+either_compilation = pytest.mark.parametrize(
+    "jit_compile", [compilation(True), compilation(False)]
+)
 
 
 @contextlib.contextmanager
@@ -20,6 +32,22 @@ def float64():
             yield
     else:
         yield
+
+
+def run(function, *arrays):
+    """`function(*arrays)`, in one compilation on JAX.
+
+    JAX compiles each operation for each shape, which takes most of the time of a test that
+    calls a layer once. That eager calls give the same is a test of its own. A layer is
+    built first, since variables cannot be made while a function is traced.
+    """
+    if BACKEND != "jax":
+        return function(*arrays)
+    import jax
+
+    if isinstance(function, keras.layers.Layer) and not function.built:
+        function.build(arrays[0].shape)
+    return jax.jit(lambda *tensors: function(*tensors))(*arrays)
 
 
 def gradients(function, arrays):
@@ -48,11 +76,6 @@ def gradients(function, arrays):
 
 def directional_derivatives(function, arrays, directions, step=1e-5):
     """Central differences of `function` along one direction for each array."""
-    if BACKEND == "jax":
-        import jax
-
-        # One compilation, where op by op there would be one for each.
-        function = jax.jit(function)
     slopes = []
     for n, direction in enumerate(directions):
         values = []
@@ -69,8 +92,16 @@ def assert_gradients_match(function, arrays, tolerance=1e-6, seed=0):
     """Compares gradients with finite differences, in float64."""
     rng = np.random.default_rng(seed)
     directions = [rng.normal(size=a.shape) for a in arrays]
-    exact = gradients(function, arrays)
-    slopes = directional_derivatives(function, arrays, directions)
+    if BACKEND == "jax":
+        import jax
+
+        # One compilation, for the gradients and for the values of the differences.
+        both = jax.jit(jax.value_and_grad(function, tuple(range(len(arrays)))))
+        exact = [np.asarray(v) for v in both(*map(jax.numpy.asarray, arrays))[1]]
+        slopes = directional_derivatives(lambda *x: both(*x)[0], arrays, directions)
+    else:
+        exact = gradients(function, arrays)
+        slopes = directional_derivatives(function, arrays, directions)
     for gradient, direction, slope in zip(exact, directions, slopes, strict=True):
         assert gradient.dtype == np.float64
         # Relative to the gradient's size, since a slope may nearly vanish by chance.

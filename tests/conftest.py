@@ -1,4 +1,5 @@
 import os
+import pathlib
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -12,6 +13,21 @@ from hypothesis import settings
 EXAMPLES = 8 if keras.config.backend() == "jax" else 20
 settings.register_profile("default", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("default")
+
+
+FOLDER = pathlib.Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects
+def pytest_collection_modifyitems(items):
+    """Marks folders: what needs no backend, and what the documentation runs as well."""
+    for item in items:
+        folder = item.path.relative_to(FOLDER).parts[0]
+        if folder in ("algebra", "datasets"):
+            item.add_marker(pytest.mark.backend_free)
+        # The site's tutorials are the same scripts, on JAX.
+        if folder == "examples" and keras.config.backend() != "torch":
+            item.add_marker(pytest.mark.nightly)
 
 
 def pytest_report_header(config):

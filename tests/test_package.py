@@ -1,98 +1,18 @@
-"""The package as a whole: what it imports, exports and says."""
+"""The house: what the package imports, how it names things, where they are."""
 
-import importlib
+import ast
+import dataclasses
 import inspect
-import pathlib
-import pkgutil
 import re
 import subprocess
 import sys
-import textwrap
 
 import pytest
 
 import keras_lconv
+from tests.public import PUBLIC, ROOT
 
-ROOT = pathlib.Path(__file__).parents[1]
-MODULES = [
-    importlib.import_module(info.name)
-    for info in pkgutil.walk_packages(keras_lconv.__path__, "keras_lconv.")
-]
-# What a package exports from its own modules counts once, under the shortest name.
-PUBLIC: dict = {}
-for module in [keras_lconv, *MODULES]:
-    for exported in getattr(module, "__all__", []):
-        value = getattr(module, exported)
-        is_new = all(value is not known for known in PUBLIC.values())
-        if is_new and (inspect.isclass(value) or inspect.isfunction(value)):
-            PUBLIC[f"{module.__name__}.{exported}"] = value
-EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
-PAGES = [
-    str(path.relative_to(ROOT))
-    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    if EXAMPLE.search(path.read_text())
-]
-
-
-def test_there_is_something_to_test():
-    assert len(PUBLIC) > 15
-    assert len(PAGES) > 10
-
-
-@pytest.mark.parametrize("name", PUBLIC)
-def test_docstring_examples_run(name):
-    documentation = inspect.getdoc(PUBLIC[name])
-    assert documentation
-    for code in EXAMPLE.findall(documentation):
-        exec(compile(textwrap.dedent(code), name, "exec"), {})
-
-
-METHODS = [
-    (f"{name}.{method}", function)
-    for name, value in PUBLIC.items()
-    if inspect.isclass(value)
-    for base in value.__mro__
-    if base is value or base.__module__.startswith("keras_lconv.algebra")
-    for method, function in vars(base).items()
-    if inspect.isfunction(function) and not method.startswith("_")
-]
-
-
-@pytest.mark.parametrize(("name", "method"), METHODS, ids=[name for name, _ in METHODS])
-def test_methods_are_documented_and_their_examples_run(name, method):
-    documentation = inspect.getdoc(method)
-    assert documentation
-    for code in EXAMPLE.findall(documentation):
-        exec(compile(textwrap.dedent(code), name, "exec"), {})
-
-
-@pytest.mark.parametrize("name", PUBLIC)
-def test_arguments_are_documented(name):
-    value = PUBLIC[name]
-    target = value.__init__ if inspect.isclass(value) else value
-    arguments = [
-        argument for argument in inspect.signature(target).parameters if argument != "self"
-    ]
-    documentation = inspect.getdoc(value)
-    for argument in arguments:
-        assert re.search(rf"^    \**{argument}: ", documentation, re.MULTILINE), argument
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_markdown_examples_run(page):
-    scope = {}
-    for code in EXAMPLE.findall((ROOT / page).read_text()):
-        exec(compile(code, page, "exec"), scope)
-
-
-def test_the_reference_has_every_public_name_once():
-    pages = (path.read_text() for path in (ROOT / "docs" / "api").glob("*.md"))
-    names = [name for page in pages for name in re.findall(r"^::: (\S+)", page, re.M)]
-    assert len(names) == len(set(names))
-    assert set(names) <= set(PUBLIC)
-    documented = {id(PUBLIC[name]) for name in names}
-    missing = [name for name, value in PUBLIC.items() if id(value) not in documented]
-    assert missing == []
+pytestmark = pytest.mark.backend_free
 
 
 def test_import_is_light():
@@ -155,6 +75,121 @@ def test_imports_point_one_way():
                 imported = found[0] or found[1]
                 later = order[position + 1 :]
                 assert imported not in later, f"{path} imports {imported}"
+
+
+@pytest.mark.xfail(reason="modules are being moved")
+def test_modules_inside_a_package_have_no_underscore():
+    """The `__init__` of a package says what is public; files need not say it again."""
+    private = [
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "keras_lconv").glob("*/**/*.py")
+        if path.name.startswith("_") and path.name != "__init__.py"
+    ]
+    assert private == []
+
+
+# Of float64, Keras computes these in float32 on PyTorch.
+IMPRECISE = {"average", "matmul", "maximum", "mean", "minimum", "norm", "tensordot"}
+
+
+def imprecise_calls(path):
+    """The lines where a module takes one of these from `keras.ops`, and not from `_ops`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and node.attr in IMPRECISE:
+            if ast.unparse(node.value) in ("ops", "keras.ops", "ops.linalg"):
+                yield f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+            "keras.ops"
+        ):
+            for name in node.names:
+                if name.name in IMPRECISE:
+                    yield f"{path.relative_to(ROOT)}:{node.lineno}: {name.name}"
+
+
+@pytest.mark.xfail(reason="there is no `_ops.py` yet that has them all")
+def test_only_one_module_calls_what_loses_precision():
+    calls = [
+        call
+        for path in sorted((ROOT / "keras_lconv").rglob("*.py"))
+        if path.name != "_ops.py"
+        for call in imprecise_calls(path)
+    ]
+    assert calls == []
+
+
+# ---------------------------------------------------------------------- vocabulary
+
+# Names that mean the same as another one, which is the one to use.
+OTHER_NAMES = {
+    "ambient": "search",
+    "layer_or_model": "function",
+    "metric": "form",
+    "num_scalars": "scalars",
+    "of": "kind",
+    "on_fibres": "kind",
+    "output_generators": "generators_out",
+}
+SIZES = ("filters", "units", "outputs")
+GENERATORS = ("generators", "generators_in", "generators_out")
+DATA = ("function", "model", "layer", "loss", "data", "x", "y", "parameters", "order")
+# What Keras takes by position in layers and models of the same kind.
+KERAS = (
+    "activation",
+    "classes",
+    "classifier_activation",
+    "include_top",
+    "input_shape",
+    "name",
+    "padding",
+    "pool_size",
+    "pooling",
+    "strides",
+)
+# Where arguments have roles. Elsewhere, as in `so(p, q)`, mathematics has its own order.
+ROOMS = ("callbacks", "discovery", "layers", "losses", "metrics", "models", "physics")
+
+
+def signatures():
+    """`(name, parameters)` of all public functions and classes but results, each once."""
+    values = {id(value): (name, value) for name, value in reversed(PUBLIC.items())}
+    for name, value in values.values():
+        if not dataclasses.is_dataclass(value):
+            target = value.__init__ if inspect.isclass(value) else value
+            parameters = inspect.signature(target).parameters.values()
+            yield name, [p for p in parameters if p.name != "self"]
+
+
+@pytest.mark.xfail(reason="names are being unified")
+def test_one_thing_has_one_name():
+    found = [
+        f"{name}: `{parameter.name}` is `{OTHER_NAMES[parameter.name]}`"
+        for name, parameters in signatures()
+        for parameter in parameters
+        if parameter.name in OTHER_NAMES
+    ]
+    assert found == []
+
+
+def faults_of_order(parameters):
+    """Arguments that may be given by position, and should not be, or not there."""
+    names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    for position, name in enumerate(names):
+        if name not in (*SIZES, *GENERATORS, *DATA, *KERAS):
+            yield f"`{name}` must be keyword-only"
+        before = {*SIZES, *GENERATORS, *DATA}
+        if name in GENERATORS and not before.issuperset(names[:position]):
+            yield f"`{name}` must come first, or after sizes"
+
+
+@pytest.mark.xfail(reason="arguments are being ordered")
+def test_sizes_and_generators_come_first_and_the_rest_by_name():
+    found = [
+        f"{name}: {fault}"
+        for name, parameters in signatures()
+        if any(f"keras_lconv.{room}" in name for room in ROOMS) or name.count(".") == 1
+        for fault in faults_of_order(parameters)
+    ]
+    assert found == []
 
 
 def test_version_is_stated_in_changelog_and_citation():

@@ -11,6 +11,8 @@ import pytest
 from keras_lconv.generators import translations
 from keras_lconv.visualization import plot_matrix, plot_vector_field
 
+pytestmark = pytest.mark.backend_free
+
 
 def test_arrows_point_where_the_content_goes():
     generators = translations()

@@ -8,7 +8,7 @@ from keras import ops
 from keras_lconv import LConv, LieBlock
 from keras_lconv import generators as g
 from tests import families
-from tests.autodiff import gradients
+from tests.autodiff import BACKEND, gradients, run
 from tests.families import relative_error, to_numpy
 
 ORDERS = ["generators_first", "channels_first", "precombined"]
@@ -32,7 +32,7 @@ def layers_in_all_orders(name, filters, channels):
 
 
 @pytest.mark.parametrize(("channels", "filters"), [(2, 3), (3, 2), (1, 4)])
-@pytest.mark.parametrize("name", families.ALL)
+@pytest.mark.parametrize("name", families.rows(families.ALL))
 def test_all_orders_agree_with_the_plain_formula(name, channels, filters):
     layers, spatial = layers_in_all_orders(name, filters, channels)
     matrices = families.reference_matrices(layers[0].generators)
@@ -46,7 +46,7 @@ def test_all_orders_agree_with_the_plain_formula(name, channels, filters):
     if len(kernel) > len(matrices):
         expected = expected + flat @ kernel[0]
     for layer in layers:
-        output = ops.reshape(layer(f), expected.shape)
+        output = to_numpy(run(layer, f)).reshape(expected.shape)
         assert relative_error(output, expected) < 1e-5, layer.contraction
 
 
@@ -96,7 +96,7 @@ def test_all_orders_have_the_same_gradients(name, channels):
     ],
 )
 def test_cheapest_order_is_taken(generators, spatial, channels, filters, expected):
-    layer = LConv(filters, generators())
+    layer = LConv(filters, generators(), kernel_initializer="zeros")
     assert layer.contraction == "auto"
     layer.build((None, *spatial, channels))
     assert layer.contraction == expected
@@ -131,7 +131,12 @@ def count_products(function):
 
     ops.einsum = counting
     try:
-        function()
+        if BACKEND == "jax":
+            import jax
+
+            jax.eval_shape(function)  # counts as well, and compiles nothing
+        else:
+            function()
     finally:
         ops.einsum = einsum
     return total

@@ -12,7 +12,12 @@ from keras_lconv import InvariantPooling
 from keras_lconv import algebra as a
 from keras_lconv import generators as g
 from tests import families
-from tests.autodiff import assert_gradients_match, float64, gradients
+from tests.autodiff import (
+    assert_gradients_match,
+    either_compilation,
+    float64,
+    gradients,
+)
 from tests.families import relative_error, to_numpy
 
 
@@ -295,7 +300,7 @@ def test_dtypes(dtype):
     assert relative_error(output, expected) < {"float64": 1e-6}.get(dtype, 2e-2)
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
+@either_compilation
 def test_builds_and_trains_inside_of_fit(jit_compile, tmp_path):
     """No `Input`: the constants are found while a graph is traced."""
     f = random((8, 5, 5, 2))
