@@ -12,7 +12,7 @@ from keras_lconv.algebra import Identification, LieAlgebra
 from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.discovery.gap import nested_dimensions
 from keras_lconv.discovery.kinds import formula_of, kind_of
-from keras_lconv.discovery.naming import name_of
+from keras_lconv.discovery.naming import LARGEST_STRUCTURE, name_of
 from keras_lconv.discovery.null_space import NullSpace
 from keras_lconv.discovery.standard import Standard, fixed_point, free_directions
 from keras_lconv.generators import Generators, MatrixGenerators
@@ -458,7 +458,8 @@ def _named_algebra(matrices: np.ndarray) -> LieAlgebra:
     An affine span can be closed to rounding while its matrices are known to a few digits.
     """
     algebra = LieAlgebra(matrices)
-    if algebra.closure_error < EXACT_CLOSURE:
+    is_small = algebra.dimension <= LARGEST_STRUCTURE
+    if is_small and algebra.closure_error < EXACT_CLOSURE:
         return LieAlgebra(matrices, tolerance=EXACT_TOLERANCE)
     return algebra
 
