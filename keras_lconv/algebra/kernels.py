@@ -67,10 +67,10 @@ def equivariant_kernels(
     """All polynomial kernels with `K(g x) = rho_out(g) K(x) rho_in(g)^-1`.
 
     A convolution with such a kernel takes a field of values that turn by `rho_in` to one of
-    values that turn by `rho_out`, and commutes with the group and with translations. Those of
-    degree `p` are maps `T` from `Sym^p (x) V_in` to `V_out` that commute with the group,
-    `K(x) v = T (x^(x) p (x) v)`: a null space for each degree, found from generators and
-    further elements alone.
+    values that turn by `rho_out`, and commutes with the group and with translations.
+    Kernels of degree `p` are maps `T` from `Sym^p (x) V_in` to `V_out` that commute with
+    the group, `K(x) v = T (x^(x) p (x) v)`: a null space for each degree, found from
+    generators and further elements alone.
 
     For orthogonal groups only the harmonic polynomials of each degree are taken. Others are
     these times powers of `|x|^2`, which any function of the radius stands for. For SO(2)
