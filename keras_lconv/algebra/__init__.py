@@ -8,7 +8,8 @@ Public is what is exported here. The modules are laid out by subject:
 - `constructors`: algebras, groups and representations that have a name.
 - `compare`: angles between spans.
 - `representation`, `irreducible`, `products`, `powers`: how they act.
-- `intertwiners`, `forms`, `invariants`, `characters`, `constraints`: what stays the same.
+- `intertwiners`, `kernels`, `forms`, `invariants`, `characters`, `constraints`: what stays
+  the same.
 """
 
 from keras_lconv.algebra.compare import align, closest, correlation, principal_angles
@@ -48,6 +49,7 @@ from keras_lconv.algebra.forms import invariant_forms
 from keras_lconv.algebra.group import MatrixGroup
 from keras_lconv.algebra.intertwiners import intertwiners
 from keras_lconv.algebra.irreducible import IrreduciblePart
+from keras_lconv.algebra.kernels import EquivariantKernels, equivariant_kernels
 from keras_lconv.algebra.lie_algebra import LieAlgebra
 from keras_lconv.algebra.naming import Identification
 from keras_lconv.algebra.products import direct_sum, dual, tensor_product, trivial
@@ -59,6 +61,7 @@ __all__ = [
     "SO",
     "SU",
     "E",
+    "EquivariantKernels",
     "Identification",
     "IrreduciblePart",
     "LieAlgebra",
@@ -80,6 +83,7 @@ __all__ = [
     "direct_product",
     "direct_sum",
     "dual",
+    "equivariant_kernels",
     "gl",
     "heisenberg",
     "induced",

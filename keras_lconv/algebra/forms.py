@@ -259,12 +259,13 @@ def positive_form(forms: np.ndarray) -> np.ndarray | None:
         frame = np.linalg.qr(moved.T)[0].T.reshape(forms.shape)
         form = nearest_to_identity(frame)
         values, vectors = np.linalg.eigh(form)
-        if values[0] > FLOOR * values[-1]:
+        largest = np.abs(values).max()
+        if largest <= PRECISION:
+            break
+        if values[0] > FLOOR * largest:
             inverse = np.linalg.inv(change)
             return inverse.T @ form @ inverse
-        change = (
-            change @ vectors / np.sqrt(np.maximum(values, FLOOR * np.abs(values).max()))
-        )
+        change = change @ vectors / np.sqrt(np.maximum(values, FLOOR * largest))
     return None
 
 
