@@ -12,9 +12,11 @@ MODULES = [
     importlib.import_module(info.name)
     for info in pkgutil.walk_packages(keras_lconv.__path__, "keras_lconv.")
 ]
-PUBLIC = {
-    f"{module.__name__}.{name}": getattr(module, name)
-    for module in [keras_lconv, *MODULES]
-    for name in getattr(module, "__all__", [])
-    if inspect.isclass(getattr(module, name)) or inspect.isfunction(getattr(module, name))
-}
+# What a package exports from its own modules counts once, under the name that comes first.
+PUBLIC: dict = {}
+for module in [keras_lconv, *MODULES]:
+    for exported in getattr(module, "__all__", []):
+        value = getattr(module, exported)
+        is_new = all(value is not known for known in PUBLIC.values())
+        if is_new and (inspect.isclass(value) or inspect.isfunction(value)):
+            PUBLIC[f"{module.__name__}.{exported}"] = value

@@ -21,7 +21,9 @@ METHODS = {
     f"{name}.{method}": function
     for name, value in PUBLIC.items()
     if inspect.isclass(value)
-    for method, function in vars(value).items()
+    for base in value.__mro__
+    if base is value or base.__module__.startswith("keras_lconv.algebra")
+    for method, function in vars(base).items()
     if inspect.isfunction(function) and not method.startswith("_")
 }
 EXAMPLES = {

@@ -1,22 +1,39 @@
-"""Lie algebras in NumPy and SciPy: float64, without a backend.
+"""Lie algebras and groups in NumPy and SciPy: float64, without a backend.
 
-Public is what stands in `__all__` here. The modules are laid out by subject:
+Public is what is exported here. The modules are laid out by subject:
 
-- `lie_algebra`, `structure`, `closure`, `naming`: an algebra, what follows from its
+- `lie_algebra`, `span`, `structure`, `closure`, `naming`: an algebra, what follows from its
   brackets, and its name.
-- `constructors`: algebras that have a name.
+- `group`, `components`, `enumeration`: groups, with elements beside those of an algebra.
+- `constructors`: algebras, groups and representations that have a name.
 - `compare`: angles between spans.
-- `representations`, `intertwiners`, `forms`, `invariants`, `characters`, `constraints`:
-  how algebras act, and what stays the same.
+- `representation`, `irreducible`, `products`, `powers`: how they act.
+- `intertwiners`, `kernels`, `forms`, `invariants`, `characters`, `constraints`: what stays
+  the same.
 """
 
 from keras_lconv.algebra.compare import align, closest, correlation, principal_angles
 from keras_lconv.algebra.constructors import (
+    GL,
+    SL,
+    SO,
+    SU,
+    E,
+    O,
+    Sp,
+    U,
     abelian,
     aff,
+    alternating,
     bianchi,
+    cyclic,
+    cyclic_shifts,
+    dihedral,
+    direct_product,
     gl,
     heisenberg,
+    induced,
+    polyhedral,
     realify,
     se,
     sim,
@@ -24,33 +41,55 @@ from keras_lconv.algebra.constructors import (
     so,
     sp,
     su,
+    symmetric,
+    with_translations,
+    wreath_product,
 )
 from keras_lconv.algebra.forms import invariant_forms
+from keras_lconv.algebra.group import MatrixGroup
 from keras_lconv.algebra.intertwiners import intertwiners
+from keras_lconv.algebra.irreducible import IrreduciblePart
+from keras_lconv.algebra.kernels import EquivariantKernels, equivariant_kernels
 from keras_lconv.algebra.lie_algebra import LieAlgebra
 from keras_lconv.algebra.naming import Identification
-from keras_lconv.algebra.representations import (
-    direct_sum,
-    dual,
-    tensor_product,
-    trivial,
-)
+from keras_lconv.algebra.products import direct_sum, dual, tensor_product, trivial
+from keras_lconv.algebra.representation import Representation
 
 __all__ = [
+    "GL",
+    "SL",
+    "SO",
+    "SU",
+    "E",
+    "EquivariantKernels",
     "Identification",
+    "IrreduciblePart",
     "LieAlgebra",
+    "MatrixGroup",
+    "O",
+    "Representation",
+    "Sp",
+    "U",
     "abelian",
     "aff",
     "align",
+    "alternating",
     "bianchi",
     "closest",
     "correlation",
+    "cyclic",
+    "cyclic_shifts",
+    "dihedral",
+    "direct_product",
     "direct_sum",
     "dual",
+    "equivariant_kernels",
     "gl",
     "heisenberg",
+    "induced",
     "intertwiners",
     "invariant_forms",
+    "polyhedral",
     "principal_angles",
     "realify",
     "se",
@@ -59,6 +98,9 @@ __all__ = [
     "so",
     "sp",
     "su",
+    "symmetric",
     "tensor_product",
     "trivial",
+    "with_translations",
+    "wreath_product",
 ]

@@ -1,6 +1,11 @@
 """Solves `K_i W = W L_i`: the constraint that a map commutes with generators."""
 
+from typing import Protocol, TypeAlias, runtime_checkable
+
 import numpy as np
+from numpy.typing import ArrayLike
+
+from keras_lconv._validation import square_matrices
 
 # Spaces of maps up to this dimension are searched by an eigendecomposition, in a few
 # seconds; larger ones by iterations that need products with the generators only.
@@ -11,6 +16,31 @@ LARGEST_DENSE = 2000
 FIRST_BLOCK = 8
 MOST_ITERATIONS = 2000
 PROJECTION_PRECISION = 1e-12
+
+
+@runtime_checkable
+class Action(Protocol):
+    """How a group acts on vectors: `MatrixGroup` and `Representation`."""
+
+    @property
+    def generators(self) -> np.ndarray:
+        """Matrices `(k, n, n)` of the generators."""
+
+    @property
+    def elements(self) -> np.ndarray:
+        """Matrices `(m, n, n)` of the further elements."""
+
+
+# A group, a representation, an algebra, or the matrices of generators.
+Acting: TypeAlias = Action | ArrayLike
+
+
+def action_of(name: str, value: Acting) -> tuple[np.ndarray, np.ndarray]:
+    """Matrices of generators `(k, n, n)`, and of further elements `(m, n, n)`."""
+    if isinstance(value, Action):
+        return value.generators, value.elements
+    matrices = square_matrices(name, value)
+    return matrices, np.zeros((0, *matrices.shape[1:]))
 
 
 def defects(maps: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Bilinear forms that a Lie algebra leaves invariant, on vectors and on itself."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from keras_lconv._validation import one_of, square_matrices
+from keras_lconv._validation import one_of
+from keras_lconv.algebra.constraints import Acting, action_of
 from keras_lconv.algebra.invariants import PRECISION, commute
 from keras_lconv.algebra.structure import StructureConstants, complement, null_space
 from keras_lconv.algebra.tolerance import Tolerance, default_tolerance
@@ -14,14 +14,18 @@ SYMMETRIES = {"symmetric": 1, "antisymmetric": -1}
 # The search for a positive form stops after so many steps, or where they are this short. A
 # form smaller than the last one, where the identity has entries 1, is none.
 MOST_STEPS, SHORTEST_STEP, SMALLEST = 1000, 1e-13, 1e-3
+# A form is positive definite if its eigenvalues are at least this part of the largest one.
+# Coordinates in which it is seen to be are looked for so many times.
+FLOOR, ROUNDS = 0.1, 30
 
 
 def invariant_forms(
-    generators: ArrayLike, symmetry: str = "symmetric", tolerance: float | None = None
+    generators: Acting, symmetry: str = "symmetric", tolerance: float | None = None
 ) -> np.ndarray:
-    """All bilinear forms `x^T M y` that are invariant under `exp(t L_i)`.
+    """All bilinear forms `x^T M y` that are invariant under a group.
 
-    They are the matrices with `L_i^T M + M L_i = 0`: the null space of a linear map, which
+    They are the matrices with `L_i^T M + M L_i = 0` for the generators, and
+    `h^T M h = M` for further elements of a group: the null space of a linear map, which
     the singular value decomposition finds for any generators, compact or not, in any
     basis, known or learned. For rotations it is the Euclidean product, for the Lorentz
     group Minkowski's form, for sp(2n) an antisymmetric form. A representation that is a
@@ -31,7 +35,8 @@ def invariant_forms(
     to n = 30.
 
     Args:
-        generators: Array `(k, n, n)`, one matrix `(n, n)`, or a `LieAlgebra`.
+        generators: Array `(k, n, n)`, one matrix `(n, n)`, a `LieAlgebra`, a `MatrixGroup`
+            or a `Representation`.
         symmetry: `"symmetric"` or `"antisymmetric"` forms.
         tolerance: Forms count as invariant if `|L_i^T M + M L_i|` is up to this, with
             matrices scaled to norm 1. By default the root of the rounding errors of the
@@ -51,14 +56,16 @@ def invariant_forms(
     Example:
     ```python
     import numpy as np
-    from keras_lconv.algebra import invariant_forms, so
+    from keras_lconv.algebra import invariant_forms, so, symmetric
 
     form = invariant_forms(so(3, 1))[0]
     assert np.allclose(2 * form, np.diag([1, 1, 1, -1]))
     assert len(invariant_forms(np.eye(3))) == 0  # a dilation leaves no form invariant
+    # Permutations: the sum of squares, and the square of the sum.
+    assert len(invariant_forms(symmetric(4))) == 2
     ```
     """
-    matrices = square_matrices("generators", generators)
+    matrices, elements = action_of("generators", generators)
     sign = SYMMETRIES[one_of("symmetry", symmetry, tuple(SYMMETRIES))]
     tolerance = default_tolerance(tolerance, generators)
     basis = _basis(matrices.shape[1], sign)
@@ -66,14 +73,20 @@ def invariant_forms(
     norms = np.linalg.norm(matrices, axis=(1, 2))
     matrices = matrices[norms > 0] / norms[norms > 0, None, None]
     found = basis
-    if len(matrices) and len(basis):
-        right = np.einsum("qab,kbc->qkac", basis, matrices)
+    number = len(matrices) + len(elements)
+    if number and len(basis):
         # `L^T M` is the transpose of `M^T L`, and so of `M L` up to the sign.
-        change = right + sign * np.swapaxes(right, 2, 3)
-        columns = change.reshape(len(basis), -1).T
+        right = basis[:, None] @ matrices[None]
+        squares = np.linalg.norm(elements, 2, axis=(1, 2)) ** 2
+        moved = elements.swapaxes(1, 2)[None] @ basis[:, None] @ elements[None]
+        changes = [
+            right + sign * np.swapaxes(right, 2, 3),
+            (moved - basis[:, None]) / squares[:, None, None],
+        ]
+        columns = np.concatenate(changes, axis=1).reshape(len(basis), -1).T
         _, values, rows = np.linalg.svd(columns, full_matrices=True)
         small = np.ones(len(basis), dtype=bool)
-        small[: len(values)] = values <= tolerance * np.sqrt(len(matrices))
+        small[: len(values)] = values <= tolerance * np.sqrt(number)
         found = np.tensordot(rows[small], basis, 1)
     return np.array([_signed(form) for form in found]).reshape(-1, *basis.shape[1:])
 
@@ -224,6 +237,36 @@ def _that_may_be_positive(forms: np.ndarray, structure: StructureConstants) -> n
     rows = np.einsum("mab,bc->mac", forms, outside).reshape(len(forms), -1)
     kept = null_space(rows.T, structure.tolerance)
     return np.tensordot(kept.T, forms, 1)
+
+
+def positive_form(forms: np.ndarray) -> np.ndarray | None:
+    """A positive definite form in a span, near to the identity.
+
+    It is the projection of the identity, in the given basis if that is positive definite.
+    Otherwise coordinates are changed, such that what was found becomes rounder, and the
+    identity is projected again.
+
+    Args:
+        forms: Independent forms `(m, n, n)`.
+
+    Returns:
+        A form, or `None` where none was found.
+    """
+    size = forms.shape[1]
+    change = np.eye(size)
+    for _ in range(ROUNDS if len(forms) else 0):
+        moved = (change.T @ forms @ change).reshape(len(forms), -1)
+        frame = np.linalg.qr(moved.T)[0].T.reshape(forms.shape)
+        form = nearest_to_identity(frame)
+        values, vectors = np.linalg.eigh(form)
+        largest = np.abs(values).max()
+        if largest <= PRECISION:
+            break
+        if values[0] > FLOOR * largest:
+            inverse = np.linalg.inv(change)
+            return inverse.T @ form @ inverse
+        change = change @ vectors / np.sqrt(np.maximum(values, FLOOR * largest))
+    return None
 
 
 def _nearest_positive(forms: np.ndarray) -> np.ndarray:

@@ -1,11 +1,11 @@
 """Linear maps between two representations that commute with the group."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from keras_lconv._validation import square_matrices
 from keras_lconv.algebra.constraints import (
     LARGEST_DENSE,
+    Acting,
+    action_of,
     candidates,
     null_maps,
     projected_candidates,
@@ -14,11 +14,12 @@ from keras_lconv.algebra.tolerance import default_tolerance
 
 
 def intertwiners(
-    source: ArrayLike, target: ArrayLike, tolerance: float | None = None
+    source: Acting, target: Acting, tolerance: float | None = None
 ) -> np.ndarray:
     """A basis of the maps `W` with `K_i W = W L_i`: those that commute with the group.
 
-    Then `exp(t K) W = W exp(t L)`: it does not matter whether the group acts before the
+    Then `exp(t K) W = W exp(t L)`. Of groups with further elements `h` the maps satisfy
+    `rho_out(h) W = W rho_in(h)` too. It does not matter whether the group acts before the
     map or after it. By Schur's lemma, between irreducible representations there are none
     but multiples of one map, if the two are isomorphic; two dimensions of maps are possible
     over the real numbers (plane rotations) and four too. Between a representation and
@@ -31,10 +32,11 @@ def intertwiners(
     number of maps that there are.
 
     Args:
-        source: `L_i`, an array `(k, n, n)` or a `LieAlgebra`.
-        target: `K_i`, an array `(k, n', n')` or a `LieAlgebra`: the same elements of the
-            algebra, in the same order. See `direct_sum`, `tensor_product`, `dual` and
-            `trivial`.
+        source: A `Representation` or a `MatrixGroup`, or `L_i`, an array `(k, n, n)` or a
+            `LieAlgebra`.
+        target: The like for the outputs: a representation of the same group, or `K_i`, an
+            array `(k, n', n')`, of the same elements of the algebra in the same order. See
+            `direct_sum`, `tensor_product`, `dual` and `trivial`.
         tolerance: Maps count if `|K_i W - W L_i|` is up to this, with `W` of norm 1 and
             generators scaled to it. By default the root of the rounding errors of the type
             that `source` comes in: `1.5e-8` for float64, `3.5e-4` for float32. Generators
@@ -66,13 +68,15 @@ def intertwiners(
         M. Finzi, M. Welling, A. G. Wilson, "A practical method for constructing equivariant
         multilayer perceptrons for arbitrary matrix groups", ICML 2021.
     """
-    right = square_matrices("source", source)
-    left = square_matrices("target", target)
-    if len(left) != len(right):
+    pair = action_of("source", source), action_of("target", target)
+    if len({(len(generators), len(elements)) for generators, elements in pair}) > 1:
+        numbers = [tuple(map(len, action)) for action in pair]
         raise ValueError(
-            "`source` and `target` must be of one basis of an algebra, with one matrix for "
-            f"each of its elements. Received: {len(right)} and {len(left)} matrices"
+            "`source` and `target` must be of one group, with one matrix for each "
+            "generator of its algebra, and for each further element. "
+            f"Received: {numbers[0]} and {numbers[1]} of them"
         )
+    right, left = (np.concatenate(action) for action in pair)
     tolerance = default_tolerance(tolerance, source)
     # A generator that is zero on both sides asks for nothing.
     sizes = np.maximum(

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from keras_lconv._validation import fraction
 
@@ -39,14 +38,14 @@ class Tolerance:
         self.margin = min(self.margin, float(margin))
 
 
-def default_tolerance(tolerance: float | None, matrices: ArrayLike) -> float:
+def default_tolerance(tolerance: float | None, matrices: object) -> float:
     """The given tolerance, or the root of the rounding errors of an array."""
     if tolerance is not None:
         return fraction("tolerance", tolerance)
     return float(np.sqrt(rounding(matrices)))
 
 
-def rounding(matrices: ArrayLike) -> float:
+def rounding(matrices: object) -> float:
     """Rounding errors of the type that an array comes in, of float64 for integers."""
     dtype = getattr(matrices, "dtype", None)
     is_float = isinstance(dtype, np.dtype) and np.issubdtype(dtype, np.floating)

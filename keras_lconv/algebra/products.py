@@ -5,6 +5,9 @@ basis of the algebra act on a space of `n` dimensions. Representations belong to
 they are of the same basis, in the same order.
 """
 
+from collections.abc import Callable
+from functools import reduce
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -60,14 +63,7 @@ def direct_sum(*representations: ArrayLike) -> np.ndarray:
     assert direct_sum(so(3), so(3)).shape == (3, 6, 6)
     ```
     """
-    parts = _checked(representations)
-    sizes = [part.shape[1] for part in parts]
-    total = np.zeros((len(parts[0]), sum(sizes), sum(sizes)))
-    start = 0
-    for part, size in zip(parts, sizes, strict=True):
-        total[:, start : start + size, start : start + size] = part
-        start += size
-    return total
+    return reduce(block_diagonal, _checked(representations))
 
 
 def tensor_product(*representations: ArrayLike) -> np.ndarray:
@@ -94,12 +90,7 @@ def tensor_product(*representations: ArrayLike) -> np.ndarray:
     assert len(intertwiners(tensor_product(so(3), so(3)), so(3))) == 1
     ```
     """
-    parts = _checked(representations)
-    total = parts[0]
-    for part in parts[1:]:
-        left, right = np.eye(total.shape[1]), np.eye(part.shape[1])
-        total = np.kron(total, right[None]) + np.kron(left[None], part)
-    return total
+    return reduce(kronecker_sum, _checked(representations))
 
 
 def dual(representation: ArrayLike) -> np.ndarray:
@@ -138,3 +129,35 @@ def _checked(representations: tuple) -> list[np.ndarray]:
             f"each of its elements. Received: {[len(part) for part in parts]} matrices"
         )
     return parts
+
+
+# ------------------------------------------------------- also of stacks, `(..., n, n)`
+
+
+def block_diagonal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Both matrices, one after the other on the diagonal."""
+    (n, m), total = (a.shape[-1], b.shape[-1]), a.shape[-1] + b.shape[-1]
+    result = np.zeros((*a.shape[:-2], total, total))
+    result[..., :n, :n] = a
+    result[..., n : n + m, n : n + m] = b
+    return result
+
+
+def kronecker(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """`A (x) B`, in the order of `numpy.kron`."""
+    size = a.shape[-1] * b.shape[-1]
+    product = np.einsum("...ij,...kl->...ikjl", a, b)
+    return product.reshape(*a.shape[:-2], size, size)
+
+
+def kronecker_sum(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """`A (x) 1 + 1 (x) B`."""
+    left = np.broadcast_to(np.eye(a.shape[-1]), a.shape)
+    right = np.broadcast_to(np.eye(b.shape[-1]), b.shape)
+    return kronecker(a, right) + kronecker(left, b)
+
+
+def copies_of(number: int) -> Callable[[np.ndarray], np.ndarray]:
+    """To block diagonal matrices of so many equal blocks."""
+    one = np.eye(number)
+    return lambda x: kronecker(np.broadcast_to(one, (*x.shape[:-2], number, number)), x)

@@ -208,7 +208,7 @@ def test_float32_generators_need_no_tolerance():
 
 
 def test_intertwiners_refuse_what_does_not_fit():
-    with pytest.raises(ValueError, match="Received: 3 and 6"):
+    with pytest.raises(ValueError, match=r"Received: \(3, 0\) and \(6, 0\)"):
         intertwiners(so(3), so(3, 1))
     with pytest.raises(ValueError, match="tolerance"):
         intertwiners(so(3), so(3), tolerance=2.0)

@@ -1,0 +1,290 @@
+"""Groups that have a name: those of continuous parameters, and semidirect products."""
+
+import numpy as np
+
+from keras_lconv._validation import positive_int
+from keras_lconv.algebra.constructors.classical import gl, sl, so, sp, su
+from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
+
+
+def SO(p: int, q: int = 0) -> MatrixGroup:  # noqa: N802
+    """The connected group of rotations, or of rotations and boosts.
+
+    Args:
+        p: Number of dimensions with a positive sign, which come first.
+        q: Number of dimensions with a negative sign.
+
+    Returns:
+        A `MatrixGroup` without further elements: for `q > 0` what is called the proper
+        orthochronous part, `SO+(p, q)`.
+
+    Raises:
+        TypeError: If an argument is no integer.
+        ValueError: If it is negative, or `p` is zero.
+
+    Example:
+    ```python
+    from keras_lconv.algebra import SO
+
+    assert SO(3, 1).dimension == 6
+    ```
+    """
+    name = f"SO({p})" if not q else f"SO+({p},{q})"
+    return MatrixGroup(so(p, q), name=name)
+
+
+def O(  # noqa: E743, N802
+    p: int, q: int = 0, *, parity: bool = True, time_reversal: bool = True
+) -> MatrixGroup:
+    """The orthogonal group, with reflections.
+
+    For `q > 0` there are two kinds: `parity` turns the sign of the first of the dimensions
+    with a positive sign, `time_reversal` that of the last one with a negative sign.
+
+    Args:
+        p: Number of dimensions with a positive sign, which come first.
+        q: Number of dimensions with a negative sign.
+        parity: Whether to have reflections of the first `p` dimensions.
+        time_reversal: Whether to have reflections of the last `q` dimensions.
+
+    Returns:
+        A `MatrixGroup` with a reflection of each kind as further elements.
+
+    Raises:
+        TypeError: If an argument is no integer.
+        ValueError: If it is negative, or `p` is zero.
+
+    Example:
+    ```python
+    from keras_lconv.algebra import O
+
+    assert len(O(3, 1).elements) == 2
+    assert O(3, 1, time_reversal=False).name == "O(3,1), orthochronous"
+    ```
+    """
+    algebra = so(p, q)
+    size = p + q
+    elements = []
+    if parity:
+        elements.append(np.diag([-1.0] + [1.0] * (size - 1)))
+    if q and time_reversal:
+        elements.append(np.diag([1.0] * (size - 1) + [-1.0]))
+    name = f"O({p},{q})" if q else f"O({p})"
+    if q and not time_reversal:
+        name += ", orthochronous"
+    if not parity:
+        name += " without parity"
+    return MatrixGroup(algebra, elements, name=name)
+
+
+def SU(n: int) -> MatrixGroup:  # noqa: N802
+    """The special unitary group, as real matrices of twice the size.
+
+    Args:
+        n: Number of complex dimensions, at least 2.
+
+    Returns:
+        A connected `MatrixGroup` of `2n x 2n` matrices.
+
+    Raises:
+        TypeError: If `n` is no integer.
+        ValueError: If `n` is below 2.
+    """
+    return MatrixGroup(su(n), name=f"SU({n})")
+
+
+def U(n: int) -> MatrixGroup:  # noqa: N802
+    """The unitary group, as real matrices of twice the size.
+
+    Args:
+        n: Number of complex dimensions.
+
+    Returns:
+        A connected `MatrixGroup` of `2n x 2n` matrices.
+
+    Raises:
+        TypeError: If `n` is no integer.
+        ValueError: If `n` is below 1.
+    """
+    n = positive_int("n", n)
+    one = np.eye(n)
+    phase = np.block([[0 * one, -one], [one, 0 * one]])[None]
+    special = su(n).basis if n > 1 else np.zeros((0, 2, 2))
+    return MatrixGroup(np.concatenate([special, phase]), name=f"U({n})")
+
+
+def GL(n: int) -> MatrixGroup:  # noqa: N802
+    """All invertible real matrices: of positive determinant, and one reflection.
+
+    Args:
+        n: Number of dimensions.
+
+    Returns:
+        A `MatrixGroup`.
+
+    Raises:
+        TypeError: If `n` is no integer.
+        ValueError: If `n` is below 1.
+    """
+    algebra = gl(n)
+    return MatrixGroup(algebra, [np.diag([-1.0] + [1.0] * (n - 1))], name=f"GL({n},R)")
+
+
+def SL(n: int) -> MatrixGroup:  # noqa: N802
+    """The real matrices of determinant 1.
+
+    Args:
+        n: Number of dimensions, at least 2.
+
+    Returns:
+        A connected `MatrixGroup`.
+
+    Raises:
+        TypeError: If `n` is no integer.
+        ValueError: If `n` is below 2.
+    """
+    return MatrixGroup(sl(n), name=f"SL({n},R)")
+
+
+def Sp(n: int) -> MatrixGroup:  # noqa: N802
+    """The real symplectic group on `n` dimensions.
+
+    Args:
+        n: Number of dimensions, an even number.
+
+    Returns:
+        A connected `MatrixGroup`.
+
+    Raises:
+        TypeError: If `n` is no integer.
+        ValueError: If `n` is not positive and even.
+    """
+    return MatrixGroup(sp(n), name=f"Sp({n},R)")
+
+
+def E(n: int) -> MatrixGroup:  # noqa: N802
+    """The Euclidean group: translations, rotations and reflections.
+
+    Args:
+        n: Dimension of space.
+
+    Returns:
+        A `MatrixGroup` of `(n + 1) x (n + 1)` matrices `[[A, b], [0, 1]]`.
+
+    Raises:
+        TypeError: If `n` is no integer.
+        ValueError: If `n` is below 1.
+    """
+    group = with_translations(O(n))
+    group.name = f"E({n})"
+    return group
+
+
+def with_translations(group: GroupLike) -> MatrixGroup:
+    """The semidirect product of a group with the translations of its space.
+
+    Args:
+        group: A `MatrixGroup` of `n x n` matrices, or an algebra.
+
+    Returns:
+        A `MatrixGroup` of `(n + 1) x (n + 1)` matrices `[[A, b], [0, 1]]`, with the
+        translations as the first generators.
+
+    Example:
+    ```python
+    from keras_lconv.algebra import dihedral, with_translations
+
+    # The plane, in four orientations and their mirror images.
+    assert with_translations(dihedral(4)).dimension == 2
+    ```
+    """
+    group = as_group("group", group)
+    n, k, m = group.matrix_size, group.dimension, len(group.elements)
+    generators = np.zeros((n + k, n + 1, n + 1))
+    generators[:n, :n, n] = np.eye(n)
+    generators[n:, :n, :n] = group.generators
+    elements = np.zeros((m, n + 1, n + 1))
+    elements[:, :n, :n] = group.elements
+    elements[:, n, n] = 1.0
+    name = None if group.name is None else f"{group.name} with translations"
+    return MatrixGroup(generators, elements, name=name)
+
+
+def direct_product(*groups: GroupLike) -> MatrixGroup:
+    """The direct product: block diagonal matrices, each block in a group of its own.
+
+    Args:
+        *groups: `MatrixGroup` objects, or algebras.
+
+    Returns:
+        A `MatrixGroup` whose size is the sum of the sizes.
+
+    Raises:
+        ValueError: If there is none.
+
+    Example:
+    ```python
+    from keras_lconv.algebra import cyclic, direct_product
+
+    assert direct_product(cyclic(2), cyclic(3)).order == 6
+    ```
+    """
+    if not groups:
+        raise ValueError("`groups` must not be empty")
+    parts = [as_group("groups", group) for group in groups]
+    size = sum(part.matrix_size for part in parts)
+    generators: list[np.ndarray] = []
+    elements: list[np.ndarray] = []
+    start = 0
+    for part in parts:
+        window = slice(start, start + part.matrix_size)
+        for matrices, found, rest in (
+            (part.generators, generators, np.zeros((size, size))),
+            (part.elements, elements, np.eye(size)),
+        ):
+            for matrix in matrices:
+                whole = rest.copy()
+                whole[window, window] = matrix
+                found.append(whole)
+        start += part.matrix_size
+    named = all(part.name for part in parts)
+    return MatrixGroup(
+        np.array(generators).reshape(-1, size, size),
+        np.array(elements).reshape(-1, size, size),
+        name=" x ".join(str(part.name) for part in parts) if named else None,
+    )
+
+
+def wreath_product(group: GroupLike, number: int) -> MatrixGroup:
+    """Several vectors, each turned by an element of its own, and permuted.
+
+    Args:
+        group: A `MatrixGroup`, or an algebra.
+        number: How many vectors.
+
+    Returns:
+        A `MatrixGroup` on all their components, one vector after the other.
+
+    Raises:
+        TypeError: If `number` is no integer.
+        ValueError: If `number` is not positive.
+
+    Example:
+    ```python
+    from keras_lconv.algebra import cyclic, wreath_product
+
+    assert wreath_product(cyclic(4), 3).order == 4**3 * 6
+    ```
+    """
+    group = as_group("group", group)
+    number = positive_int("number", number)
+    size = group.matrix_size
+    copies = direct_product(*[group] * number)
+    swaps = [
+        np.kron(np.eye(number)[[*range(i), i + 1, i, *range(i + 2, number)]], np.eye(size))
+        for i in range(number - 1)
+    ]
+    elements = np.array([*copies.elements, *swaps])
+    elements = elements.reshape(-1, number * size, number * size)
+    name = None if group.name is None else f"{group.name} wr S({number})"
+    return MatrixGroup(copies.algebra, elements, name=name)

@@ -1,0 +1,123 @@
+"""Representations that every group has, or every finite one."""
+
+import numpy as np
+
+from keras_lconv._validation import positive_int
+from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
+from keras_lconv.algebra.invariants import PRECISION
+from keras_lconv.algebra.representation import Representation, factor
+
+
+def standard(group: MatrixGroup) -> Representation:
+    """The representation on vectors, by the matrices of the group themselves."""
+    return Representation.trusted(group, group.generators, group.elements, lambda g: g, "V")
+
+
+def trivial_of(group: MatrixGroup, size: int = 1) -> Representation:
+    """The representation on numbers that no element changes."""
+    size = positive_int("size", size)
+    one = np.eye(size)
+    return Representation.trusted(
+        group,
+        np.zeros((group.dimension, size, size)),
+        np.tile(one, (len(group.elements), 1, 1)),
+        lambda g: one,
+        "1" if size == 1 else f"{size} * 1",
+    )
+
+
+def sign_of(group: MatrixGroup) -> Representation:
+    """The representation on a number with the sign of the determinant."""
+    signs = np.sign(np.linalg.det(group.elements)).reshape(-1, 1, 1)
+    return Representation.trusted(
+        group,
+        np.zeros((group.dimension, 1, 1)),
+        signs,
+        lambda g: np.sign(np.linalg.det(g)).reshape(1, 1),
+        "sign",
+    )
+
+
+def regular_of(group: MatrixGroup) -> Representation:
+    """The representation of a finite group on functions of its elements."""
+    everything = group.all_elements()
+
+    def permutation(g: np.ndarray) -> np.ndarray:
+        return _positions(everything, g @ everything)
+
+    return Representation.trusted(
+        group,
+        np.zeros((0, len(everything), len(everything))),
+        np.array([permutation(g) for g in group.elements]),
+        permutation,
+        "regular",
+    )
+
+
+def induced(representation: Representation, group: GroupLike) -> Representation:
+    """The representation of a finite group that one of a subgroup induces.
+
+    It acts on functions on the group whose values turn by the representation of the
+    subgroup: a vector for each coset `g H`.
+
+    Args:
+        representation: A `Representation` of a finite group of matrices.
+        group: A finite group that has the other as a subgroup.
+
+    Returns:
+        A `Representation`, of the size of the given one times the number of cosets.
+
+    Raises:
+        ValueError: If a group is not finite, or one is no subgroup of the other.
+
+    Example:
+    ```python
+    from keras_lconv.algebra import cyclic, dihedral, induced
+
+    # The trivial representation of the subgroup of one element induces the regular one.
+    turns = cyclic(4)
+    assert induced(turns.trivial(), dihedral(4)).size == 2
+    ```
+    """
+    large = as_group("group", group)
+    small = representation.group.all_elements()
+    everything = large.all_elements()
+    if not all(np.abs(everything - h).max(axis=(1, 2)).min() < PRECISION for h in small):
+        raise ValueError(
+            f"`group` must have {representation.group!r} as a subgroup. Received: {large!r}"
+        )
+    cosets: list[np.ndarray] = []
+    for g in everything:
+        inverses = [np.linalg.inv(t) @ g for t in cosets]
+        if not any(np.abs(small - h).max(axis=(1, 2)).min() < PRECISION for h in inverses):
+            cosets.append(g)
+    size = representation.size
+
+    def law(g: np.ndarray) -> np.ndarray:
+        result = np.zeros((len(cosets), size, len(cosets), size))
+        for j, start in enumerate(cosets):
+            for i, end in enumerate(cosets):
+                h = np.linalg.inv(end) @ g @ start
+                distances = np.abs(small - h).max(axis=(1, 2))
+                if distances.min() < PRECISION:
+                    result[i, :, j] = representation.at(small[int(np.argmin(distances))])
+        return result.reshape(len(cosets) * size, -1)
+
+    return Representation.trusted(
+        large,
+        np.zeros((0, len(cosets) * size, len(cosets) * size)),
+        np.array([law(g) for g in large.elements]),
+        law,
+        f"{factor(representation)} induced",
+    )
+
+
+def _positions(everything: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """The permutation matrix that takes each element to where it is moved."""
+    from scipy.spatial import cKDTree
+
+    rows = everything.reshape(len(everything), -1)
+    where = cKDTree(rows).query(moved.reshape(len(rows), -1))[1]
+    result = np.zeros((len(rows), len(rows)))
+    result[where, np.arange(len(rows))] = 1.0
+    return result

@@ -1,0 +1,119 @@
+"""Representations as sums of irreducible ones."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_lconv.algebra.forms import invariant_forms, positive_form
+from keras_lconv.algebra.intertwiners import intertwiners
+from keras_lconv.algebra.invariants import clusters
+from keras_lconv.algebra.representation import Representation
+
+# Over the real numbers, the dimension of the maps of an irreducible part to itself.
+KINDS = {1: "real", 2: "complex", 4: "quaternionic"}
+
+# Eigenvalues of a random commuting map that differ by less are equal.
+EQUAL = 1e-7
+# What is left of a map between parts that are not isomorphic.
+RESIDUE = 1e-6
+
+
+@dataclass(frozen=True)
+class IrreduciblePart:
+    """A representation that is irreducible over the real numbers, and where it occurs.
+
+    Args:
+        representation: The irreducible `Representation`, of size `d`.
+        multiplicity: How often it occurs.
+        kind: `"real"`, `"complex"` or `"quaternionic"`: what its maps to itself are.
+        basis: Array `(multiplicity, n, d)`: columns that span each copy, in which the group
+            acts by the matrices of `representation`.
+    """
+
+    representation: Representation
+    multiplicity: int
+    kind: str
+    basis: np.ndarray
+
+
+def irreducible_parts(representation: Representation) -> tuple[IrreduciblePart, ...]:
+    """The parts of `Representation.irreducible_parts`."""
+    change, commuting = _symmetric_commutant(representation)
+    spaces = _generic_eigenspaces(commuting)
+    found: list[list[np.ndarray]] = []
+    for space in spaces:
+        for copies in found:
+            moved = _isomorphic(copies[0], space, commuting)
+            if moved is not None:
+                copies.append(moved)
+                break
+        else:
+            found.append([space])
+    parts = [_part(representation, change, copies, commuting) for copies in found]
+    return tuple(sorted(parts, key=lambda part: part.representation.size))
+
+
+def _symmetric_commutant(representation: Representation) -> tuple[np.ndarray, np.ndarray]:
+    """A change of basis, and commuting maps in it, closed under transposition."""
+    size = representation.size
+    change = np.eye(size)
+    if not representation.is_orthogonal:
+        form = positive_form(invariant_forms(representation))
+        if form is not None:
+            # Coordinates `y = M^(1/2) x` are orthonormal in the invariant product.
+            values, vectors = np.linalg.eigh(form)
+            change = (vectors / np.sqrt(values)) @ vectors.T
+    commuting = (
+        np.linalg.inv(change) @ intertwiners(representation, representation) @ change
+    )
+    rows = np.linalg.qr(commuting.reshape(len(commuting), -1).T)[0]
+    transposed = commuting.swapaxes(1, 2).reshape(len(commuting), -1).T
+    outside = transposed - rows @ (rows.T @ transposed)
+    if np.linalg.norm(outside) > RESIDUE * np.linalg.norm(transposed):
+        raise ValueError(
+            f"{representation!r} is not seen to be a sum of irreducible representations: "
+            "the group is not compact, and the maps that commute with it are not closed "
+            "under transposition. Representations of solvable groups are no such sums; for "
+            "so(p, q), sl(n) and the like choose a basis in which they have their usual "
+            "matrices"
+        )
+    return change, rows.T.reshape(commuting.shape)
+
+
+def _generic_eigenspaces(commuting: np.ndarray) -> list[np.ndarray]:
+    """Eigenspaces of a symmetric commuting map in general position: orthonormal columns."""
+    weights = np.random.default_rng(0).normal(size=len(commuting))
+    matrix = np.tensordot(weights, commuting, 1)
+    values, vectors = np.linalg.eigh(matrix + matrix.T)
+    gap = EQUAL * max(float(np.max(np.abs(values))), 1e-300)
+    return [vectors[:, members] for members in clusters(values, gap)]
+
+
+def _isomorphic(
+    first: np.ndarray, second: np.ndarray, commuting: np.ndarray
+) -> np.ndarray | None:
+    """A basis of the second space in which the group acts as on the first."""
+    if first.shape != second.shape:
+        return None
+    weights = np.random.default_rng(1).normal(size=len(commuting))
+    block = second.T @ np.tensordot(weights, commuting, 1) @ first
+    # A multiple of an orthogonal matrix by Schur's lemma, or zero.
+    size = np.linalg.norm(block) / np.sqrt(len(block))
+    return second @ (block / size) if size > RESIDUE else None
+
+
+def _part(
+    representation: Representation,
+    change: np.ndarray,
+    copies: list[np.ndarray],
+    commuting: np.ndarray,
+) -> IrreduciblePart:
+    frame = copies[0]
+    maps = (frame.T @ commuting @ frame).reshape(len(commuting), -1)
+    dimension = int(np.linalg.matrix_rank(maps, tol=RESIDUE))
+    return IrreduciblePart(
+        representation.on(change @ frame, f"part of {representation.name}"),
+        len(copies),
+        KINDS[dimension],
+        np.array([change @ copy for copy in copies]),
+    )

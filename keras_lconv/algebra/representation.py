@@ -1,0 +1,521 @@
+"""Representations of groups, as things one computes with."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from keras_lconv._validation import count, finite_array, positive_int, square_matrices
+from keras_lconv.algebra import powers
+from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
+from keras_lconv.algebra.invariants import PRECISION, asymmetry
+from keras_lconv.algebra.products import (
+    block_diagonal,
+    copies_of,
+    kronecker,
+    kronecker_sum,
+)
+
+if TYPE_CHECKING:
+    from keras_lconv.algebra.irreducible import IrreduciblePart
+
+# A matrix of the group, to the matrix by which it acts.
+Law: TypeAlias = Callable[[np.ndarray], np.ndarray]
+
+
+class Representation:
+    """How a group acts on vectors of `n` numbers: a matrix for each of its elements.
+
+    It is known by the matrices of the generators and of the further elements of the group,
+    and computed with: `V + W` acts on pairs of vectors, `3 * V` on three, `V * W` on the
+    entries of `x y^T`, `V ** 2` on matrices, `V.dual` on linear functions, and
+    `V.pseudo` as `V`, with a sign that reflections change.
+
+    Args:
+        group: A `MatrixGroup`, a `LieAlgebra`, or a basis of one.
+        generators: Matrices `(k, n, n)` by which the basis of the algebra acts.
+        elements: Matrices `(m, n, n)` by which the further elements act.
+        law: The matrix of any element, given as a matrix of the group. Without it elements
+            of finite groups are looked up as products of the generating ones.
+        name: What to call it.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If there is not one matrix for each generator and element, if matrices
+            do not have the brackets of the algebra, or elements do not turn them as they
+            turn the algebra.
+
+    Example:
+    ```python
+    from keras_lconv.algebra import O, intertwiners
+
+    V = O(3).standard
+    assert (V + V.pseudo + V**2).size == 15
+    # A rank-2 tensor holds a number, a pseudovector and a traceless symmetric tensor.
+    sizes = [part.representation.size for part in (V**2).irreducible_parts()]
+    assert sizes == [1, 3, 5]
+    assert len(intertwiners(V * V, V.pseudo)) == 1  # the cross product
+    ```
+    """
+
+    def __init__(
+        self,
+        group: GroupLike,
+        generators: ArrayLike = (),
+        elements: ArrayLike = (),
+        *,
+        law: Law | None = None,
+        name: str | None = None,
+    ):
+        self.group = as_group("group", group)
+        given = [
+            None if np.size(part) == 0 else square_matrices(label, part)
+            for label, part in (("generators", generators), ("elements", elements))
+        ]
+        sizes = {part.shape[1] for part in given if part is not None}
+        if len(sizes) != 1:
+            raise ValueError(
+                "`generators` and `elements` must be matrices of one size. "
+                f"Received: sizes {sorted(sizes)}"
+            )
+        size = sizes.pop()
+        empty = np.zeros((0, size, size))
+        self.generators, self.elements = (empty if p is None else p for p in given)
+        self.name = name
+        self._law = law
+        self._check()
+
+    def _check(self) -> None:
+        group = self.group
+        for label, mine, its in (
+            ("generators", self.generators, group.generators),
+            ("elements", self.elements, group.elements),
+        ):
+            if len(mine) != len(its):
+                raise ValueError(
+                    f"`{label}` must hold a matrix for each of the {len(its)} {label} of "
+                    f"{group!r}. Received: {len(mine)}"
+                )
+        if not len(self.generators):
+            return
+        constants = group.algebra.structure_constants
+        products = self.generators[:, None] @ self.generators[None]
+        brackets = products - products.swapaxes(0, 1)
+        self._compare("brackets", brackets, np.tensordot(constants, self.generators, 1))
+        for mine, its in zip(self.elements, group.elements, strict=True):
+            moved = its @ group.generators @ np.linalg.inv(its)
+            expected = np.tensordot(
+                [group.algebra.coordinates(x) for x in moved], self.generators, 1
+            )
+            turned = mine @ self.generators @ np.linalg.inv(mine)
+            self._compare("conjugations by `elements`", turned, expected)
+
+    def _compare(self, what: str, found: np.ndarray, expected: np.ndarray) -> None:
+        error = np.max(np.abs(found - expected))
+        scale = max(np.max(np.abs(expected)), np.max(np.abs(self.generators)) ** 2)
+        allowed = max(PRECISION, self.group.algebra.closure_error)
+        if error > 10 * allowed * max(scale, 1e-300):
+            raise ValueError(
+                f"The {what} of a representation must be those of the group. Received: "
+                f"matrices for {self.group!r} that differ by {error:.1e}"
+            )
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def size(self) -> int:
+        """The number `n` of components."""
+        return self.generators.shape[1]
+
+    def __repr__(self) -> str:
+        name = self.name or "given by matrices"
+        return f"<Representation {name} of size {self.size}, of {self.group!r}>"
+
+    @cached_property
+    def is_orthogonal(self) -> bool:
+        """Whether all elements act by orthogonal matrices."""
+        one = np.eye(self.size)
+        turns = all(np.allclose(h @ h.T, one, atol=PRECISION) for h in self.elements)
+        return turns and all(asymmetry(x, -1) <= PRECISION for x in self.generators)
+
+    @cached_property
+    def permutes_components(self) -> bool:
+        """Whether all elements permute the components, as pointwise functions allow."""
+        is_one = np.abs(self.elements - 1) <= PRECISION
+        entries = np.all(is_one | (np.abs(self.elements) <= PRECISION))
+        rows = np.all(is_one.sum(axis=1) == 1) and np.all(is_one.sum(axis=2) == 1)
+        return bool(entries and rows and np.all(np.abs(self.generators) <= PRECISION))
+
+    def at(self, element: ArrayLike) -> np.ndarray:
+        """The matrix by which an element of the group acts.
+
+        Args:
+            element: A matrix of the group.
+
+        Returns:
+            Array `(n, n)`.
+
+        Raises:
+            ValueError: If the representation was given by matrices, for a group that is not
+                finite, so that nothing is known of other elements; or the matrix is not in
+                the group.
+        """
+        matrix = finite_array("element", element)
+        if self._law is not None:
+            return self._law(matrix)
+        if not self.group.is_finite:
+            raise ValueError(
+                "The representation is known by the matrices of generators only. Give a "
+                "`law` to know it at every element of a group that is not finite"
+            )
+        distances = np.abs(self.group.all_elements() - matrix).max(axis=(1, 2))
+        if distances.min() > PRECISION * max(1.0, np.abs(matrix).max()):
+            raise ValueError(f"`element` must be in {self.group!r}. Received: {matrix!r}")
+        return self.all_elements()[int(np.argmin(distances))]
+
+    def all_elements(self) -> np.ndarray:
+        """Matrices of all elements of a finite group.
+
+        Returns:
+            Array `(order, n, n)`, in the order of those of the group.
+        """
+        words = self.group.words
+        table = np.concatenate([self.elements, np.eye(self.size)[None]])
+        result = np.broadcast_to(np.eye(self.size), (len(words), self.size, self.size))
+        for letters in words.T:
+            result = result @ table[letters]
+        return result
+
+    def random_elements(self, number: int, seed: int = 0) -> np.ndarray:
+        """Matrices of random elements: of those of `group.random_elements(number, seed)`.
+
+        Args:
+            number: How many.
+            seed: Of the random numbers.
+
+        Returns:
+            Array `(number, n, n)`.
+        """
+        return self.group.walk(number, seed).follow(self.generators, self.elements)
+
+    # ------------------------------------------------------------------ arithmetic
+
+    @property
+    def dual(self) -> "Representation":
+        """The representation on linear functions `u x`: `-L^T`, and `h^-T`."""
+        return built(
+            (self,),
+            lambda x: -x.swapaxes(-1, -2),
+            lambda h: np.linalg.inv(h).swapaxes(-1, -2),
+            f"{factor(self)}.dual",
+        )
+
+    @property
+    def pseudo(self) -> "Representation":
+        """The same with the sign of the determinant that a matrix of the group has."""
+        return self * self.group.sign()
+
+    def __add__(self, other: "Representation") -> "Representation":
+        if not isinstance(other, Representation):
+            return NotImplemented
+        name = f"{self.name or 'W'} + {other.name or 'W'}"
+        return built((self, other), block_diagonal, block_diagonal, name)
+
+    def __mul__(self, other: "Representation | int") -> "Representation":
+        if isinstance(other, int):
+            return other * self
+        if not isinstance(other, Representation):
+            return NotImplemented
+        name = f"{factor(self)} * {factor(other)}"
+        return built((self, other), kronecker_sum, kronecker, name)
+
+    def __rmul__(self, other: int) -> "Representation":
+        if not isinstance(other, int):
+            return NotImplemented
+        copied = copies_of(positive_int("number", other))
+        return built((self,), copied, copied, f"{other} * {factor(self)}")
+
+    def __pow__(self, power: int) -> "Representation":
+        result = self.group.trivial()
+        for number in range(count("power", power)):
+            result = result * self if number else self
+        named = (result.group, result.generators, result.elements, result._law)
+        return Representation.trusted(*named, f"{factor(self)} ** {power}")
+
+    def symmetric_power(self, degree: int) -> "Representation":
+        """The representation on homogeneous polynomials, `Sym^p`.
+
+        The coordinates are those of `x^(x) p` in an orthonormal basis of symmetric tensors:
+        monomials times the root of the multinomial coefficient. So an orthogonal
+        representation has orthogonal powers.
+
+        Args:
+            degree: The degree `p`.
+
+        Returns:
+            A `Representation` of size `(n + p - 1)! / (p! (n - 1)!)`.
+
+        Example:
+        ```python
+        from keras_lconv.algebra import SO
+
+        assert SO(3).standard.symmetric_power(2).size == 6
+        ```
+        """
+        return self._power(degree, powers.symmetric_step, "symmetric_power")
+
+    def alternating_power(self, degree: int) -> "Representation":
+        """The representation on antisymmetric tensors.
+
+        Args:
+            degree: The order `p` of the tensors, at most `n`.
+
+        Returns:
+            A `Representation` of size `n! / (p! (n - p)!)`.
+
+        Example:
+        ```python
+        from keras_lconv.algebra import SO
+
+        assert SO(4).standard.alternating_power(2).size == 6
+        ```
+        """
+        if count("degree", degree) > self.size:
+            raise ValueError(
+                f"`degree` must be at most the size {self.size}. Received: degree={degree}"
+            )
+        return self._power(degree, powers.alternating_step, "alternating_power")
+
+    def harmonic_power(self, degree: int) -> "Representation":
+        """The representation on harmonic polynomials: the traceless part of `Sym^p`.
+
+        For the vectors of `O(n)` it is irreducible: `n = 2` has angular order `p`, `n = 3`
+        angular momentum `p`.
+
+        Args:
+            degree: The degree `p`.
+
+        Returns:
+            A `Representation`.
+
+        Raises:
+            ValueError: If the representation is not orthogonal: the trace is not invariant.
+
+        Example:
+        ```python
+        from keras_lconv.algebra import SO
+
+        assert [SO(3).standard.harmonic_power(l).size for l in range(4)] == [1, 3, 5, 7]
+        ```
+        """
+        if not self.is_orthogonal:
+            raise ValueError(
+                "Harmonic polynomials are invariant under orthogonal matrices only. "
+                f"Received: {self!r}"
+            )
+        whole = self.symmetric_power(degree)
+        part = powers.harmonic_part(self.size, degree)
+        return whole.on(part, f"{factor(self)}.harmonic_power({degree})")
+
+    def _power(
+        self, degree: int, step: Callable[[int, int], np.ndarray], name: str
+    ) -> "Representation":
+        """A part of `V (x) V (x) ...`, by isometries from each power into the next."""
+        degree = count("degree", degree)
+        steps = [step(self.size, p) for p in range(1, degree + 1)]
+        steps = [part.reshape(-1, part.shape[2]) for part in steps]
+
+        def of_generator(x: np.ndarray) -> np.ndarray:
+            result = np.zeros((*x.shape[:-2], 1, 1))
+            for part in steps:
+                result = part.T @ kronecker_sum(x, result) @ part
+            return result
+
+        def of_element(h: np.ndarray) -> np.ndarray:
+            result = np.ones((*h.shape[:-2], 1, 1))
+            for part in steps:
+                result = part.T @ kronecker(h, result) @ part
+            return result
+
+        name = f"{factor(self)}.{name}({degree})"
+        return built((self,), of_generator, of_element, name)
+
+    # ----------------------------------------------------------------- subspaces
+
+    def on(self, basis: ArrayLike, name: str | None = None) -> "Representation":
+        """The representation on an invariant subspace.
+
+        Args:
+            basis: Independent columns `(n, p)`, which span it.
+            name: What to call it.
+
+        Returns:
+            A `Representation` of size `p`, of coordinates in these columns.
+
+        Raises:
+            ValueError: If the subspace is not invariant.
+
+        Example:
+        ```python
+        import numpy as np
+        from keras_lconv.algebra import symmetric
+
+        # Numbers that are permuted, and whose sum is zero.
+        zero_sum = np.linalg.svd(np.ones((1, 3)))[2][1:].T
+        assert symmetric(3).standard.on(zero_sum).size == 2
+        ```
+        """
+        columns = finite_array("basis", basis)
+        inverse = np.linalg.pinv(columns)
+        for matrices in (self.generators, self.elements):
+            outside = matrices @ columns - columns @ (inverse @ matrices @ columns)
+            scale = np.max(np.abs(matrices), initial=1) * np.max(np.abs(columns))
+            if np.max(np.abs(outside), initial=0) > PRECISION * scale:
+                raise ValueError(
+                    f"`basis` must span an invariant subspace of {self!r}. Received: "
+                    f"{columns.shape[1]} columns, which its matrices lead out of"
+                )
+
+        def restricted(matrix: np.ndarray) -> np.ndarray:
+            return inverse @ matrix @ columns
+
+        name = name or f"part of {factor(self)}"
+        return built((self,), restricted, restricted, name)
+
+    def irreducible_parts(self) -> "tuple[IrreduciblePart, ...]":
+        """The representation as a sum of irreducible ones.
+
+        The maps that commute with the group are an algebra, of which a symmetric element in
+        general position has the irreducible parts as eigenspaces. That needs a group with
+        the transpose of every matrix among its maps' span: compact groups, in an invariant
+        inner product, and groups such as so(p, q), sl(n) or gl(n) in their usual matrices.
+
+        Returns:
+            An `IrreduciblePart` for each kind of parts, by growing size.
+
+        Raises:
+            ValueError: If the representation is no sum of irreducible ones, or not seen to
+                be, since commuting maps are not closed under transposition.
+
+        Example:
+        ```python
+        from keras_lconv.algebra import SO
+
+        V = SO(3).standard
+        parts = (V**3).irreducible_parts()
+        assert [part.representation.size for part in parts] == [1, 3, 5, 7]
+        assert [part.multiplicity for part in parts] == [1, 3, 2, 1]
+        ```
+
+        Reference:
+            J. D. Dixon, "Computing irreducible representations of groups", Math. Comp. 24
+            (1970), for the idea.
+        """
+        from keras_lconv.algebra.irreducible import irreducible_parts
+
+        return irreducible_parts(self)
+
+    # ------------------------------------------------------------- other groups
+
+    def restrict(self, subgroup: GroupLike) -> "Representation":
+        """The same representation, of a subgroup.
+
+        Args:
+            subgroup: A `MatrixGroup` of elements of the group.
+
+        Returns:
+            A `Representation` of the subgroup.
+
+        Raises:
+            ValueError: If the algebra of the subgroup is not in that of the group, or an
+                element is none of the group.
+
+        Example:
+        ```python
+        from keras_lconv.algebra import O, SO, intertwiners
+
+        V = O(3).standard
+        turns = (V * V).restrict(SO(3))
+        assert len(intertwiners(turns, V.restrict(SO(3)))) == 1
+        ```
+        """
+        small = as_group("subgroup", subgroup)
+        algebra = self.group.algebra
+        if small.matrix_size != self.group.matrix_size or not (
+            not small.dimension or algebra.contains(small.generators)
+        ):
+            raise ValueError(
+                f"`subgroup` must be one of {self.group!r}. Received: {small!r}, whose "
+                "algebra is not in that of the group"
+            )
+        coordinates = np.array([algebra.coordinates(x) for x in small.generators])
+        coordinates = coordinates.reshape(small.dimension, algebra.dimension)
+        return Representation.trusted(
+            small,
+            np.tensordot(coordinates, self.generators, 1),
+            np.array([self.at(h) for h in small.elements]).reshape(
+                -1, self.size, self.size
+            ),
+            self.at,
+            self.name,
+        )
+
+    @classmethod
+    def trusted(
+        cls,
+        group: MatrixGroup,
+        generators: np.ndarray,
+        elements: np.ndarray,
+        law: Law | None,
+        name: str | None,
+    ) -> "Representation":
+        """A representation that is one by construction."""
+        self = cls.__new__(cls)
+        self.group, self.name, self._law = group, name, law
+        self.generators, self.elements = generators, elements
+        return self
+
+
+def built(
+    parts: tuple[Representation, ...],
+    of_generators: Callable[..., np.ndarray],
+    of_elements: Callable[..., np.ndarray],
+    name: str,
+) -> Representation:
+    """A representation made from others of one group."""
+    group = parts[0].group
+    for part in parts[1:]:
+        if not _are_same(group, part.group):
+            raise ValueError(
+                "Representations must be of one group. Received: one of "
+                f"{group!r} and one of {part.group!r}"
+            )
+    laws = [part._law for part in parts]
+    law = None
+    if all(each is not None for each in laws):
+
+        def law(g: np.ndarray) -> np.ndarray:
+            return of_elements(*(each(g) for each in laws if each is not None))
+
+    return Representation.trusted(
+        group,
+        of_generators(*(part.generators for part in parts)),
+        of_elements(*(part.elements for part in parts)),
+        law,
+        name,
+    )
+
+
+def _are_same(a: MatrixGroup, b: MatrixGroup) -> bool:
+    return a is b or (
+        np.array_equal(a.generators, b.generators)
+        and np.array_equal(a.elements, b.elements)
+    )
+
+
+def factor(representation: Representation) -> str:
+    """The name as a factor, in brackets where it needs some."""
+    name = representation.name or "W"
+    return f"({name})" if " " in name else name

@@ -1,0 +1,271 @@
+"""Groups of matrices: orders, elements, membership."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.linalg import expm
+
+from keras_lconv import algebra as a
+from keras_lconv.algebra.enumeration import all_elements
+from tests.algebra.table import conditioned
+
+FINITE = {
+    "C1": (a.cyclic(1), 1),
+    "C7": (a.cyclic(7), 7),
+    "D1": (a.dihedral(1), 2),
+    "D2": (a.dihedral(2), 4),
+    "D5": (a.dihedral(5), 10),
+    "S1": (a.symmetric(1), 1),
+    "S2": (a.symmetric(2), 2),
+    "S5": (a.symmetric(5), 120),
+    "A3": (a.alternating(3), 3),
+    "A5": (a.alternating(5), 60),
+    "Z6": (a.cyclic_shifts(6), 6),
+    "tetrahedron": (a.polyhedral("tetrahedron"), 12),
+    "cube": (a.polyhedral("cube"), 24),
+    "icosahedron": (a.polyhedral("icosahedron"), 60),
+    "tetrahedron inverted": (a.polyhedral("tetrahedron", inversion=True), 24),
+    "cube inverted": (a.polyhedral("cube", inversion=True), 48),
+    "icosahedron inverted": (a.polyhedral("icosahedron", inversion=True), 120),
+    "C2 x C3": (a.direct_product(a.cyclic(2), a.cyclic(3)), 6),
+    "C4 wr S3": (a.wreath_product(a.cyclic(4), 3), 384),
+}
+MINKOWSKI = np.diag([1.0, 1, 1, -1])
+CONTINUOUS = {
+    "SO(2)": a.SO(2),
+    "SO(3)": a.SO(3),
+    "O(3)": a.O(3),
+    "SO+(3,1)": a.SO(3, 1),
+    "O(3,1)": a.O(3, 1),
+    "SU(2)": a.SU(2),
+    "U(1)": a.U(1),
+    "U(2)": a.U(2),
+    "GL(2)": a.GL(2),
+    "SL(2)": a.SL(2),
+    "Sp(4)": a.Sp(4),
+    "E(2)": a.E(2),
+    "SO(2) x D4": a.direct_product(a.SO(2), a.dihedral(4)),
+}
+COMPACT = {"SO(2)", "SO(3)", "O(3)", "SU(2)", "U(1)", "U(2)", "SO(2) x D4"}
+
+
+@pytest.mark.parametrize("name", FINITE)
+def test_order_and_closure_of_finite_groups(name):
+    group, order = FINITE[name]
+    elements = group.all_elements()
+    assert group.is_finite
+    assert group.order == len(elements) == order
+    assert group.is_compact
+    assert np.allclose(elements[0], np.eye(group.matrix_size))
+    rows = elements.reshape(order, -1)
+    for g in elements[:: max(1, order // 10)]:
+        moved = (g @ elements).reshape(order, -1)
+        distances = np.abs(moved[:, None] - rows[None]).max(axis=2)
+        assert np.all(distances.min(axis=1) < 1e-9)
+        assert len(set(np.argmin(distances, axis=1))) == order
+        assert group.contains(g)
+
+
+@pytest.mark.parametrize("name", FINITE)
+def test_words_are_the_elements(name):
+    group, _ = FINITE[name]
+    table = [*group.elements, np.eye(group.matrix_size)]
+    for word, element in list(zip(group.words, group.all_elements(), strict=True))[:50]:
+        made = np.eye(group.matrix_size)
+        for letter in word:
+            made = made @ table[letter]
+        assert np.allclose(made, element)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_orders_do_not_depend_on_the_basis(seed):
+    rng = np.random.default_rng(seed)
+    group = a.polyhedral("cube")
+    by = conditioned(rng, 3, 30.0)
+    moved = by @ group.elements @ np.linalg.inv(by)
+    assert a.MatrixGroup(elements=moved).order == 24
+
+
+def test_a_limit_of_the_enumeration():
+    shear = np.array([[[1.0, 1.0], [0.0, 1.0]]])
+    assert all_elements(shear, 50) is None
+    assert len(all_elements(a.symmetric(4).elements, 24).matrices) == 24
+    assert all_elements(a.symmetric(4).elements, 23) is None
+    group = a.MatrixGroup(elements=shear)
+    assert not group.is_finite
+    with pytest.raises(ValueError, match="can be listed of finite groups only"):
+        group.all_elements()
+    irrational = a.MatrixGroup(elements=expm(a.so(2).basis))
+    assert irrational.is_compact
+    assert not irrational.is_finite
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_random_elements_are_elements(name):
+    group = CONTINUOUS[name]
+    assert group.is_compact == (name in COMPACT)
+    assert group.order == math.inf
+    assert not group.is_finite
+    for element in group.random_elements(3, seed=1):
+        assert group.contains(element)
+    with pytest.raises(ValueError, match="can be listed"):
+        group.all_elements()
+
+
+@pytest.mark.parametrize(
+    ("name", "matrix"),
+    [
+        ("SO(3)", -np.eye(3)),
+        ("SO(3)", 1.1 * np.eye(3)),
+        ("SO(3)", np.diag([1.0, 2.0, 0.5])),
+        ("O(3)", np.diag([1.0, 1.0, -1.1])),
+        ("SO+(3,1)", np.diag([1.0, 1, 1, -1])),
+        ("SO+(3,1)", -np.eye(4)),
+        ("SO+(3,1)", np.diag([-1.0, 1, 1, 1])),
+        ("GL(2)", np.zeros((2, 2))),
+        ("SL(2)", 2 * np.eye(2)),
+        ("Sp(4)", np.diag([1.0, 1, 1, -1])),
+        ("E(2)", np.diag([1.0, 1.0, 2.0])),
+        ("U(1)", np.diag([1.0, -1.0])),
+        ("SO(2) x D4", np.diag([1.0, -1.0, 1.0, 1.0])),
+    ],
+)
+def test_others_are_not(name, matrix):
+    assert not CONTINUOUS[name].contains(matrix)
+
+
+@pytest.mark.parametrize(
+    ("name", "matrix"),
+    [
+        ("SO(3)", np.diag([1.0, -1.0, -1.0])),
+        ("O(3)", -np.eye(3)),
+        ("O(3,1)", -np.eye(4)),
+        ("SO+(3,1)", expm(np.kron([[0, 0], [0, 1]], [[0, 3.0], [3.0, 0]]))),
+        ("GL(2)", np.diag([1.0, -4.0])),
+        ("SL(2)", -np.eye(2)),
+        ("SO(2) x D4", np.diag([-1.0, -1.0, 1.0, -1.0])),
+        ("E(2)", np.array([[0.0, 1, 30], [1, 0, -4], [0, 0, 1]])),
+    ],
+)
+def test_known_elements(name, matrix):
+    assert CONTINUOUS[name].contains(matrix)
+
+
+@pytest.mark.parametrize("name", ["SO(2)", "SO(3)", "O(3)", "SU(2)", "U(2)"])
+def test_random_elements_of_compact_groups_follow_haar(name):
+    """Means of tensors, against the projection onto what is invariant."""
+    V = CONTINUOUS[name].standard
+    for W in (V, V**2):
+        mean = W.random_elements(1500, seed=0).mean(axis=0)
+        fixed = a.intertwiners(W.group.trivial(), W)[..., 0]
+        # Five standard deviations: entries of orthogonal matrices are at most 1.
+        assert np.max(np.abs(mean - fixed.T @ fixed)) < 5 / np.sqrt(1500)
+
+
+def test_random_elements_of_finite_groups_are_as_likely():
+    group = a.dihedral(3)
+    draws, elements = group.random_elements(6000), group.all_elements()
+    nearest = np.abs(draws[:, None] - elements[None]).max(axis=(2, 3)).argmin(axis=1)
+    counts = np.bincount(nearest, minlength=6)
+    assert np.all(np.abs(counts - 1000) < 150)
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        (a.cyclic(5), True),
+        (a.SO(2), True),
+        (a.O(2), False),
+        (a.dihedral(2), True),
+        (a.dihedral(3), False),
+        (a.SO(3), False),
+        (a.MatrixGroup(a.abelian(2), [np.eye(2)[::-1]]), False),
+    ],
+)
+def test_is_abelian(group, expected):
+    assert group.is_abelian == expected
+
+
+def test_an_algebra_is_a_group_and_back():
+    group = a.MatrixGroup(a.so(3))
+    assert group.algebra.identify().name == "so(3)"
+    assert len(group.elements) == 0
+    assert np.array_equal(a.MatrixGroup(a.so(3).basis).generators, a.so(3).basis)
+    assert a.cyclic(3).algebra.dimension == 0
+
+
+def test_lorentz_groups():
+    for element in a.O(3, 1).elements:
+        assert np.allclose(element.T @ MINKOWSKI @ element, MINKOWSKI)
+    orthochronous = a.O(3, 1, time_reversal=False)
+    assert orthochronous.contains(np.diag([1.0, 1, -1, 1]))
+    assert not orthochronous.contains(np.diag([1.0, 1, 1, -1]))
+    assert a.O(3, 1, parity=False).contains(np.diag([1.0, 1, 1, -1]))
+
+
+def test_inner_product_of_a_group_in_another_basis():
+    by = conditioned(np.random.default_rng(0), 3, 5.0)
+    group = a.MatrixGroup(by @ a.so(3).basis @ np.linalg.inv(by), [-np.eye(3)])
+    form = group.inner_product()
+    assert np.linalg.eigvalsh(form)[0] > 0
+    for element in group.random_elements(5):
+        assert np.allclose(element.T @ form @ element, form, atol=1e-7)
+    assert np.allclose(a.O(3).inner_product(), np.eye(3))
+    assert a.SO(2, 1).inner_product() is None
+
+
+def test_products():
+    both = a.direct_product(a.O(2), a.SO(3))
+    assert (both.dimension, both.matrix_size, len(both.elements)) == (4, 5, 1)
+    assert both.name == "O(2) x SO(3)"
+    moves = a.with_translations(a.cyclic(4))
+    assert moves.contains(np.array([[0.0, -1, 2], [1, 0, 3], [0, 0, 1]]))
+    assert not moves.contains(np.array([[0.0, 1, 2], [1, 0, 3], [0, 0, 1]]))
+    bodies = a.wreath_product(a.SO(3), 2)
+    assert len(a.intertwiners(bodies, bodies)) == 1
+    assert len(a.invariant_forms(bodies)) == 1
+
+
+def test_reprs_say_what_they_are():
+    assert repr(a.O(3)) == "<MatrixGroup O(3): dimension 3, 3x3 matrices>"
+    assert repr(a.symmetric(4)) == "<MatrixGroup S(4): 4x4 matrices>"
+    plain = a.MatrixGroup(a.so(3), [-np.eye(3)])
+    assert repr(plain) == (
+        "<MatrixGroup of so(3): 1 further elements, dimension 3, 3x3 matrices>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: a.MatrixGroup(), ValueError, "needs an `algebra` or `elements`"),
+        (
+            lambda: a.MatrixGroup(a.so(3), [np.eye(2)]),
+            ValueError,
+            "`elements` must be 3x3 matrices",
+        ),
+        (
+            lambda: a.MatrixGroup(elements=[np.diag([1.0, 0.0])]),
+            ValueError,
+            "`elements` must be invertible",
+        ),
+        (
+            lambda: a.MatrixGroup(a.so(2), [np.diag([1.0, 2.0])]),
+            ValueError,
+            "must lead from the algebra to itself",
+        ),
+        (lambda: a.MatrixGroup("a"), TypeError, "must be an array"),
+        (lambda: a.cyclic(0), ValueError, "`n` must be a positive"),
+        (lambda: a.cyclic(2.0), TypeError, "`n` must be a positive"),
+        (lambda: a.polyhedral("sphere"), ValueError, "`solid` must be one of"),
+        (lambda: a.direct_product(), ValueError, "must not be empty"),
+        (lambda: a.SO(3).contains(np.eye(2)), ValueError, "must be a 3x3 matrix"),
+        (lambda: a.SO(3).random_elements(0), ValueError, "`number` must be a positive"),
+    ],
+)
+def test_bad_arguments_are_refused(make, error, words):
+    with pytest.raises(error, match=words):
+        make()
