@@ -173,7 +173,7 @@ def test_vectors_are_fields_on_a_line():
     )
     assert relative_error(density, expected[0]) < 1e-5
     assert relative_error(residual[..., None], expected[1]) < 1e-5
-    assert current.shape == (3, 8, 1, 1)
+    assert current.shape == (3, *families.LINE, 1, 1)
 
 
 def test_half_precision_does_not_overflow_in_the_action():
