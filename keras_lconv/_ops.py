@@ -1,8 +1,8 @@
 """Operations in the precision of their input, where Keras' own have less.
 
-On PyTorch, `mean`, `average`, `var`, `maximum`, `minimum`, `matmul`, `tensordot`, `norm` and
-`segment_sum` of `keras.ops` compute in float32 also for float64, since Keras' rules of promotion know no
-64 bits there: https://github.com/keras-team/keras/issues/23223 and
+On PyTorch, `mean`, `average`, `var`, `maximum`, `minimum`, `matmul`, `tensordot`, `norm`
+and `segment_sum` of `keras.ops` compute in float32 also for float64, since Keras' rules of
+promotion know no 64 bits there: https://github.com/keras-team/keras/issues/23223 and
 https://github.com/keras-team/keras/issues/23704. The package uses `einsum`, `sum` and what
 is here in their place, and a test bans the others.
 """
