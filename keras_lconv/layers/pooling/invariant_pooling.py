@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._ops import safe_sqrt, working_dtype
+from keras_lconv._ops import safe_sqrt, segment_sum, working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import fraction, one_of, positive_int
 from keras_lconv.algebra import invariants
@@ -139,17 +139,20 @@ class InvariantPooling(GeneratorLayer):
         self.tolerance = fraction("tolerance", tolerance)
         self._require_fixed(self.generators, "invariants")
         self.refinement_errors: tuple[float, ...] = ()
+        self._found: tuple[tuple[int, ...], invariants.Eigenspaces] | None = None
 
     # ----------------------------------------------------------------- build
 
     def _build(self, feature_shape: Shape) -> None:
-        spaces = self._find(self.generators, self._owner)
+        shape = self.generators.require_built("build")
+        found = self._found if self._found and self._found[0] == shape else None
+        spaces = found[1] if found else self._find(self.generators, self._owner)
+        self._found = None
         self.eigenvalues, self.multiplicities = spaces.eigenvalues, spaces.sizes
         self.basis = self._add_constant("basis", spaces.basis)
         if self.kind == "spectrum":
-            number = np.repeat(np.arange(len(spaces.sizes)), spaces.sizes)
-            members = number[:, None] == np.arange(len(spaces.sizes))
-            self._members = self._add_constant("members", members)
+            numbers = np.repeat(np.arange(len(spaces.sizes)), spaces.sizes)
+            self._numbers = numbers.astype("int32")
 
     def _find(self, generators: Generators, owner: str) -> invariants.Eigenspaces:
         """The subspaces that make the invariants."""
@@ -204,8 +207,7 @@ class InvariantPooling(GeneratorLayer):
         form = smoothing_form(generators.representation())
         casimir = casimir_matrix(matrices, form)
         _check_commutes("The Casimir operator", casimir, matrices, owner)
-        frequency = invariants.frequency_operator(casimir, self.tolerance)
-        spaces = invariants.joint_eigenspaces([frequency])
+        spaces = invariants.frequency_spaces(casimir, self.tolerance)
         refined = []
         errors = []
         for given in self._operators:
@@ -218,7 +220,7 @@ class InvariantPooling(GeneratorLayer):
                 _check_commutes("`refine`", operator, matrices, owner)
                 lost = 0.0
             errors.append(lost)
-            refined.append(invariants.joint_eigenspaces([frequency, operator]))
+            refined.append(invariants.refined(spaces, operator))
         self.refinement_errors = tuple(errors)
         return invariants.side_by_side(refined) if refined else spaces
 
@@ -234,19 +236,29 @@ class InvariantPooling(GeneratorLayer):
             return self.num_invariants
         if self.built:
             return len(self.multiplicities)
-        # A copy, since the generators may be built later on for another grid.
-        copy = type(self.generators).from_config(self.generators.get_config())
-        copy.build_for((None, *shape, 1), type(self).__name__)
-        return len(self._find(copy, type(self).__name__).sizes)
+        # Kept for the build, which mostly follows: to find them takes seconds.
+        if self._found is None or self._found[0] != shape:
+            # A copy, since the generators may be built later on for another grid.
+            copy = type(self.generators).from_config(self.generators.get_config())
+            copy.build_for((None, *shape, 1), self._owner)
+            self._found = (shape, self._find(copy, self._owner))
+        return len(self._found[1].sizes)
 
     def _act(self, f: Tensor) -> Tensor:
         # Squares of half precision overflow.
         flat = ops.cast(f, working_dtype(f))
         y = ops.einsum("dp,bdc->bpc", ops.cast(self.basis, flat.dtype), flat)
         if self.kind == "spectrum":
-            members = ops.cast(self._members, flat.dtype)
-            y = safe_sqrt(ops.einsum("pm,bpc->bmc", members, y * y))
+            y = safe_sqrt(self._sums(y * y))
         return ops.cast(y, f.dtype)
+
+    def _sums(self, squares: Tensor) -> Tensor:
+        """The sums over each eigenspace, `(batch, m, channels)`."""
+        size, channels = squares.shape[1:]
+        rows = ops.reshape(ops.transpose(squares, (1, 0, 2)), (size, -1))
+        number = len(self.multiplicities)
+        sums = segment_sum(rows, self._numbers, number)
+        return ops.transpose(ops.reshape(sums, (number, -1, channels)), (1, 0, 2))
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
         """No mask: the output has no positions."""
