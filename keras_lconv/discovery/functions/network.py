@@ -149,7 +149,7 @@ def train(
         """For each network by itself, `(batch, members)`."""
         lead = (-1, members) if members > 1 else (-1,)
         size = math.prod(targets.shape[1:])
-        return ops.mean(ops.reshape((true - predicted) ** 2, (*lead, size)), axis=-1)
+        return mean(ops.reshape((true - predicted) ** 2, (*lead, size)), -1)
 
     model.compile(keras.optimizers.Adam(rate), squares)
     best = _Best(
