@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._ops import mean
+
 # Three smooth layers: derivatives are what counts, and those of ReLU jump.
 WIDTH, DEPTH, ACTIVATION = 256, 3, "swish"
 # So many networks are trained at once. Their mean is asked, their spread is an error bar.
