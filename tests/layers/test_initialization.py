@@ -6,7 +6,7 @@ import pytest
 
 from keras_lconv import LConv, LieBlock
 from keras_lconv import generators as g
-from keras_lconv._initializers import activation_gain
+from keras_lconv.initializers import activation_gain
 from tests.families import relative_error, to_numpy
 
 # Families as users make them, with their own initialization, and larger grids than in
@@ -22,9 +22,9 @@ FAMILIES = {
     "linear": lambda: (g.VectorFieldGenerators(3, "linear"), (16, 16)),
     "affine_learned": lambda: (g.VectorFieldGenerators(3, "affine"), (16, 16)),
     "quadratic": lambda: (g.VectorFieldGenerators(3, "quadratic"), (16, 16)),
-    "free": lambda: (g.VectorFieldGenerators(3, "free", "central"), (16, 16)),
-    "translations": lambda: (g.translations(), (16, 16)),
-    "line": lambda: (g.translations(1, "fourier"), (100,)),
+    "free": lambda: (g.VectorFieldGenerators(3, "free", derivative="central"), (16, 16)),
+    "translations": lambda: (g.translation(), (16, 16)),
+    "line": lambda: (g.translation(1, derivative="fourier"), (100,)),
     "rotation": lambda: (g.rotation(), (28, 28)),
     "rotation_3d": lambda: (g.rotation(3), (7, 7, 7)),
     "scaling": lambda: (g.scaling(), (16, 16)),
