@@ -1,8 +1,8 @@
 """Operations in the precision of their input, where Keras' own have less.
 
-On PyTorch, `mean`, `average`, `var`, `maximum`, `minimum`, `matmul`, `tensordot` and `norm`
-of `keras.ops` compute in float32 also for float64, since Keras' rules of promotion know no
-64 bits there: https://github.com/keras-team/keras/issues/23223 and
+On PyTorch, `mean`, `average`, `var`, `maximum`, `minimum`, `matmul`, `tensordot`, `norm`
+and `segment_sum` of `keras.ops` compute in float32 also for float64, since Keras' rules of
+promotion know no 64 bits there: https://github.com/keras-team/keras/issues/23223 and
 https://github.com/keras-team/keras/issues/23704. The package uses `einsum`, `sum` and what
 is here in their place, and a test bans the others.
 """
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_lconv._typing import Tensor
@@ -52,6 +53,17 @@ def largest(x: Tensor, axis: int, keepdims: bool = False) -> Tensor:
     """The maximum along an axis, also for an empty batch, for which Keras' raises."""
     reduce = ops.sum if 0 in x.shape else ops.max
     return reduce(x, axis=axis, keepdims=keepdims)
+
+
+def segment_sum(rows: Tensor, segments: np.ndarray, number: int) -> Tensor:
+    """Sums of the rows `(p, n)` of each segment, `(number, n)`.
+
+    In float64, which Keras' own sums in float32 on PyTorch, by a product of matrices.
+    """
+    if keras.backend.standardize_dtype(rows.dtype) != "float64":
+        return ops.segment_sum(rows, segments.astype("int32"), num_segments=number)
+    members = ops.convert_to_tensor(np.arange(number)[:, None] == segments)
+    return ops.einsum("mp,pn->mn", ops.cast(members, rows.dtype), rows)
 
 
 def safe_sqrt(x: Tensor) -> Tensor:

@@ -88,36 +88,48 @@ def invariant_functionals(matrices: np.ndarray, tolerance: float) -> np.ndarray:
     return basis * np.sign(np.diag(triangle))
 
 
-def joint_eigenspaces(operators: Sequence[np.ndarray]) -> Eigenspaces:
-    """The joint eigenspaces of symmetric operators that commute with each other.
+def frequency_spaces(casimir: np.ndarray, tolerance: float) -> Eigenspaces:
+    """The eigenspaces of `sqrt(C)` for a positive operator, by growing eigenvalue.
+
+    For one generator that is `|L|`, whose eigenvalues are the frequencies of the action.
 
     Args:
-        operators: Matrices `(d, d)`.
-
-    Returns:
-        Eigenspaces, by growing eigenvalue of the first operator, then the second.
+        casimir: `C`, a symmetric matrix `(d, d)`.
+        tolerance: Eigenvalues that differ by less, relative to the largest, are equal.
     """
-    basis = np.eye(len(operators[0]))
-    spaces: list[tuple[np.ndarray, tuple[float, ...]]] = [(np.arange(len(basis)), ())]
-    for operator in operators:
-        # Once for all spaces: each is then a block of columns.
-        turned = basis.T @ operator @ basis
-        gap = EQUAL * float(np.linalg.norm(turned))
-        refined = []
-        for columns, known in spaces:
-            block = turned[np.ix_(columns, columns)]
-            values, vectors = np.linalg.eigh((block + block.T) / 2)
-            basis[:, columns] = basis[:, columns] @ vectors
-            refined += [
-                (columns[cluster], (*known, float(values[cluster].mean())))
-                for cluster in clusters(values, gap)
-            ]
-        spaces = refined
+    values, vectors = np.linalg.eigh((casimir + casimir.T) / 2)
+    largest = max(values[-1], 0.0)
+    roots = np.sqrt(np.where(values <= ZERO * largest, 0.0, values))
+    members = clusters(roots, tolerance * float(np.sqrt(largest)))
     return Eigenspaces(
-        basis,
-        np.array([len(columns) for columns, _ in spaces]),
-        np.array([known for _, known in spaces]),
+        vectors,
+        np.array([len(cluster) for cluster in members]),
+        np.array([[roots[cluster].mean()] for cluster in members]),
     )
+
+
+def refined(spaces: Eigenspaces, blocks: Sequence[np.ndarray]) -> Eigenspaces:
+    """The eigenspaces of another operator within given ones, by growing eigenvalue.
+
+    Args:
+        spaces: Eigenspaces that the operator maps to themselves.
+        blocks: The operator on each, in the basis of the space: symmetric matrices.
+    """
+    gap = EQUAL * float(np.sqrt(sum(np.sum(block**2) for block in blocks)))
+    bases, sizes, eigenvalues = [], [], []
+    for basis, known, block in zip(spaces.split(), spaces.eigenvalues, blocks, strict=True):
+        values, vectors = np.linalg.eigh((block + block.T) / 2)
+        bases.append(basis @ vectors)
+        for cluster in clusters(values, gap):
+            sizes.append(len(cluster))
+            eigenvalues.append([*known, float(values[cluster].mean())])
+    return Eigenspaces(np.hstack(bases), np.array(sizes), np.array(eigenvalues))
+
+
+def blocks_of(operator: np.ndarray, spaces: Eigenspaces) -> list[np.ndarray]:
+    """An operator within each space, in its basis."""
+    images = np.split(operator @ spaces.basis, np.cumsum(spaces.sizes)[:-1], axis=1)
+    return [basis.T @ image for basis, image in zip(spaces.split(), images, strict=True)]
 
 
 def side_by_side(found: Sequence[Eigenspaces]) -> Eigenspaces:
@@ -136,22 +148,9 @@ def side_by_side(found: Sequence[Eigenspaces]) -> Eigenspaces:
     )
 
 
-def frequency_operator(casimir: np.ndarray, tolerance: float) -> np.ndarray:
-    """`sqrt(C)` of a positive operator, with close eigenvalues made equal.
-
-    For one generator it is `|L|`, whose eigenvalues are the frequencies of the action.
-    """
-    values, vectors = np.linalg.eigh((casimir + casimir.T) / 2)
-    largest = max(values[-1], 0.0)
-    roots = np.sqrt(np.where(values <= ZERO * largest, 0.0, values))
-    for cluster in clusters(roots, tolerance * float(np.sqrt(largest))):
-        roots[cluster] = roots[cluster].mean()
-    return (vectors * roots) @ vectors.T
-
-
 def average_over_orbit(
     operator: np.ndarray, generator: np.ndarray, spaces: Eigenspaces
-) -> np.ndarray:
+) -> list[np.ndarray]:
     """The part of a symmetric operator that commutes with one antisymmetric generator.
 
     On an eigenspace of `L^2` a generator is `L = w J` with `J^2 = -1`. The average of
@@ -164,22 +163,20 @@ def average_over_orbit(
         spaces: The eigenspaces of `-L^2`.
 
     Returns:
-        Matrix `(d, d)`.
+        The average within each space, in its basis.
     """
-    basis = spaces.basis
-    turned, turns = basis.T @ operator @ basis, basis.T @ generator @ basis
     size = PRECISION * np.linalg.norm(generator) / np.sqrt(len(generator))
-    average = np.zeros_like(turned)
-    for columns in np.split(np.arange(len(basis)), np.cumsum(spaces.sizes)[:-1]):
-        window = np.ix_(columns, columns)
-        block, turn = turned[window], turns[window]
-        if np.linalg.norm(turn) > size:
-            # The closest orthogonal matrix, since frequencies may differ a little.
-            left, _, right = np.linalg.svd(turn)
-            quarter = left @ right
-            block = (block - quarter @ block @ quarter) / 2
-        average[window] = block
-    return basis @ average @ basis.T
+    averages = []
+    pairs = zip(blocks_of(operator, spaces), blocks_of(generator, spaces), strict=True)
+    for block, turn in pairs:
+        if np.linalg.norm(turn) <= size:
+            averages.append(block)
+            continue
+        # The closest orthogonal matrix, since frequencies may differ a little.
+        left, _, right = np.linalg.svd(turn)
+        quarter = left @ right
+        averages.append((block - quarter @ block @ quarter) / 2)
+    return averages
 
 
 def clusters(values: np.ndarray, gap: float) -> list[np.ndarray]:

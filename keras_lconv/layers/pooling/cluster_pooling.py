@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._ops import working_dtype
+from keras_lconv._ops import segment_sum, working_dtype
 from keras_lconv._typing import ArrayLike, GeneratorsLike, Tensor
 from keras_lconv.layers.pooling.coarse_pooling import CoarsePooling
 
@@ -98,7 +98,7 @@ class ClusterPooling(CoarsePooling):
         # Sums of half precision overflow.
         rows = ops.cast(ops.transpose(f, (1, 0, 2)), working_dtype(f))
         rows = ops.reshape(rows, (size, -1))
-        sums = ops.segment_sum(rows, self.clusters, num_segments=len(counts))
+        sums = segment_sum(rows, self.clusters, len(counts))
         means = sums / ops.convert_to_tensor(counts[:, None], dtype=rows.dtype)
         means = ops.reshape(means, (len(counts), -1, channels))
         return ops.cast(ops.transpose(means, (1, 0, 2)), f.dtype)
