@@ -13,13 +13,16 @@ ROUNDING = 1e-6
 # Gaps between nested levels may be smaller than the one that decides, and the values
 # before them larger.
 SMALLEST_LEVEL_GAP = 3.0
-LARGEST_LEVEL_VALUE = 0.3
+LARGEST_LEVEL_VALUE = 0.15
+# What is smaller is exact, as far as derivatives in float32 tell.
+EXACT_LEVEL = 1e-4
 
 
 def clearest_gap(
     values: np.ndarray,
     largest: float | None = None,
     smallest_gap: float = SMALLEST_GAP,
+    noise: float = 0.0,
 ) -> tuple[int, float]:
     """The dimension at the clearest gap, and that gap.
 
@@ -29,6 +32,8 @@ def clearest_gap(
             root mean square of all values where that is more; and up to three times as
             much, if the gap is as many times larger than the smallest.
         smallest_gap: The smallest ratio that counts as a gap.
+        noise: What errors of the equations give: for null values up to this one a gap of 3
+            is enough.
 
     Returns:
         How many values are null, and the ratio of the next one to the last of them.
@@ -37,7 +42,9 @@ def clearest_gap(
     largest = largest_null(values) if largest is None else largest
     ratios = gaps(values, largest)
     excess = np.concatenate([[1.0], np.maximum(values / largest, 1.0)])
-    allowed = (excess <= most) & (ratios >= smallest_gap * excess)
+    is_noise = np.concatenate([[False], values <= min(noise, most * largest)])
+    needed = np.where(is_noise, SMALLEST_LEVEL_GAP, smallest_gap * excess)
+    allowed = (excess <= most) & (ratios >= needed)
     allowed[0] = False
     if not np.any(allowed):
         return 0, float(max(ratios[0], 1.0))
@@ -47,7 +54,7 @@ def clearest_gap(
 
 def nested_dimensions(values: np.ndarray) -> list[int]:
     """All dimensions from 1 on at which there is a gap, growing."""
-    ratios = gaps(values, LARGEST_LEVEL_VALUE)[1:]
+    ratios = gaps(np.maximum(values, EXACT_LEVEL), LARGEST_LEVEL_VALUE)[1:]
     allowed = (values <= LARGEST_LEVEL_VALUE) & (ratios >= SMALLEST_LEVEL_GAP)
     return [int(number) + 1 for number in np.flatnonzero(allowed)]
 

@@ -15,6 +15,10 @@ SMALLEST_EXPECTED = 1e-4
 # Solutions of some equations are none of the others if these find them larger than a null
 # value may be, by this factor.
 OVERFITTED = 5.0
+# A fit that explains 1 / 1.25 of the variance is as good as any.
+TRUSTED = 1.25
+# Measured: the angle of a solution over its value, relative to the next one.
+MISFIT = 0.5
 TINY = float(np.finfo("float64").tiny)
 
 
@@ -130,11 +134,18 @@ class NormalMatrices:
         sizes = np.sqrt(np.maximum(squares, 0) / np.where(reached, expected, 1.0))
         return np.where(reached, sizes, np.nan)
 
-    def solve(self, dimension: int | None = None) -> NullSpace:
+    def solve(
+        self,
+        dimension: int | None = None,
+        noise: float = 0.0,
+        fit_error: float = 0.0,
+    ) -> NullSpace:
         """The null space.
 
         Args:
             dimension: The dimension, if it is known.
+            noise: The size of the values that errors of the equations give.
+            fit_error: The relative error of the function that the equations are about.
 
         Returns:
             A `NullSpace`.
@@ -142,7 +153,7 @@ class NormalMatrices:
         frame, unreached = self._frame()
         values, vectors = _decomposed(frame.T @ self._total() @ frame)
         if dimension is None:
-            found, gap = clearest_gap(values)
+            found, gap = clearest_gap(values, noise=noise)
         else:
             found, gap = dimension, float(gaps(values, largest_null(values))[dimension])
         basis = vectors[:, :found]
@@ -150,7 +161,7 @@ class NormalMatrices:
         for group in range(NUM_GROUPS):
             share = self._share(group, frame)
             others, turned = _decomposed(frame.T @ self._total(group) @ frame / (1 - share))
-            same += dimension is not None or clearest_gap(others)[0] == found
+            same += dimension is not None or clearest_gap(others, noise=noise)[0] == found
             tilts[group] = tilt(basis, turned[:, :found])
             own = frame @ turned[:, :found]
             # What the equations that were left out say of the solutions of the others.
@@ -165,7 +176,13 @@ class NormalMatrices:
         )
         if found and dimension is None and not is_determined:
             found = 0
-        confidence = same / NUM_GROUPS * is_determined * _clearness(values, found, gap)
+        confidence = (
+            same / NUM_GROUPS * is_determined * _clearness(values, found, gap, noise)
+        )
+        confidence *= _trust(fit_error)
+        # What is left of the equations of a fit is its error: about so far it turns them.
+        following = max(float(values[found]), TINY) if found < len(values) else 1.0
+        misfit = MISFIT * values[: tilts.shape[1]] / following * (fit_error > 0)
         solutions = frame @ vectors
         solutions = solutions / np.linalg.norm(solutions, axis=0)
         return NullSpace(
@@ -174,7 +191,7 @@ class NormalMatrices:
             values,
             gap,
             float(confidence),
-            jackknife_errors(tilts)[:found],
+            np.hypot(jackknife_errors(tilts), misfit)[:found],
             unreached,
             is_determined,
         )
@@ -217,12 +234,17 @@ def jackknife_errors(tilts: np.ndarray) -> np.ndarray:
     return np.sqrt((len(tilts) - 1) * np.mean(tilts**2, axis=0))
 
 
-def _clearness(values: np.ndarray, dimension: int, gap: float) -> float:
+def _clearness(values: np.ndarray, dimension: int, gap: float, noise: float) -> float:
     """How clear a spectrum is: its gap, or how far its smallest value is from none."""
     if dimension:
         return max(0.0, 1 - 1 / gap)
     square = values[0] ** 2
-    return float(square / (square + largest_null(values) ** 2))
+    return float(square / (square + largest_null(values) ** 2 + noise**2))
+
+
+def _trust(fit_error: float) -> float:
+    """How far a fit can be trusted: not at all where it explains nothing."""
+    return float(np.clip(TRUSTED * (1 - fit_error**2), 0, 1))
 
 
 def _gram(rows: np.ndarray) -> np.ndarray:

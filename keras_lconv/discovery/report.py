@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,22 +12,20 @@ from keras_lconv.algebra import Identification, LieAlgebra
 from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.discovery.gap import nested_dimensions
 from keras_lconv.discovery.kinds import formula_of, kind_of
-from keras_lconv.discovery.naming import name_of
+from keras_lconv.discovery.naming import LARGEST_STRUCTURE, name_of
 from keras_lconv.discovery.null_space import NullSpace
+from keras_lconv.discovery.standard import Standard, fixed_point, free_directions
 from keras_lconv.generators import Generators, MatrixGenerators
 from keras_lconv.report import Report
-
-if TYPE_CHECKING:
-    from keras_lconv.discovery.functions.table_equations import Standard
 
 # Pictures and formulas of so many generators at most.
 MOST_PICTURES = 12
 # A network that misses its data by more is a doubtful witness.
 LARGE_FIT_ERROR = 0.05
-# In units of the spread of the data: what is left of translations at a fixed point.
-AT_REST = 0.05
 # A span that is less closed under brackets is no algebra.
 LARGEST_CLOSURE_ERROR = 0.3
+# Spans that are closed up to this are named with the tolerance.
+EXACT_CLOSURE, EXACT_TOLERANCE = 1e-5, 1e-3
 
 
 def on_whole_input(matrix: np.ndarray, blocks: int, scalars: int = 0) -> np.ndarray:
@@ -87,9 +85,9 @@ class SymmetryReport(Report):
     """The symmetries that `find_symmetries` found, and how sure they are.
 
     Args:
-        algebra: The symmetries, a `LieAlgebra` of matrices `(v, v)` in the units of the
-            data, or `[[A, b], [0, 0]]` where affine maps were searched; of dimension 0 if
-            there are none. For images it is that of `generators`.
+        basis: The symmetries as matrices `(k, v, v)` in the units of the data, or
+            `[[A, b], [0, 0]]` where affine maps were searched. For images those of the
+            algebra of `generators`.
         kind: `"invariance"` or `"equivariance"`.
         output: For equivariance, what was assumed of the output.
         blocks: Number of vectors in an input, which transform alike.
@@ -99,7 +97,8 @@ class SymmetryReport(Report):
             of the samples that give the same one, times `1 - 1 / gap`; where there is no
             symmetry, it says how far the nearest one is from the data.
         errors: For each of the generators found an error bar, in radians: how far it would
-            turn if other samples were drawn. It knows nothing of errors of the function.
+            turn if other samples were drawn. For fits it includes what the fit leaves of
+            the equations. It knows of no error that all networks share.
         unidentified: Orthonormal directions `(u, v)` that no sample reaches. The generators
             are zero on them, which says nothing. For images mixtures `(u, p)` of the
             generators that were searched, which change no sample.
@@ -114,6 +113,9 @@ class SymmetryReport(Report):
         fit_error: Its error on samples that it was not trained on, relative to the spread
             of the outputs.
         searched: What was searched, in words.
+        independent: Directions `(u, v)` along which the function does not change at all,
+            while the samples vary along them. All fields along them are symmetries, and are
+            counted.
         centre: For affine maps, the point `(v,)` that all of them leave at rest, the
             nearest one to the mean of the data; `None` if there is none.
         standard: The algebra in standard coordinates, in which the vectors have mean zero
@@ -139,7 +141,7 @@ class SymmetryReport(Report):
     ```
     """
 
-    algebra: LieAlgebra
+    basis: np.ndarray
     kind: str
     output: str | None
     blocks: int
@@ -154,6 +156,7 @@ class SymmetryReport(Report):
     model: keras.Model | None = None
     fit_error: float | None = None
     searched: str = ""
+    independent: np.ndarray | None = None
     centre: np.ndarray | None = None
     standard: LieAlgebra | None = None
     levels: tuple[Level, ...] = ()
@@ -165,7 +168,18 @@ class SymmetryReport(Report):
     @property
     def dimension(self) -> int:
         """The dimension of the algebra."""
-        return self.algebra.dimension
+        return len(self.basis)
+
+    @cached_property
+    def algebra(self) -> LieAlgebra:
+        """The symmetries as a `LieAlgebra` in the units of the data.
+
+        Raises:
+            ValueError: If the units of the columns differ by so many orders that matrices
+                depend on each other up to rounding. `standard` is the same algebra in other
+                coordinates.
+        """
+        return LieAlgebra(self.basis)
 
     @cached_property
     def name(self) -> str:
@@ -239,7 +253,8 @@ class SymmetryReport(Report):
             degrees = np.degrees(np.max(self.errors))
             return [
                 f"gap {self.gap:.3g}, confidence {self.confidence:.2f}",
-                f"generators known to {degrees:.2g} degrees, from the samples",
+                f"generators known to {degrees:.2g} degrees, from the "
+                + ("samples" if self.fit_error is None else "samples and the fit"),
             ]
         return [
             f"nearest to one: {self.singular_values[0]:.2g} of what a random direction "
@@ -266,38 +281,61 @@ class SymmetryReport(Report):
 
     def _generators_in_words(self) -> list[str]:
         """Kind and formula of each generator, of vectors."""
-        if not 0 < self.dimension <= MOST_PICTURES or self.scales is None:
+        if not self.dimension or self.scales is None:
             return []
-        names = self._component_names()
-        lines = []
+        names, v = self._component_names(), self.unidentified.shape[1]
         scale = np.where(self.scales > 0, self.scales, 1.0)
-        for element in self.readable():
+        lines, along = [], np.zeros((0, v))
+        if self.independent is not None and len(self.independent):
+            along = self.independent
+            columns = self.basis.shape[1]
+            lines.append(
+                f"the function does not change along {len(along)} of {v} directions; all "
+                f"{len(along) * columns} fields along them are symmetries:"
+            )
+            frame = np.linalg.qr((along / scale).T)[0].T[..., None]
+            for direction in sparse_basis(frame, 1e-3)[..., 0] * scale:
+                constant = np.column_stack([np.zeros((v, v)), direction])
+                lines.append(f"  {formula_of(constant, names, self.scales)}")
+        rest = self.readable(along)
+        if len(rest) > MOST_PICTURES:
+            return lines
+        for element in rest:
             kind = kind_of(element * np.append(scale, 1.0) / scale[:, None])
             lines.append(f"  {formula_of(element, names, self.scales)}  [{kind}]")
         return lines
 
-    def readable(self) -> np.ndarray:
+    def readable(self, along: np.ndarray | None = None) -> np.ndarray:
         """A sparse basis of the symmetries as affine maps `[A | b]`, `(k, v, v + 1)`.
 
         It is sparse in units in which all components have spread 1. Where there is a
         centre, maps are about it, and `b` is zero.
 
+        Args:
+            along: Directions `(u, v)`: what lies along them is left out.
+
         Returns:
             Array in the units of the data.
         """
-        matrices = self.algebra.basis
         v = self.unidentified.shape[1]
-        maps = np.zeros((len(matrices), v, v + 1))
-        maps[..., : matrices.shape[2]] = matrices[:, :v]
+        maps = np.zeros((self.dimension, v, v + 1))
+        maps[..., : self.basis.shape[2]] = self.basis[:, :v]
         if self.centre is not None:
             maps[..., v] = 0.0
         scales = np.ones(v) if self.scales is None else self.scales
         scales = np.where(scales > 0, scales, 1.0)
         columns = np.append(scales, 1.0)
-        flat = (maps * columns / scales[:, None]).reshape(len(maps), -1)
-        frame = np.linalg.qr(flat.T)[0].T.reshape(maps.shape)
+        moves = maps * columns / scales[:, None]
+        rank = len(moves)
+        if along is not None and len(along):
+            frame = np.linalg.qr((along / scales).T)[0]
+            moves = moves - frame @ (frame.T @ moves)
+            rank -= len(along) * self.basis.shape[1]
+        flat = moves.reshape(len(maps), -1)
+        frame = np.linalg.svd(flat, full_matrices=False)[2][:rank]
         tolerance = min(0.3, max(1e-3, 2 * float(np.max(self.errors, initial=0.0))))
-        return sparse_basis(frame, tolerance) * scales[:, None] / columns
+        readable = sparse_basis(frame.reshape(rank, v, v + 1), tolerance)
+        return readable * scales[:, None] / columns
 
     # ---------------------------------------------------------------- results
 
@@ -324,7 +362,7 @@ class SymmetryReport(Report):
             del config["name"]
             return type(self.generators).from_config({**config, **kwargs})
         v = self.unidentified.shape[1]
-        is_affine = self.algebra.matrix_size == v + 1
+        is_affine = self.basis.shape[1] == v + 1
         if is_affine and self.centre is None:
             raise ValueError(
                 "There are no generators on vectors: the maps that were found have "
@@ -333,7 +371,7 @@ class SymmetryReport(Report):
             )
         matrices = [
             on_whole_input(matrix[:v, :v], self.blocks, self.scalars)
-            for matrix in self.algebra.basis
+            for matrix in self.basis
         ]
         return MatrixGenerators(np.array(matrices), **kwargs)
 
@@ -358,16 +396,14 @@ class SymmetryReport(Report):
                 else np.ones(self.unidentified.shape[1])
             )
             moves = self.readable() * np.append(scales, 1.0) / scales[:, None]
-            matrices = list(
-                moves if self.algebra.matrix_size > len(scales) else moves[..., :-1]
-            )
+            matrices = list(moves if self.basis.shape[1] > len(scales) else moves[..., :-1])
         return plot_result(self.singular_values, self.dimension, matrices)
 
 
 def symmetry_report(
     space: NullSpace,
     maps: np.ndarray,
-    coordinates: "Standard",
+    coordinates: Standard,
     assumed: Assumptions,
 ) -> SymmetryReport:
     """The report about affine maps of vectors.
@@ -385,12 +421,12 @@ def symmetry_report(
     found = maps[:k]
     centre = None
     if assumed.is_affine and k:
-        origin = _fixed_point(found)
+        origin = fixed_point(found)
         if origin is not None:
             centre = coordinates.mean + coordinates.restore @ origin
-    standard = LieAlgebra(_matrices(found, assumed.is_affine))
+    standard = _named_algebra(_matrices(found, assumed.is_affine))
     return SymmetryReport(
-        algebra=_in_units(found, coordinates, assumed.is_affine),
+        basis=_matrices(coordinates.raw(found), assumed.is_affine),
         kind=assumed.kind,
         output=assumed.output,
         blocks=assumed.blocks,
@@ -401,6 +437,7 @@ def symmetry_report(
         errors=space.errors,
         unidentified=coordinates.unreached,
         searched=assumed.searched,
+        independent=free_directions(found) @ coordinates.restore.T,
         centre=centre,
         standard=standard,
         levels=_levels(space, maps, assumed.is_affine),
@@ -415,28 +452,16 @@ def _matrices(maps: np.ndarray, is_affine: bool) -> np.ndarray:
     return np.pad(maps, ((0, 0), (0, 1), (0, 0))) if is_affine else maps[..., :-1]
 
 
-def _in_units(maps: np.ndarray, coordinates: "Standard", is_affine: bool) -> LieAlgebra:
-    """The algebra of standard maps in the units of the data."""
-    try:
-        return LieAlgebra(_matrices(coordinates.raw(maps), is_affine))
-    except ValueError:
-        # In units that differ by many orders a sparse basis stays independent.
-        scales = np.where(coordinates.scales > 0, coordinates.scales, 1.0)
-        columns = np.append(scales, 1.0)
-        flat = (coordinates.raw(maps) * columns / scales[:, None]).reshape(len(maps), -1)
-        frame = np.linalg.qr(flat.T)[0].T.reshape(len(maps), len(scales), -1)
-        sparse = sparse_basis(frame, 0.0) * scales[:, None] / columns
-        return LieAlgebra(_matrices(sparse, is_affine))
+def _named_algebra(matrices: np.ndarray) -> LieAlgebra:
+    """An algebra with a tolerance that suits derivatives in float32.
 
-
-def _fixed_point(maps: np.ndarray) -> np.ndarray | None:
-    """The point nearest to the origin that all maps leave at rest, if there is one."""
-    linear = maps[..., :-1].reshape(-1, maps.shape[1])
-    constant = maps[..., -1].ravel()
-    point = np.linalg.lstsq(linear, -constant, rcond=AT_REST / 5)[0]
-    moved = np.linalg.norm((linear @ point + constant).reshape(len(maps), -1), axis=1)
-    sizes = np.linalg.norm(maps, axis=(1, 2))
-    return point if np.all(moved <= AT_REST * sizes) else None
+    An affine span can be closed to rounding while its matrices are known to a few digits.
+    """
+    algebra = LieAlgebra(matrices)
+    is_small = algebra.dimension <= LARGEST_STRUCTURE
+    if is_small and algebra.closure_error < EXACT_CLOSURE:
+        return LieAlgebra(matrices, tolerance=EXACT_TOLERANCE)
+    return algebra
 
 
 def _closed(algebra: LieAlgebra) -> float:
@@ -451,7 +476,7 @@ def _levels(space: NullSpace, maps: np.ndarray, is_affine: bool) -> tuple[Level,
         return ()
     levels = []
     for dimension in nested_dimensions(space.singular_values):
-        algebra = LieAlgebra(_matrices(maps[:dimension], is_affine))
+        algebra = _named_algebra(_matrices(maps[:dimension], is_affine))
         if algebra.closure_error <= LARGEST_CLOSURE_ERROR:
             levels.append(Level(algebra, float(space.singular_values[dimension - 1])))
     return tuple(levels)

@@ -14,8 +14,8 @@ from keras_lconv._validation import finite_array, one_of
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.discovery import find_symmetries
-from keras_lconv.discovery.functions.table_equations import Standard, standard_coordinates
 from keras_lconv.discovery.null_space import NormalMatrices, NullSpace
+from keras_lconv.discovery.standard import Standard, standard_coordinates
 from keras_lconv.physics.quantities import (
     ConservationReport,
     ConservedQuantity,
@@ -114,7 +114,7 @@ def find_conserved_quantities(
     )
     size = points.shape[1]
     maps = np.zeros((report.dimension, size, size + 1))
-    maps[..., : report.algebra.matrix_size] = report.algebra.basis[:, :size]
+    maps[..., : report.basis.shape[2]] = report.basis[:, :size]
     quantities = [_quantity(each) for each in maps]
     return _report(
         quantities,

@@ -132,6 +132,54 @@ def find_symmetries(
         for the null space of one polarization matrix. N. Gruver et al., "The Lie Derivative
         for Measuring Learned Equivariance", ICLR 2023, for Lie derivatives of classifiers.
     """
+    return symmetries_of(
+        function,
+        x,
+        kind=kind,
+        blocks=blocks,
+        scalars=scalars,
+        search=search,
+        output=output,
+        dimension=dimension,
+        data_format=data_format,
+        batch_size=batch_size,
+        verbose=verbose,
+    )
+
+
+def symmetries_of(
+    function: Callable[[Tensor], Tensor],
+    x: Data,
+    *,
+    members: int = 1,
+    fit_error: float = 0.0,
+    kind: str = "invariance",
+    blocks: int = 1,
+    scalars: int = 0,
+    search: Any = None,
+    output: Any = "free",
+    dimension: int | None = None,
+    data_format: str | None = None,
+    batch_size: int = 512,
+    verbose: bool | None = None,
+) -> SymmetryReport:
+    """What `find_symmetries` does, for one function or some that should be the same.
+
+    Args:
+        function: A function to `(batch, ...)`, or to `(batch, members, ...)`.
+        x: As for `find_symmetries`.
+        members: How many functions there are.
+        fit_error: Their relative error.
+        kind: As for `find_symmetries`.
+        blocks: As for `find_symmetries`.
+        scalars: As for `find_symmetries`.
+        search: As for `find_symmetries`.
+        output: As for `find_symmetries`.
+        dimension: As for `find_symmetries`.
+        data_format: As for `find_symmetries`.
+        batch_size: As for `find_symmetries`.
+        verbose: As for `find_symmetries`.
+    """
     one_of("kind", kind, KINDS)
     samples = finite_array("x", ops.convert_to_numpy(x) if ops.is_tensor(x) else x)
     blocks, scalars = positive_int("blocks", blocks), count("scalars", scalars)
@@ -160,14 +208,22 @@ def find_symmetries(
     bar = keras.utils.Progbar(len(batches), verbose=int(verbose), unit_name="batch")
     evaluate = derivatives_of(function)
     for batch in batches:
-        equations.add(batch, *evaluate(batch))
+        values, derivatives = evaluate(batch)
+        if members > 1:
+            derivatives = derivatives.reshape(
+                len(batch), members, -1, *derivatives.shape[2:]
+            )
+            each = np.moveaxis(derivatives, 1, 0)
+            equations.add(batch, values.mean(axis=1), each.mean(axis=0), each)
+        else:
+            equations.add(batch, values, derivatives)
         bar.add(1)
     if not equations.depends_on_input:
         raise ValueError(
             "`function` must depend on its input. Received: a function with derivatives "
             f"that are zero at all {len(samples)} samples"
         )
-    return equations.report(dimension)
+    return equations.report(dimension, fit_error)
 
 
 def distinct_rows(samples: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""From data alone to symmetries: a smooth network in between."""
+"""From data alone to symmetries: smooth networks in between."""
 
 import dataclasses
 import math
@@ -6,21 +6,28 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
-from keras_lconv._validation import finite_array, fraction, positive_int
-from keras_lconv.discovery.functions.find import find_symmetries
+from keras_lconv._typing import Data
+from keras_lconv._validation import finite_array, fraction, one_of, positive_int
+from keras_lconv.discovery.functions.find import KINDS, symmetries_of
+from keras_lconv.discovery.functions.network import (
+    MEMBERS,
+    STEPS_BETWEEN,
+    has_heavy_tails,
+    network,
+    train,
+)
+from keras_lconv.discovery.functions.targets import Targets, targets_of
 from keras_lconv.discovery.report import SymmetryReport
 
-# Three smooth layers: derivatives are what counts, and those of ReLU jump.
-WIDTH, DEPTH, ACTIVATION = 256, 3, "swish"
-LEARNING_RATE = 2e-3
 LEAST_EPOCHS, LEAST_STEPS = 30, 2400
 # So many samples are enough for the null space of a network.
 MOST_SAMPLES = 8192
 
 
 def fit_symmetries(
-    x: Any,
+    x: Data,
     y: Any,
     *,
     kind: str = "invariance",
@@ -33,18 +40,27 @@ def fit_symmetries(
     epochs: int | None = None,
     batch_size: int = 256,
     validation_split: float = 0.1,
-    verbose: Any = "auto",
+    verbose: bool = True,
 ) -> SymmetryReport:
-    """Finds the symmetries of data `y = F(x)`, by a network that is trained on them.
+    """Finds the symmetries of data `y = F(x)`, by networks that are trained on them.
 
-    A network is trained to predict `y`, with a learning rate that falls to zero, and the
-    weights with the smallest error on a validation split are kept. Then `find_symmetries`
-    is asked about it. The result is as good as the fit: look at `report.fit_error`, and
-    take more data, more epochs or a better `model` if it is large.
+    Two networks are trained to predict `y`, with a learning rate that falls to zero, and
+    the weights with the smallest error on samples that each leaves out are kept. Then
+    `find_symmetries` is asked about their mean. How they differ says what noise gives, and
+    enters the thresholds, the confidence and the error bars. The result is as good as the
+    fit: look at `report.fit_error`, and take more data, more epochs or a better `model` if
+    it is large.
+
+    **Labels.** One column of strings, truth values or at most ten different whole numbers
+    is taken for labels, and the probabilities of the classes are asked for invariance.
+
+    **Scales.** Positive outputs over more than two decades are fitted by their logarithm,
+    which has the same symmetries; columns of `x` with heavy tails are also given to the
+    network on a logarithmic scale. `report.notes` says so.
 
     Args:
         x: Inputs `(batch, n)`.
-        y: Outputs `(batch,)` or `(batch, ...)`.
+        y: Outputs `(batch,)` or `(batch, ...)`, or labels `(batch,)`.
         kind: As for `find_symmetries`.
         blocks: As for `find_symmetries`.
         scalars: As for `find_symmetries`.
@@ -52,13 +68,15 @@ def fit_symmetries(
         output: As for `find_symmetries`.
         dimension: As for `find_symmetries`.
         model: A model of one's own, smooth, from `(batch, n)` to the shape of `y`. It is
-            compiled and trained here. By default three hidden layers of 256 swish units.
+            compiled and trained here, and there is no second one. By default each of two
+            has three hidden layers of 256 swish units.
         epochs: Largest number of epochs; training stops before where the validation error
             has not fallen for a third of them. By default 30, or as many more as make 2,400
             steps.
         batch_size: Number of samples in a step.
-        validation_split: Share of the samples, taken at random, that is not trained on.
-        verbose: As for `keras.Model.fit`.
+        validation_split: Share of the samples, taken at random, that a network is not
+            trained on.
+        verbose: Whether to show a progress bar.
 
     Returns:
         A `SymmetryReport`, with `model` and `fit_error`.
@@ -78,81 +96,89 @@ def fit_symmetries(
     assert report.dimension == 1
     ```
     """
-    x, y = finite_array("x", x), finite_array("y", y)
-    if x.ndim != 2 or y.ndim < 1 or len(x) != len(y) or 0 in (*x.shape, *y.shape):
+    one_of("kind", kind, KINDS)
+    x = finite_array("x", ops.convert_to_numpy(x) if ops.is_tensor(x) else x)
+    if x.ndim != 2 or np.ndim(y) < 1 or len(x) != len(y) or 0 in x.shape:
         raise ValueError(
             "`x` must have shape `(batch, n)` and `y` the same number of samples. "
-            f"Received: shapes {x.shape} and {y.shape}"
+            f"Received: shapes {x.shape} and {np.shape(y)}"
         )
-    spread = float(np.std(y))
-    if spread == 0:
-        raise ValueError("`y` must not be constant. Received: the same number everywhere")
+    targets = targets_of(y, kind)
     held_out = round(len(x) * fraction("validation_split", validation_split))
-    if not 0 < held_out < len(x):
+    members = MEMBERS if model is None else 1
+    if not 0 < members * held_out < len(x):
         raise ValueError(
             "`validation_split` must leave samples on both sides. "
             f"Received: validation_split={validation_split!r} of {len(x)} samples"
         )
-    order = np.random.default_rng(0).permutation(len(x))
-    x = x[order].astype("float32")
-    # Only scaled: a shift would be no output of an equivariant function any more.
-    targets = (y[order] / spread).astype("float32")
-    if model is None:
-        model = _smooth_network(x[held_out:], y.shape[1:])
-    if tuple(model.output_shape[1:]) != (y.shape[1:] or (1,)):
-        raise ValueError(
-            f"`model` must have the output shape {y.shape[1:] or (1,)} of `y`. "
-            f"Received: {tuple(model.output_shape[1:])}"
-        )
-    targets = targets.reshape(-1, *model.output_shape[1:])
-    steps = -(-(len(x) - held_out) // batch_size)
-    if epochs is None:
-        epochs = max(LEAST_EPOCHS, -(-LEAST_STEPS // steps))
-    rate = keras.optimizers.schedules.CosineDecay(
-        LEARNING_RATE, positive_int("epochs", epochs) * steps
+    x, error, model, notes = _trained(
+        x, targets, model, held_out, epochs, batch_size, bool(verbose)
     )
-    model.compile(keras.optimizers.Adam(rate), "mse")
-    model.fit(
-        x[held_out:],
-        targets[held_out:],
-        batch_size=batch_size,
-        epochs=epochs,
-        validation_data=(x[:held_out], targets[:held_out]),
-        callbacks=[
-            keras.callbacks.EarlyStopping(
-                patience=max(epochs // 3, 5), restore_best_weights=True
-            )
-        ],
-        verbose=verbose,
-    )
-    predicted = model.predict(x[:held_out], batch_size=batch_size, verbose=0)
-    variation = targets[:held_out] - np.mean(targets[:held_out], axis=0)
-    fit_error = np.sqrt(np.mean((predicted - targets[:held_out]) ** 2))
-    report = find_symmetries(
+    report = symmetries_of(
         model,
-        x[:MOST_SAMPLES],
+        x[:MOST_SAMPLES].astype("float64"),
+        members=members,
         kind=kind,
         blocks=blocks,
         scalars=scalars,
         search=search,
         output=output,
         dimension=dimension,
+        fit_error=error,
     )
-    scale = np.sqrt(np.mean(variation**2))
-    return dataclasses.replace(report, model=model, fit_error=float(fit_error / scale))
+    return dataclasses.replace(
+        report, model=_mean(model, members), fit_error=error, notes=notes
+    )
 
 
-def _smooth_network(x: np.ndarray, output_shape: tuple[int, ...]) -> keras.Model:
-    normalization = keras.layers.Normalization()
-    normalization.adapt(x)
-    hidden = [keras.layers.Dense(WIDTH, activation=ACTIVATION) for _ in range(DEPTH)]
-    outputs = keras.layers.Dense(math.prod(output_shape))
-    return keras.Sequential(
-        [
-            keras.Input(x.shape[1:]),
-            normalization,
-            *hidden,
-            outputs,
-            keras.layers.Reshape(output_shape or (1,)),
-        ]
+def _trained(
+    x: np.ndarray,
+    targets: Targets,
+    model: keras.Model | None,
+    held_out: int,
+    epochs: int | None,
+    batch_size: int,
+    verbose: bool,
+) -> tuple[np.ndarray, float, keras.Model, tuple[str, ...]]:
+    """Samples in random order, the relative error of the fit, the model, and notes."""
+    order = np.random.default_rng(0).permutation(len(x))
+    x, values = x[order].astype("float32"), targets.values[order].astype("float32")
+    members, notes = (1, targets.notes) if model is not None else (MEMBERS, targets.notes)
+    output_shape = values.shape[1:]
+    if model is None:
+        model = network(x, output_shape, targets.activation)
+        if np.any(has_heavy_tails(x)):
+            notes += ("columns with heavy tails were also given on a logarithmic scale",)
+    elif tuple(model.output_shape[1:]) != (output_shape or (1,)):
+        raise ValueError(
+            f"`model` must have the output shape {output_shape or (1,)} of `y`. "
+            f"Received: {tuple(model.output_shape[1:])}"
+        )
+    values = values.reshape(len(x), *(output_shape or (1,)))
+    steps = -(-(len(x) - held_out) // batch_size)
+    if epochs is None:
+        epochs = max(LEAST_EPOCHS, -(-LEAST_STEPS // steps))
+    positive_int("epochs", epochs)
+    # A few passes at a time: what comes after each epoch takes longer than a step.
+    passes = min(epochs, max(1, -(-STEPS_BETWEEN // steps)))
+    rounds = -(-epochs // passes)
+    error = train(
+        model,
+        x,
+        values,
+        members=members,
+        held_out=held_out,
+        epochs=rounds,
+        batch_size=batch_size,
+        bar=keras.utils.Progbar(rounds, verbose=int(verbose), unit_name="round"),
+        passes=passes,
     )
+    variance = float(np.mean((values - np.mean(values, axis=0)) ** 2))
+    return x, math.sqrt(error / variance), model, notes
+
+
+def _mean(model: keras.Model, members: int) -> keras.Model:
+    """The mean of the networks in a model."""
+    if members == 1:
+        return model
+    return keras.Model(model.inputs, ops.mean(model.outputs[0], axis=1))

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from keras_lconv._validation import finite_array, one_of
-from keras_lconv.algebra import LieAlgebra
 from keras_lconv.discovery.null_space import NormalMatrices
 from keras_lconv.discovery.report import SymmetryReport
 from keras_lconv.discovery.search_space import GridSpace, generators_among
@@ -95,13 +94,20 @@ class GridEquations:
             moved = np.moveaxis(moved, -2, 1)
         return moved.reshape(len(f), -1, self._space.size) * self._scale
 
-    def add(self, x: np.ndarray, values: np.ndarray, derivatives: np.ndarray) -> None:
+    def add(
+        self,
+        x: np.ndarray,
+        values: np.ndarray,
+        derivatives: np.ndarray,
+        each: np.ndarray | None = None,
+    ) -> None:
         """Adds the equations of samples.
 
         Args:
             x: Samples `(batch, *inputs)`.
             values: `F(x)`, `(batch, *outputs)`.
             derivatives: `J(x)`, `(batch, m, *inputs)`.
+            each: Derivatives of several functions that should be the same; not used.
         """
         size = derivatives.shape[1]
         if self._normal is None:
@@ -161,7 +167,7 @@ class GridEquations:
                     f"of its inputs. Received: spatial shape {found}"
                 )
 
-    def report(self, dimension: int | None) -> SymmetryReport:
+    def report(self, dimension: int | None, fit_error: float = 0.0) -> SymmetryReport:
         """What the equations of all samples say."""
         assert self._normal is not None
         if not self._moves_samples:
@@ -169,10 +175,10 @@ class GridEquations:
                 "Generators of `search` must change some sample of `x`. Received: samples "
                 "with Lie derivatives that are all zero"
             )
-        space = self._normal.solve(dimension)
+        space = self._normal.solve(dimension, fit_error=fit_error)
         found = self._generators(space.basis.T * self._scale)
         return SymmetryReport(
-            algebra=self._no_symmetry() if found is None else found.algebra(),
+            basis=self._no_matrices() if found is None else found.algebra().basis,
             kind=self._kind,
             output=self._output if self._kind == "equivariance" else None,
             blocks=1,
@@ -201,13 +207,13 @@ class GridEquations:
             mixtures = mixtures * (self._space.radius / largest)[:, None]
         return self._space.generators(mixtures)
 
-    def _no_symmetry(self) -> LieAlgebra:
-        """The algebra of dimension 0, of matrices of the size that others have."""
+    def _no_matrices(self) -> np.ndarray:
+        """No matrices, of the size that others have."""
         size = math.prod(self._space.shape)
         if self._space.fields is not None:
             ndim = len(self._space.shape)
             size = {"linear": ndim, "affine": ndim + 1}.get(str(self._space.kind), size)
-        return LieAlgebra(np.zeros((0, size, size)))
+        return np.zeros((0, size, size))
 
     def _sensitivities(self) -> dict[str, float]:
         """The relative size of the equations for each direction that has a name."""

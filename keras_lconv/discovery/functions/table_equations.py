@@ -5,7 +5,7 @@ affine, and with second moments of 1. So nothing depends on the units, the offse
 linear coordinates of the data.
 """
 
-from dataclasses import dataclass
+import math
 from typing import Any
 
 import numpy as np
@@ -14,83 +14,23 @@ from keras_lconv._validation import finite_array, one_of
 from keras_lconv.discovery.null_space import NormalMatrices, NullSpace
 from keras_lconv.discovery.report import Assumptions, SymmetryReport, symmetry_report
 from keras_lconv.discovery.search_space import MapSpace, all_maps, maps_among
+from keras_lconv.discovery.standard import (
+    SMALLEST_VARIATION,
+    has_clear_mean,
+    standard_coordinates,
+)
 
 OUTPUTS = ("free", "same", "tensor2")
 
-# A column that varies less, relative to its largest value, does not vary: rounding does.
-SMALLEST_SPREAD = 1e-6
-# Directions in which columns of spread 1 vary less are not reached by them.
-SMALLEST_VARIATION = 1e-4
 # Of all directions: where derivatives are smaller, a function does not depend on them.
 SMALLEST_SLOPE = 1e-3
+# Functions that were fitted to the same data err more than they differ, by some factor.
+LARGE_DOUBT = 3.0
 # An output whose changes are smaller, relative to its values, is constant.
 SMALLEST_CHANGE = 1e-6
-# The mean of the vectors is not zero if this multiple of its error bar is exceeded.
-CLEAR_MEAN = 5.0
 # Weights and second moments depend on each other, and settle after some rounds.
 ROUNDS = 4
 TINY = float(np.finfo("float64").tiny)
-
-
-@dataclass(frozen=True)
-class Standard:
-    """Standard coordinates `u = whiten @ (x - mean)` of vectors `x`.
-
-    Args:
-        mean: The origin of standard coordinates, `(v,)`; zero for linear maps.
-        whiten: Matrix `(r, v)`.
-        restore: Matrix `(v, r)` with `whiten @ restore = 1`.
-        scales: The spread of each component, `(v,)`.
-        unreached: Orthonormal directions `(v - r, v)` in which vectors do not vary.
-    """
-
-    mean: np.ndarray
-    whiten: np.ndarray
-    restore: np.ndarray
-    scales: np.ndarray
-    unreached: np.ndarray
-
-    def maps(self, elements: np.ndarray) -> np.ndarray:
-        """Affine maps `[A | b]`, `(k, v, v + 1)`, in standard coordinates."""
-        linear, constant = elements[..., :-1], elements[..., -1]
-        moved = (linear @ self.mean + constant) @ self.whiten.T
-        return np.concatenate(
-            [self.whiten @ linear @ self.restore, moved[..., None]], axis=2
-        )
-
-    def raw(self, elements: np.ndarray) -> np.ndarray:
-        """Affine maps `(k, r, r + 1)` of standard coordinates, in those of the data."""
-        linear = self.restore @ elements[..., :-1] @ self.whiten
-        constant = elements[..., -1] @ self.restore.T - linear @ self.mean
-        return np.concatenate([linear, constant[..., None]], axis=2)
-
-
-def standard_coordinates(vectors: np.ndarray, is_affine: bool) -> Standard:
-    """Standard coordinates for vectors `(n, v)`."""
-    size = vectors.shape[1]
-    mean = np.mean(vectors, axis=0) if is_affine else np.zeros(size)
-    centred = vectors - mean
-    spread = np.sqrt(np.mean(centred**2, axis=0))
-    varies = spread > SMALLEST_SPREAD * np.max(np.abs(vectors), axis=0)
-    scales = np.where(varies, spread, 1.0)
-    scaled = np.where(varies, centred / scales, 0.0)
-    values, directions = np.linalg.eigh(scaled.T @ scaled / len(scaled))
-    reached = values > SMALLEST_VARIATION**2
-    roots, axes = np.sqrt(values[reached]), directions[:, reached]
-    unreached = np.linalg.qr(directions[:, ~reached] / scales[:, None])[0].T
-    return Standard(
-        mean,
-        (axes / roots).T / scales,
-        scales[:, None] * axes * roots,
-        np.where(varies, spread, 0.0),
-        unreached,
-    )
-
-
-def has_clear_mean(vectors: np.ndarray) -> bool:
-    """Whether the mean of vectors `(n, v)` is clearly not zero."""
-    mean, spread = np.mean(vectors, axis=0), np.std(vectors, axis=0)
-    return bool(np.any(np.abs(mean) > CLEAR_MEAN * spread / np.sqrt(len(vectors)) + TINY))
 
 
 class TableEquations:
@@ -130,7 +70,7 @@ class TableEquations:
         self._given_output = output
         self._output = output if isinstance(output, str) else "matrices"
         self._is_free = kind == "equivariance" and self._output == "free"
-        self._batches: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._batches: list[tuple[np.ndarray, ...]] = []
         self.depends_on_input = False
 
     def _standard_space(self) -> tuple[MapSpace, np.ndarray]:
@@ -158,26 +98,41 @@ class TableEquations:
         """The vectors `(..., blocks, v)` in arrays `(..., n)`."""
         return x[..., self._scalars :].reshape(*x.shape[:-1], self._blocks, -1)
 
-    def add(self, x: np.ndarray, values: np.ndarray, derivatives: np.ndarray) -> None:
+    def add(
+        self,
+        x: np.ndarray,
+        values: np.ndarray,
+        derivatives: np.ndarray,
+        each: np.ndarray | None = None,
+    ) -> None:
         """Adds the equations of samples.
 
         Args:
             x: Samples `(batch, n)`.
             values: `F(x)`, `(batch, *outputs)`.
             derivatives: `J(x)`, `(batch, m, n)`.
+            each: Those of several functions that should be the same, `(k, batch, m, n)`.
         """
         values = values.reshape(len(values), -1)
         vectors = (self._vectors(x) - self._standard.mean) @ self._standard.whiten.T
         slopes = self._vectors(derivatives) @ self._standard.restore
         self.depends_on_input |= bool(np.any(slopes))
-        self._batches.append((vectors, values, slopes))
+        noise = np.zeros(len(x))
+        if each is not None:
+            apart = self._vectors(each - derivatives) @ self._standard.restore
+            # The variance of their mean.
+            factor = 1 / (len(each) * (len(each) - 1))
+            noise = factor * np.sum(apart**2, axis=(0, 2, 3, 4))
+        self._batches.append((vectors, values, slopes, noise))
 
-    def report(self, dimension: int | None) -> SymmetryReport:
+    def report(self, dimension: int | None, fit_error: float = 0.0) -> SymmetryReport:
         """What the equations of all samples say."""
-        vectors, values, slopes = (
+        vectors, values, slopes, noise = (
             np.concatenate(parts) for parts in zip(*self._batches, strict=True)
         )
-        space = self._solved(vectors, values, slopes, dimension)
+        total = float(np.sum(slopes**2))
+        doubt = math.sqrt(float(np.sum(noise)) / total) if total else 0.0
+        space = self._solved(vectors, values, slopes, dimension, doubt, fit_error)
         standard = np.tensordot(space.solutions.T, self._space.elements, 1)
         return symmetry_report(
             space,
@@ -206,8 +161,19 @@ class TableEquations:
         values: np.ndarray,
         slopes: np.ndarray,
         dimension: int | None,
+        doubt: float,
+        fit_error: float,
     ) -> NullSpace:
-        """The null space, from all vectors `u` and slopes in standard coordinates."""
+        """The null space, from all vectors `u` and slopes in standard coordinates.
+
+        Args:
+            vectors: The vectors `(batch, blocks, r)`.
+            values: The outputs `(batch, m)`.
+            slopes: The derivatives `(batch, m, blocks, r)`.
+            dimension: The dimension, if it is known.
+            doubt: The relative error of the slopes.
+            fit_error: That of the values.
+        """
         one = np.ones((*vectors.shape[:-1], 1))
         extended = np.concatenate([vectors, one], axis=2) if self._is_affine else vectors
         moved = None
@@ -216,7 +182,11 @@ class TableEquations:
         else:
             slopes, moved, values = self._with_outputs(slopes, values)
         weights, sizes, slope_moments, moments = _weights(
-            extended, slopes, moved, self._kind == "equivariance"
+            extended,
+            slopes,
+            moved,
+            self._kind == "equivariance",
+            max(SMALLEST_SLOPE, LARGE_DOUBT * doubt),
         )
         elements = (
             self._space.elements if self._is_affine else self._space.elements[..., :-1]
@@ -248,7 +218,7 @@ class TableEquations:
                 values[rows] * roots[:, :1] if self._is_free else None,
                 also,
             )
-        return normal.solve(dimension)
+        return normal.solve(dimension, LARGE_DOUBT * doubt, fit_error)
 
     # ---------------------------------------------------------------- equivariance
 
@@ -325,6 +295,7 @@ def _weights(
     slopes: np.ndarray,
     moved: np.ndarray | None,
     is_shared: bool,
+    smallest: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """How much equations count, their sizes, and the second moments that are their unit.
 
@@ -338,6 +309,7 @@ def _weights(
         slopes: Derivatives along them, `(batch, m, blocks, r)`.
         moved: What outputs become, `(batch, m, q)`.
         is_shared: Whether the equations of a sample have one weight.
+        smallest: Slopes that are smaller, relative to the mean, count as zero.
 
     Returns:
         Weights and squared sizes without `moved`, both `(batch, m)`, and second moments
@@ -355,7 +327,7 @@ def _weights(
                 np.mean(squares, axis=1, keepdims=True), squares.shape[1], axis=1
             )
         weights = np.where(squares > 0, 1 / np.sqrt(np.maximum(squares, TINY)), 0.0)
-        slope_moments = _moments(slopes, weights[..., None] * lengths, SMALLEST_SLOPE)
+        slope_moments = _moments(slopes, weights[..., None] * lengths, smallest)
         moments = _moments(extended[:, None], weights[..., None] * steepness, 0.0)
     return weights, sizes, slope_moments, moments
 

@@ -1,0 +1,84 @@
+"""What a network is to predict: outputs as they are, their logarithm, or labels."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from keras_lconv._validation import finite_array
+
+# So many different whole numbers at most are labels of classes, with so many samples each.
+MOST_CLASSES = 10
+SAMPLES_OF_A_CLASS = 10
+# Positive outputs over so many decades are fitted on a logarithmic scale.
+DECADES = 2.0
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Targets of a network.
+
+    Args:
+        values: Array `(batch, *outputs)`, of spread 1 unless they are labels.
+        activation: Of the last layer.
+        notes: What was done, in words.
+    """
+
+    values: np.ndarray
+    activation: str | None
+    notes: tuple[str, ...] = ()
+
+
+def targets_of(y: Any, kind: str) -> Targets:
+    """The targets for outputs `y`.
+
+    A function of an invariant is invariant: of what does not transform the logarithm, or
+    the probability of a class, has the same symmetries.
+    """
+    raw = ops.convert_to_numpy(y) if ops.is_tensor(y) else np.asarray(y)
+    if kind == "invariance" and (classes := _classes(raw)) is not None:
+        return _labels(raw, classes)
+    values = finite_array("y", raw)
+    if values.ndim < 1 or 0 in values.shape:
+        raise ValueError(
+            "`y` must have shape `(batch,)` or `(batch, ...)`. "
+            f"Received: shape {values.shape}"
+        )
+    notes: tuple[str, ...] = ()
+    if kind == "invariance" and np.all(values > 0):
+        low, high = np.quantile(values, (0.01, 0.99))
+        if np.log10(high / low) > DECADES:
+            values = np.log(values)
+            notes = (
+                "the logarithm of `y` was fitted, which has the same symmetries: `y` "
+                f"spans {np.log10(high / low):.1f} decades",
+            )
+    spread = float(np.std(values))
+    if spread == 0:
+        raise ValueError("`y` must not be constant. Received: the same number everywhere")
+    # Only scaled: a shift would be no output of an equivariant function any more.
+    return Targets(values / spread, None, notes)
+
+
+def _classes(y: np.ndarray) -> np.ndarray | None:
+    """The different labels, if outputs are labels."""
+    if y.ndim != 1 or not len(y):
+        return None
+    is_number = np.issubdtype(y.dtype, np.number)
+    if is_number and not (np.all(np.isfinite(y)) and np.all(y == np.round(y))):
+        return None
+    found = np.unique(y)
+    if len(found) < 2:
+        return None
+    if is_number and len(found) > min(MOST_CLASSES, len(y) / SAMPLES_OF_A_CLASS):
+        return None
+    return found
+
+
+def _labels(y: np.ndarray, classes: np.ndarray) -> Targets:
+    """Probabilities: squared errors of these do not trust a wrong label too much."""
+    notes = (f"`y` was taken for labels of {len(classes)} classes",)
+    if len(classes) == 2:
+        return Targets((y == classes[1]).astype("float64"), "sigmoid", notes)
+    return Targets((y[:, None] == classes).astype("float64"), "softmax", notes)

@@ -1,0 +1,103 @@
+"""Standard coordinates of vectors, in which nothing depends on units and offsets."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# A column that varies less, relative to its largest value, does not vary: rounding does.
+SMALLEST_SPREAD = 1e-6
+# Directions in which columns of spread 1 vary less are not reached by them.
+SMALLEST_VARIATION = 1e-4
+# The mean of the vectors is not zero if this multiple of its error bar is exceeded.
+CLEAR_MEAN = 5.0
+# In units of the spread of the data: what is left of translations at a fixed point.
+AT_REST = 0.05
+# Of all maps into a direction: if so many are symmetries, all are.
+ALL_MAPS = 0.95
+TINY = float(np.finfo("float64").tiny)
+
+
+@dataclass(frozen=True)
+class Standard:
+    """Standard coordinates `u = whiten @ (x - mean)` of vectors `x`.
+
+    Args:
+        mean: The origin of standard coordinates, `(v,)`; zero for linear maps.
+        whiten: Matrix `(r, v)`.
+        restore: Matrix `(v, r)` with `whiten @ restore = 1`.
+        scales: The spread of each component, `(v,)`.
+        unreached: Orthonormal directions `(v - r, v)` in which vectors do not vary.
+    """
+
+    mean: np.ndarray
+    whiten: np.ndarray
+    restore: np.ndarray
+    scales: np.ndarray
+    unreached: np.ndarray
+
+    def maps(self, elements: np.ndarray) -> np.ndarray:
+        """Affine maps `[A | b]`, `(k, v, v + 1)`, in standard coordinates."""
+        linear, constant = elements[..., :-1], elements[..., -1]
+        moved = (linear @ self.mean + constant) @ self.whiten.T
+        return np.concatenate(
+            [self.whiten @ linear @ self.restore, moved[..., None]], axis=2
+        )
+
+    def raw(self, elements: np.ndarray) -> np.ndarray:
+        """Affine maps `(k, r, r + 1)` of standard coordinates, in those of the data."""
+        linear = self.restore @ elements[..., :-1] @ self.whiten
+        constant = elements[..., -1] @ self.restore.T - linear @ self.mean
+        return np.concatenate([linear, constant[..., None]], axis=2)
+
+
+def standard_coordinates(vectors: np.ndarray, is_affine: bool) -> Standard:
+    """Standard coordinates for vectors `(n, v)`."""
+    size = vectors.shape[1]
+    mean = np.mean(vectors, axis=0) if is_affine else np.zeros(size)
+    centred = vectors - mean
+    spread = np.sqrt(np.mean(centred**2, axis=0))
+    varies = spread > SMALLEST_SPREAD * np.max(np.abs(vectors), axis=0)
+    scales = np.where(varies, spread, 1.0)
+    scaled = np.where(varies, centred / scales, 0.0)
+    values, directions = np.linalg.eigh(scaled.T @ scaled / len(scaled))
+    reached = values > SMALLEST_VARIATION**2
+    roots, axes = np.sqrt(values[reached]), directions[:, reached]
+    unreached = np.linalg.qr(directions[:, ~reached] / scales[:, None])[0].T
+    return Standard(
+        mean,
+        (axes / roots).T / scales,
+        scales[:, None] * axes * roots,
+        np.where(varies, spread, 0.0),
+        unreached,
+    )
+
+
+def has_clear_mean(vectors: np.ndarray) -> bool:
+    """Whether the mean of vectors `(n, v)` is clearly not zero."""
+    mean, spread = np.mean(vectors, axis=0), np.std(vectors, axis=0)
+    return bool(np.any(np.abs(mean) > CLEAR_MEAN * spread / np.sqrt(len(vectors)) + TINY))
+
+
+def fixed_point(maps: np.ndarray) -> np.ndarray | None:
+    """The point nearest to the origin that all maps leave at rest, if there is one."""
+    linear = maps[..., :-1].reshape(-1, maps.shape[1])
+    constant = maps[..., -1].ravel()
+    point = np.linalg.lstsq(linear, -constant, rcond=AT_REST / 5)[0]
+    moved = np.linalg.norm((linear @ point + constant).reshape(len(maps), -1), axis=1)
+    sizes = np.linalg.norm(maps, axis=(1, 2))
+    return point if np.all(moved <= AT_REST * sizes) else None
+
+
+def free_directions(maps: np.ndarray) -> np.ndarray:
+    """Orthonormal directions `(u, r)` such that all maps into them lie in a span.
+
+    Args:
+        maps: The span, `(k, r, w)`.
+    """
+    if not len(maps):
+        return np.zeros((0, maps.shape[1]))
+    flat = maps.reshape(len(maps), -1)
+    frame = np.linalg.qr(flat.T)[0].T.reshape(maps.shape)
+    shares, directions = np.linalg.eigh(np.einsum("kaw,kbw->ab", frame, frame))
+    used = maps.shape[2] if np.any(maps[..., -1]) else maps.shape[2] - 1
+    return directions[:, shares > ALL_MAPS * used].T
