@@ -52,6 +52,22 @@ def asymmetry(matrix: np.ndarray, sign: int) -> float:
     return float(np.linalg.norm(matrix - sign * matrix.T) / size) if size else 0.0
 
 
+def acts_orthogonally(matrix: np.ndarray) -> bool:
+    """Whether a matrix is antisymmetric, or `h - 1` for an orthogonal matrix `h`."""
+    defect = matrix + matrix.T
+    size = PRECISION * np.linalg.norm(matrix)
+    others = (defect, defect + matrix.T @ matrix)
+    return any(np.linalg.norm(other) <= size for other in others)
+
+
+def are_permutations(matrices: np.ndarray) -> bool:
+    """Whether all matrices have one entry 1 in each row and column, and zeros."""
+    ones = np.abs(matrices - 1) <= PRECISION
+    zeros = np.abs(matrices) <= PRECISION
+    counts = ones.sum(axis=1), ones.sum(axis=2)
+    return bool(np.all(ones | zeros) and all(np.all(count == 1) for count in counts))
+
+
 def commute(matrices: np.ndarray) -> bool:
     """Whether all matrices commute with each other."""
     return all(commutator_size(a, b) <= PRECISION for a, b in combinations(matrices, 2))
