@@ -21,12 +21,13 @@ FOLDER = pathlib.Path(__file__).parent
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
 def pytest_collection_modifyitems(items):
     """Marks folders: what needs no backend, and what the documentation runs as well."""
+    backend = keras.config.backend()
     for item in items:
         folder = item.path.relative_to(FOLDER).parts[0]
         if folder in ("algebra", "datasets"):
             item.add_marker(pytest.mark.backend_free)
         # The site's tutorials are the same scripts, on JAX.
-        if folder == "examples" and keras.config.backend() != "torch":
+        if folder == "examples" and backend != "torch":
             item.add_marker(pytest.mark.nightly)
 
 

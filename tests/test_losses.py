@@ -114,13 +114,13 @@ def test_models_train_by_it_and_are_saved_with_it(tmp_path):
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="`metric` must not be negative"):
+    with pytest.raises(ValueError, match="`form` must not be negative"):
         InvariantLoss("translation", form=-np.eye(2))
-    with pytest.raises(ValueError, match="`metric` must not be negative"):
+    with pytest.raises(ValueError, match="`form` must not be negative"):
         InvariantLoss(g.MatrixGenerators(so(2, 1)))
-    with pytest.raises(ValueError, match="`metric` must be invariant"):
+    with pytest.raises(ValueError, match="`form` must be invariant"):
         InvariantLoss(g.MatrixGenerators(so(3)), form=np.diag([1.0, 2.0, 3.0]))
-    with pytest.raises(ValueError, match="`metric` must be a symmetric matrix"):
+    with pytest.raises(ValueError, match="`form` must be a symmetric matrix"):
         InvariantLoss("translation", form=[[0, 1], [2, 0]])
     with pytest.raises(ValueError, match="`mass`"):
         InvariantLoss("translation", mass=-1)

@@ -57,12 +57,12 @@ def test_output_may_transform_in_another_representation():
     def square(f):
         return ops.reshape(ops.einsum("bi,bj->bij", f, f), (-1, 9))
 
-    assert equivariance_error(square, a.so(3), x, t, tensor).max < 1e-5
-    assert equivariance_error(square, a.so(3), x, t, -tensor).max > 0.1
+    assert equivariance_error(square, a.so(3), x, t, generators_out=tensor).max < 1e-5
+    assert equivariance_error(square, a.so(3), x, t, generators_out=-tensor).max > 0.1
     with pytest.raises(ValueError, match="`generators_out` must say how"):
         equivariance_error(square, a.so(3), x, t)
     with pytest.raises(ValueError, match="must be as many as `generators`, 3"):
-        equivariance_error(square, a.so(3), x, t, tensor[:2])
+        equivariance_error(square, a.so(3), x, t, generators_out=tensor[:2])
 
 
 def test_invariants_of_boosts_and_rotations():
@@ -108,13 +108,20 @@ def test_channels_first_is_the_layers_or_the_arguments():
     def transpose(x):
         return ops.swapaxes(x, 2, 3)
 
-    wrong = equivariance_error(transpose, "rotation", f, angles, None, "channels_first")
+    wrong = equivariance_error(
+        transpose, "rotation", f, angles, generators_out=None, data_format="channels_first"
+    )
     assert wrong.max > 0.1
     clockwise = g.VectorFieldGenerators(
         1, "linear", coefficients=[[[0.0, 1.0], [-1.0, 0.0]]], trainable=False
     )
     right = equivariance_error(
-        transpose, "rotation", f, angles, clockwise, "channels_first"
+        transpose,
+        "rotation",
+        f,
+        angles,
+        generators_out=clockwise,
+        data_format="channels_first",
     )
     assert right.max < 1e-5
 

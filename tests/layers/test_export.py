@@ -15,7 +15,7 @@ def run_exported(model, x, folder):
         model.export(folder / "model.pt2", format="torch", verbose=False)
         exported = torch.export.load(folder / "model.pt2").module()
         return exported(torch.tensor(x)).detach().numpy()
-    import tensorflow as tf
+    tf = pytest.importorskip("tensorflow", reason="exports to TensorFlow's format")
 
     model.export(folder / "model", format="tf_saved_model", verbose=False)
     exported = tf.saved_model.load(folder / "model")

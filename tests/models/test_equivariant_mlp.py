@@ -17,12 +17,12 @@ def random(shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
-def moved(x, matrices, t, blocks, num_scalars=0):
+def moved(x, matrices, t, blocks, scalars=0):
     """Inputs after a group element, which acts on each vector and on no scalar."""
     matrix = expm(np.tensordot(t, matrices, 1))
-    vectors = x[:, num_scalars:].reshape(len(x), blocks, -1) @ matrix.T
+    vectors = x[:, scalars:].reshape(len(x), blocks, -1) @ matrix.T
     flat = vectors.reshape(len(x), -1)
-    return np.concatenate([x[:, :num_scalars], flat], axis=1).astype("float32")
+    return np.concatenate([x[:, :scalars], flat], axis=1).astype("float32")
 
 
 def parameters(matrices):
@@ -121,5 +121,5 @@ def test_bad_arguments():
         equivariant_mlp(gl(3))
     with pytest.raises(ValueError, match="order"):
         equivariant_mlp(V3, order=3)
-    with pytest.raises(TypeError, match="num_scalars"):
+    with pytest.raises(TypeError, match="scalars"):
         equivariant_mlp(V3, scalars=1.5)
