@@ -8,7 +8,8 @@ DEMO = .venv-$(BACKEND)
 DEV = .venv
 LOWEST = .venv-lowest
 NEWEST = .venv-newest
-INSTALL = bin/pip install --quiet --disable-pip-version-check
+# What is imported is compiled then.
+INSTALL = bin/pip install --quiet --disable-pip-version-check --no-compile
 PINNED = -c tests/constraints.txt
 PYTEST = -m pytest $(PYTEST_ARGS)
 # Two test processes share two cores: one thread for each. Most of the time of the tests on

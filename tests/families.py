@@ -4,6 +4,7 @@ import itertools
 import math
 
 import numpy as np
+import pytest
 
 from keras_lconv import generators as g
 
@@ -136,9 +137,7 @@ RECTANGULAR = {
 }
 ALL = {**SQUARE, **RECTANGULAR}
 
-# One row for each class, and each of its ways to compute. Tests of a product of all
-# families with something else take these on the backends that compile, and the other rows
-# nightly.
+# One row for each class, and each of its ways to compute.
 ONE_OF_EACH = (
     "dense",
     "low_rank_chain",
@@ -152,14 +151,9 @@ ONE_OF_EACH = (
 
 
 def rows(names):
-    """Parameters for a product with all these families."""
-    import keras
-    import pytest
-
-    if keras.config.backend() == "torch":
-        return list(names)
+    """Parameters for a product of families with something else."""
     return [
-        name if name in ONE_OF_EACH else pytest.param(name, marks=pytest.mark.nightly)
+        name if name in ONE_OF_EACH else pytest.param(name, marks=pytest.mark.thorough)
         for name in names
     ]
 

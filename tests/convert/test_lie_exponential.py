@@ -43,6 +43,7 @@ def product(stack, matrices, f):
     return f + to_numpy(layers[-1].bias)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("algebra", "order"),
     [(a.so(2), 1), (a.so(2), 4), (a.so(3), 1), (a.so(3), 3), (a.sl(2), 2)],

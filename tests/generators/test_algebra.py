@@ -18,6 +18,7 @@ MATRICES = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", MATRICES)
 def test_algebra_of_matrices_is_their_span(name):
     generators, _ = families.build(name)

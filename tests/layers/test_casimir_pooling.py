@@ -299,6 +299,7 @@ def test_channels_first_masks_and_vectors():
     assert tuple(vectors.shape) == (2, 4)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float64"])
 def test_dtypes(dtype):
     f = random((2, 9, 9, 1))

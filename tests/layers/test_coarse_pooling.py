@@ -328,6 +328,7 @@ def test_gradients_equal_finite_differences():
 # ------------------------------------------------------------- Keras' conventions
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["mixed_float16", "float64"])
 @pytest.mark.parametrize(
     "arguments",

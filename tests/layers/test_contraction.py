@@ -79,6 +79,7 @@ def test_all_orders_have_the_same_gradients(name, channels):
             assert relative_error(value, expected) < 1e-4
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("generators", "spatial", "channels", "filters", "expected"),
     [
@@ -150,6 +151,7 @@ def count_products(function):
     return total
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("channels", "filters"), [(2, 3), (3, 2), (1, 2)])
 @pytest.mark.parametrize(
     "name",
@@ -180,6 +182,7 @@ def test_costs_of_orders_are_the_products_that_are_done(name, channels, filters)
         assert done == expected, order
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("operation", ["apply", "combine"])
 @pytest.mark.parametrize(
     "name",

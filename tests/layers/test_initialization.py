@@ -47,7 +47,9 @@ def images(kind, spatial, channels):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-@pytest.mark.parametrize("kind", ["noise", "smooth"])
+@pytest.mark.parametrize(
+    "kind", ["noise", pytest.param("smooth", marks=pytest.mark.thorough)]
+)
 def test_variance_stays_over_ten_layers(name, kind):
     generators, spatial = FAMILIES[name]()
     f = images(kind, spatial, 3)
@@ -71,6 +73,7 @@ def test_second_moment_stays_over_ten_activations(name, activation):
         assert 1 / 4 < ratio < 4, f"depth {depth}: {ratio}"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("channels", [1, 2, 64])
 @pytest.mark.parametrize("filters", [1, 2, 64])
 def test_variance_stays_for_any_number_of_channels(channels, filters):

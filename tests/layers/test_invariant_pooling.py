@@ -179,6 +179,7 @@ def smooth_image(size):
     )[None, ..., None].astype("float32")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("refine", [None, "radius", "wavenumber"])
 @pytest.mark.parametrize("angle", [17.0, 90.0, 131.0])
 def test_invariant_under_true_rotations_of_smooth_images(refine, angle):
@@ -332,6 +333,7 @@ def test_masked_positions_are_zero():
     assert layer.compute_mask(f, mask) is None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float64"])
 def test_dtypes(dtype):
     f = 100 * random((2, 6, 6, 1))

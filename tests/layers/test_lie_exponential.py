@@ -26,7 +26,7 @@ def expected(layer, f):
     return output + (0 if layer.bias is None else to_numpy(layer.bias))
 
 
-@pytest.mark.parametrize("filters", [2, 5])
+@pytest.mark.parametrize("filters", [2, pytest.param(5, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize(
     "make",
     [
@@ -168,6 +168,7 @@ def test_config_and_mask():
     assert relative_error(masked, to_numpy(layer(f * mask[..., None]))) < 1e-6
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float64"])
 def test_dtypes(dtype):
     with float64():

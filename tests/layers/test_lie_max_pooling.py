@@ -153,6 +153,7 @@ def test_learned_generators_get_a_gradient():
         assert np.max(np.abs(old - to_numpy(new))) > 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["mixed_float16", "float64"])
 def test_dtypes(dtype):
     with float64():

@@ -280,6 +280,7 @@ def test_gradients_equal_finite_differences(of):
         assert_gradients_match(lambda x: ops.sum(layer(x) ** 2 + layer(x)), [f])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["mixed_float16", "float64"])
 def test_dtypes(dtype):
     with float64():

@@ -196,6 +196,7 @@ def test_channels_first_masks_and_vectors():
     assert tuple(turned.shape) == (2, 2)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float64"])
 def test_dtypes(dtype):
     f = random((2, 5, 5, 1))

@@ -171,7 +171,11 @@ def test_frozen_layer_stays_frozen(tmp_path):
     assert len(copy.layers[0].generators.trainable_variables) == 2
 
 
-@pytest.mark.parametrize("other", BACKENDS)
+@pytest.mark.parametrize(
+    "other",
+    # Within a backend, other tests save and load.
+    [pytest.param(b, marks=[pytest.mark.nightly] * (b == BACKEND)) for b in BACKENDS],
+)
 @pytest.mark.parametrize("name", saved_models.MODELS)
 def test_saved_in_another_backend(other, name, files_of_backends):
     """Saved in each backend, loaded in this one: the tests run on all three."""
