@@ -55,15 +55,12 @@ def largest(x: Tensor, axis: int, keepdims: bool = False) -> Tensor:
     return reduce(x, axis=axis, keepdims=keepdims)
 
 
-def segment_sum(rows: Tensor, segments: np.ndarray, number: int) -> Tensor:
-    """Sums of the rows `(p, n)` of each segment, `(number, n)`.
-
-    In float64, which Keras' own sums in float32 on PyTorch, by a product of matrices.
-    """
+def segment_sum(rows: Tensor, segments: np.ndarray, num: int) -> Tensor:
+    """The sums `(num, p)` of rows `(n, p)` that have the same number."""
     if keras.backend.standardize_dtype(rows.dtype) != "float64":
-        return ops.segment_sum(rows, segments.astype("int32"), num_segments=number)
-    members = ops.convert_to_tensor(np.arange(number)[:, None] == segments)
-    return ops.einsum("mp,pn->mn", ops.cast(members, rows.dtype), rows)
+        return ops.segment_sum(rows, segments, num_segments=num)
+    members = (np.arange(num)[:, None] == segments).astype("float64")
+    return ops.einsum("sn,np->sp", ops.convert_to_tensor(members), rows)
 
 
 def safe_sqrt(x: Tensor) -> Tensor:

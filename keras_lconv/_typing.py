@@ -72,7 +72,8 @@ Data: TypeAlias = ArrayLike | Tensor
 # A shape whose batch, and of inputs also other sizes, may not be known yet.
 Shape: TypeAlias = tuple[int | None, ...]
 # What `keras_lconv.generators.get` takes.
-GeneratorsLike: TypeAlias = Union[  # noqa: UP007: `|` takes no names of classes to come
+# `|` takes no names of classes to come.
+GeneratorsLike: TypeAlias = Union[
     int, str, ArrayLike, "LieAlgebra", dict[str, Any], "Generators"
 ]
 # What Keras' `get` functions take: a name, a configuration, an instance, or nothing.

@@ -4,11 +4,13 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from scipy.linalg import expm
 
 import keras_lconv as k
 from keras_lconv import generators as g
-from keras_lconv.algebra import so
+from keras_lconv.algebra import principal_angles, so
 from keras_lconv.callbacks import GeneratorMonitor
+from keras_lconv.discovery import find_symmetries, fit_generators
 from keras_lconv.generators.exponential import linear_combination, operator_norm
 from keras_lconv.losses import InvariantLoss
 from keras_lconv.metrics import equivariance_error
@@ -167,6 +169,31 @@ def test_measures_with_a_minimal_family():
     assert relative_error(*losses) < 1e-5
     gains = [robustness(layer, f, L).sensitivity for L in (minimal, matrix)]
     assert relative_error(*gains) < 1e-4
+
+
+def invariant(x):
+    """A function of vectors that the rotations leave as it is."""
+    return ops.tanh(ops.sum(x**2, axis=1))
+
+
+def test_discovery_among_a_minimal_family():
+    x = random(200, 3)
+    turns = np.random.default_rng(1).uniform(-0.5, 0.5, (60, 3))
+    elements = expm(np.tensordot(turns, MATRICES, 1))
+    moved = np.einsum("sij,sj->si", elements, x[:60])
+    for scale in SCALES:
+        found, pairs = [], []
+        for family in (MinimalGenerators, g.MatrixGenerators):
+            generators = family(scale * MATRICES)
+            generators.build((None, 3))
+            report = find_symmetries(invariant, x, search=generators)
+            assert report.dimension == 3
+            found.append(report.algebra.basis)
+            report = fit_generators(x[:60], moved, search=generators, dimension=3)
+            pairs.append(report.algebra.basis)
+        assert principal_angles(*found)[0] < 1e-5
+        assert principal_angles(*pairs)[0] < 1e-5
+        assert principal_angles(pairs[0], MATRICES)[0] < 1e-4
 
 
 def test_learned_generators_of_a_minimal_family_are_trained_and_saved(tmp_path):

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._ops import segment_sum
 from keras_lconv._typing import (
     ArrayLike,
     Constraint,
@@ -249,7 +250,7 @@ class NeighborGenerators(Generators):
     def norm_bounds(self) -> Tensor:
         """Upper bounds `sqrt(|L|_1 |L|_inf)` of the spectral norms, a tensor `(k,)`."""
         weights = ops.convert_to_tensor(self.coefficients)
-        return self._norm_bounds(weights, ops, ops.segment_sum)
+        return self._norm_bounds(weights, ops, segment_sum)
 
     def _norm_bounds(self, weights: Any, xp: Any, segment_sum: Any) -> Any:
         """The bounds for weights `(d, n, k)`; with NumPy for `xp`, of arrays."""
@@ -347,7 +348,7 @@ def _linear_combination(
 
 
 def _segment_sum(entries: np.ndarray, segments: np.ndarray, num: int) -> np.ndarray:
-    """What `keras.ops.segment_sum` does, of arrays."""
+    """What `segment_sum` does, of arrays."""
     return np.stack([np.bincount(segments, column, num) for column in entries.T], axis=-1)
 
 

@@ -255,7 +255,7 @@ class InvariantPooling(GeneratorLayer):
         number = len(self.multiplicities)
         squares = ops.square(ops.einsum("dp,bdc->pbc", basis, flat))
         squares = ops.reshape(squares, (squares.shape[0], -1))
-        space = np.repeat(np.arange(number), self.multiplicities)
+        space = np.repeat(np.arange(number, dtype="int32"), self.multiplicities)
         sums = segment_sum(squares, space, number)
         norms = safe_sqrt(ops.reshape(sums, (number, -1, f.shape[-1])))
         return ops.cast(ops.transpose(norms, (1, 0, 2)), f.dtype)
