@@ -180,7 +180,8 @@ class FibreLayer(GeneratorLayer):
 
     def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
         """The output for vectors `(batch, *positions, n, channels)`, zero where masked."""
-        raise NotImplementedError
+        name = type(self).__name__
+        raise NotImplementedError(f"{name} does not implement `_transform`")
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the input."""
