@@ -1,5 +1,6 @@
 """The only module that knows which backend runs."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,20 @@ def is_traced(tensor: Any) -> bool:
             tensor.device.type == "meta" or torch.compiler.is_compiling()
         )
     return False
+
+
+def outside_of_graphs() -> contextlib.AbstractContextManager[Any]:
+    """A scope in which what has values is computed, also while a graph is traced."""
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.init_scope()
+    if backend == "jax":
+        import jax
+
+        return jax.ensure_compile_time_eval()
+    return contextlib.nullcontext()
 
 
 def concrete_value(tensor: Any) -> np.ndarray | None:

@@ -1,7 +1,8 @@
 """Checks of arguments, with one wording for all error messages."""
 
+import reprlib
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -42,18 +43,34 @@ def positive_ints(name: str, value: Any) -> tuple[int, ...]:
     return tuple(positive_int(name, n) for n in value)
 
 
+def _real_number(name: str, value: Any) -> float:
+    """Returns `value` as a `float`, or raises if it is no finite real number."""
+    is_number = isinstance(value, (Real, np.ndarray)) or hasattr(value, "dtype")
+    if isinstance(value, (bool, np.bool_)) or not is_number:
+        raise TypeError(
+            f"`{name}` must be a number. "
+            f"Received: {name}={value!r} (of type {type(value).__name__})"
+        )
+    number = np.asarray(value)
+    if number.ndim or number.dtype.kind not in "iuf":
+        raise TypeError(f"`{name}` must be one real number. Received: {name}={value!r}")
+    if not np.isfinite(number):
+        raise ValueError(f"`{name}` must be finite. Received: {name}={value!r}")
+    return float(number)
+
+
 def positive_number(name: str, value: Any) -> float:
     """Returns `value` as a `float`, or raises if it is no positive number."""
-    number = finite_array(name, value)
-    if number.ndim or number <= 0:
+    number = _real_number(name, value)
+    if number <= 0:
         raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}")
-    return float(number)
+    return number
 
 
 def not_negative(name: str, value: Any) -> float:
     """Returns `value` as a `float`, or raises if it is no number from 0 on."""
-    number = finite_array(name, value)
-    if number.ndim or number < 0:
+    number = _real_number(name, value)
+    if number < 0:
         raise ValueError(
             f"`{name}` must be a number that is not negative. Received: {name}={value!r}"
         )
@@ -62,8 +79,8 @@ def not_negative(name: str, value: Any) -> float:
 
 def fraction(name: str, value: Any) -> float:
     """Returns `value` as a `float`, or raises if it is no number between 0 and 1."""
-    number = finite_array(name, value)
-    if number.ndim or not 0 < number < 1:
+    number = _real_number(name, value)
+    if not 0 < number < 1:
         raise ValueError(
             f"`{name}` must be a number between 0 and 1. Received: {name}={value!r}"
         )
@@ -81,11 +98,17 @@ def one_of(name: str, value: Any, options: Sequence[Any]) -> Any:
 def finite_array(name: str, value: Any) -> np.ndarray:
     """Returns `value` as a float64 array, or raises if an entry is not finite."""
     try:
-        array = np.asarray(value, dtype="float64")
-    except (TypeError, ValueError) as error:
+        array = np.asarray(value)
+        is_real = array.dtype.kind in "biufO"
+        array = array.astype("float64") if is_real else array
+    except (TypeError, ValueError):
+        is_real = False
+    if not is_real:
+        kind = getattr(value, "dtype", type(value).__name__)
         raise TypeError(
-            f"`{name}` must be an array of real numbers. Received: {name}={value!r}"
-        ) from error
+            f"`{name}` must be an array of real numbers. "
+            f"Received: {name}={reprlib.repr(value)} (of type {kind})"
+        )
     if not np.all(np.isfinite(array)):
         raise ValueError(
             f"`{name}` must be finite. "

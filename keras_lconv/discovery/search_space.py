@@ -189,7 +189,10 @@ def maps_among(search: Any, size: int) -> MapSpace:
                 f"`LieAlgebra`. Received: search={search!r}"
             )
         return all_maps(size, search == "affine")
-    known = search.matrices() if isinstance(search, Generators) else search
+    known = search
+    if isinstance(search, Generators):
+        search.build_for((None, size, 1), "`search`")
+        known = search.matrices()
     array = finite_array("search", known)
     shapes = ((size, size), (size, size + 1), (size + 1, size + 1))
     if array.ndim != 3 or array.shape[1:] not in shapes or not len(array):

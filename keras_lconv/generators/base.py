@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._backend import concrete_value
+from keras_lconv._backend import concrete_value, outside_of_graphs
 from keras_lconv._layout import flatten, to_features, unflatten
 from keras_lconv._typing import Shape, Tensor
 from keras_lconv._validation import positive_int, spatial_shape
@@ -62,11 +62,13 @@ class Generators(keras.layers.Layer):
 
     Example:
     ```python
+    import keras
     import numpy as np
     from keras import ops
     from keras_lconv import LConv
     from keras_lconv.generators import Generators
 
+    @keras.saving.register_keras_serializable(package="my_package")
     class Reversal(Generators):
         # One fixed generator, which reverses the order of positions.
 
@@ -88,6 +90,7 @@ class Generators(keras.layers.Layer):
         self._num_generators = positive_int("num_generators", num_generators)
         self._learned = bool(trainable)
         self._spatial_shape: tuple[int, ...] | None = None
+        self._fixed_bounds: np.ndarray | None = None
 
     # ---------------------------------------------------------------- domain
 
@@ -237,7 +240,9 @@ class Generators(keras.layers.Layer):
                 values are not known while a graph is traced.
         """
         if not self.is_learned:
-            return matrix_norm_bounds(self.matrices(), np)
+            if self._fixed_bounds is None:
+                self._fixed_bounds = matrix_norm_bounds(self.matrices(), np)
+            return self._fixed_bounds
         known = concrete_value(self.norm_bounds())
         return np.ones(self.num_generators) if known is None else known.astype("float64")
 
@@ -269,6 +274,17 @@ class Generators(keras.layers.Layer):
         """
         return None
 
+    def vector_field_tensor(self, dtype: str | None = None) -> Tensor | None:
+        """The same as `vector_fields`, with a gradient and inside of graphs.
+
+        Args:
+            dtype: The dtype of the result; by default that of computations.
+
+        Returns:
+            Tensor `(k, *spatial, ndim)`, or `None`.
+        """
+        return None
+
     # ---------------------------------------------------------- what follows
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -283,7 +299,7 @@ class Generators(keras.layers.Layer):
         """
         shape = self.require_built("call")
         f = to_features(inputs, self.compute_dtype)
-        return unflatten(self.apply(flatten(f)), self.output_spatial_shape(shape))
+        return unflatten(applied(self, flatten(f)), self.output_spatial_shape(shape))
 
     def to_dense(self) -> Tensor:
         """The generators as matrices: a tensor `(k, d', d)`.
@@ -295,16 +311,17 @@ class Generators(keras.layers.Layer):
         size, k = self.size, self.num_generators
         columns = []
         for start in range(0, size, COLUMNS):
-            unit = np.eye(min(COLUMNS, size - start), size, k=start)
-            unit = ops.convert_to_tensor(unit[..., None], dtype=self.variable_dtype)
-            columns.append(ops.reshape(self.apply(unit), (len(unit), -1, k)))
+            number = min(COLUMNS, size - start)
+            unit = np.eye(number, size, k=start)[..., None]
+            unit = ops.convert_to_tensor(unit, dtype=self.variable_dtype)
+            columns.append(ops.reshape(applied(self, unit), (number, -1, k)))
         return ops.transpose(ops.concatenate(columns, axis=0), (2, 1, 0))
 
     def matrices(self) -> np.ndarray:
         """Generators that are not learned as matrices in NumPy: `(k, d', d)`, float64.
 
-        They are what the generators were made of. So their precision is not that of the
-        weights, and they are there also while a graph is traced.
+        Families that are made of given numbers return these, in float64. The default has
+        the precision of the weights.
 
         Raises:
             ValueError: If the generators are learned, or not built yet.
@@ -318,7 +335,8 @@ class Generators(keras.layers.Layer):
         return self._present_matrices()
 
     def _present_matrices(self) -> np.ndarray:
-        matrices = concrete_value(self.to_dense())
+        with outside_of_graphs():
+            matrices = concrete_value(self.to_dense())
         if matrices is None:
             raise ValueError(
                 f"The values of the generators {self.name!r} are not known while a graph "
@@ -459,6 +477,23 @@ class Generators(keras.layers.Layer):
         if frozen:
             generators.trainable = False
         return generators
+
+
+def applied(generators: Generators, f: Tensor) -> Tensor:
+    """`apply`, with a result of the shape that a family promises.
+
+    Raises:
+        ValueError: If `apply` returns another shape.
+    """
+    moved = generators.apply(f)
+    expected = (generators.output_size, generators.num_generators, f.shape[2])
+    if tuple(moved.shape[1:]) != expected:
+        raise ValueError(
+            f"`apply` of {generators.name!r} must return `(batch, d', k, channels)` = "
+            f"(batch, {', '.join(map(str, expected))}). "
+            f"Received: shape {tuple(moved.shape)}"
+        )
+    return moved
 
 
 def matrix_norm_bounds(matrices: Any, xp: Any = ops) -> Any:

@@ -98,6 +98,7 @@ class ActionRegularization(GeneratorLayer):
         super().__init__(
             require_known("generators", generators), data_format=data_format, **kwargs
         )
+        self._require_square("their action is on the positions of the input")
         self.weight = not_negative("weight", weight)
         self.mass = not_negative("mass", mass)
         self._given_form = checked_form(form, (LEARNED,))

@@ -82,7 +82,8 @@ class FeatureLayer(keras.layers.Layer):
 
     def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
         """The output for `f` of shape `(batch, *spatial, channels)`, zero where masked."""
-        raise NotImplementedError
+        name = type(self).__name__
+        raise NotImplementedError(f"{name} does not implement `_transform`")
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the input, where the output has the same positions."""
@@ -101,7 +102,9 @@ class GeneratorLayer(FeatureLayer):
     - `_act(f)`: maps `f` of shape `(batch, d, channels)` to `(batch, d', channels')`;
     - `_build(feature_shape)`: creates its weights, once the generators are built;
     - `_output_spatial_shape(shape)`: the spatial shape of the output, if it is another
-      than that of the input.
+      than that of the input;
+    - `_feature_output_shape(feature_shape)`: the shape of the output, if it has another
+      number of channels.
 
     Args:
         generators: What `keras_lconv.generators.get` takes.
@@ -155,7 +158,7 @@ class GeneratorLayer(FeatureLayer):
 
     def _act(self, f: Tensor) -> Tensor:
         """The output for `f` of shape `(batch, d, channels)`, zero where masked."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not implement `_act`")
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the input, where the output has the same positions."""

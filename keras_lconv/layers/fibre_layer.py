@@ -9,9 +9,12 @@ from keras import ops
 from keras_lconv._ops import working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import not_negative
-from keras_lconv.generators.base import if_known
+from keras_lconv.algebra import MatrixGroup, Representation
+from keras_lconv.algebra.constraints import Acting
+from keras_lconv.generators.families.group import GroupGenerators, with_groups
 from keras_lconv.layers.base import GeneratorLayer
 from keras_lconv.layers.forms import (
+    acting_on_fibres,
     checked_form,
     form_of_fibres,
     matching_form,
@@ -27,7 +30,8 @@ class FibreLayer(GeneratorLayer):
     weight. A subclass implements `_transform(v, mask)`.
 
     Args:
-        generators: What `keras_lconv.generators.get` takes.
+        generators: What `keras_lconv.generators.get` takes, or a group or a
+            representation of one.
         rank: Rank of learned generators.
         form: `None`, `"nearest"` or a matrix.
         tolerance: What counts as invariant, as for `invariant_forms`.
@@ -38,7 +42,7 @@ class FibreLayer(GeneratorLayer):
 
     def __init__(
         self,
-        generators: GeneratorsLike,
+        generators: GeneratorsLike | MatrixGroup | Representation,
         *,
         rank: Any,
         form: Any,
@@ -47,7 +51,9 @@ class FibreLayer(GeneratorLayer):
         data_format: str | None,
         **kwargs: Any,
     ):
-        super().__init__(generators, rank=rank, data_format=data_format, **kwargs)
+        super().__init__(
+            with_groups(generators), rank=rank, data_format=data_format, **kwargs
+        )
         self._given_form = checked_form(form)
         self.tolerance = tolerance
         self.defect_weight = not_negative("defect_weight", defect_weight)
@@ -61,16 +67,16 @@ class FibreLayer(GeneratorLayer):
             )
         self._form = self._given_form if self.generators.is_learned and is_given else None
         if not self.generators.is_learned:
-            matrices = if_known(self.generators, self.generators.matrices)
-            if matrices is not None:
-                self._form = self._invariant_form(matrices)
+            acting = acting_on_fibres(self.generators)
+            if acting is not None:
+                self._form = self._invariant_form(acting)
 
     # ------------------------------------------------------------------ form
 
-    def _invariant_form(self, matrices: np.ndarray) -> np.ndarray:
+    def _invariant_form(self, acting: Acting) -> np.ndarray:
         if isinstance(self._given_form, np.ndarray):
-            return matching_form(self._given_form, matrices, self.tolerance)
-        return form_of_fibres(matrices, self._given_form, self.tolerance)
+            return matching_form(self._given_form, acting, self.tolerance)
+        return form_of_fibres(acting, self._given_form, self.tolerance)
 
     @property
     def form(self) -> np.ndarray:
@@ -111,6 +117,11 @@ class FibreLayer(GeneratorLayer):
         form = self._form_tensor("float32")
         right = ops.einsum("ab,kbc->kac", form, matrices)
         change = right + ops.transpose(right, (0, 2, 1))
+        if isinstance(self.generators, GroupGenerators):
+            # `h^T M h - M` with `h - 1` for `L`.
+            is_element = np.arange(len(matrices)) >= len(self.generators.generators)
+            moved = ops.cast(is_element[:, None, None], form.dtype) * matrices
+            change = change + ops.einsum("kba,kbc->kac", moved, right)
         scale = 4 * ops.sum(matrices**2) * ops.sum(form**2) + keras.config.epsilon() ** 2
         return ops.sum(change**2) / scale
 
@@ -180,7 +191,8 @@ class FibreLayer(GeneratorLayer):
 
     def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
         """The output for vectors `(batch, *positions, n, channels)`, zero where masked."""
-        raise NotImplementedError
+        name = type(self).__name__
+        raise NotImplementedError(f"{name} does not implement `_transform`")
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the input."""

@@ -9,9 +9,11 @@ from keras import ops
 from keras_lconv._typing import Tensor
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra import LieAlgebra, invariant_forms
+from keras_lconv.algebra.constraints import Acting, action_of
 from keras_lconv.algebra.forms import casimir_form, nearest_to_identity
 from keras_lconv.generators import Generators
 from keras_lconv.generators.base import if_known
+from keras_lconv.generators.families.group import GroupGenerators
 
 NEAREST = "nearest"
 # `-tr(L L)` of an elementary rotation or boost, whose length on the algebra is then 1.
@@ -40,12 +42,19 @@ def checked_form(form: Any, choices: tuple[str, ...] = (NEAREST,)) -> Any:
     return matrix
 
 
+def acting_on_fibres(generators: Generators) -> Acting | None:
+    """What leaves a form of vectors as it is: matrices or a group, if they are known."""
+    if isinstance(generators, GroupGenerators):
+        return generators
+    return if_known(generators, generators.matrices)
+
+
 def matching_form(
-    form: np.ndarray, representation: np.ndarray, tolerance: float | None
+    form: np.ndarray, representation: Acting, tolerance: float | None
 ) -> np.ndarray:
-    """The given form, if it is invariant under a representation `(k, n, n)`."""
-    if representation.shape[1:] != form.shape:
-        size = representation.shape[1]
+    """The given form, if it is invariant under a representation on vectors."""
+    size = action_of("generators", representation)[0].shape[1]
+    if form.shape != (size, size):
         raise ValueError(
             f"`form` must have shape {(size, size)}. Received: shape {form.shape}"
         )
@@ -63,7 +72,7 @@ def matching_form(
 
 
 def form_of_fibres(
-    matrices: np.ndarray, choice: str | None, tolerance: float | None
+    matrices: Acting, choice: str | None, tolerance: float | None
 ) -> np.ndarray:
     """The form `M` with `L_i^T M + M L_i = 0` that there is, or that `choice` takes."""
     forms = invariant_forms(matrices, tolerance=tolerance)

@@ -397,9 +397,10 @@ def test_dependence_is_judged_by_the_precision_of_the_basis():
 
 @pytest.mark.parametrize("tolerance", [0, 1, -1.0, float("nan"), [0.1, 0.2]])
 def test_bad_tolerances_are_refused(tolerance):
-    with pytest.raises(ValueError, match="`tolerance`"):
+    error = TypeError if isinstance(tolerance, list) else ValueError
+    with pytest.raises(error, match="`tolerance`"):
         a.LieAlgebra(np.eye(2)[None], tolerance)
-    with pytest.raises(ValueError, match="`tolerance`"):
+    with pytest.raises(error, match="`tolerance`"):
         a.so(3).identify(tolerance)
 
 

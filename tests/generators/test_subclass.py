@@ -15,7 +15,8 @@ from keras_lconv.generators.exponential import linear_combination, operator_norm
 from keras_lconv.losses import InvariantLoss
 from keras_lconv.metrics import equivariance_error
 from keras_lconv.physics import robustness
-from tests.families import relative_error, to_numpy
+from tests.autodiff import run
+from tests.families import random_matrices, relative_error, to_numpy
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -156,6 +157,25 @@ def test_what_follows_from_apply(trainable, scale):
     assert relative_error(*moved) < 1e-5
     bounds = [operator_norm(L, t) for L in (minimal, matrix)]
     assert relative_error(*bounds) < 1e-5
+
+
+def test_values_of_a_fixed_family_are_known_inside_of_graphs():
+    minimal = MinimalGenerators(5 * MATRICES)
+    minimal.build((None, 3, 2))
+    f, t = random(2, 3, 2), random(2, 3)
+    moved = run(minimal.transform, f, t)
+    assert relative_error(moved, g.MatrixGenerators(5 * MATRICES).transform(f, t)) < 1e-5
+
+
+def test_apply_of_another_shape_is_refused():
+    class Transposed(MinimalGenerators):
+        def apply(self, f):
+            return ops.swapaxes(super().apply(f), 1, 2)
+
+    family = Transposed(random_matrices(2, 3, 3))
+    family.build((None, 3, 2))
+    with pytest.raises(ValueError, match=r"`apply` of .* \(batch, 3, 2, 1\)"):
+        family.matrices()
 
 
 def test_measures_with_a_minimal_family():

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_lconv import LConv, LieBlock
+from keras_lconv import LConv, LieBlock, LieExponential
 from keras_lconv import generators as g
 from tests import families
 from tests.families import relative_error, to_numpy
@@ -239,3 +239,14 @@ def test_other_input_after_build_is_refused(shape):
     layer(random((2, 5, 5, 3)))
     with pytest.raises(ValueError, match="incompatible with the layer"):
         layer(random(shape))
+
+
+@pytest.mark.parametrize("value", ["0.5", True, [0.5], 1j, None.__class__])
+def test_numbers_are_numbers(value):
+    with pytest.raises(TypeError, match="`max_parameter` must be"):
+        LieExponential(2, "rotation", num_elements=1, max_parameter=value)
+
+
+def test_complex_matrices_are_refused():
+    with pytest.raises(TypeError, match="`matrices` must be an array of real numbers"):
+        g.MatrixGenerators(1j * np.ones((1, 2, 2)))

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_lconv import EquivariantDense
+from keras_lconv import EquivariantDense, FibreNorm, NormActivation, NormMaxPooling
 from keras_lconv import algebra as a
 from keras_lconv.models import equivariant_mlp
 from tests.families import relative_error, to_numpy
@@ -168,6 +168,54 @@ def test_a_perceptron_with_reflections():
         )
         assert relative_error(torque(moved[:, :6]), expected) < 1e-4
     assert relative_error(both(x), 0 * x[:, :1]) > 0.01
+
+
+@pytest.mark.parametrize(
+    "representation",
+    [a.O(3, 1).standard, V + V.pseudo, S, SQUARE.standard, a.cyclic(3).standard],
+    ids=lambda W: W.name,
+)
+@pytest.mark.parametrize("layer", [FibreNorm, NormActivation, NormMaxPooling])
+def test_forms_are_invariant_under_the_whole_group(representation, layer):
+    options = {"pool_size": 2} if layer is NormMaxPooling else {}
+    layer = layer(representation, form="nearest", **options)
+    f = random((2, 6, representation.size, 3))
+    output = to_numpy(layer(f))
+    assert layer.defect < 1e-6
+    for g in representation.random_elements(3, seed=2):
+        moved = to_numpy(layer(np.einsum("ij,bpjc->bpic", g, f).astype("float32")))
+        expected = output
+        if output.ndim == 4:
+            expected = np.einsum("ij,bpjc->bpic", g, output)
+        assert relative_error(moved, expected) < 1e-4 * np.linalg.norm(g)
+
+
+def test_reflections_leave_fewer_forms():
+    """Vectors and pseudovectors mix under rotations, and not under reflections."""
+    both = V + V.pseudo
+    assert len(a.invariant_forms(both.restrict(a.SO(3)))) == 3
+    mixed = np.kron([[0, 1], [1, 0]], np.eye(3))
+    assert np.allclose(FibreNorm(both.restrict(a.SO(3)), form=mixed).form, mixed)
+    with pytest.raises(ValueError, match="`form` must be invariant"):
+        FibreNorm(both, form=mixed)
+
+
+def test_defect_is_that_of_the_elements():
+    layer = FibreNorm(a.cyclic(4), form="nearest")
+    layer.build((None, 2, 1))
+    layer._form = np.diag([1.0, 0.5])
+    turn = a.cyclic(4).elements[0]
+    change = turn.T @ layer._form @ turn - layer._form
+    scale = 2 * np.linalg.norm(turn - np.eye(2)) * np.linalg.norm(layer._form)
+    assert np.isclose(layer.defect, np.linalg.norm(change) / scale, rtol=1e-5)
+
+
+def test_norms_are_saved(tmp_path):
+    model = keras.Sequential([keras.Input((6, 4, 2)), FibreNorm(a.O(3, 1), form="nearest")])
+    model.save(tmp_path / "model.keras")
+    copy = keras.models.load_model(tmp_path / "model.keras")
+    f = random((3, 6, 4, 2))
+    assert relative_error(copy(f), model(f)) < 1e-6
 
 
 def test_o5_has_the_maps_of_so5():

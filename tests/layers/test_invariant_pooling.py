@@ -470,9 +470,19 @@ def test_bad_operators_are_refused(refine, generators, shape, error, words):
         InvariantPooling(generators, refine=refine).build((None, *shape))
 
 
-@pytest.mark.parametrize("tolerance", [0, 1, -1e-3, [0.1]])
-def test_bad_tolerance_is_refused(tolerance):
-    with pytest.raises(ValueError, match="`tolerance` must be a number between 0 and 1"):
+@pytest.mark.parametrize(
+    ("tolerance", "error"),
+    [
+        (0, ValueError),
+        (1, ValueError),
+        (-1e-3, ValueError),
+        ([0.1], TypeError),
+        ("0.1", TypeError),
+        (True, TypeError),
+    ],
+)
+def test_bad_tolerance_is_refused(tolerance, error):
+    with pytest.raises(error, match="`tolerance` must be a number"):
         InvariantPooling("rotation", kind="linear", tolerance=tolerance)
 
 

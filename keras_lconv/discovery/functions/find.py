@@ -202,6 +202,7 @@ def symmetries_of(
             f"`dimension` must be from 0 to {equations.num_searched}, the dimension of "
             f"what is searched. Received: dimension={dimension!r}"
         )
+    batch_size = positive_int("batch_size", batch_size)
     batches = np.array_split(samples, math.ceil(len(samples) / batch_size))
     if verbose is None:
         verbose = len(batches) >= BATCHES_WITH_BAR

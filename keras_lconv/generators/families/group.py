@@ -37,18 +37,29 @@ class GroupGenerators(MatrixGenerators):
         super().__init__(np.concatenate(parts), **kwargs)
 
     @property
+    def generators(self) -> np.ndarray:
+        """The matrices of the generators, `(k, n, n)`."""
+        return self._matrices[: self.num_generators - len(self._elements)]
+
+    @property
+    def elements(self) -> np.ndarray:
+        """The matrices of the further elements, `(m, n, n)`."""
+        return self._elements
+
+    @property
     def permutes_components(self) -> bool:
         """Whether all elements permute the components, as pointwise functions allow."""
-        number = len(self._matrices) - len(self._elements)
-        return not np.any(self._matrices[:number]) and are_permutations(self._elements)
+        return not np.any(self.generators) and are_permutations(self._elements)
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""
         config = super().get_config()
         del config["matrices"]
-        number = len(self._matrices) - len(self._elements)
-        generators = self._matrices[:number].tolist()
-        return {**config, "generators": generators, "elements": self._elements.tolist()}
+        return {
+            **config,
+            "generators": self.generators.tolist(),
+            "elements": self._elements.tolist(),
+        }
 
 
 def with_groups(identifier: "GeneratorsLike | MatrixGroup | Representation") -> Any:

@@ -16,6 +16,7 @@ from keras_lconv._typing import (
     Tensor,
 )
 from keras_lconv._validation import positive_number
+from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.layers.fibre_layer import FibreLayer
 
 
@@ -34,7 +35,8 @@ class NormActivation(FibreLayer):
 
     Args:
         generators: Of the fibres: matrices `(k, n, n)`, a `LieAlgebra`,
-            `MatrixGenerators`, or learned ones.
+            `MatrixGenerators`, or learned ones; or a `keras_lconv.algebra.MatrixGroup`, or
+            a `Representation` of one.
         activation: The function `a`, pointwise; a bounded one keeps vectors from growing.
             By default the logistic one.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
@@ -88,7 +90,7 @@ class NormActivation(FibreLayer):
 
     def __init__(
         self,
-        generators: GeneratorsLike,
+        generators: GeneratorsLike | MatrixGroup | Representation,
         *,
         activation: Activation = "sigmoid",
         rank: Any = None,

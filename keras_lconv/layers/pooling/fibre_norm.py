@@ -8,6 +8,7 @@ from keras import ops
 from keras_lconv._ops import signed_length
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import one_of, positive_number
+from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.layers.fibre_layer import FibreLayer
 from keras_lconv.layers.pooling.gradient_norm import KINDS
 
@@ -31,7 +32,8 @@ class FibreNorm(FibreLayer):
 
     Args:
         generators: Matrices `(k, n, n)`, a `LieAlgebra`, fixed generators, or learned ones,
-            as in `LConv`.
+            as in `LConv`; or a `keras_lconv.algebra.MatrixGroup`, or a `Representation` of
+            one.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         kind: `"length"`, or `"square"` for `q` itself.
         form: `M`, a symmetric invariant matrix `(n, n)`. By default the one that there is,
@@ -83,7 +85,7 @@ class FibreNorm(FibreLayer):
 
     def __init__(
         self,
-        generators: GeneratorsLike,
+        generators: GeneratorsLike | MatrixGroup | Representation,
         *,
         rank: Any = None,
         kind: str = "length",

@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import one_of, positive_ints, spatial_shape
+from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.layers.fibre_layer import FibreLayer
 
 PADDINGS = ("valid", "same")
@@ -32,7 +33,8 @@ class NormMaxPooling(FibreLayer):
 
     Args:
         generators: Matrices `(k, n, n)`, a `LieAlgebra`, `MatrixGenerators`, or learned
-            generators, as in `LConv`.
+            generators, as in `LConv`; or a `keras_lconv.algebra.MatrixGroup`, or a
+            `Representation` of one.
         pool_size: Size of the window, one number or one for each spatial axis.
         strides: Steps from window to window; by default `pool_size`.
         padding: `"valid"`, or `"same"` for windows that reach over the border, where
@@ -83,7 +85,7 @@ class NormMaxPooling(FibreLayer):
 
     def __init__(
         self,
-        generators: GeneratorsLike,
+        generators: GeneratorsLike | MatrixGroup | Representation,
         *,
         pool_size: int | Sequence[int] = 2,
         strides: int | Sequence[int] | None = None,

@@ -23,7 +23,7 @@ class OrbitPooling(GeneratorLayer):
 
     Each position sees what comes by when the group moves the feature map. With several
     generators the samples are a grid of parameters,
-    `exp(t_1 L_1) exp(t_2 L_2) ... f`.
+    `... exp(t_2 L_2) exp(t_1 L_1) f`: the first generator acts first.
 
     **Invariance.** Over a full `period`, `exp(period L) = 1`, the `n` samples are a cyclic
     group, and its elements change nothing: `y` is the same for `f` and
