@@ -30,7 +30,7 @@ demo: $(DEMO)/ready
 # All that must hold. `make -j 2 check` keeps two cores busy, with one process a job; the
 # longest jobs start first.
 check: PYTEST_ARGS =
-check: lint types test-jax check-site test-tensorflow test-torch test-free
+check: lint types test-jax check-site test
 
 test: $(addprefix test-,$(BACKENDS)) test-free
 	@echo "All tests passed on: $(BACKENDS)"
