@@ -103,7 +103,7 @@ class NormalMatrices:
             eliminated: `F_s`, array `(batch, n)`: the eliminated unknowns are a matrix
                 `K`, `(m, n)`, and the equations `A_s c = K F_s`.
             also_expected: Rows `(batch, m, p)` whose squares are expected besides.
-            noise: Rows `(batch, m, p)` whose squares are those of the noise in the equations.
+            noise: Rows `(batch, m, p)` whose squares are those of noise in the equations.
         """
         groups = (self._next + np.arange(len(rows))) % NUM_GROUPS
         self._next += len(rows)
