@@ -7,7 +7,9 @@ PYTEST_ARGS ?= -n 2
 DEMO = .venv-$(BACKEND)
 DEV = .venv
 LOWEST = .venv-lowest
-INSTALL = bin/pip install --quiet --disable-pip-version-check
+NEWEST = .venv-newest
+# What is imported is compiled then.
+INSTALL = bin/pip install --quiet --disable-pip-version-check --no-compile
 PINNED = -c tests/constraints.txt
 PYTEST = -m pytest $(PYTEST_ARGS)
 # Two test processes share two cores: one thread for each. Most of the time of the tests on
@@ -18,15 +20,17 @@ TEST_ENV = MPLBACKEND=agg OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 BACKEND_TESTS = $(addprefix test-,tensorflow jax torch)
 
-.PHONY: demo check test test-free $(BACKEND_TESTS) nightly lowest test-sdist lint types docs \
-	check-site check-browser serve clean
+.PHONY: demo check test test-free $(BACKEND_TESTS) nightly lowest newest test-sdist lint \
+	types docs check-site check-browser serve clean
 
 demo: $(DEMO)/ready
 	KERAS_BACKEND=$(BACKEND) MPLBACKEND=agg TF_CPP_MIN_LOG_LEVEL=3 \
 		$(DEMO)/bin/python examples/quickstart.py
 
-# All that must hold, the longest first: `make -j 2 check` keeps two cores busy.
-check: $(BACKEND_TESTS) check-site test-free lint types
+# All that must hold. `make -j 2 check` keeps two cores busy, with one process a job; the
+# longest jobs start first.
+check: PYTEST_ARGS =
+check: lint types test-jax check-site test-tensorflow test-torch test-free
 
 test: $(addprefix test-,$(BACKENDS)) test-free
 	@echo "All tests passed on: $(BACKENDS)"
@@ -57,10 +61,15 @@ lowest: $(LOWEST)/ready
 	@echo "== Tests with the oldest dependencies"
 	KERAS_BACKEND=jax $(TEST_ENV) $(LOWEST)/bin/python $(PYTEST) -m "not nightly"
 
+# The newest versions that there are, and what Keras will be.
+newest: $(NEWEST)/ready
+	@echo "== Tests with the newest dependencies"
+	KERAS_BACKEND=jax $(TEST_ENV) $(NEWEST)/bin/python $(PYTEST) -m "not nightly"
+
 # The source distribution holds what its own tests need.
 test-sdist: $(DEV)/ready
 	rm -rf build/sdist && mkdir -p build/sdist
-	$(DEV)/bin/python -m build --sdist --outdir build/sdist
+	$(DEV)/bin/python -m build --quiet --sdist --outdir build/sdist
 	tar -xzf build/sdist/*.tar.gz -C build/sdist --strip-components 1
 	cd build/sdist && KERAS_BACKEND=torch $(TEST_ENV) $(CURDIR)/$(DEV)/bin/python \
 		$(PYTEST) -m "backend_free and not nightly"
@@ -101,4 +110,11 @@ $(DEV)/ready: pyproject.toml tests/constraints.txt
 $(LOWEST)/ready: pyproject.toml tests/lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/$(INSTALL) -c tests/lowest.txt -e ".[jax,test]"
+	touch $@
+
+$(NEWEST)/ready: pyproject.toml
+	$(PYTHON) -m venv $(NEWEST)
+	$(NEWEST)/$(INSTALL) --upgrade -e ".[jax,test]"
+	$(NEWEST)/bin/pip uninstall --quiet --yes keras
+	$(NEWEST)/$(INSTALL) --upgrade keras-nightly
 	touch $@

@@ -56,7 +56,7 @@ def layers(size, filters):
         **found,
         "low rank": LConv(filters, k, rank=k),
         "neighbor": LConv(filters, g.NeighborGenerators(k, g.grid_neighbors((size, size)))),
-        "shifts": LConv(filters, g.shifts(window)),
+        "shifts": LConv(filters, g.ShiftGenerators(window)),
         "rotation": LConv(filters, "rotation"),
         "rotation, central": LConv(filters, g.rotation(derivative="central")),
         "affine": LConv(filters, "affine"),

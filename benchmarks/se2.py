@@ -37,8 +37,10 @@ def network(size, num_orientations, reduction):
     keras.utils.set_random_seed(0)
     options = {"activation": "relu", "use_bias": False}
     scale = size / 30
-    lift = SE2Lift(8, num_orientations, 3, scale, **options)
-    return keras.Sequential([lift, LConv(8, "se2", **options), SE2Projection(reduction)])
+    lift = SE2Lift(8, num_orientations=num_orientations, order=3, scale=scale, **options)
+    return keras.Sequential(
+        [lift, LConv(8, "se2", **options), SE2Projection(reduction=reduction)]
+    )
 
 
 def print_errors():
@@ -80,7 +82,7 @@ def print_times():
         ("LConv(16, 'se2') on 8 orientations", LConv(16, "se2"), (8, 14, 14, 16)),
         (
             "the same, central differences",
-            LConv(16, SE2Generators("central")),
+            LConv(16, SE2Generators(derivative="central")),
             (8, 14, 14, 16),
         ),
         ("Conv2D(16), one orientation", layers.Conv2D(16, **convolution), (14, 14, 16)),

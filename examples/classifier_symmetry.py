@@ -81,7 +81,7 @@ def invariant(shape):
     return keras.Sequential(
         [
             keras.Input(shape),
-            InvariantPooling("spectrum", "rotation", refine="radius"),
+            InvariantPooling("rotation", refine="radius"),
             layers.Flatten(),
             layers.Dense(64, activation="relu"),
             layers.Dense(10),

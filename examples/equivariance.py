@@ -66,7 +66,9 @@ def on_vectors(angles, seed=0):
     layers = {
         "L-conv, one generator": LConv(4, about_the_axis, use_bias=False),
         "L-conv, all of so(3)": three,
-        "EquivariantDense": EquivariantDense(4, so(3), so(3), use_bias=False),
+        "EquivariantDense": EquivariantDense(
+            4, so(3), generators_out=so(3), use_bias=False
+        ),
     }
     turns = np.outer(angles, AXIS)
     errors = {
@@ -103,7 +105,7 @@ def image_layers():
     lifted = [
         SE2Lift(4, num_orientations=8, use_bias=False),
         LConv(4, "se2", use_bias=False),
-        SE2Projection("average"),
+        SE2Projection(reduction="average"),
     ]
     return {
         "L-conv, rotation": LConv(4, "rotation", use_bias=False),

@@ -17,7 +17,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv import LConv
-from keras_lconv.generators import affine, translations
+from keras_lconv.generators import affine, translation
 from keras_lconv.physics import Lagrangian, robustness
 from keras_lconv.visualization import plot_vector_field
 
@@ -33,7 +33,7 @@ from keras_lconv.visualization import plot_vector_field
 # %%
 def klein_gordon(size, mass, derivative="central"):
     """A layer with the density `m^2 f^2 + |grad f|^2`, as a `Lagrangian`."""
-    layer = LConv(3, translations(derivative=derivative), use_bias=False)
+    layer = LConv(3, translation(derivative=derivative), use_bias=False)
     layer.build((None, size, size, 1))
     layer.kernel.assign(np.diag([mass, 1.0, 1.0])[:, None, :])
     return Lagrangian(layer)

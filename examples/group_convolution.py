@@ -17,7 +17,7 @@ import numpy as np
 
 from keras_lconv import LieExponential
 from keras_lconv.convert import from_lie_exponential
-from keras_lconv.generators import rotation, translations
+from keras_lconv.generators import rotation, translation
 
 # %% [markdown]
 # ## A group convolution
@@ -33,7 +33,7 @@ def group_convolution(generators, shape, unit, num_elements=9):
     angles = np.linspace(-0.5, 0.5, num_elements)
     values = np.exp(-20 * angles**2) * np.cos(9 * angles)
     layer = LieExponential(
-        1, generators, num_elements, max_parameter=0.5 * unit, use_bias=False
+        1, generators, num_elements=num_elements, max_parameter=0.5 * unit, use_bias=False
     )
     layer.build((None, *shape))
     layer.parameters.assign(unit * angles[:, None])
@@ -57,7 +57,7 @@ def kernel_of(layer):
 def circle(num_points=33, num_orders=6, seed=0):
     """A convolution on a circle, a smooth signal, and the result by Fourier series."""
     unit = num_points / (2 * np.pi)
-    layer = group_convolution(translations(1, "fourier"), (num_points, 1), unit)
+    layer = group_convolution(translation(1, derivative="fourier"), (num_points, 1), unit)
     rng = np.random.default_rng(seed)
     coefficients = rng.normal(size=num_orders) + 1j * rng.normal(size=num_orders)
     positions = 2 * np.pi * np.arange(num_points) / num_points

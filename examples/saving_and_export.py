@@ -79,7 +79,7 @@ def digit_model():
             keras.Input((8, 8, 1)),
             LConv(8, shared, activation="relu"),
             LConv(8, shared, activation="relu"),
-            InvariantPooling("spectrum", "rotation", num_invariants=16, refine="radius"),
+            InvariantPooling("rotation", num_invariants=16, refine="radius"),
             keras.layers.Flatten(),
             keras.layers.Dense(10),
         ]

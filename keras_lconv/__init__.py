@@ -2,51 +2,12 @@
 
 The layers are re-exported here. Generators, mathematics, models, discovery, physics, data
 and plots live in the submodules `generators`, `algebra`, `models`, `convert`, `discovery`,
-`physics`, `metrics`, `regularizers`, `callbacks`, `datasets` and `visualization`.
+`physics`, `losses`, `metrics`, `initializers`, `regularizers`, `callbacks`, `datasets` and
+`visualization`.
 """
 
-from keras_lconv import generators
+from keras_lconv import generators, layers
 from keras_lconv._version import __version__
-from keras_lconv.layers import (
-    ActionRegularization,
-    CasimirPooling,
-    CoarsePooling,
-    EquivariantDense,
-    GatedActivation,
-    InvariantPooling,
-    LConv,
-    LieBlock,
-    LieExponential,
-    LieMaxPooling,
-    NormActivation,
-    NormMaxPooling,
-    NormPooling,
-    OrbitPooling,
-    Rearrange,
-    SE2Lift,
-    SE2Projection,
-    TensorProduct,
-)
+from keras_lconv.layers import *  # noqa: F403
 
-__all__ = [
-    "ActionRegularization",
-    "CasimirPooling",
-    "CoarsePooling",
-    "EquivariantDense",
-    "GatedActivation",
-    "InvariantPooling",
-    "LConv",
-    "LieBlock",
-    "LieExponential",
-    "LieMaxPooling",
-    "NormActivation",
-    "NormMaxPooling",
-    "NormPooling",
-    "OrbitPooling",
-    "Rearrange",
-    "SE2Lift",
-    "SE2Projection",
-    "TensorProduct",
-    "__version__",
-    "generators",
-]
+__all__ = ["__version__", "generators", *layers.__all__]

@@ -1,7 +1,7 @@
 """What arguments and results are, in signatures: for readers and for mypy."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
 
 from numpy.typing import ArrayLike
 
@@ -54,15 +54,28 @@ class Tensor(Protocol):
     def __neg__(self) -> Any:
         """The tensor with the other sign."""
 
+    def __lt__(self, other: Any) -> Any:
+        """Where it is less."""
+
+    def __le__(self, other: Any) -> Any:
+        """Where it is not more."""
+
+    def __gt__(self, other: Any) -> Any:
+        """Where it is more."""
+
+    def __ge__(self, other: Any) -> Any:
+        """Where it is not less."""
+
 
 # An array, nested lists of numbers, or a tensor: what may be given as data.
 Data: TypeAlias = ArrayLike | Tensor
 # A shape whose batch, and of inputs also other sizes, may not be known yet.
 Shape: TypeAlias = tuple[int | None, ...]
 # What `keras_lconv.generators.get` takes.
-GeneratorsLike: TypeAlias = (
-    "int | str | ArrayLike | LieAlgebra | dict[str, Any] | Generators"
-)
+# `|` takes no names of classes to come.
+GeneratorsLike: TypeAlias = Union[
+    int, str, ArrayLike, "LieAlgebra", dict[str, Any], "Generators"
+]
 # What Keras' `get` functions take: a name, a configuration, an instance, or nothing.
 Activation: TypeAlias = str | dict[str, Any] | Callable[[Any], Any] | None
 Initializer: TypeAlias = str | dict[str, Any] | Callable[..., Any] | None

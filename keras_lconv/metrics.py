@@ -8,7 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._precision import working_dtype
+from keras_lconv._ops import working_dtype
+from keras_lconv._typing import ArrayLike, Data, GeneratorsLike
 from keras_lconv._validation import finite_array, one_of
 from keras_lconv.generators import Generators
 from keras_lconv.generators.registry import get_known
@@ -79,11 +80,12 @@ class EquivarianceReport(Report):
 
 
 def equivariance_error(
-    layer_or_model: Callable[[Any], Any],
-    generators: Any,
-    x: Any,
-    parameters: Any,
-    output_generators: Any = None,
+    function: Callable[[Any], Any],
+    generators: GeneratorsLike,
+    x: Data,
+    parameters: ArrayLike,
+    *,
+    generators_out: GeneratorsLike | None = None,
     data_format: str | None = None,
 ) -> EquivarianceReport:
     """Relative error of `F(g x) = g F(x)`, for `g = exp(sum_i t_i L_i)`.
@@ -97,13 +99,13 @@ def equivariance_error(
     measured is the symmetry of the group on the grid, exact for the generators at hand.
 
     Args:
-        layer_or_model: `F`, a Keras layer or model, which is called in inference mode, or
+        function: `F`, a Keras layer or model, which is called in inference mode, or
             any function of a tensor. It has one input and one output.
         generators: How the input transforms: what `keras_lconv.generators.get` takes, but
             for an integer.
         x: One batch of inputs, `(batch, *spatial, channels)` or `(batch, d)`.
         parameters: Group parameters `t`, `(n, k)`; `(n,)` will do for one generator.
-        output_generators: How the output transforms, as many generators as for the input.
+        generators_out: How the output transforms, as many generators as for the input.
             By default the same, which needs an output of the same spatial shape.
         data_format: Where the channels of input and output are, `"channels_last"` or
             `"channels_first"`. By default as the layer says in its own `data_format`, and
@@ -133,16 +135,17 @@ def equivariance_error(
         M. Finzi, M. Welling, A. G. Wilson, "A practical method for constructing
         equivariant multilayer perceptrons for arbitrary matrix groups", ICML 2021.
     """
-    problem = _Problem(layer_or_model, generators, x, parameters, data_format)
-    acting = problem.output_action(output_generators)
+    problem = _Problem(function, generators, x, parameters, data_format)
+    acting = problem.output_action(generators_out)
     return problem.report("equivariance", acting)
 
 
 def invariance_error(
-    layer_or_model: Callable[[Any], Any],
-    generators: Any,
-    x: Any,
-    parameters: Any,
+    function: Callable[[Any], Any],
+    generators: GeneratorsLike,
+    x: Data,
+    parameters: ArrayLike,
+    *,
     data_format: str | None = None,
 ) -> EquivarianceReport:
     """Relative error of `F(g x) = F(x)`, for `g = exp(sum_i t_i L_i)`.
@@ -151,7 +154,7 @@ def invariance_error(
     with an output that does not transform.
 
     Args:
-        layer_or_model: `F`, a Keras layer or model, which is called in inference mode, or
+        function: `F`, a Keras layer or model, which is called in inference mode, or
             any function of a tensor. It has one input and one output.
         generators: How the input transforms: what `keras_lconv.generators.get` takes, but
             for an integer.
@@ -180,7 +183,7 @@ def invariance_error(
     assert report.max < 1e-5
     ```
     """
-    problem = _Problem(layer_or_model, generators, x, parameters, data_format)
+    problem = _Problem(function, generators, x, parameters, data_format)
     return problem.report("invariance", lambda y, _: y)
 
 
@@ -189,20 +192,20 @@ class _Problem:
 
     def __init__(
         self,
-        layer_or_model: Callable[[Any], Any],
+        function: Callable[[Any], Any],
         generators: Any,
         x: Any,
         parameters: Any,
         data_format: str | None,
     ):
-        if not callable(layer_or_model):
+        if not callable(function):
             raise TypeError(
-                "`layer_or_model` must be a layer, a model or a function. "
-                f"Received: {layer_or_model!r} (of type {type(layer_or_model).__name__})"
+                "`function` must be a layer, a model or a function. "
+                f"Received: {function!r} (of type {type(function).__name__})"
             )
-        self._model = layer_or_model
+        self._model = function
         self._generators = get_known("generators", generators)
-        data_format = data_format or getattr(layer_or_model, "data_format", None)
+        data_format = data_format or getattr(function, "data_format", None)
         self._data_format = one_of(
             "data_format",
             data_format or keras.config.image_data_format(),
@@ -227,7 +230,7 @@ class _Problem:
             output = self._model(x)
         if not (ops.is_tensor(output) or isinstance(output, np.ndarray)):
             raise TypeError(
-                "`layer_or_model` must return one tensor; wrap it in a function that picks "
+                "`function` must return one tensor; wrap it in a function that picks "
                 f"one of several outputs. Received: an output of type "
                 f"{type(output).__name__}"
             )
@@ -249,22 +252,22 @@ class _Problem:
             return tuple(shape[1:])
         return tuple(shape[1:-1] if self._channels_last(shape) else shape[2:])
 
-    def output_action(self, output_generators: Any) -> Callable[[Any, np.ndarray], Any]:
+    def output_action(self, generators_out: Any) -> Callable[[Any, np.ndarray], Any]:
         """How group elements act on the output."""
         inner, outer = self._spatial(self._x.shape), self._spatial(self._output.shape)
-        if output_generators is None:
+        if generators_out is None:
             if inner != outer:
                 raise ValueError(
                     "The output has another spatial shape than the input, so that "
-                    "`output_generators` must say how it transforms (or, if it shall not "
+                    "`generators_out` must say how it transforms (or, if it shall not "
                     "change, use `invariance_error`). Received: spatial shapes "
                     f"{inner} and {outer}"
                 )
             return lambda y, t: self._move(self._generators, y, t)
-        generators = get_known("output_generators", output_generators)
+        generators = get_known("generators_out", generators_out)
         if generators.num_generators != self._generators.num_generators:
             raise ValueError(
-                "`output_generators` must be as many as `generators`, "
+                "`generators_out` must be as many as `generators`, "
                 f"{self._generators.num_generators}. "
                 f"Received: {generators.num_generators} generators"
             )

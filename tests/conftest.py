@@ -20,13 +20,15 @@ FOLDER = pathlib.Path(__file__).parent
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
 def pytest_collection_modifyitems(items):
-    """Marks folders: what needs no backend, and what the documentation runs as well."""
+    """Says of folders and of thorough tests where and when they run."""
+    backend = keras.config.backend()
     for item in items:
         folder = item.path.relative_to(FOLDER).parts[0]
         if folder in ("algebra", "datasets"):
             item.add_marker(pytest.mark.backend_free)
         # The site's tutorials are the same scripts, on JAX.
-        if folder == "examples" and keras.config.backend() != "torch":
+        is_thorough = folder == "examples" or item.get_closest_marker("thorough")
+        if is_thorough and backend != "torch":
             item.add_marker(pytest.mark.nightly)
 
 

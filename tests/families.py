@@ -4,6 +4,7 @@ import itertools
 import math
 
 import numpy as np
+import pytest
 
 from keras_lconv import generators as g
 
@@ -18,7 +19,7 @@ def so3():
 
 def euclidean(ndim=2):
     """Translations and rotations, se(n), as vector fields."""
-    shift = g.translations(ndim).get_config()["coefficients"]
+    shift = g.translation(ndim).get_config()["coefficients"]
     turn = np.array(g.rotation(ndim).get_config()["coefficients"])
     turn = np.pad(turn, ((0, 0), (0, 0), (1, 0)))
     coefficients = np.concatenate([shift, turn])
@@ -69,17 +70,20 @@ SQUARE = {
     "affine_learned": (lambda: g.VectorFieldGenerators(3, "affine"), EVEN_PLANE),
     "quadratic_line": (lambda: g.VectorFieldGenerators(2, "quadratic"), LINE),
     "quadratic_fourier": (
-        lambda: g.VectorFieldGenerators(2, "quadratic", "fourier"),
+        lambda: g.VectorFieldGenerators(2, "quadratic", derivative="fourier"),
         PLANE,
     ),
     "affine_3d_central": (
-        lambda: g.VectorFieldGenerators(2, "affine", "central"),
+        lambda: g.VectorFieldGenerators(2, "affine", derivative="central"),
         SPACE,
     ),
     "free": (lambda: g.VectorFieldGenerators(2, "free"), PLANE),
-    "free_central": (lambda: g.VectorFieldGenerators(1, "free", "central"), PLANE),
-    "translations": (lambda: g.translations(2, "fourier"), PLANE),
-    "translation_line": (lambda: g.translations(1), LINE),
+    "free_central": (
+        lambda: g.VectorFieldGenerators(1, "free", derivative="central"),
+        PLANE,
+    ),
+    "translations": (lambda: g.translation(2, derivative="fourier"), PLANE),
+    "translation_line": (lambda: g.translation(1), LINE),
     "rotation": (lambda: g.rotation(), EVEN_PLANE),
     "rotation_3d": (lambda: g.rotation(3), SPACE),
     "scaling": (lambda: g.scaling(derivative="central"), PLANE),
@@ -100,15 +104,18 @@ SQUARE = {
     "neighbor_irregular": (lambda: g.NeighborGenerators(2, irregular_table(6, 4)), LINE),
     "neighbor_given": (
         lambda: g.NeighborGenerators(
-            2, irregular_table(20, 3), random_matrices(20, 3, 2), trainable=False
+            2, irregular_table(20, 3), values=random_matrices(20, 3, 2), trainable=False
         ),
         PLANE,
     ),
-    "shifts": (lambda: g.shifts([(0, 1), (-1, 2), (0, 0), (3, 0)]), PLANE),
-    "shifts_periodic": (lambda: g.shifts([(1, 0, -1), (0, -5, 0)], "periodic"), SPACE),
-    "shift_line": (lambda: g.shifts([-1, 2]), LINE),
+    "shifts": (lambda: g.ShiftGenerators([(0, 1), (-1, 2), (0, 0), (3, 0)]), PLANE),
+    "shifts_periodic": (
+        lambda: g.ShiftGenerators([(1, 0, -1), (0, -5, 0)], boundary="periodic"),
+        SPACE,
+    ),
+    "shift_line": (lambda: g.ShiftGenerators([-1, 2]), LINE),
     "se2": (lambda: g.SE2Generators(), TURNS),
-    "se2_fourier": (lambda: g.SE2Generators("fourier"), SPACE),
+    "se2_fourier": (lambda: g.SE2Generators(derivative="fourier"), SPACE),
     "graph": (lambda: g.graph(weighted_graph(6), "laplacian"), LINE),
 }
 RECTANGULAR = {
@@ -116,19 +123,21 @@ RECTANGULAR = {
     "low_rank_strided": (lambda: g.LowRankGenerators(2, 4, output_dim=5), EVEN_PLANE),
     "matrix_strided": (lambda: g.MatrixGenerators(random_matrices(2, 6, 20)), PLANE),
     "shifts_strided": (
-        lambda: g.shifts([(0, 1), (-1, 2), (3, 0)], "periodic", (2, 3)),
+        lambda: g.ShiftGenerators(
+            [(0, 1), (-1, 2), (3, 0)], boundary="periodic", strides=(2, 3)
+        ),
         PLANE,
     ),
     "shifts_valid": (
-        lambda: g.shifts([(0, 1), (-1, 2), (0, -1)], "valid", (2, 1)),
+        lambda: g.ShiftGenerators(
+            [(0, 1), (-1, 2), (0, -1)], boundary="valid", strides=(2, 1)
+        ),
         PLANE,
     ),
 }
 ALL = {**SQUARE, **RECTANGULAR}
 
-# One row for each class, and each of its ways to compute. Tests of a product of all
-# families with something else take these on the backends that compile, and the other rows
-# nightly.
+# One row for each class, and each of its ways to compute.
 ONE_OF_EACH = (
     "dense",
     "low_rank_chain",
@@ -142,14 +151,9 @@ ONE_OF_EACH = (
 
 
 def rows(names):
-    """Parameters for a product with all these families."""
-    import keras
-    import pytest
-
-    if keras.config.backend() == "torch":
-        return list(names)
+    """Parameters for a product of families with something else."""
     return [
-        name if name in ONE_OF_EACH else pytest.param(name, marks=pytest.mark.nightly)
+        name if name in ONE_OF_EACH else pytest.param(name, marks=pytest.mark.thorough)
         for name in names
     ]
 

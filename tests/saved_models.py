@@ -11,17 +11,19 @@ import keras_lconv
 from keras_lconv import (
     ActionRegularization,
     CasimirPooling,
-    CoarsePooling,
+    ClusterPooling,
     EquivariantDense,
+    FibreNorm,
     GatedActivation,
+    GradientNorm,
     InvariantPooling,
     LConv,
+    LearnedPooling,
     LieBlock,
     LieExponential,
     LieMaxPooling,
     NormActivation,
     NormMaxPooling,
-    NormPooling,
     OrbitPooling,
     Rearrange,
     SE2Lift,
@@ -54,9 +56,14 @@ def vector_fields():
 
 def sparse():
     shared = g.NeighborGenerators(2, g.grid_neighbors((5, 5)))
-    window = g.shifts([(0, 1), (1, 0)], "periodic")
-    turned = Rearrange(np.rot90(np.arange(25).reshape(5, 5)).ravel(), (5, 5))
-    return [turned, LConv(3, shared), LieExponential(3, shared, 2), LConv(2, window)]
+    window = g.ShiftGenerators([(0, 1), (1, 0)], boundary="periodic")
+    turned = Rearrange(np.rot90(np.arange(25).reshape(5, 5)).ravel(), output_dim=(5, 5))
+    return [
+        turned,
+        LConv(3, shared),
+        LieExponential(3, shared, num_elements=2),
+        LConv(2, window),
+    ]
 
 
 def block():
@@ -76,12 +83,12 @@ def pooling():
     """From images to vectors, and to their lengths."""
     turns = g.MatrixGenerators(so(3))
     return [
-        NormPooling(g.shifts([(0, 1), (1, 0)])),
-        LieMaxPooling(g.shifts([(0, 1), (1, 0)]), hops=2),
-        CoarsePooling(g.shifts([(1, 1)]), clusters=np.arange(25) % 9),
-        CoarsePooling(g.shifts([1]), units=(2, 3), defect_weight=0.1),
-        NormMaxPooling(turns, 2),
-        NormPooling(turns, of="fibre"),
+        GradientNorm(g.ShiftGenerators([(0, 1), (1, 0)])),
+        LieMaxPooling(g.ShiftGenerators([(0, 1), (1, 0)]), hops=2),
+        ClusterPooling(g.ShiftGenerators([(1, 1)]), clusters=np.arange(25) % 9),
+        LearnedPooling(g.ShiftGenerators([1]), output_dim=(2, 3), defect_weight=0.1),
+        NormMaxPooling(turns, pool_size=2),
+        FibreNorm(turns),
     ]
 
 
@@ -89,20 +96,20 @@ def invariants():
     """Smoothed, over an orbit, and to numbers."""
     turns = g.rotation(name="turning")
     return [
-        ActionRegularization(turns, 0.1, metric="learned"),
-        CasimirPooling(turns, 0.1, trainable_tau=True),
-        OrbitPooling(turns, "logsumexp", 3, max_parameter=0.5),
-        InvariantPooling("spectrum", turns, 4, refine="radius"),
+        ActionRegularization(turns, weight=0.1, form="learned"),
+        CasimirPooling(turns, tau=0.1, trainable_tau=True),
+        OrbitPooling(turns, reduction="logsumexp", num_samples=3, max_parameter=0.5),
+        InvariantPooling(turns, num_invariants=4, refine="radius"),
     ]
 
 
 def lifted():
     """To positions and orientations, and back."""
     return [
-        SE2Lift(3, 4, activation="relu"),
+        SE2Lift(3, num_orientations=4, activation="relu"),
         LConv(4, "se2", activation="relu"),
-        LieBlock(2, g.SE2Generators("central"), 2),
-        SE2Projection("average"),
+        LieBlock(2, g.SE2Generators(derivative="central"), num_layers=2),
+        SE2Projection(reduction="average"),
     ]
 
 
@@ -110,11 +117,13 @@ def equivariant():
     """Eight vectors and a number as features; bases of maps of both kinds are saved."""
     turns = g.MatrixGenerators(direct_sum(*[so(3)] * 8, trivial(3)))
     inputs = keras.Input((5, 5, 2))
-    x = EquivariantDense(2, g.shifts([(1, 0), (0, 1)], "periodic"))(inputs)
+    x = EquivariantDense(2, g.ShiftGenerators([(1, 0), (0, 1)], boundary="periodic"))(
+        inputs
+    )
     x = keras.layers.Reshape((25, 2))(x)
     x = EquivariantDense(3, turns)(x)
-    x = NormActivation(turns, "tanh", form="nearest")(x)
-    x = GatedActivation()([x, EquivariantDense(3, turns, "trivial")(x)])
+    x = NormActivation(turns, activation="tanh", form="nearest")(x)
+    x = GatedActivation()([x, EquivariantDense(3, turns, generators_out="trivial")(x)])
     x = TensorProduct()([x[:, :3], x[:, 3:6]])
     return keras.Model(inputs, x, name="equivariant")
 

@@ -63,7 +63,7 @@ def test_other_callbacks_see_what_it_logs():
 
 def test_equivariance_and_a_second_fit():
     f = random((4, 6, 1))
-    generators = g.translations(1, "fourier")
+    generators = g.translation(1, derivative="fourier")
     model = keras.Sequential([keras.Input((6, 1)), LConv(1, 1)])
     model.compile("adam", "mse")
     monitor = EquivarianceMonitor(generators, f, [1.0, 2.0])
@@ -93,9 +93,9 @@ def test_plot():
         ({"every": 0}, ValueError, "`every` must be a positive"),
         ({"every": 1.5}, TypeError, "`every` must be a positive"),
         (
-            {"kind": "invariance", "output_generators": BOOST},
+            {"kind": "invariance", "generators_out": BOOST},
             ValueError,
-            "`output_generators` belong to",
+            "`generators_out` belong to",
         ),
     ],
 )

@@ -6,8 +6,11 @@ import textwrap
 
 import pytest
 
+from tests.autodiff import BACKEND
 from tests.public import PUBLIC, ROOT
 
+# Examples run on two backends, and nightly on the one that compiles each line of them.
+not_compiled = [pytest.mark.nightly] if BACKEND == "jax" else []
 EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PAGES = [
     str(path.relative_to(ROOT))
@@ -37,13 +40,13 @@ def test_there_is_something_to_test():
     assert len(PAGES) > 10
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=not_compiled) for n in EXAMPLES])
 def test_docstring_examples_run(name):
     for code in EXAMPLES[name]:
         exec(compile(textwrap.dedent(code), name, "exec"), {})
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [pytest.param(p, marks=not_compiled) for p in PAGES])
 def test_markdown_examples_run(page):
     scope = {}
     for code in EXAMPLE.findall((ROOT / page).read_text()):

@@ -27,7 +27,7 @@ def fit(generators, monitors, targets, epochs, shape):
 
 def test_it_sees_generators_become_what_they_should():
     generators = g.DenseGenerators(3)
-    monitor = GeneratorMonitor(generators, a.so(3))
+    monitor = GeneratorMonitor(generators, reference=a.so(3))
     rare = GeneratorMonitor(generators, every=40, name="rare")
     logs = fit(generators, [monitor, rare], g.MatrixGenerators(a.so(3)), 120, (3,))
     assert monitor.history["epoch"] == list(range(120))
@@ -54,7 +54,7 @@ def test_it_sees_generators_become_what_they_should():
 
 def test_vector_fields_are_compared_on_the_grid_and_drawn_as_arrows():
     layer = LConv(1, g.VectorFieldGenerators(1, "affine"))
-    monitor = GeneratorMonitor(layer.generators, "rotation")
+    monitor = GeneratorMonitor(layer.generators, reference="rotation")
     fit(layer.generators, [monitor], g.rotation(), 60, (7, 7))
     assert monitor.snapshots[-1].shape == (1, 7, 7, 2)
     assert monitor.history["angle"][-1] < 0.1

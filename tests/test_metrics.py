@@ -57,12 +57,12 @@ def test_output_may_transform_in_another_representation():
     def square(f):
         return ops.reshape(ops.einsum("bi,bj->bij", f, f), (-1, 9))
 
-    assert equivariance_error(square, a.so(3), x, t, tensor).max < 1e-5
-    assert equivariance_error(square, a.so(3), x, t, -tensor).max > 0.1
-    with pytest.raises(ValueError, match="`output_generators` must say how"):
+    assert equivariance_error(square, a.so(3), x, t, generators_out=tensor).max < 1e-5
+    assert equivariance_error(square, a.so(3), x, t, generators_out=-tensor).max > 0.1
+    with pytest.raises(ValueError, match="`generators_out` must say how"):
         equivariance_error(square, a.so(3), x, t)
     with pytest.raises(ValueError, match="must be as many as `generators`, 3"):
-        equivariance_error(square, a.so(3), x, t, tensor[:2])
+        equivariance_error(square, a.so(3), x, t, generators_out=tensor[:2])
 
 
 def test_invariants_of_boosts_and_rotations():
@@ -80,20 +80,23 @@ def test_models_run_in_inference_mode():
     model = keras.Sequential(
         [
             keras.Input((9, 1)),
-            LConv(4, g.translations(1, "fourier")),
+            LConv(4, g.translation(1, derivative="fourier")),
             keras.layers.BatchNormalization(),
             keras.layers.Dropout(0.5),
         ]
     )
     before = [to_numpy(w).copy() for w in model.non_trainable_weights]
     f = random((3, 9, 1))
-    assert equivariance_error(model, g.translations(1, "fourier"), f, [1.0]).max < 1e-5
+    assert (
+        equivariance_error(model, g.translation(1, derivative="fourier"), f, [1.0]).max
+        < 1e-5
+    )
     for old, new in zip(before, model.non_trainable_weights, strict=True):
         assert np.array_equal(old, to_numpy(new))
     # Whole steps on an odd number of points are exact, and activations commute with them.
     model.add(keras.layers.Activation("relu"))
     model.add(keras.layers.GlobalMaxPooling1D())
-    report = invariance_error(model, g.translations(1, "fourier"), f, [1.0, 3.0])
+    report = invariance_error(model, g.translation(1, derivative="fourier"), f, [1.0, 3.0])
     assert report.max < 1e-5
 
 
@@ -105,13 +108,20 @@ def test_channels_first_is_the_layers_or_the_arguments():
     def transpose(x):
         return ops.swapaxes(x, 2, 3)
 
-    wrong = equivariance_error(transpose, "rotation", f, angles, None, "channels_first")
+    wrong = equivariance_error(
+        transpose, "rotation", f, angles, generators_out=None, data_format="channels_first"
+    )
     assert wrong.max > 0.1
     clockwise = g.VectorFieldGenerators(
         1, "linear", coefficients=[[[0.0, 1.0], [-1.0, 0.0]]], trainable=False
     )
     right = equivariance_error(
-        transpose, "rotation", f, angles, clockwise, "channels_first"
+        transpose,
+        "rotation",
+        f,
+        angles,
+        generators_out=clockwise,
+        data_format="channels_first",
     )
     assert right.max < 1e-5
 

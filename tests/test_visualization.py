@@ -8,14 +8,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from keras_lconv.generators import translations
+from keras_lconv.generators import translation
 from keras_lconv.visualization import plot_matrix, plot_vector_field
 
 pytestmark = pytest.mark.backend_free
 
 
 def test_arrows_point_where_the_content_goes():
-    generators = translations()
+    generators = translation()
     generators.build((None, 8, 8, 1))
     # Along the first axis content moves to larger row, which is down.
     ax = plot_vector_field(generators.vector_fields()[0], title="down")

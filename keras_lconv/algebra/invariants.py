@@ -88,36 +88,30 @@ def invariant_functionals(matrices: np.ndarray, tolerance: float) -> np.ndarray:
     return basis * np.sign(np.diag(triangle))
 
 
-def joint_eigenspaces(operators: Sequence[np.ndarray]) -> Eigenspaces:
-    """The joint eigenspaces of symmetric operators that commute with each other.
+def refined(spaces: Eigenspaces, operator: np.ndarray) -> Eigenspaces:
+    """The eigenspaces of a further symmetric operator in known ones, which it keeps.
 
     Args:
-        operators: Matrices `(d, d)`.
+        spaces: The known eigenspaces.
+        operator: A matrix `(d, d)` that commutes with the operators of these.
 
     Returns:
-        Eigenspaces, by growing eigenvalue of the first operator, then the second.
+        Eigenspaces, by growing eigenvalue of the operators before, then of this one.
     """
-    basis = np.eye(len(operators[0]))
-    spaces: list[tuple[np.ndarray, tuple[float, ...]]] = [(np.arange(len(basis)), ())]
-    for operator in operators:
-        # Once for all spaces: each is then a block of columns.
-        turned = basis.T @ operator @ basis
-        gap = EQUAL * float(np.linalg.norm(turned))
-        refined = []
-        for columns, known in spaces:
-            block = turned[np.ix_(columns, columns)]
-            values, vectors = np.linalg.eigh((block + block.T) / 2)
-            basis[:, columns] = basis[:, columns] @ vectors
-            refined += [
-                (columns[cluster], (*known, float(values[cluster].mean())))
-                for cluster in clusters(values, gap)
-            ]
-        spaces = refined
-    return Eigenspaces(
-        basis,
-        np.array([len(columns) for columns, _ in spaces]),
-        np.array([known for _, known in spaces]),
-    )
+    # Once for all spaces: each is then a block of columns.
+    turned = spaces.basis.T @ operator @ spaces.basis
+    gap = EQUAL * float(np.linalg.norm(turned))
+    basis = np.empty_like(spaces.basis)
+    sizes, eigenvalues = [], []
+    blocks = np.split(np.arange(len(turned)), np.cumsum(spaces.sizes)[:-1])
+    for columns, known in zip(blocks, spaces.eigenvalues, strict=True):
+        block = turned[np.ix_(columns, columns)]
+        values, vectors = np.linalg.eigh((block + block.T) / 2)
+        basis[:, columns] = spaces.basis[:, columns] @ vectors
+        for cluster in clusters(values, gap):
+            sizes.append(len(cluster))
+            eigenvalues.append([*known, values[cluster].mean()])
+    return Eigenspaces(basis, np.array(sizes), np.array(eigenvalues))
 
 
 def side_by_side(found: Sequence[Eigenspaces]) -> Eigenspaces:
@@ -136,17 +130,27 @@ def side_by_side(found: Sequence[Eigenspaces]) -> Eigenspaces:
     )
 
 
-def frequency_operator(casimir: np.ndarray, tolerance: float) -> np.ndarray:
-    """`sqrt(C)` of a positive operator, with close eigenvalues made equal.
+def frequency_spaces(casimir: np.ndarray, tolerance: float) -> Eigenspaces:
+    """The eigenspaces of `sqrt(C)` for a positive operator, with close eigenvalues as one.
 
     For one generator it is `|L|`, whose eigenvalues are the frequencies of the action.
+
+    Args:
+        casimir: `C`, a matrix `(d, d)`.
+        tolerance: Eigenvalues that differ by less, relative to the largest, are equal.
+
+    Returns:
+        Eigenspaces, by growing frequency.
     """
     values, vectors = np.linalg.eigh((casimir + casimir.T) / 2)
     largest = max(values[-1], 0.0)
     roots = np.sqrt(np.where(values <= ZERO * largest, 0.0, values))
-    for cluster in clusters(roots, tolerance * float(np.sqrt(largest))):
-        roots[cluster] = roots[cluster].mean()
-    return (vectors * roots) @ vectors.T
+    found = clusters(roots, tolerance * float(np.sqrt(largest)))
+    return Eigenspaces(
+        vectors,
+        np.array([len(cluster) for cluster in found]),
+        np.array([[roots[cluster].mean()] for cluster in found]),
+    )
 
 
 def average_over_orbit(

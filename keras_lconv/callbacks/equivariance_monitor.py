@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lconv._typing import ArrayLike, Data, GeneratorsLike
 from keras_lconv._validation import one_of, positive_int
 from keras_lconv.metrics import EquivarianceReport, equivariance_error, invariance_error
 
@@ -24,7 +25,7 @@ class EquivarianceMonitor(keras.callbacks.Callback):
         kind: `"equivariance"` or `"invariance"`.
         every: The number of epochs from one measurement to the next. The last epoch of
             each such run is measured.
-        output_generators: How the output transforms, if not as the input does.
+        generators_out: How the output transforms, if not as the input does.
         data_format: Where the channels are, as in `keras_lconv.metrics`.
         name: Name in the logs, to have several monitors.
 
@@ -35,7 +36,7 @@ class EquivarianceMonitor(keras.callbacks.Callback):
 
     Raises:
         TypeError: If `every` is no integer.
-        ValueError: If `kind` is unknown, `every` is not positive, or `output_generators`
+        ValueError: If `kind` is unknown, `every` is not positive, or `generators_out`
             are given for invariance.
 
     Example:
@@ -57,28 +58,29 @@ class EquivarianceMonitor(keras.callbacks.Callback):
 
     def __init__(
         self,
-        generators: Any,
-        x: Any,
-        parameters: Any,
+        generators: GeneratorsLike,
+        x: Data,
+        parameters: ArrayLike,
+        *,
         kind: str = "equivariance",
         every: int = 1,
-        output_generators: Any = None,
+        generators_out: GeneratorsLike | None = None,
         data_format: str | None = None,
         name: str | None = None,
     ):
         super().__init__()
         self.kind = one_of("kind", kind, ("equivariance", "invariance"))
         self.every = positive_int("every", every)
-        if kind == "invariance" and output_generators is not None:
+        if kind == "invariance" and generators_out is not None:
             raise ValueError(
-                "`output_generators` belong to `kind='equivariance'`: an invariant output "
-                f"does not transform. Received: output_generators={output_generators!r}"
+                "`generators_out` belong to `kind='equivariance'`: an invariant output "
+                f"does not transform. Received: generators_out={generators_out!r}"
             )
         self.name = name or f"{kind}_error"
         self._x = x
         self._parameters = parameters
         self._generators = generators
-        self._output_generators = output_generators
+        self._generators_out = generators_out
         self._data_format = data_format
         self._forget()
 
@@ -110,7 +112,7 @@ class EquivarianceMonitor(keras.callbacks.Callback):
             return invariance_error(*arguments, data_format=self._data_format)
         return equivariance_error(
             *arguments,
-            output_generators=self._output_generators,
+            generators_out=self._generators_out,
             data_format=self._data_format,
         )
 

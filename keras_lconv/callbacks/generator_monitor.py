@@ -6,10 +6,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv import generators as generators_lib
+from keras_lconv._typing import GeneratorsLike
 from keras_lconv._validation import positive_int
 from keras_lconv.algebra import correlation, principal_angles
-from keras_lconv.generators import Generators, VectorFieldGenerators
+from keras_lconv.generators import Generators
+from keras_lconv.generators.registry import get_known
 
 # Pictures of so many generators at most.
 MOST_PICTURES = 6
@@ -68,7 +69,8 @@ class GeneratorMonitor(keras.callbacks.Callback):
     def __init__(
         self,
         generators: Generators,
-        reference: Any = None,
+        *,
+        reference: GeneratorsLike | None = None,
         every: int = 1,
         name: str = "generator",
     ):
@@ -79,13 +81,10 @@ class GeneratorMonitor(keras.callbacks.Callback):
                 "such as `layer.generators`. "
                 f"Received: {generators!r} (of type {type(generators).__name__})"
             )
-        if isinstance(reference, int):
-            raise TypeError(
-                "`reference` must be known: a name, an array, a `LieAlgebra` or an "
-                f"instance of `Generators`. Received: reference={reference!r}"
-            )
         self._generators = generators
-        self._reference = None if reference is None else generators_lib.get(reference)
+        self._reference = None
+        if reference is not None:
+            self._reference = get_known("reference", reference)
         self.every = positive_int("every", every)
         self.name = name
         self._forget()
@@ -138,8 +137,9 @@ class GeneratorMonitor(keras.callbacks.Callback):
             return float("nan")
 
     def _picture(self) -> np.ndarray:
-        if isinstance(self._generators, VectorFieldGenerators):
-            return self._generators.vector_fields()
+        fields = self._generators.vector_fields()
+        if fields is not None:
+            return fields
         return ops.convert_to_numpy(self._generators.to_dense())
 
     def plot(self) -> Any:
@@ -159,7 +159,7 @@ class GeneratorMonitor(keras.callbacks.Callback):
 
         if not self.snapshots:
             raise ValueError("There is nothing to draw yet: no epoch was measured")
-        is_field = isinstance(self._generators, VectorFieldGenerators)
+        is_field = self._generators.vector_fields() is not None
         draw: Any = plot_vector_field if is_field else plot_matrix
         pictures = self.snapshots[-1][:MOST_PICTURES]
         columns = 2 + (len(pictures) + 1) // 2

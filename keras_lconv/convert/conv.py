@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lconv.convert._settings import common_settings, take_over, values
 from keras_lconv.convert.block_diagonal import BlockDiagonal
+from keras_lconv.convert.settings import common_settings, take_over, values
 from keras_lconv.generators import ShiftGenerators
 from keras_lconv.layers import LConv
 
@@ -86,8 +86,8 @@ def from_conv(layer: keras.layers.Layer, input_shape: tuple[int | None, ...]) ->
     points = np.array(list(np.ndindex(*window)))
     generators = ShiftGenerators(
         points * np.array(layer.dilation_rate) - np.array(before),
-        "valid" if layer.padding == "valid" else "zero",
-        layer.strides,
+        boundary="valid" if layer.padding == "valid" else "zero",
+        strides=layer.strides,
         dtype=layer.dtype_policy,
     )
     lconv = LConv(
@@ -128,9 +128,9 @@ def to_conv(layer: LConv) -> keras.layers.Layer:
     import numpy as np
     from keras_lconv import LConv
     from keras_lconv.convert import to_conv
-    from keras_lconv.generators import shifts
+    from keras_lconv.generators import ShiftGenerators
 
-    lconv = LConv(4, shifts([(0, 1), (0, -1), (1, 0), (-1, 0)]))
+    lconv = LConv(4, ShiftGenerators([(0, 1), (0, -1), (1, 0), (-1, 0)]))
     images = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
     expected = lconv(images)
     conv = to_conv(lconv)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lconv.convert._settings import common_settings, take_over, values
+from keras_lconv.convert.settings import common_settings, take_over, values
 from keras_lconv.generators import ShiftGenerators
 from keras_lconv.layers import LConv
 
@@ -56,7 +56,7 @@ def from_dense(layer: keras.layers.Dense) -> LConv:
     settings: dict[str, Any] = common_settings(layer)
     kernel = values(layer.kernel)
     size, units = kernel.shape
-    reading = ShiftGenerators(np.arange(size), "valid", dtype=layer.dtype_policy)
+    reading = ShiftGenerators(np.arange(size), boundary="valid", dtype=layer.dtype_policy)
     # Channels last: softmax and the like then act on the same axis as those of `Dense`.
     lconv = LConv(
         units,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from keras_lconv._validation import finite_array, one_of
-from keras_lconv.convert._settings import take_over
+from keras_lconv.convert.settings import take_over
 from keras_lconv.generators import chebyshev_graph, graph
 from keras_lconv.layers import LConv
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_lconv._validation import positive_int
-from keras_lconv.convert._settings import values
+from keras_lconv.convert.settings import values
 from keras_lconv.layers import LConv, LieBlock, LieExponential
 
 
@@ -48,10 +48,10 @@ def from_lie_exponential(
     import numpy as np
     from keras_lconv import LieExponential
     from keras_lconv.convert import from_lie_exponential
-    from keras_lconv.generators import translations
+    from keras_lconv.generators import translation
 
     signal = np.random.default_rng(0).normal(size=(1, 9, 2)).astype("float32")
-    layer = LieExponential(3, translations(1, "fourier"), num_elements=4)
+    layer = LieExponential(3, translation(1, derivative="fourier"), num_elements=4)
     expected = layer(signal)
     stack = from_lie_exponential(layer, num_layers=24, order=4)
     assert keras.ops.max(keras.ops.abs(stack(signal) - expected)) < 0.01

@@ -15,8 +15,8 @@ from keras_lconv import generators as generators_lib
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.generators import Generators, MatrixGenerators, VectorFieldGenerators
+from keras_lconv.generators.polynomials import DEGREES, exponents, monomials
 from keras_lconv.generators.registry import NAMES
-from keras_lconv.generators.vector_field import DEGREES, field_units, monomials
 
 # Entries up to this part of the largest one do not decide about the sign of a generator.
 SIGN_TOLERANCE = 0.2
@@ -369,7 +369,7 @@ class GridSpace(SearchSpace):
                 np.tensordot(coefficients, self._known_coefficients(), 1),
                 self.shape,
                 self.kind,
-                self.derivative,
+                derivative=self.derivative,
             )
         found.build((None, *self.shape, 1))
         return found
@@ -397,8 +397,8 @@ def generators_among(search: Any, shape: tuple[int, ...], owner: str) -> Generat
     """
     if isinstance(search, str) and search in DEGREES:
         ndim = max(len(shape) - 2, 1)
-        units = field_units(search, ndim, 1.0)
-        every = np.eye(ndim * len(units)).reshape(-1, ndim, len(units))
+        number = len(exponents(search, ndim))
+        every = np.eye(ndim * number).reshape(-1, ndim, number)
         found: Generators = VectorFieldGenerators.from_coefficients(
             every, tuple(shape[1 : ndim + 1]), search
         )

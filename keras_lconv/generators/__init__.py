@@ -2,23 +2,23 @@
 
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.cost import Cost
-from keras_lconv.generators.dense import DenseGenerators
 from keras_lconv.generators.derivatives import derivative_matrix
-from keras_lconv.generators.graph import chebyshev_graph, graph
-from keras_lconv.generators.grid import (
+from keras_lconv.generators.families.dense import DenseGenerators
+from keras_lconv.generators.families.field import VectorFieldGenerators
+from keras_lconv.generators.families.low_rank import LowRankGenerators
+from keras_lconv.generators.families.matrix import MatrixGenerators
+from keras_lconv.generators.families.neighbor import NeighborGenerators, grid_neighbors
+from keras_lconv.generators.families.se2 import SE2Generators
+from keras_lconv.generators.families.shift import ShiftGenerators
+from keras_lconv.generators.ready.graph import chebyshev_graph, graph
+from keras_lconv.generators.ready.grid import (
     affine,
     rotation,
     scaling,
     shear,
-    translations,
+    translation,
 )
-from keras_lconv.generators.low_rank import LowRankGenerators
-from keras_lconv.generators.matrix import MatrixGenerators
-from keras_lconv.generators.neighbor import NeighborGenerators, grid_neighbors
 from keras_lconv.generators.registry import get
-from keras_lconv.generators.se2 import SE2Generators
-from keras_lconv.generators.shift import ShiftGenerators, shifts
-from keras_lconv.generators.vector_field import VectorFieldGenerators
 
 __all__ = [
     "Cost",
@@ -39,6 +39,5 @@ __all__ = [
     "rotation",
     "scaling",
     "shear",
-    "shifts",
-    "translations",
+    "translation",
 ]

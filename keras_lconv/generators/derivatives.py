@@ -1,12 +1,13 @@
 """Derivatives of functions on a line of grid points."""
 
+import functools
 import math
-from typing import Any
 
 import numpy as np
 from keras import ops
 
-from keras_lconv._precision import working_dtype
+from keras_lconv._ops import working_dtype
+from keras_lconv._typing import Tensor
 from keras_lconv._validation import one_of, positive_int
 
 DERIVATIVES = ("spectral", "fourier", "central")
@@ -14,6 +15,9 @@ DERIVATIVES = ("spectral", "fourier", "central")
 # From this many points on, the Fourier derivative is faster by fast Fourier transforms
 # than by a product with its matrix: 4 times on TensorFlow and JAX, on a par on PyTorch.
 FFT_SIZE = 1024
+# Up to this many points the norm of the Whittaker-Shannon derivative is computed. Beyond,
+# its limit pi is close enough.
+EXACT_NORM_SIZE = 128
 
 
 def derivative_matrix(size: int, kind: str = "spectral") -> np.ndarray:
@@ -65,7 +69,7 @@ def derivative_matrix(size: int, kind: str = "spectral") -> np.ndarray:
     return np.divide(sign, denominator, out=np.zeros((size, size)), where=off_diagonal)
 
 
-def fourier_derivative(lines: Any) -> Any:
+def fourier_derivative(lines: Tensor) -> Tensor:
     """The Fourier derivative along axis 1 of `(batch, n, p)`, by fast Fourier transforms.
 
     The same as `derivative_matrix(n, "fourier")`, with `n log n` operations, in float32 at
@@ -90,22 +94,24 @@ class LineDerivative:
         kind: As in `derivative_matrix`.
 
     Attributes:
-        matrix: The derivative as a matrix `(n, n)`, float64.
-        norm: Its spectral norm.
+        norm: Its spectral norm, or a bound of it that is close.
     """
 
     def __init__(self, size: int, kind: str):
         self.size = size
         self.kind = kind
-        self.matrix = derivative_matrix(size, kind)
-        # Once: an eager `transform` asks for the norms of the generators at each call.
-        self.norm = float(np.linalg.norm(self.matrix, 2))
+        self.norm = derivative_norm(size, kind)
+
+    @functools.cached_property
+    def matrix(self) -> np.ndarray:
+        """The derivative as a matrix `(n, n)`, float64."""
+        return derivative_matrix(self.size, self.kind)
 
     @property
     def _by_fft(self) -> bool:
         return self.kind == "fourier" and self.size >= FFT_SIZE
 
-    def __call__(self, lines: Any) -> Any:
+    def __call__(self, lines: Tensor) -> Tensor:
         """The derivative along axis 1 of a tensor `(batch, n, p)`."""
         if self.kind == "central":
             padded = ops.pad(lines, ((0, 0), (1, 1), (0, 0)))
@@ -115,7 +121,7 @@ class LineDerivative:
         matrix = ops.convert_to_tensor(self.matrix, dtype=lines.dtype)
         return ops.einsum("ij,bjp->bip", matrix, lines)
 
-    def along(self, f: Any, axis: int) -> Any:
+    def along(self, f: Tensor, axis: int) -> Tensor:
         """The derivative along any axis but the first of a tensor `f`."""
         lines = ops.reshape(f, (-1, self.size, math.prod(f.shape[axis + 1 :])))
         return ops.reshape(self(lines), (-1, *f.shape[1:]))
@@ -127,3 +133,27 @@ class LineDerivative:
             return 2
         # Two transforms of real numbers, each half of `4 log2(n)` for complex ones.
         return 4 * math.ceil(math.log2(self.size)) if self._by_fft else self.size
+
+
+def derivative_norm(size: int, kind: str) -> float:
+    """The spectral norm of `derivative_matrix(size, kind)`.
+
+    Central differences have the eigenvalues `i cos(j pi / (n + 1))`, and the Fourier
+    derivative the wave numbers. The Whittaker-Shannon derivative is a section of the
+    multiplication by wave numbers up to pi, which bounds its norm.
+    """
+    if size == 1:
+        return 0.0
+    if kind == "central":
+        return math.cos(math.pi / (size + 1))
+    if kind == "fourier":
+        return 2 * math.pi / size * ((size - 1) // 2)
+    if size > EXACT_NORM_SIZE:
+        return math.pi
+    return float(np.linalg.norm(derivative_matrix(size, kind), 2))
+
+
+def on_grid(matrix: np.ndarray, shape: tuple[int, ...], axis: int) -> np.ndarray:
+    """A matrix that acts along one axis, as a matrix `(d, d)` on a grid."""
+    before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+    return np.kron(np.kron(np.eye(before), matrix), np.eye(after))

@@ -9,19 +9,20 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._typing import GeneratorsLike
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators.base import Generators
-from keras_lconv.generators.dense import DenseGenerators
-from keras_lconv.generators.grid import (
+from keras_lconv.generators.families.dense import DenseGenerators
+from keras_lconv.generators.families.low_rank import LowRankGenerators
+from keras_lconv.generators.families.matrix import MatrixGenerators
+from keras_lconv.generators.families.se2 import SE2Generators
+from keras_lconv.generators.ready.grid import (
     affine,
     rotation,
     scaling,
     shear,
-    translations,
+    translation,
 )
-from keras_lconv.generators.low_rank import LowRankGenerators
-from keras_lconv.generators.matrix import MatrixGenerators
-from keras_lconv.generators.se2 import SE2Generators
 
 NAMES: dict[str, Callable[..., Generators]] = {
     "affine": affine,
@@ -29,13 +30,15 @@ NAMES: dict[str, Callable[..., Generators]] = {
     "scaling": scaling,
     "se2": SE2Generators,
     "shear": shear,
-    "translation": translations,
-    "translations": translations,
+    "translation": translation,
 }
 
 
 def get(
-    identifier: Any, rank: int | Sequence[int] | None = None, **kwargs: Any
+    identifier: GeneratorsLike,
+    *,
+    rank: int | Sequence[int] | None = None,
+    **kwargs: Any,
 ) -> Generators:
     """Resolves generators from what layers accept as their argument `generators`.
 
@@ -65,16 +68,15 @@ def get(
     assert generators.get(3, rank=8).num_generators == 3
     ```
     """
-    is_number = isinstance(identifier, Integral) and not isinstance(identifier, bool)
-    if rank is not None and not is_number:
+    if isinstance(identifier, Integral) and not isinstance(identifier, bool):
+        if rank is None:
+            return DenseGenerators(int(identifier), **kwargs)
+        return LowRankGenerators(int(identifier), rank, **kwargs)
+    if rank is not None:
         raise ValueError(
             "`rank` belongs to learned generators, asked for by an integer. "
             f"Received: rank={rank!r} with generators={identifier!r}"
         )
-    if is_number:
-        if rank is None:
-            return DenseGenerators(identifier, **kwargs)
-        return LowRankGenerators(identifier, rank, **kwargs)
     if isinstance(identifier, Generators):
         return identifier
     if isinstance(identifier, LieAlgebra):
@@ -95,7 +97,7 @@ def get(
     elif isinstance(identifier, (list, tuple, np.ndarray)) or ops.is_tensor(identifier):
         if ops.is_tensor(identifier):
             identifier = ops.convert_to_numpy(identifier)
-        return MatrixGenerators(identifier, **kwargs)
+        return MatrixGenerators(np.asarray(identifier), **kwargs)
     raise TypeError(
         "`generators` must be an integer, a name, an array of shape `(k, d, d)`, a "
         "`LieAlgebra`, a configuration, or an instance of "
@@ -105,7 +107,7 @@ def get(
     )
 
 
-def get_known(name: str, identifier: Any, **kwargs: Any) -> Generators:
+def get_known(name: str, identifier: GeneratorsLike, **kwargs: Any) -> Generators:
     """Resolves generators that must exist already: what `get` takes, but no integer.
 
     Args:
@@ -120,9 +122,25 @@ def get_known(name: str, identifier: Any, **kwargs: Any) -> Generators:
         TypeError: If `identifier` is an integer, or of another type.
         ValueError: If it is an unknown name, or an array of another shape.
     """
+    return get(require_known(name, identifier), **kwargs)
+
+
+def require_known(name: str, identifier: GeneratorsLike) -> GeneratorsLike:
+    """Returns what generators are asked for by, or raises if it is an integer.
+
+    Args:
+        name: Name of the argument, for the message.
+        identifier: What `get` takes.
+
+    Returns:
+        `identifier`.
+
+    Raises:
+        TypeError: If it is an integer.
+    """
     if isinstance(identifier, Integral):
         raise TypeError(
             f"`{name}` must be known: a name, an array, a `LieAlgebra` or an instance of "
             f"`Generators`. Received: {name}={identifier!r}"
         )
-    return get(identifier, **kwargs)
+    return identifier

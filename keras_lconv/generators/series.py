@@ -13,13 +13,16 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._backend import repeat
+from keras_lconv._typing import Tensor
 
 # A step of the Taylor series treats an operator of this norm. Larger steps need fewer
 # products, but cancellation costs `exp(2 STEP_NORM)` in rounding errors at worst.
 STEP_NORM = 2.0
 
 
-def taylor(act: Callable[[Any], Any], f: Any, norm_bound: float, dtype: str) -> Any:
+def taylor(
+    act: Callable[[Tensor], Tensor], f: Tensor, norm_bound: float, dtype: str
+) -> Tensor:
     """`exp(X) f` for any operator `X`: Taylor series, by steps of norm `STEP_NORM`.
 
     Args:
@@ -50,7 +53,9 @@ def taylor(act: Callable[[Any], Any], f: Any, norm_bound: float, dtype: str) -> 
     return repeat(step, (f,), steps)[0]
 
 
-def chebyshev(act: Callable[[Any], Any], f: Any, norm_bound: float, dtype: str) -> Any:
+def chebyshev(
+    act: Callable[[Tensor], Tensor], f: Tensor, norm_bound: float, dtype: str
+) -> Tensor:
     """`exp(X) f` for antisymmetric `X`: Chebyshev series.
 
     It takes about one product for each unit of `|X|`. With `z >= |X|`,
@@ -92,7 +97,9 @@ def chebyshev(act: Callable[[Any], Any], f: Any, norm_bound: float, dtype: str) 
     return repeat(step, (f, first, total), len(coefficients) - 2)[2]
 
 
-def decay(act: Callable[[Any], Any], f: Any, norm_bound: float, dtype: str) -> Any:
+def decay(
+    act: Callable[[Tensor], Tensor], f: Tensor, norm_bound: float, dtype: str
+) -> Tensor:
     """`exp(-X) f` for symmetric `X >= 0`: Chebyshev series on the interval of its spectrum.
 
     With `z >= |X|`, `exp(-X) = e^{-z/2} (I_0(z/2) + 2 sum_n (-1)^n I_n(z/2) T_n)` with the

@@ -6,12 +6,17 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._precision import working_dtype
+from keras_lconv._layout import to_floats
+from keras_lconv._ops import mean, working_dtype
+from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import not_negative
-from keras_lconv.generators.registry import get_known
-from keras_lconv.layers._action import action_density, invariant_metric
+from keras_lconv.generators.registry import require_known
 from keras_lconv.layers.base import GeneratorLayer
-from keras_lconv.layers.form_layer import checked_form
+from keras_lconv.layers.forms import (
+    action_density,
+    checked_form,
+    positive_form_of_gradients,
+)
 
 LEARNED = "learned"
 
@@ -22,30 +27,30 @@ class ActionRegularization(GeneratorLayer):
 
     The loss is `weight` times the mean of `m^2 f^2 + B^ij (L_i f) (L_j f)` over samples,
     positions and channels. It keeps features small, by `m`, and smooth along the
-    generators, by the metric `B` on the algebra: with translations it is a penalty on the
+    generators, by the form `B` on the algebra: with translations it is a penalty on the
     gradient, with a rotation one on changes along circles.
 
     Given two inputs, it is the action of their difference, and the first is passed on: a
     mean squared error with derivatives, between two tensors of a model. For targets of
-    `fit` see `keras_lconv.physics.InvariantLoss`.
+    `fit` see `keras_lconv.losses.InvariantLoss`.
 
-    **Learned metric.** With `metric="learned"` the metric is a weight, `B = A A^T / tr(A
+    **Learned form.** With `form="learned"` the form is a weight, `B = A A^T / tr(A
     A^T)`. It is trained with the model, to the least loss: of all directions of the algebra
     it comes to weigh those along which the features change the least, so that it says
     which of the generators are symmetries of the features. The trace 1 keeps it from
     vanishing.
 
-    **Invariance.** With a given metric, the loss is the same for `exp(t L) f` where the
+    **Invariance.** With a given form, the loss is the same for `exp(t L) f` where the
     `L_i` are antisymmetric, as translations and rotations are, and close under brackets on
-    the grid. A learned metric is invariant where generators commute.
+    the grid. A learned form is invariant where generators commute.
 
     Args:
         generators: The generators, as for `LConv`, but for an integer: a penalty alone
             would make learned generators vanish. Those of another layer may be shared.
         weight: Factor of the loss.
         mass: The number `m`.
-        metric: `B^ij`, a symmetric invariant matrix `(k, k)`, or `"learned"`. By default
-            the one that `NormPooling` takes for gradients.
+        form: `B^ij`, a symmetric invariant matrix `(k, k)`, or `"learned"`. By default
+            the one that `GradientNorm` takes for gradients.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`, `trainable`.
 
@@ -58,11 +63,11 @@ class ActionRegularization(GeneratorLayer):
 
     Attributes:
         generators: The generators, a Keras layer.
-        metric: `B^ij`, an array.
+        form: `B^ij`, an array.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If an argument has a wrong value, there is no invariant metric, or it is
+        ValueError: If an argument has a wrong value, there is no invariant form, or it is
             negative in some direction.
 
     Example:
@@ -82,50 +87,51 @@ class ActionRegularization(GeneratorLayer):
 
     def __init__(
         self,
-        generators: Any,
-        weight: float = 1.0,
+        generators: GeneratorsLike,
         *,
+        weight: float = 1.0,
         mass: float = 1.0,
-        metric: Any = None,
+        form: Any = None,
         data_format: str | None = None,
         **kwargs: Any,
     ):
         super().__init__(
-            get_known("generators", generators), data_format=data_format, **kwargs
+            require_known("generators", generators), data_format=data_format, **kwargs
         )
         self.weight = not_negative("weight", weight)
         self.mass = not_negative("mass", mass)
-        self._given_metric = checked_form(metric, LEARNED, "metric")
-        self._metric = None
+        self._given_form = checked_form(form, (LEARNED,))
+        self._form = None
         if not self._is_learned:
-            self._metric = invariant_metric(self.generators, self._given_metric)
+            # What is known before a build is refused before it.
+            self._form = positive_form_of_gradients(self.generators, self._given_form)
 
     @property
     def _is_learned(self) -> bool:
-        return isinstance(self._given_metric, str)
+        return isinstance(self._given_form, str)
 
     @property
-    def metric(self) -> np.ndarray:
-        """The metric `B^ij`, an array `(k, k)`. Not while a graph is traced.
+    def form(self) -> np.ndarray:
+        """The form `B^ij`, an array `(k, k)`. Not while a graph is traced.
 
         Raises:
             ValueError: If it is learned and the layer is not built yet.
         """
-        if self._metric is not None:
-            return self._metric
+        if self._form is not None:
+            return self._form
         if not self.built:
-            raise ValueError(f"`metric` needs {self.name!r} to be built: it is learned")
-        return ops.convert_to_numpy(self._metric_tensor("float32"))
+            raise ValueError(f"`form` needs {self.name!r} to be built: it is learned")
+        return ops.convert_to_numpy(self._form_tensor("float32"))
 
-    def _metric_tensor(self, dtype: str) -> Any:
-        if self._metric is not None:
-            return ops.convert_to_tensor(self._metric, dtype=dtype)
-        root = ops.cast(self._metric_root, dtype)
+    def _form_tensor(self, dtype: str) -> Tensor:
+        if self._form is not None:
+            return ops.convert_to_tensor(self._form, dtype=dtype)
+        root = ops.cast(self._form_root, dtype)
         size = ops.sum(ops.square(root)) + keras.config.epsilon()
         return ops.einsum("ia,ja->ij", root, root) / size
 
     def build(self, input_shape: Any) -> None:
-        """Builds the generators, if they are not yet, and creates a learned metric."""
+        """Builds the generators, if they are not yet, and creates a learned form."""
         if not _is_pair(input_shape):
             super().build(input_shape)
             return
@@ -138,48 +144,50 @@ class ActionRegularization(GeneratorLayer):
         super().build(first)
         self.input_spec = [self.input_spec, self.input_spec]
 
-    def _build(self, owner: str, feature_shape: tuple) -> None:
+    def _build(self, feature_shape: Shape) -> None:
         if self._is_learned:
             k = self.generators.num_generators
-            self._metric_root = self.add_weight(
-                name="metric", shape=(k, k), initializer="identity"
+            self._form_root = self.add_weight(
+                name="form", shape=(k, k), initializer="identity"
             )
+            return
+        self._form = positive_form_of_gradients(self.generators, self._given_form)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Any) -> Shape:
         """Shape of the output."""
         return tuple(input_shape[0] if _is_pair(input_shape) else input_shape)
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Any, mask: Any = None) -> Tensor:
         """Adds the loss. Masked positions count as zero."""
         if isinstance(inputs, (list, tuple)):
-            passed, other = inputs
+            passed, other = (to_floats(each, self.compute_dtype) for each in inputs)
             mask = mask[0] if isinstance(mask, (list, tuple)) else mask
             super().call(passed - other, mask)
             return passed
         super().call(inputs, mask)
-        return inputs
+        return to_floats(inputs, self.compute_dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the output: that of the input, or of the first input."""
         is_pair = isinstance(previous_mask, (list, tuple))
         return previous_mask[0] if is_pair else previous_mask
 
-    def _act(self, f: Any, mask: Any) -> Any:
+    def _act(self, f: Tensor) -> Tensor:
         dtype = working_dtype(f)
-        difference = ops.cast(f if mask is None else f * mask, dtype)
-        metric = self._metric_tensor(dtype)
-        density = action_density(self.generators, difference, self.mass, metric)
-        self.add_loss(self.weight * ops.mean(density))
+        difference = ops.cast(f, dtype)
+        form = self._form_tensor(dtype)
+        density = action_density(self.generators, difference, self.mass, form)
+        self.add_loss(self.weight * mean(density))
         return f
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""
-        given = self._given_metric
+        given = self._given_form
         return {
             **super().get_config(),
             "weight": self.weight,
             "mass": self.mass,
-            "metric": given.tolist() if isinstance(given, np.ndarray) else given,
+            "form": given.tolist() if isinstance(given, np.ndarray) else given,
         }
 
 

@@ -1,4 +1,4 @@
-"""What layers that act by generators have in common."""
+"""What layers have in common: a data format, masks, and generators."""
 
 from typing import Any
 
@@ -7,21 +7,101 @@ import numpy as np
 from keras import ops
 
 from keras_lconv import generators as generators_lib
-from keras_lconv._serialization import serialize_shared
-from keras_lconv._validation import one_of
+from keras_lconv._layout import (
+    channels_first_shape,
+    channels_last_shape,
+    checked_data_format,
+    flatten,
+    from_channels_last,
+    masked,
+    to_channels_last,
+    to_features,
+    unflatten,
+)
+from keras_lconv._typing import GeneratorsLike, Shape, Tensor
+from keras_lconv._validation import spatial_shape
 
-DATA_FORMATS = ("channels_first", "channels_last")
 
+class FeatureLayer(keras.layers.Layer):
+    """Base of layers that map features of any layout to features.
 
-class GeneratorLayer(keras.layers.Layer):
-    """Base of layers that own generators and a data format.
+    It brings inputs to `(batch, *spatial, channels)` in a floating-point dtype, sets masked
+    positions to zero, and brings the result back to the data format. A subclass implements
 
-    It brings inputs of any layout to `(batch, *spatial, channels)`. A subclass implements
-
-    - `_build(owner, feature_shape)`: creates its weights, once the generators are built;
-    - `_act(f, mask)`: maps `f` of shape `(batch, *spatial, channels)` to its output;
+    - `_transform(f, mask)`: maps `f` of shape `(batch, *spatial, channels)`, which is zero
+      where masked, to the output;
     - `_feature_output_shape(feature_shape)`: the shape of that output, if it is another
       than that of `f`.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
+        **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
+    """
+
+    # Whether `(batch, d)` becomes `(batch, d')`, and not `(batch, d', channels)`.
+    _keeps_vectors = True
+
+    def __init__(self, *, data_format: str | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.data_format = checked_data_format(data_format)
+        self.supports_masking = True
+
+    @property
+    def _owner(self) -> str:
+        """How messages name the layer."""
+        return f"{type(self).__name__} {self.name!r}"
+
+    # ---------------------------------------------------------------- shapes
+
+    def _feature_shape(self, input_shape: Shape) -> Shape:
+        """The shape of the feature map; a vector `(batch, d)` gets one channel."""
+        shape = channels_last_shape(input_shape, self.data_format)
+        return (*shape, 1) if len(shape) == 2 else shape
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the output."""
+        shape = self._feature_output_shape(self._feature_shape(tuple(input_shape)))
+        if self._keeps_vectors and len(input_shape) == 2:
+            return shape[:-1]
+        return channels_first_shape(shape, self.data_format)
+
+    def _feature_output_shape(self, feature_shape: Shape) -> Shape:
+        return feature_shape
+
+    # ------------------------------------------------------------------ call
+
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Applies the layer."""
+        is_vector = len(inputs.shape) == 2
+        f = to_channels_last(inputs, self.data_format)
+        f = masked(to_features(f, self.compute_dtype), mask)
+        f = self._transform(f, mask)
+        if self._keeps_vectors and is_vector:
+            return ops.squeeze(f, -1)
+        return from_channels_last(f, self.data_format)
+
+    def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
+        """The output for `f` of shape `(batch, *spatial, channels)`, zero where masked."""
+        raise NotImplementedError
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the input, where the output has the same positions."""
+        return previous_mask
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        return {**super().get_config(), "data_format": self.data_format}
+
+
+class GeneratorLayer(FeatureLayer):
+    """Base of layers that own generators of positions.
+
+    Features are `(batch, d, channels)` inside. A subclass implements
+
+    - `_act(f)`: maps `f` of shape `(batch, d, channels)` to `(batch, d', channels')`;
+    - `_build(feature_shape)`: creates its weights, once the generators are built;
+    - `_output_spatial_shape(shape)`: the spatial shape of the output, if it is another
+      than that of the input.
 
     Args:
         generators: What `keras_lconv.generators.get` takes.
@@ -30,65 +110,81 @@ class GeneratorLayer(keras.layers.Layer):
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
     """
 
-    # Whether `(batch, d)` becomes `(batch, d')`, and not `(batch, d', channels)`.
-    _keeps_vectors = True
-
     def __init__(
         self,
-        generators: Any,
-        rank: Any = None,
+        generators: GeneratorsLike,
         *,
+        rank: Any = None,
         data_format: str | None = None,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
-        self.data_format = one_of(
-            "data_format", data_format or keras.config.image_data_format(), DATA_FORMATS
-        )
-        self.generators = generators_lib.get(generators, rank, dtype=self.dtype_policy)
-        self.supports_masking = True
+        super().__init__(data_format=data_format, **kwargs)
+        self.generators = generators_lib.get(generators, rank=rank, dtype=self.dtype_policy)
 
     # ---------------------------------------------------------------- shapes
 
-    def _to_channels_last(self, shape: tuple[int | None, ...]) -> tuple:
-        """The shape of the feature map; a vector `(batch, d)` gets one channel."""
-        if len(shape) == 2:
-            return (*shape, 1)
-        if self.data_format == "channels_first" and len(shape) > 2:
-            return (shape[0], *shape[2:], shape[1])
-        return tuple(shape)
-
-    def compute_output_shape(
-        self, input_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
-        """Shape of the output."""
-        shape = self._feature_output_shape(self._to_channels_last(tuple(input_shape)))
-        if self._keeps_vectors and len(input_shape) == 2:
-            return shape[:-1]
-        if self.data_format == "channels_first":
-            return (shape[0], shape[-1], *shape[1:-1])
-        return shape
-
-    def _feature_output_shape(self, feature_shape: tuple) -> tuple:
-        return feature_shape
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Builds the generators, if they are not yet, and creates the weights."""
-        feature_shape = self._to_channels_last(tuple(input_shape))
-        owner = f"{type(self).__name__} {self.name!r}"
-        self.generators.build_for(self._generator_shape(feature_shape), owner)
-        self._build(owner, feature_shape)
+        feature_shape = self._feature_shape(tuple(input_shape))
+        self.generators.build_for(self._generator_shape(feature_shape), self._owner)
+        self._build(feature_shape)
         self.input_spec = keras.layers.InputSpec(
             ndim=len(input_shape),
             axes={axis: size for axis, size in enumerate(input_shape) if axis},
         )
 
-    def _generator_shape(self, feature_shape: tuple) -> tuple:
+    def _generator_shape(self, feature_shape: Shape) -> Shape:
         """Shape of what the generators act on: that of the feature map."""
         return feature_shape
 
-    def _build(self, owner: str, feature_shape: tuple) -> None:
+    def _build(self, feature_shape: Shape) -> None:
         """Creates the weights; there are none by default."""
+
+    def _output_spatial_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+    def _feature_output_shape(self, feature_shape: Shape) -> Shape:
+        shape = self._output_spatial_shape(spatial_shape(feature_shape, self._owner))
+        return (feature_shape[0], *shape, feature_shape[-1])
+
+    # ------------------------------------------------------------------ call
+
+    def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
+        shape = self._output_spatial_shape(tuple(f.shape[1:-1]))
+        return unflatten(self._act(flatten(f)), shape)
+
+    def _act(self, f: Tensor) -> Tensor:
+        """The output for `f` of shape `(batch, d, channels)`, zero where masked."""
+        raise NotImplementedError
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the input, where the output has the same positions."""
+        return previous_mask if self.generators.is_square else None
+
+    # --------------------------------------------------------------- helpers
+
+    # A bound of the norm of what the layer exponentiates. It is fixed when the layer is
+    # built, so that the series has as many terms in a traced graph as elsewhere, and it is
+    # saved: generators that are learned may start with other values after loading.
+    _norm_bound: float | None = None
+
+    def _fix_norm_bound(self, scale: float) -> float:
+        """The bound `scale`, or the one that was saved."""
+        if self._norm_bound is None:
+            self._norm_bound = scale
+        return self._norm_bound
+
+    def get_build_config(self) -> dict[str, Any]:
+        """What the layer is built from when it is loaded."""
+        config = super().get_build_config() or {}
+        if self._norm_bound is not None:
+            config = {**config, "norm_bound": self._norm_bound}
+        return config
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Builds a layer that is loaded."""
+        self._norm_bound = config.get("norm_bound")
+        super().build_from_config(config)
 
     def _add_constant(self, name: str, values: np.ndarray) -> Any:
         """A weight that is not trained, with these values."""
@@ -101,6 +197,14 @@ class GeneratorLayer(keras.layers.Layer):
             trainable=False,
         )
 
+    def _require_square(self, reason: str) -> None:
+        """Raises if the generators lead to another grid."""
+        if not self.generators.is_square:
+            raise ValueError(
+                f"`generators` of {self._owner} must be square: {reason}. Received: "
+                f"generators {self.generators.name!r} that lead to another grid"
+            )
+
     def _require_fixed(self, generators: generators_lib.Generators, found: str) -> None:
         """Raises if generators are learned, and with them what is found from them."""
         if generators.is_learned:
@@ -108,53 +212,22 @@ class GeneratorLayer(keras.layers.Layer):
                 f"{type(self).__name__} needs fixed generators: the {found} of learned "
                 "ones move while they are learned. "
                 f"Received: learned generators {generators.name!r}. Fix what was "
-                "learned by `MatrixGenerators(generators.to_dense())`. An integer asks "
+                "learned by `generators.frozen()`. An integer asks "
                 "for learned ones; an algebra is given as an object, such as "
                 "`keras_lconv.algebra.so(3)`"
             )
 
-    # ------------------------------------------------------------------ call
-
-    def call(self, inputs: Any, mask: Any = None) -> Any:
-        """Applies the layer."""
-        f = inputs
-        if is_vector := len(f.shape) == 2:
-            f = ops.expand_dims(f, -1)
-        elif self.data_format == "channels_first":
-            f = ops.moveaxis(f, 1, -1)
-        if mask is not None:
-            mask = expand_to_rank(ops.cast(mask, f.dtype), len(f.shape))
-        f = self._act(f, mask)
-        if self._keeps_vectors and is_vector:
-            return ops.squeeze(f, -1)
-        if self.data_format == "channels_first":
-            f = ops.moveaxis(f, -1, 1)
-        return f
-
-    def _act(self, f: Any, mask: Any) -> Any:
-        """The output for `f` of shape `(batch, *spatial, channels)`.
-
-        `mask` is `None`, or of zeros and ones, with as many axes as `f`.
-        """
-        raise NotImplementedError
-
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The mask of the input, where the output has the same positions."""
-        return previous_mask if self.generators.is_square else None
-
-    # ----------------------------------------------------------- persistence
-
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer. The generators carry their rank."""
-        return {
-            **super().get_config(),
-            "generators": serialize_shared(self.generators),
-            "data_format": self.data_format,
-        }
+        return {**super().get_config(), "generators": serialize_shared(self.generators)}
 
 
-def expand_to_rank(mask: Any, rank: int) -> Any:
-    """Appends axes of size one."""
-    while len(mask.shape) < rank:
-        mask = ops.expand_dims(mask, -1)
-    return mask
+def serialize_shared(layer: keras.layers.Layer) -> dict[str, Any]:
+    """Serializes a sub-layer so that a saved model keeps its sharing.
+
+    Inside a save scope Keras marks an object as shared from its second serialization
+    on, and marks only the configs that it returns then. Serializing twice makes every
+    owner carry the mark, the first one too.
+    """
+    keras.saving.serialize_keras_object(layer)
+    return keras.saving.serialize_keras_object(layer)

@@ -8,12 +8,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._validation import one_of, positive_ints, spatial_shape
-from keras_lconv.layers.base import DATA_FORMATS
+from keras_lconv._layout import flatten, unflatten
+from keras_lconv._typing import ArrayLike, Shape, Tensor
+from keras_lconv._validation import positive_ints, spatial_shape
+from keras_lconv.layers.base import FeatureLayer
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
-class Rearrange(keras.layers.Layer):
+class Rearrange(FeatureLayer):
     """Positions in another order, on another grid: `y(x) = f(order(x))`.
 
     It brings scrambled data onto the grid on which generators such as `"rotation"` act.
@@ -28,7 +30,8 @@ class Rearrange(keras.layers.Layer):
 
     Input shape:
         `(batch, *spatial, channels)`; with `data_format="channels_first"`
-        `(batch, channels, *spatial)`; or `(batch, d)`, which gets one channel.
+        `(batch, channels, *spatial)`; or `(batch, d)`, which gets one channel. Masked
+        positions count as zero; the output has no mask.
 
     Output shape:
         `(batch, *output_dim, channels)`, or with the channels first.
@@ -48,72 +51,56 @@ class Rearrange(keras.layers.Layer):
     ```
     """
 
+    _keeps_vectors = False
+
     def __init__(
         self,
-        order: Any,
-        output_dim: int | Sequence[int] | None = None,
+        order: ArrayLike,
         *,
+        output_dim: int | Sequence[int] | None = None,
         data_format: str | None = None,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(data_format=data_format, **kwargs)
         self.order = _checked_order(order)
-        self.output_dim = positive_ints("output_dim", output_dim or len(self.order))
+        if output_dim is None:
+            output_dim = len(self.order)
+        self.output_dim = positive_ints("output_dim", output_dim)
         if math.prod(self.output_dim) != len(self.order):
             raise ValueError(
                 f"`output_dim` must hold the {len(self.order)} positions of `order`. "
                 f"Received: output_dim={output_dim}"
             )
-        self.data_format = one_of(
-            "data_format", data_format or keras.config.image_data_format(), DATA_FORMATS
-        )
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Checks that the order fits the input."""
-        owner = f"{type(self).__name__} {self.name!r}"
-        size = math.prod(spatial_shape(self._channels_last(tuple(input_shape)), owner))
-        if self.order.max() >= size:
+        shape = spatial_shape(self._feature_shape(tuple(input_shape)), self._owner)
+        if self.order.max() >= math.prod(shape):
             raise ValueError(
-                f"The order of {owner} needs {self.order.max() + 1} positions. "
-                f"Received: an input with {size}, of shape {tuple(input_shape)}"
+                f"The order of {self._owner} needs {self.order.max() + 1} positions. "
+                f"Received: an input with {math.prod(shape)}, of shape {tuple(input_shape)}"
             )
 
-    def _channels_last(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        if self.data_format == "channels_first" and len(shape) > 2:
-            return (shape[0], *shape[2:], shape[1])
-        return shape
+    def _feature_output_shape(self, feature_shape: Shape) -> Shape:
+        return (feature_shape[0], *self.output_dim, feature_shape[-1])
 
-    def compute_output_shape(
-        self, input_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
-        """Shape of the output."""
-        shape = self._channels_last(tuple(input_shape))
-        channels = shape[-1] if len(shape) > 2 else 1
-        if self.data_format == "channels_first":
-            return (shape[0], channels, *self.output_dim)
-        return (shape[0], *self.output_dim, channels)
-
-    def call(self, inputs: Any) -> Any:
-        """The input in the new order."""
-        f = ops.expand_dims(inputs, -1) if len(inputs.shape) == 2 else inputs
-        if self.data_format == "channels_first" and len(inputs.shape) > 2:
-            f = ops.moveaxis(f, 1, -1)
-        channels = f.shape[-1]
-        f = ops.reshape(f, (-1, math.prod(f.shape[1:-1]), channels))
-        f = ops.take(f, np.maximum(self.order, 0), axis=1)
+    def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
+        f = ops.take(flatten(f), np.maximum(self.order, 0), axis=1)
         if np.any(self.order < 0):
             # Not a product with zeros, for which infinite values would become NaN.
             f = ops.where(self.order[:, None] >= 0, f, ops.zeros_like(f))
-        f = ops.reshape(f, (-1, *self.output_dim, channels))
-        return ops.moveaxis(f, -1, 1) if self.data_format == "channels_first" else f
+        return unflatten(f, self.output_dim)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """No mask: positions are others."""
+        return None
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""
         return {
             **super().get_config(),
             "order": self.order.tolist(),
-            "output_dim": self.output_dim,
-            "data_format": self.data_format,
+            "output_dim": list(self.output_dim),
         }
 
 

@@ -8,9 +8,10 @@ import numpy as np
 from keras import layers, ops
 
 from keras_lconv import generators as generators_lib
-from keras_lconv._validation import one_of, positive_int, positive_ints
+from keras_lconv._typing import GeneratorsLike
+from keras_lconv._validation import count, one_of, positive_int, positive_ints
 from keras_lconv.algebra import direct_sum, tensor_product
-from keras_lconv.generators import MatrixGenerators
+from keras_lconv.generators.base import if_known
 from keras_lconv.layers import EquivariantDense, GatedActivation, TensorProduct
 
 CHANNELS_LAST: dict[str, Any] = {"data_format": "channels_last"}
@@ -18,12 +19,12 @@ ORDERS = (1, 2)
 
 
 def equivariant_mlp(
-    generators: Any,
-    blocks: int = 1,
-    units: int = 1,
-    generators_out: Any = "trivial",
+    generators: GeneratorsLike,
     *,
-    num_scalars: int = 0,
+    blocks: int = 1,
+    outputs: int = 1,
+    generators_out: GeneratorsLike = "trivial",
+    scalars: int = 0,
     hidden_units: int | Sequence[int] = (64, 64, 64),
     vectors: int = 8,
     order: int = 1,
@@ -59,11 +60,11 @@ def equivariant_mlp(
             `report.algebra.nearest_closed()`.
         blocks: Number of vectors in an input, one after the other, as in
             `find_symmetries`.
-        units: Number of outputs: numbers, or objects that transform by `generators_out`.
+        outputs: Number of outputs: numbers, or objects that transform by `generators_out`.
         generators_out: How an output transforms: by default not at all. Otherwise matrices
             `(k, n', n')` for the same elements of the algebra, as `generators` or
             `keras_lconv.algebra.tensor_product(generators, generators)`.
-        num_scalars: Number of inputs before the vectors that do not transform.
+        scalars: Number of inputs before the vectors that do not transform.
         hidden_units: Number of `s` in each hidden layer.
         vectors: Number of channels of `x`.
         order: 1 for vectors, 2 for vectors and tensors as hidden features.
@@ -79,10 +80,10 @@ def equivariant_mlp(
         name: Name of the model.
 
     Input shape:
-        `(batch, num_scalars + blocks * n)`.
+        `(batch, scalars + blocks * n)`.
 
     Output shape:
-        `(batch, units)`, or `(batch, n', units)` with `generators_out`.
+        `(batch, outputs)`, or `(batch, n', outputs)` with `generators_out`.
 
     Returns:
         A `keras.Model`, not compiled.
@@ -109,10 +110,10 @@ def equivariant_mlp(
     """
     matrices = _vector_matrices(generators)
     size = matrices.shape[1]
-    blocks, units = positive_int("blocks", blocks), positive_int("units", units)
+    blocks, outputs = positive_int("blocks", blocks), positive_int("outputs", outputs)
     vectors = positive_int("vectors", vectors)
     hidden_units = positive_ints("hidden_units", hidden_units)
-    num_scalars = _count("num_scalars", num_scalars)
+    scalars = count("scalars", scalars)
     squares = tensor_product(matrices, matrices)
     hidden = (
         direct_sum(matrices, squares) if one_of("order", order, ORDERS) == 2 else matrices
@@ -121,19 +122,24 @@ def equivariant_mlp(
 
     def linear(units: int, source: Any, target: Any, features: Any, **kwargs: Any) -> Any:
         layer = EquivariantDense(
-            units, source, target, tolerance=tolerance, **CHANNELS_LAST, **kwargs
+            units,
+            source,
+            generators_out=target,
+            tolerance=tolerance,
+            **CHANNELS_LAST,
+            **kwargs,
         )
         return layer(features)
 
-    inputs = keras.Input((num_scalars + blocks * size,))
+    inputs = keras.Input((scalars + blocks * size,))
     # One channel a vector.
-    x = ops.reshape(inputs[:, num_scalars:], (-1, blocks, size))
+    x = ops.reshape(inputs[:, scalars:], (-1, blocks, size))
     x = ops.transpose(x, (0, 2, 1))
     if learn_frame:
         x = layers.EinsumDense(
             "bac,da->bdc", (size, blocks), kernel_initializer="identity", name="frame"
         )(x)
-    s = inputs[:, :num_scalars] if num_scalars else None
+    s = inputs[:, :scalars] if scalars else None
     source = matrices
     for number, width in enumerate(hidden_units):
         mixed = linear(vectors, source, None, x)
@@ -149,23 +155,22 @@ def equivariant_mlp(
         x = linear(vectors, source, hidden, x)
         x = GatedActivation(**CHANNELS_LAST)([x, layers.Dense(vectors)(s)])
         source = hidden
-    outputs = s if is_invariant else x
+    features = s if is_invariant else x
     if include_top and is_invariant:
-        outputs = layers.Dense(units)(outputs)
+        features = layers.Dense(outputs)(features)
     elif include_top:
-        outputs = linear(units, source, generators_out, outputs)
-    return keras.Model(inputs, outputs, name=name)
+        features = linear(outputs, source, generators_out, features)
+    return keras.Model(inputs, features, name=name)
 
 
 def _vector_matrices(generators: Any) -> np.ndarray:
     found = generators_lib.get(generators)
-    if not isinstance(found, MatrixGenerators) or found.is_learned or not found.is_square:
+    matrices = None
+    if not found.is_learned and found.is_square:
+        matrices = if_known(found, found.matrices)
+    if matrices is None:
         raise ValueError(
             "`generators` must be fixed square matrices: an array of shape `(k, n, n)`, a "
             f"`LieAlgebra` or `MatrixGenerators`. Received: {generators!r}"
         )
-    return found.matrices()
-
-
-def _count(name: str, value: Any) -> int:
-    return 0 if value == 0 else positive_int(name, value)
+    return matrices

@@ -8,7 +8,7 @@ from keras import layers, ops
 
 from keras_lconv import generators as generators_lib
 from keras_lconv._validation import one_of, positive_int
-from keras_lconv.generators import Generators, translations
+from keras_lconv.generators import Generators, translation
 from keras_lconv.layers import CasimirPooling, InvariantPooling, LConv
 
 POOLINGS = (None, "avg", "linear", "max", "spectrum")
@@ -119,8 +119,8 @@ def lconv_classifier(
     x = inputs
     for number, width in enumerate(widths):
         if number and downsampling > 1:
-            blur = translations(ndim)
-            x = CasimirPooling(blur, downsampling**2 / 8, downsampling)(x)
+            blur = translation(ndim)
+            x = CasimirPooling(blur, tau=downsampling**2 / 8, strides=downsampling)(x)
             acting = _copy(acting)
         x = _stage(x, width, acting, activation, ndim)
     if include_top and pooling is None:
@@ -129,7 +129,9 @@ def lconv_classifier(
         if isinstance(refine, str) and refine == "auto":
             is_rotation = isinstance(generators, str) and generators == "rotation"
             refine = REFINEMENTS[pooling] if is_rotation else None
-        x = InvariantPooling(pooling, acting, num_invariants, refine=refine)(x)
+        x = InvariantPooling(
+            acting, kind=pooling, num_invariants=num_invariants, refine=refine
+        )(x)
         x = layers.Flatten()(x)
     elif pooling is not None:
         x = (AVERAGES if pooling == "avg" else MAXIMA)[ndim]()(x)

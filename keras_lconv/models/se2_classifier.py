@@ -92,10 +92,10 @@ def se2_classifier(
     stages = _checked_stages(filters)
     lift = SE2Lift(
         stages[0].pop(0),
-        num_orientations,
-        order,
-        scale,
-        strides,
+        num_orientations=num_orientations,
+        order=order,
+        scale=scale,
+        strides=strides,
         derivative=derivative,
         use_bias=False,  # batch normalization has one
         name="lift",
@@ -109,7 +109,7 @@ def se2_classifier(
         for place, num_filters in enumerate(stage):
             layer = LConv(
                 num_filters,
-                SE2Generators(derivative),
+                SE2Generators(derivative=derivative),
                 use_bias=False,
                 name=f"lconv_{number}_{place}",
             )
@@ -120,7 +120,7 @@ def se2_classifier(
         classes = positive_int("classes", classes)
         x = layers.Dense(classes, activation=classifier_activation, name="predictions")(x)
     elif pooling is None:
-        x = SE2Projection("max", name="projection")(x)
+        x = SE2Projection(reduction="max", name="projection")(x)
     else:
         x = _pooled(x, pooling, lift.data_format)
     return keras.Model(inputs, x, name=name)
@@ -157,4 +157,4 @@ def _pooled(x: Any, pooling: str, data_format: str) -> Any:
     """One vector: pooled over the plane, then the maximum over orientations."""
     sizes = x.shape[-2:] if data_format == "channels_first" else x.shape[-3:-1]
     x = POOLINGS[pooling]((1, *sizes), name=f"{pooling}_pool")(x)
-    return layers.Flatten()(SE2Projection("max", name="projection")(x))
+    return layers.Flatten()(SE2Projection(reduction="max", name="projection")(x))

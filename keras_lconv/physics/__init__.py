@@ -4,7 +4,6 @@ from keras_lconv.physics.conservation import (
     find_conserved_quantities,
     fit_conserved_quantities,
 )
-from keras_lconv.physics.invariant_loss import InvariantLoss
 from keras_lconv.physics.lagrangian import Lagrangian
 from keras_lconv.physics.landscape import LandscapeReport, flat_directions
 from keras_lconv.physics.quantities import ConservationReport, ConservedQuantity, Drift
@@ -14,7 +13,6 @@ __all__ = [
     "ConservationReport",
     "ConservedQuantity",
     "Drift",
-    "InvariantLoss",
     "Lagrangian",
     "LandscapeReport",
     "RobustnessReport",

@@ -6,12 +6,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv import generators as generators_lib
 from keras_lconv._backend import vjp
-from keras_lconv._precision import working_dtype
+from keras_lconv._ops import working_dtype
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra import LieAlgebra
-from keras_lconv.generators import Generators, VectorFieldGenerators
+from keras_lconv.generators import Generators
+from keras_lconv.generators.registry import get_known
 from keras_lconv.layers import LConv
 
 
@@ -52,11 +52,11 @@ class Lagrangian:
     ```python
     import numpy as np
     from keras_lconv import LConv
-    from keras_lconv.generators import translations
+    from keras_lconv.generators import translation
     from keras_lconv.physics import Lagrangian
 
     # One filter for the mass, and one for each derivative.
-    layer = LConv(3, translations(), use_bias=False)
+    layer = LConv(3, translation(), use_bias=False)
     layer.build((None, 16, 16, 1))
     layer.kernel.assign(np.diag([0.5, 1.0, 1.0])[:, None, :])
     theory = Lagrangian(layer)
@@ -259,23 +259,23 @@ class Lagrangian:
 
     def _fields_of(self, symmetry: Any, dtype: str) -> Any:
         """The vector fields of a symmetry of space, on the grid of the layer."""
-        symmetry = generators_lib.get(symmetry)
-        if not isinstance(symmetry, VectorFieldGenerators):
+        symmetry = get_known("symmetry", symmetry)
+        symmetry.build_for((None, *self._grid, 1), "Lagrangian")
+        if symmetry.vector_fields() is None:
             raise ValueError(
                 "A `symmetry` of space must have vector fields, as `VectorFieldGenerators` "
                 f"do. Received: {type(symmetry).__name__} {symmetry.name!r}"
             )
-        symmetry.build_for((None, *self._grid, 1), "Lagrangian")
         return symmetry.vector_field_tensor(dtype)
 
     @property
     def _grid(self) -> tuple[int, ...]:
         return tuple(self.layer.generators.spatial_shape or ())
 
-    def _vector_fields(self, asked: str) -> VectorFieldGenerators:
+    def _vector_fields(self, asked: str) -> Any:
         """The generators of the layer, which have to be vector fields."""
         generators = self.layer.generators
-        if not isinstance(generators, VectorFieldGenerators):
+        if generators.vector_fields() is None:
             raise ValueError(
                 f"`{asked}` needs generators that are vector fields on a grid. Matrices "
                 "without a field have no derivatives `d_a f`; `mass`, `action` and "

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._backend import hessian
+from keras_lconv._ops import mean
 from keras_lconv._validation import finite_array, positive_number
 from keras_lconv.report import Report
 
@@ -240,7 +241,7 @@ def _loss_of_weights(
             for start, size, each in zip(starts, sizes, variables, strict=False)
         ]
         predicted, _ = model.stateless_call(parts, fixed, x, training=False)
-        return ops.mean(function(y, predicted))
+        return mean(function(y, predicted))
 
     return value
 

@@ -9,9 +9,12 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._backend import compiled
-from keras_lconv._precision import sample_means, working_dtype
+from keras_lconv._layout import flatten, from_channels_last, to_channels_last
+from keras_lconv._ops import sample_means, working_dtype
+from keras_lconv._typing import Data
 from keras_lconv._validation import one_of, positive_int
 from keras_lconv.generators import Generators
+from keras_lconv.generators.exponential import linear_combination
 from keras_lconv.generators.registry import get_known
 from keras_lconv.report import Report
 
@@ -117,12 +120,12 @@ class RobustnessReport(Report):
 
 
 def robustness(
-    model: Callable[[Any], Any],
-    x: Any,
+    function: Callable[[Any], Any],
+    x: Data,
     generators: Any,
-    y: Any = None,
-    loss: Any = None,
+    y: Data | None = None,
     *,
+    loss: Any = None,
     names: Sequence[str] | None = None,
     batch_size: int = 32,
     data_format: str | None = None,
@@ -142,7 +145,7 @@ def robustness(
     Generators are ranked by how much the outputs change for a given change of the input.
 
     Args:
-        model: `F`, a Keras layer or model, which is called in inference mode, or a
+        function: `F`, a Keras layer or model, which is called in inference mode, or a
             function of a tensor whose samples do not mix. It has one input and one output.
         x: Inputs, `(n, *spatial, channels)` or `(n, d)`.
         generators: How the input is deformed: what `keras_lconv.generators.get` takes, but
@@ -160,7 +163,7 @@ def robustness(
         A `RobustnessReport`.
 
     Raises:
-        TypeError: If `model` is no function, or generators are an integer.
+        TypeError: If `function` is no function, or generators are an integer.
         ValueError: If shapes do not fit, only one of `y` and `loss` is given, or values are
             not finite.
 
@@ -180,21 +183,21 @@ def robustness(
     labels = np.arange(8) % 3
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     report = robustness(
-        model, images, {"turn": "rotation", "zoom": "scaling"}, labels, loss
+        model, images, {"turn": "rotation", "zoom": "scaling"}, labels, loss=loss
     )
     assert report.first.shape == report.second.shape == (8, 2)
     ```
     """
-    if not callable(model):
+    if not callable(function):
         raise TypeError(
-            "`model` must be a layer, a model or a function. "
-            f"Received: {model!r} (of type {type(model).__name__})"
+            "`function` must be a layer, a model or a function. "
+            f"Received: {function!r} (of type {type(function).__name__})"
         )
     positive_int("batch_size", batch_size)
     data_format = one_of(
         "data_format",
         data_format
-        or getattr(model, "data_format", None)
+        or getattr(function, "data_format", None)
         or keras.config.image_data_format(),
         ("channels_first", "channels_last"),
     )
@@ -203,7 +206,7 @@ def robustness(
     families = _by_name(generators)
     names = _checked_names(names, families)
 
-    derivatives = compiled(_derivatives(_in_inference_mode(model, x), _by_sample(loss)))
+    derivatives = compiled(_derivatives(_in_inference_mode(function, x), _by_sample(loss)))
     starts = range(0, len(x), batch_size)
     if verbose is None:
         verbose = len(starts) >= 20
@@ -273,8 +276,7 @@ def _sum_of_squares(values: Any) -> Any:
 
 def _lie_derivatives(generators: Generators, x: Any, data_format: str) -> Any:
     """For each generator the pair `L x`, `L^2 x`."""
-    moved = data_format == "channels_first" and len(x.shape) > 2
-    f = ops.moveaxis(x, 1, -1) if moved else x
+    f = to_channels_last(x, data_format)
     f = ops.expand_dims(f, -1) if len(x.shape) == 2 else f
     if not generators.is_square:
         raise ValueError(
@@ -283,13 +285,14 @@ def _lie_derivatives(generators: Generators, x: Any, data_format: str) -> Any:
         )
     generators.build_for(tuple(f.shape), "robustness")
     for direction in np.eye(generators.num_generators):
-        act = generators.linear_combination(ops.convert_to_tensor(direction, dtype=f.dtype))
-        once = act(f)
-        pair = (once, act(once))
-        if moved:
-            yield tuple(ops.moveaxis(each, -1, 1) for each in pair)
-        else:
-            yield tuple(ops.reshape(each, ops.shape(x)) for each in pair)
+        t = ops.convert_to_tensor(direction, dtype=f.dtype)
+        act = linear_combination(generators, t)
+        once = act(flatten(f))
+        pair = (ops.reshape(each, ops.shape(f)) for each in (once, act(once)))
+        yield tuple(
+            each[..., 0] if len(x.shape) == 2 else from_channels_last(each, data_format)
+            for each in pair
+        )
 
 
 def _in_inference_mode(model: Callable[[Any], Any], x: np.ndarray) -> Callable[[Any], Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lconv._precision import working_dtype
+from keras_lconv._ops import working_dtype
 from keras_lconv._validation import not_negative
 
 # Added to squares before a root or a quotient, so that zero generators have no NaN.

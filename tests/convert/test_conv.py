@@ -192,7 +192,7 @@ def test_any_shifts_are_a_convolution(self_interaction, boundary, data):
     strides = tuple(data.draw(st.integers(1, 2)) for _ in range(ndim))
     if self_interaction == "identity":
         boundary, strides = "zero", (1,) * ndim
-    shifts = g.shifts(offsets, boundary, strides)
+    shifts = g.ShiftGenerators(offsets, boundary=boundary, strides=strides)
     shape = (2, *(7, 6)[:ndim], 3)
     arguments = {"self_interaction": self_interaction, "kernel_initializer": "zeros"}
     lconv = built(LConv(3, shifts, **arguments), shape)
@@ -200,7 +200,7 @@ def test_any_shifts_are_a_convolution(self_interaction, boundary, data):
 
 
 def test_a_convolution_made_of_shifts_is_the_same_function():
-    shifts = g.shifts([(0, 1), (-1, 2), (2, 0)])
+    shifts = g.ShiftGenerators([(0, 1), (-1, 2), (2, 0)])
     lconv = built(LConv(3, shifts), (2, 6, 5, 4))
     f = random((2, 6, 5, 4))
     assert relative_error(to_conv(lconv)(f), lconv(f)) < 1e-5
@@ -307,24 +307,24 @@ def test_unsupported_layers_are_refused_with_the_reason(layer, error, words):
         (lambda: to_conv(lconv("rotation")), TypeError, "ShiftGenerators"),
         (lambda: to_conv(keras.layers.Dense(2)), TypeError, "must be an LConv"),
         (
-            lambda: to_conv(lconv(g.shifts([(0, 1)], "periodic"))),
+            lambda: to_conv(lconv(g.ShiftGenerators([(0, 1)], boundary="periodic"))),
             ValueError,
             "no periodic padding",
         ),
         (
-            lambda: to_conv(lconv(g.shifts([(0, 1)]), num_steps=2)),
+            lambda: to_conv(lconv(g.ShiftGenerators([(0, 1)]), num_steps=2)),
             ValueError,
             "num_steps=2",
         ),
         (
-            lambda: to_conv(built(LConv(1, g.shifts([1])), (None, 6))),
+            lambda: to_conv(built(LConv(1, g.ShiftGenerators([1])), (None, 6))),
             ValueError,
             "feature maps",
         ),
         (
             lambda: to_conv(
                 lconv(
-                    g.shifts([(0, 1)]),
+                    g.ShiftGenerators([(0, 1)]),
                     self_interaction="identity",
                     kernel_regularizer="l2",
                 )
@@ -332,10 +332,22 @@ def test_unsupported_layers_are_refused_with_the_reason(layer, error, words):
             ValueError,
             "identity",
         ),
-        (lambda: to_conv(LConv(4, g.shifts([(0, 1)]))), ValueError, "must be built"),
+        (
+            lambda: to_conv(LConv(4, g.ShiftGenerators([(0, 1)]))),
+            ValueError,
+            "must be built",
+        ),
         (lambda: BlockDiagonal(3)(np.ones((4, 6))), ValueError, "must divide"),
-        (lambda: g.shifts([(0, 1)], strides=(1, 2, 3)), ValueError, "`strides` must be"),
-        (lambda: g.shifts([1], strides=0), ValueError, "`strides` must be a positive"),
+        (
+            lambda: g.ShiftGenerators([(0, 1)], strides=(1, 2, 3)),
+            ValueError,
+            "`strides` must be",
+        ),
+        (
+            lambda: g.ShiftGenerators([1], strides=0),
+            ValueError,
+            "`strides` must be a positive",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(call, error, words):

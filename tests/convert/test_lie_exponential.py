@@ -15,7 +15,9 @@ from tests.families import relative_error, to_numpy
 
 
 def group_convolution(generators, shape, **arguments):
-    layer = LieExponential(3, generators, 3, bias_initializer="normal", **arguments)
+    layer = LieExponential(
+        3, generators, num_elements=3, bias_initializer="normal", **arguments
+    )
     layer.build((None, *shape))
     return layer
 
@@ -41,6 +43,7 @@ def product(stack, matrices, f):
     return f + to_numpy(layers[-1].bias)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("algebra", "order"),
     [(a.so(2), 1), (a.so(2), 4), (a.so(3), 1), (a.so(3), 3), (a.sl(2), 2)],
@@ -76,7 +79,7 @@ def test_one_layer_is_the_first_order_term():
     [
         (lambda: g.rotation(), (5, 5, 2), "channels_last"),
         (lambda: g.rotation(), (2, 5, 5), "channels_first"),
-        (lambda: g.translations(1, "fourier"), (7,), "channels_last"),
+        (lambda: g.translation(1, derivative="fourier"), (7,), "channels_last"),
     ],
 )
 def test_layouts_bias_and_activation(generators, shape, data_format):
@@ -89,7 +92,9 @@ def test_layouts_bias_and_activation(generators, shape, data_format):
 
 
 def test_the_stack_shares_generators_is_saved_and_trained(tmp_path):
-    layer = LieExponential(2, g.LowRankGenerators(2, 2, initializer="he_normal"), 2)
+    layer = LieExponential(
+        2, g.LowRankGenerators(2, 2, initializer="he_normal"), num_elements=2
+    )
     layer.build((None, 4, 3))
     stack = from_lie_exponential(layer, 4, order=2)
     block, last = stack.layers
@@ -114,7 +119,7 @@ def built():
     [
         (lambda: from_lie_exponential(LConv(1, "rotation"), 2), TypeError, "LieExp"),
         (
-            lambda: from_lie_exponential(LieExponential(1, "rotation", 2), 2),
+            lambda: from_lie_exponential(LieExponential(1, "rotation", num_elements=2), 2),
             ValueError,
             "must be built",
         ),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_lconv.datasets import image_pairs
-from keras_lconv.generators import rotation, scaling, shear, translations
+from keras_lconv.generators import rotation, scaling, shear, translation
 from tests.families import relative_error
 
 
@@ -23,7 +23,7 @@ def smooth(num, size):
         ("rotation", rotation, 0.5),
         ("scaling", scaling, 0.3),
         ("shear", shear, 0.5),
-        ("translation", translations, 3.0),
+        ("translation", translation, 3.0),
     ],
 )
 def test_pairs_are_related_by_the_generator(field, generators, limit):

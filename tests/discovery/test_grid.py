@@ -72,7 +72,7 @@ def test_neighbors_have_the_largest_correlations_of_residuals():
         pair = (x - x.mean(axis=0))[:, [i, j]]
         residual = pair - others @ np.linalg.lstsq(others, pair, rcond=None)[0]
         expected[i, j] = np.corrcoef(residual.T)[0, 1]
-    table = infer_neighbors(x, 5, min_correlation=0.05, shrinkage=1e-9)
+    table = infer_neighbors(x, num_neighbors=5, min_correlation=0.05, shrinkage=1e-9)
     for row, found in zip(expected, table, strict=True):
         wanted = [j for j in np.argsort(-row) if row[j] > 0.05]
         assert found.tolist() == wanted + [-1] * (5 - len(wanted))
@@ -233,7 +233,7 @@ def test_neighbor_generators_on_scrambled_data():
     x, order = scrambled(images)
     table = infer_grid(x).neighbors(size=3)
     assert table.shape == (42, 9)
-    mean = NeighborGenerators(1, table, np.full((42, 9, 1), 1 / 9), trainable=False)
+    mean = NeighborGenerators(1, table, values=np.full((42, 9, 1), 1 / 9), trainable=False)
     found = keras.ops.convert_to_numpy(mean(x[:10, :, None].astype("float32")))
     expected = uniform_filter(images[:10], (0, 3, 3), mode="constant").reshape(10, -1)
     assert np.allclose(found[:, :, 0, 0], expected[:, order], atol=1e-5)

@@ -60,7 +60,7 @@ def other_moments(x):
 
 
 def test_a_classifier_of_invariants_has_the_rotation_only():
-    model = network(InvariantPooling("spectrum", "rotation"), keras.layers.Flatten())
+    model = network(InvariantPooling("rotation"), keras.layers.Flatten())
     report = find_symmetries(model, blobs(100))
     assert report.dimension == 1
     assert degrees(report, ROTATION) < 1e-3
@@ -271,12 +271,16 @@ def test_channels_first_and_batches():
     [
         ({"search": "any"}, ValueError, "`search` must be one of"),
         ({"search": 3}, TypeError, "`search` must be known"),
-        ({"search": g.DenseGenerators(2, 3)}, ValueError, "must hold square generators"),
+        (
+            {"search": g.DenseGenerators(2, output_dim=3)},
+            ValueError,
+            "must hold square generators",
+        ),
         ({"search": g.rotation(3)}, ValueError, "spatial axes"),
         ({"blocks": 2}, ValueError, "`blocks` and `scalars` belong to vectors"),
         ({"dimension": 7}, ValueError, "`dimension` must be from 0 to 6"),
         ({"data_format": "any"}, ValueError, "`data_format` must be one of"),
-        ({"x": np.ones((4, 5, 5, 1)), "search": g.translations(derivative="fourier")},
+        ({"x": np.ones((4, 5, 5, 1)), "search": g.translation(derivative="fourier")},
          ValueError, "must change some sample"),
         ({"kind": "equivariance", "output": "tensor2"}, ValueError, "`output` must be"),
         ({"kind": "equivariance", "output": "same"}, ValueError, "on the grid"),

@@ -71,6 +71,7 @@ def test_unknown_parameters(matrices):
     assert np.allclose(moved[:, 0], t * matrices.reshape(1, -1), atol=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("algebra", "name"), [(a.so(3), "so(3)"), (a.so(2, 1), "sl(2,R)")])
 def test_the_dimension_is_found_with_noise(algebra, name):
     """From clouds of six points that move together, of unknown parameters."""
@@ -96,6 +97,7 @@ def agreement(report, name, size):
     return a.correlation(matrices[0], true.matrices()[0])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "limits", "dimension"),
     [

@@ -18,6 +18,7 @@ MATRICES = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", MATRICES)
 def test_algebra_of_matrices_is_their_span(name):
     generators, _ = families.build(name)
@@ -30,8 +31,8 @@ def test_algebra_of_matrices_is_their_span(name):
 @pytest.mark.parametrize(
     ("make", "name"),
     [
-        (lambda: g.translations(), "R^2"),
-        (lambda: g.translations(3), "R^3"),
+        (lambda: g.translation(), "R^2"),
+        (lambda: g.translation(3), "R^3"),
         (lambda: g.rotation(), "R"),
         (lambda: g.rotation(3), "so(3)"),
         (lambda: g.rotation(4), "so(4)"),

@@ -32,7 +32,7 @@ def moved(f, distance, axis):
 @pytest.mark.parametrize(("num", "size"), [(4, 5), (8, 6)])
 def test_commute_with_quarter_turns(derivative, num, size):
     f = random((2, num, size, size, 3))
-    generators = g.SE2Generators(derivative)
+    generators = g.SE2Generators(derivative=derivative)
     derivatives = to_numpy(generators(f))
     for quarters in (1, 2, 3):
         expected = turned(derivatives, quarters)
@@ -44,7 +44,7 @@ def test_commute_with_quarter_turns(derivative, num, size):
 @pytest.mark.parametrize("axis", [2, 3])
 def test_commute_with_all_translations_of_a_periodic_grid(axis):
     f = random((1, 4, 7, 5, 2))
-    generators = g.SE2Generators("fourier")
+    generators = g.SE2Generators(derivative="fourier")
     expected = moved(to_numpy(generators(f)), 1.3, axis)
     assert relative_error(generators(moved(f, 1.3, axis)), expected) < 1e-5
 
@@ -69,7 +69,7 @@ def low_angular_frequencies(num, size):
 def test_brackets_are_those_of_the_algebra(derivative):
     """`[L_i, L_j] f = sum_k c_ijk L_k f`, exactly: the plane needs not be smooth."""
     f = low_angular_frequencies(8, 6)
-    generators = g.SE2Generators(derivative)
+    generators = g.SE2Generators(derivative=derivative)
     first = to_numpy(generators(f))
     both = np.stack([to_numpy(generators(first[..., j, :])) for j in range(3)], axis=4)
     # both[..., j, i, :] = L_i L_j f
@@ -92,18 +92,18 @@ def test_algebra_is_se2():
 
 
 def test_matrices_are_the_generators():
-    generators = g.SE2Generators("central")
+    generators = g.SE2Generators(derivative="central")
     generators.build((None, 4, 3, 5, 1))
     assert relative_error(generators.to_dense(), generators.matrices()) < 1e-6
 
 
 def test_forwards_is_where_each_orientation_points():
     f = random((1, 4, 5, 7, 2))
-    found = to_numpy(g.SE2Generators("fourier").transform(f, [2.0, 0.0, 0.0]))
+    found = to_numpy(g.SE2Generators(derivative="fourier").transform(f, [2.0, 0.0, 0.0]))
     for j, shift in enumerate([(2, 0), (0, 2), (-2, 0), (0, -2)]):
         expected = np.roll(f[:, j], shift, axis=(1, 2))
         assert relative_error(found[:, j], expected) < 1e-4
-    sideways = to_numpy(g.SE2Generators("fourier").transform(f, [0.0, 1.0, 0.0]))
+    sideways = to_numpy(g.SE2Generators(derivative="fourier").transform(f, [0.0, 1.0, 0.0]))
     assert relative_error(sideways[:, 0], np.roll(f[:, 0], 1, axis=2)) < 1e-4
 
 
@@ -120,4 +120,4 @@ def test_name_and_errors():
     with pytest.raises(ValueError, match=r"features of shape \(batch, theta, y, x"):
         g.SE2Generators().build((None, 8, 8, 3))
     with pytest.raises(ValueError, match="`derivative` must be one of"):
-        g.SE2Generators("finite")
+        g.SE2Generators(derivative="finite")

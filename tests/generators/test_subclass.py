@@ -1,51 +1,226 @@
-"""A family of one's own: three methods, and the base class does the rest."""
+"""A family of one's own: `apply`, and all layers are right with it."""
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
+from scipy.linalg import expm
 
-from keras_lconv import LConv
+import keras_lconv as k
 from keras_lconv import generators as g
+from keras_lconv.algebra import principal_angles, so
+from keras_lconv.callbacks import GeneratorMonitor
+from keras_lconv.discovery import find_symmetries, fit_generators
+from keras_lconv.generators.exponential import linear_combination, operator_norm
+from keras_lconv.losses import InvariantLoss
+from keras_lconv.metrics import equivariance_error
+from keras_lconv.physics import robustness
 from tests.families import relative_error, to_numpy
 
 
 @keras.saving.register_keras_serializable(package="tests")
-class DiagonalGenerators(g.Generators):
-    """Learned generators that scale each position."""
+class MinimalGenerators(g.Generators):
+    """Matrices, as `MatrixGenerators` are, with the least that a family has to say."""
 
-    def __init__(self, num, **kwargs):
-        super().__init__(num, **kwargs)
+    def __init__(self, values, **kwargs):
+        self.values = np.asarray(values)
+        super().__init__(len(self.values), **{"trainable": False, **kwargs})
 
     def build(self, input_shape):
         super().build(input_shape)
-        shape = (self.num_generators, *self.spatial_shape)
-        self.rates = self.add_weight(name="rates", shape=shape, initializer="random_normal")
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=self.values.shape,
+            initializer=lambda shape, dtype=None: ops.convert_to_tensor(self.values, dtype),
+            trainable=self.is_learned,
+        )
 
-    def call(self, inputs):
-        return ops.einsum("khw,bhwc->bhwkc", self.rates, inputs)
-
-    def combine(self, z):
-        return ops.einsum("khw,bhwkc->bhwc", self.rates, z)
-
-    def norm_bounds(self):
-        return ops.max(ops.abs(self.rates), axis=(1, 2))
+    def apply(self, f):
+        return ops.einsum("kij,bjc->bikc", ops.cast(self.kernel, f.dtype), f)
 
     def get_config(self):
-        return {**super().get_config(), "num": self.num_generators}
+        return {**super().get_config(), "values": self.values.tolist()}
 
 
-def test_base_class_does_the_rest(tmp_path):
-    family = DiagonalGenerators(2)
-    model = keras.Sequential([keras.Input((3, 4, 2)), LConv(5, family), LConv(1, family)])
-    f = np.random.default_rng(0).normal(size=(2, 3, 4, 2)).astype("float32")
-    rates = to_numpy(family.rates)
+def random(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
-    dense = np.array([np.diag(rate.ravel()) for rate in rates])
-    assert relative_error(family.to_dense(), dense) < 1e-6
-    expected = f * np.exp(0.5 * rates[0] - 2.0 * rates[1])[None, ..., None]
-    assert relative_error(family.transform(f, [0.5, -2.0]), expected) < 1e-5
 
+# Antisymmetric, of another frame, and closed: every layer takes them.
+FRAME = np.linalg.qr(random(3, 3, seed=5))[0]
+MATRICES = FRAME @ so(3).basis @ FRAME.T
+SCALES = [1.0, 5.0, 1e-3]
+
+# How layers are made of generators of a size, and the shape of their input.
+FIXED_ONLY = {
+    "InvariantPooling": (lambda L, s: k.InvariantPooling(L), (3, 2)),
+    "EquivariantDense": (lambda L, s: k.EquivariantDense(4, L), (3, 2)),
+}
+LAYERS = {
+    "LConv": (lambda L, s: k.LConv(4, L), (3, 2)),
+    "LConv, channels first": (lambda L, s: k.LConv(2, L), (3, 5)),
+    "LConv, steps": (lambda L, s: k.LConv(2, L, num_steps=3), (3, 2)),
+    "LieBlock": (lambda L, s: k.LieBlock(4, L, num_layers=2), (3, 2)),
+    "LieExponential": (
+        lambda L, s: k.LieExponential(4, L, num_elements=2, max_parameter=6.0 / s),
+        (3, 2),
+    ),
+    "OrbitPooling": (
+        lambda L, s: k.OrbitPooling(
+            L, reduction="average", num_samples=2, max_parameter=2.0 / s
+        ),
+        (3, 2),
+    ),
+    "CasimirPooling": (lambda L, s: k.CasimirPooling(L, tau=0.2 / s**2), (3, 2)),
+    "LieMaxPooling": (lambda L, s: k.LieMaxPooling(L, hops=2), (3, 2)),
+    "GradientNorm": (lambda L, s: k.GradientNorm(L), (3, 2)),
+    "FibreNorm": (lambda L, s: k.FibreNorm(L), (5, 3, 2)),
+    "NormMaxPooling": (lambda L, s: k.NormMaxPooling(L), (4, 3, 2)),
+    "NormActivation": (lambda L, s: k.NormActivation(L), (5, 3, 2)),
+    "StridedPooling": (lambda L, s: k.StridedPooling(L), (3, 2)),
+    "ClusterPooling": (lambda L, s: k.ClusterPooling(L, clusters=[0, 1, 0]), (3, 2)),
+    "LearnedPooling": (
+        lambda L, s: k.LearnedPooling(L, output_dim=2, defect_weight=1.0),
+        (3, 2),
+    ),
+    "ActionRegularization": (lambda L, s: k.ActionRegularization(L), (3, 2)),
+}
+ALL = {**LAYERS, **FIXED_ONLY}
+
+
+def test_every_layer_with_generators_is_here():
+    named = {name.split(",")[0] for name in ALL}
+    others = {"GatedActivation", "Rearrange", "TensorProduct", "SE2Lift", "SE2Projection"}
+    layers = {
+        name
+        for name in k.layers.__all__
+        if issubclass(getattr(k, name), keras.layers.Layer)
+    }
+    assert layers - others <= named, layers - others - named
+
+
+def outputs(layer, f):
+    """The result for the weights that the seed of the test gives, and the losses."""
+    layer.build(f.shape)
+    rng = np.random.default_rng(3)
+    shared = {id(weight) for weight in layer.generators.weights}
+    own = [w for w in layer.trainable_weights if id(w) not in shared]
+    for weight in own:
+        weight.assign(weight + 0.1 * rng.normal(size=weight.shape))
+    result = to_numpy(layer(f))
+    return result, [float(to_numpy(loss)) for loss in layer.losses]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(
+    ("name", "trainable"),
+    [(name, False) for name in ALL] + [(name, True) for name in LAYERS],
+)
+def test_a_minimal_family_is_as_right_as_matrices(name, trainable, scale):
+    make, shape = ALL[name]
+    f = random(4, *shape)
+    found = []
+    for family in (MinimalGenerators, g.MatrixGenerators):
+        keras.utils.set_random_seed(0)
+        generators = family(scale * MATRICES, trainable=trainable)
+        # Learned ones count with a norm of 1 at least.
+        unit = max(scale, 1.0) if trainable else scale
+        found.append(outputs(make(generators, unit), f))
+    (value, losses), (expected, expected_losses) = found
+    assert np.linalg.norm(expected) > 1e-3
+    if name == "EquivariantDense":
+        # A null space has many bases: multiples of the identity, up to a sign.
+        value, expected = abs(value), abs(expected)
+    assert relative_error(value, expected) < 1e-5
+    assert np.allclose(losses, expected_losses, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("trainable", [False, True])
+def test_what_follows_from_apply(trainable, scale):
+    minimal = MinimalGenerators(scale * MATRICES, trainable=trainable)
+    matrix = g.MatrixGenerators(scale * MATRICES, trainable=trainable)
+    for generators in (minimal, matrix):
+        generators.build((None, 3, 2))
+    f, t = random(4, 3, 2), random(4, 3) / scale
+    assert relative_error(minimal(f), matrix(f)) < 1e-6
+    assert relative_error(minimal.to_dense(), matrix.to_dense()) < 1e-6
+    assert relative_error(minimal.norm_bounds(), matrix.norm_bounds()) < 1e-6
+    assert relative_error(minimal.transform(f, t), matrix.transform(f, t)) < 1e-5
+    assert minimal.algebra().identify().name == "so(3)"
+    frozen = minimal.frozen()
+    assert not frozen.is_learned
+    assert relative_error(frozen.matrices(), scale * MATRICES) < 1e-6
+    t = ops.convert_to_tensor(t)
+    moved = [linear_combination(L, t)(ops.convert_to_tensor(f)) for L in (minimal, matrix)]
+    assert relative_error(*moved) < 1e-5
+    bounds = [operator_norm(L, t) for L in (minimal, matrix)]
+    assert relative_error(*bounds) < 1e-5
+
+
+def test_measures_with_a_minimal_family():
+    minimal, matrix = MinimalGenerators(MATRICES), g.MatrixGenerators(MATRICES)
+    f, t = random(4, 3), random(2, 3)
+    layer = keras.Sequential([keras.layers.Dense(3, activation="tanh")])
+    layer(f)
+    errors = [equivariance_error(layer, L, f, t).errors for L in (minimal, matrix)]
+    assert np.allclose(*errors, rtol=1e-4)
+    losses = [InvariantLoss(L)(f[..., None], 0 * f[..., None]) for L in (minimal, matrix)]
+    assert relative_error(*losses) < 1e-5
+    gains = [robustness(layer, f, L).sensitivity for L in (minimal, matrix)]
+    assert relative_error(*gains) < 1e-4
+
+
+def invariant(x):
+    """A function of vectors that the rotations leave as it is."""
+    return ops.tanh(ops.sum(x**2, axis=1))
+
+
+def test_discovery_among_a_minimal_family():
+    x = random(200, 3)
+    turns = np.random.default_rng(1).uniform(-0.5, 0.5, (60, 3))
+    elements = expm(np.tensordot(turns, MATRICES, 1))
+    moved = np.einsum("sij,sj->si", elements, x[:60])
+    for scale in SCALES:
+        found, pairs = [], []
+        for family in (MinimalGenerators, g.MatrixGenerators):
+            generators = family(scale * MATRICES)
+            generators.build((None, 3))
+            report = find_symmetries(invariant, x, search=generators)
+            assert report.dimension == 3
+            found.append(report.algebra.basis)
+            report = fit_generators(x[:60], moved, search=generators, dimension=3)
+            pairs.append(report.algebra.basis)
+        assert principal_angles(*found)[0] < 1e-5
+        assert principal_angles(*pairs)[0] < 1e-5
+        assert principal_angles(pairs[0], MATRICES)[0] < 1e-4
+
+
+def test_learned_generators_of_a_minimal_family_are_trained_and_saved(tmp_path):
+    family = MinimalGenerators(MATRICES, trainable=True)
+    model = keras.Sequential([keras.Input((3, 2)), k.LConv(5, family), k.LConv(1, family)])
+    f = random(8, 3, 2)
+    monitor = GeneratorMonitor(family, reference=so(3))
+    model.compile("sgd", "mse")
+    model.fit(f, f[..., :1], callbacks=[monitor], verbose=0)
+    assert monitor.snapshots[0].shape == (3, 3, 3)
+    assert np.linalg.norm(to_numpy(family.kernel) - MATRICES) > 1e-4
     model.save(tmp_path / "model.keras")
     copy = keras.models.load_model(tmp_path / "model.keras")
     assert copy.layers[0].generators is copy.layers[1].generators
     assert relative_error(copy(f), model(f)) < 1e-6
+
+
+@pytest.mark.parametrize("trainable", [False, True])
+def test_a_layer_survives_generators_that_grow(trainable):
+    """Parameters of group elements are scaled back to where the series is exact."""
+    results = []
+    for family in (MinimalGenerators, g.MatrixGenerators):
+        keras.utils.set_random_seed(0)
+        generators = family(0.1 * MATRICES, trainable=trainable)
+        layer = k.LieExponential(2, generators, num_elements=2, max_parameter=1.0)
+        layer.build((None, 3, 2))
+        generators.weights[0].assign(100.0 * MATRICES)
+        results.append(to_numpy(layer(random(2, 3, 2))))
+    assert np.all(np.abs(results[0]) < 10)
+    assert relative_error(*results) < 1e-5

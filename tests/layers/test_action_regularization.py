@@ -9,7 +9,7 @@ import pytest
 from keras_lconv import ActionRegularization, LConv
 from keras_lconv import generators as g
 from keras_lconv.algebra import so
-from keras_lconv.physics import InvariantLoss
+from keras_lconv.losses import InvariantLoss
 from tests.autodiff import BACKEND
 from tests.families import relative_error, to_numpy
 
@@ -39,12 +39,12 @@ def test_loss_is_that_of_the_difference_and_the_input_passes(make, shape, data_f
     f, other = random((3, *shape), 1), random((3, *shape), 2)
     options = {"mass": 0.5, "data_format": data_format}
     expected = InvariantLoss(make(), **options)
-    layer = ActionRegularization(make(), 0.1, **options)
+    layer = ActionRegularization(make(), weight=0.1, **options)
     assert np.array_equal(to_numpy(layer(f)), f)
     assert relative_error(layer.losses[0], 0.1 * to_numpy(expected(0 * f, f))) < 1e-5
     assert layer.compute_output_shape((None, *shape)) == (None, *shape)
 
-    pair = ActionRegularization(make(), 0.1, **options)
+    pair = ActionRegularization(make(), weight=0.1, **options)
     assert np.array_equal(to_numpy(pair([f, other])), f)
     assert relative_error(pair.losses[0], 0.1 * to_numpy(expected(other, f))) < 1e-5
     assert pair.compute_output_shape([(None, *shape)] * 2) == (None, *shape)
@@ -52,7 +52,7 @@ def test_loss_is_that_of_the_difference_and_the_input_passes(make, shape, data_f
 
 def test_masked_positions_count_as_zero():
     f, mask = random((2, 6, 3)), np.array([[1, 1, 1, 0, 1, 0], [0, 1, 1, 1, 1, 1]], bool)
-    layer = ActionRegularization(g.translations(1))
+    layer = ActionRegularization(g.translation(1))
     expected = loss_of(layer, f * mask[..., None])
     value = loss_of(layer, f, mask)
     assert relative_error(value, expected) < 1e-6
@@ -68,22 +68,22 @@ def test_learned_metric_finds_the_symmetry_of_the_features(jit_compile):
     phases = np.linspace(0, 6, 16)
     images = np.array([np.sin(2 * x - y + phase) for phase in phases], "float32")[..., None]
     layer = ActionRegularization(
-        g.translations(derivative="fourier"), metric="learned", mass=0.0
+        g.translation(derivative="fourier"), form="learned", mass=0.0
     )
     model = keras.Sequential([keras.Input((8, 8, 1)), layer])
     model.compile(keras.optimizers.Adam(0.05), loss=None, jit_compile=jit_compile)
-    assert np.allclose(layer.metric, np.eye(2) / 2, atol=1e-6)
+    assert np.allclose(layer.form, np.eye(2) / 2, atol=1e-6)
     model.fit(images, epochs=60, batch_size=16, verbose=0)
     # Along (1, 2) they are constant.
     still = np.array([1, 2]) / np.sqrt(5)
-    assert np.allclose(layer.metric, np.outer(still, still), atol=0.02)
-    assert np.isclose(np.trace(layer.metric), 1, atol=1e-6)
+    assert np.allclose(layer.form, np.outer(still, still), atol=0.02)
+    assert np.isclose(np.trace(layer.form), 1, atol=1e-6)
 
 
 @pytest.mark.parametrize("metric", [None, "learned", [[2.0, 0.5], [0.5, 1.0]]])
 def test_configuration_and_saving(metric, tmp_path):
-    shared = g.translations()
-    layer = ActionRegularization(shared, 0.5, mass=2.0, metric=metric, name="action")
+    shared = g.translation()
+    layer = ActionRegularization(shared, weight=0.5, mass=2.0, form=metric, name="action")
     model = keras.Sequential([keras.Input((5, 5, 2)), LConv(2, shared), layer])
     if metric == "learned":
         layer.trainable_weights[0].assign([[1.0, 0.5], [0.0, 2.0]])
@@ -122,12 +122,12 @@ def test_errors():
     with pytest.raises(TypeError, match="`generators` must be known"):
         ActionRegularization(3)
     with pytest.raises(ValueError, match="`weight`"):
-        ActionRegularization("rotation", -1)
+        ActionRegularization("rotation", weight=-1)
     with pytest.raises(ValueError, match="`mass`"):
         ActionRegularization("rotation", mass=-1)
-    with pytest.raises(ValueError, match="`metric` must be None, 'learned' or a matrix"):
-        ActionRegularization("rotation", metric="nearest")
+    with pytest.raises(ValueError, match="`form` must be None, 'learned' or a matrix"):
+        ActionRegularization("rotation", form="nearest")
     with pytest.raises(ValueError, match="needs 'action' to be built"):
-        _ = ActionRegularization("rotation", metric="learned", name="action").metric
+        _ = ActionRegularization("rotation", form="learned", name="action").form
     with pytest.raises(ValueError, match="must have the same shape"):
         ActionRegularization("rotation")([np.ones((1, 4, 4, 1)), np.ones((1, 4, 4, 2))])

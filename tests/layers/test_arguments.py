@@ -52,7 +52,7 @@ def test_regularizer_of_generators_is_a_loss():
 def test_generators_may_be_an_integer_an_array_a_name_or_an_instance():
     assert type(LConv(1, 3).generators) is g.DenseGenerators
     assert type(LConv(1, 3, rank=2).generators) is g.LowRankGenerators
-    assert type(LConv(1, 3, 2).generators) is g.LowRankGenerators
+    assert type(LConv(1, 3, rank=2).generators) is g.LowRankGenerators
     assert type(LConv(1, families.so3()).generators) is g.MatrixGenerators
     assert LConv(1, "rotation").generators.num_generators == 1
     rotation = g.rotation()
@@ -137,7 +137,9 @@ def test_block_is_its_layers_in_a_row():
 
 
 def test_block_passes_options_and_masks():
-    block = LieBlock(3, "translation", 2, use_bias=False, data_format="channels_first")
+    block = LieBlock(
+        3, "translation", num_layers=2, use_bias=False, data_format="channels_first"
+    )
     assert len(block(random((2, 1, 4, 5))).shape) == 4
     assert all(not layer.use_bias for layer in block.layers)
     matrices = families.random_matrices(2, 5, 5)
@@ -204,15 +206,15 @@ def test_block_names_its_own_argument():
                 3, g.DenseGenerators(2, output_dim=2), self_interaction="identity"
             ),
             (None, 5, 3),
-            "needs square generators",
+            "must be square",
         ),
         (
             lambda: LConv(3, g.DenseGenerators(2, output_dim=2), num_steps=2),
             (None, 5, 3),
-            "square generators",
+            "must be square",
         ),
         (
-            lambda: LieBlock(3, g.DenseGenerators(2, output_dim=2), 2),
+            lambda: LieBlock(3, g.DenseGenerators(2, output_dim=2), num_layers=2),
             (None, 5, 3),
             "built for inputs of spatial shape",
         ),

@@ -1,4 +1,4 @@
-"""CoarsePooling: the pooling, the generators it induces, and how well they intertwine."""
+"""Poolings to fewer positions, the generators there, and how well they intertwine."""
 
 import itertools
 import json
@@ -9,10 +9,19 @@ import pytest
 from keras import ops
 from scipy.linalg import expm
 
-from keras_lconv import CoarsePooling, LConv
+from keras_lconv import ClusterPooling, LConv, LearnedPooling, StridedPooling
 from keras_lconv import generators as g
 from tests.autodiff import BACKEND, assert_gradients_match, float64
 from tests.families import relative_error, to_numpy
+
+
+def coarse(generators, **arguments):
+    """The layer that takes these arguments."""
+    if "clusters" in arguments:
+        return ClusterPooling(generators, **arguments)
+    return (LearnedPooling if "output_dim" in arguments else StridedPooling)(
+        generators, **arguments
+    )
 
 
 def random(shape, seed=0, dtype="float32"):
@@ -43,7 +52,7 @@ def ring(size, step=1):
 @pytest.mark.parametrize("reduction", ["subsample", "average"])
 def test_strides(spatial, reduction):
     f = random((3, *spatial, 2))
-    layer = CoarsePooling("rotation", (2, 3), reduction=reduction)
+    layer = StridedPooling("rotation", strides=(2, 3), reduction=reduction)
     if reduction == "subsample":
         expected = f[:, ::2, ::3]
     else:
@@ -60,13 +69,13 @@ def test_strides(spatial, reduction):
 def test_averages_of_whole_blocks_are_those_of_keras():
     f = random((2, 6, 8, 3))
     expected = keras.layers.AveragePooling2D(2)(f)
-    value = CoarsePooling("rotation", 2, reduction="average")(f)
+    value = StridedPooling("rotation", strides=2, reduction="average")(f)
     assert relative_error(value, expected) < 1e-6
 
 
 def test_clusters_are_averages():
     f, labels = random((3, 2, 4, 2)), np.array([[2, 0, 0, 1], [1, 2, 2, 0]])
-    layer = CoarsePooling(1, clusters=labels)
+    layer = ClusterPooling(1, clusters=labels)
     expected = np.stack([f[:, labels == n].mean(axis=1) for n in range(3)], axis=1)
     assert relative_error(layer(f), expected) < 1e-6
     assert layer.compute_output_shape(f.shape) == (3, 3, 2)
@@ -75,7 +84,7 @@ def test_clusters_are_averages():
 
 @pytest.mark.parametrize(("units", "spatial"), [(3, (3,)), ((2, 2), (2, 2))])
 def test_learned_rows_are_positive_and_sum_to_one(units, spatial):
-    layer = CoarsePooling("translation", units=units)
+    layer = LearnedPooling("translation", output_dim=units)
     f = random((2, 4, 5, 3))
     value = to_numpy(layer(f))
     assert value.shape == (2, *spatial, 3) == layer.compute_output_shape(f.shape)
@@ -96,17 +105,17 @@ def test_learned_rows_are_positive_and_sum_to_one(units, spatial):
         {"strides": 2},
         {"strides": 2, "reduction": "average"},
         {"clusters": [0, 1, 1, 0, 2, 2]},
-        {"units": 2},
+        {"output_dim": 2},
     ],
 )
 def test_vectors_channels_first_and_masks(arguments):
     f = random((3, 6, 2))
-    layer = CoarsePooling(1, **arguments)
+    layer = coarse(1, **arguments)
     value = to_numpy(layer(f))
-    first = CoarsePooling(1, data_format="channels_first", **arguments)
+    first = coarse(1, data_format="channels_first", **arguments)
     moved = to_numpy(first(np.swapaxes(f, 1, 2)))
     assert np.allclose(np.swapaxes(moved, 1, 2), value, atol=1e-6)
-    vectors = CoarsePooling(1, **arguments)(f[..., 0])
+    vectors = coarse(1, **arguments)(f[..., 0])
     assert np.allclose(to_numpy(vectors), value[..., 0], atol=1e-6)
     mask = random((3, 6)) > 0
     masked = to_numpy(layer(f, mask=mask))
@@ -120,8 +129,10 @@ def test_vectors_channels_first_and_masks(arguments):
 @pytest.mark.parametrize("reduction", ["subsample", "average"])
 @pytest.mark.parametrize("boundary", ["periodic", "zero"])
 def test_shifts_by_the_strides_are_shifts_of_the_coarse_grid(reduction, boundary):
-    layer = CoarsePooling(
-        g.shifts([(2, 0), (0, -3)], boundary), (2, 3), reduction=reduction
+    layer = StridedPooling(
+        g.ShiftGenerators([(2, 0), (0, -3)], boundary=boundary),
+        strides=(2, 3),
+        reduction=reduction,
     )
     built(layer, 6, 9)
     induced = layer.induced_generators()
@@ -135,14 +146,16 @@ def test_shifts_by_the_strides_are_shifts_of_the_coarse_grid(reduction, boundary
 
 def test_every_second_position_of_an_odd_grid():
     """Without blocks there is no last one that is not full; a torus has to close."""
-    layer = built(CoarsePooling(g.shifts([2]), 2), 7)
+    layer = built(StridedPooling(g.ShiftGenerators([2]), strides=2), 7)
     assert layer.induced_generators().offsets == ((1,),)
     assert layer.defect < 1e-12
-    torus = built(CoarsePooling(g.shifts([2], "periodic"), 2), 7)
+    torus = built(StridedPooling(g.ShiftGenerators([2], boundary="periodic"), strides=2), 7)
     assert isinstance(torus.induced_generators(), g.MatrixGenerators)
     # One of four rows leads to a position that is not kept.
     assert np.isclose(torus.defect, 0.5)
-    halved = built(CoarsePooling(g.shifts([2]), 2, reduction="average"), 7)
+    halved = built(
+        StridedPooling(g.ShiftGenerators([2]), strides=2, reduction="average"), 7
+    )
     expected = np.diag([1.0, 1.0, 0.5], 1)
     assert np.allclose(matrices(halved.induced_generators(), 4)[0], expected, atol=1e-6)
     assert halved.defect < 1e-12
@@ -152,7 +165,7 @@ def test_translations_by_two_as_matrices_are_those_of_the_coarse_grid():
     """The same without knowing that the matrices are shifts."""
     shift = np.roll(np.eye(8), 2, axis=0)
     for reduction in ("subsample", "average"):
-        layer = built(CoarsePooling(shift, 2, reduction=reduction), 8)
+        layer = built(StridedPooling(shift, strides=2, reduction=reduction), 8)
         induced = layer.induced_generators()
         assert isinstance(induced, g.MatrixGenerators)
         assert np.allclose(matrices(induced, 4)[0], np.roll(np.eye(4), 1, axis=0))
@@ -161,17 +174,22 @@ def test_translations_by_two_as_matrices_are_those_of_the_coarse_grid():
 
 def test_a_shift_that_does_not_fit_has_a_defect():
     """By one step, every kept position gets a value that was not kept: 100%."""
-    layer = built(CoarsePooling(g.shifts([1], "periodic"), 2), 8)
+    layer = built(StridedPooling(g.ShiftGenerators([1], boundary="periodic"), strides=2), 8)
     assert isinstance(layer.induced_generators(), g.MatrixGenerators)
     assert np.isclose(layer.defect, 1.0)
     # Averages of (x_0 + x_1) / 2 become (x_1 + x_2) / 2: half is seen.
-    layer = built(CoarsePooling(g.shifts([1], "periodic"), 2, reduction="average"), 8)
+    layer = built(
+        StridedPooling(
+            g.ShiftGenerators([1], boundary="periodic"), strides=2, reduction="average"
+        ),
+        8,
+    )
     assert np.isclose(layer.defect, np.sqrt(0.5))
 
 
 def test_defect_is_the_smallest_possible():
     generators = random((2, 6, 6), dtype="float64")
-    layer = built(CoarsePooling(generators, clusters=[0, 0, 1, 1, 2, 2]), 6)
+    layer = built(ClusterPooling(generators, clusters=[0, 0, 1, 1, 2, 2]), 6)
     induced = matrices(layer.induced_generators(), 3)
     moved = layer.matrix @ generators
     error = np.linalg.norm(moved - induced @ layer.matrix) / np.linalg.norm(moved)
@@ -185,13 +203,13 @@ def test_defect_is_the_smallest_possible():
 def test_quotient_of_a_graph():
     """Positions of a ring with the same remainder: the quotient is a smaller ring."""
     graph = g.graph(ring(12))
-    layer = built(CoarsePooling(graph, clusters=np.arange(12) % 4), 12)
+    layer = built(ClusterPooling(graph, clusters=np.arange(12) % 4), 12)
     assert np.allclose(matrices(layer.induced_generators(), 4)[0], ring(4), atol=1e-6)
     assert layer.defect < 1e-6
     # Zero defect: the pooling intertwines the groups, not only the generators.
     fine, coarse = expm(0.7 * ring(12)), expm(0.7 * ring(4))
     assert np.allclose(layer.matrix @ fine, coarse @ layer.matrix)
-    uneven = built(CoarsePooling(graph, clusters=np.arange(12) // 5), 12)
+    uneven = built(ClusterPooling(graph, clusters=np.arange(12) // 5), 12)
     assert uneven.defect > 0.1
 
 
@@ -204,7 +222,7 @@ def fields(induced, *spatial):
 @pytest.mark.parametrize(("reduction", "size"), [("subsample", 9), ("average", 12)])
 def test_rotation_stays_the_rotation(reduction, size):
     """The centre is kept: of odd grids by subsampling, of even ones by averages."""
-    layer = CoarsePooling("rotation", 2, reduction=reduction)
+    layer = StridedPooling("rotation", strides=2, reduction=reduction)
     induced = built(layer, size, size).induced_generators()
     coarse = -(-size // 2)
     assert induced.field == "linear"
@@ -215,28 +233,30 @@ def test_rotation_stays_the_rotation(reduction, size):
 
 def test_fields_in_coarse_coordinates():
     """A position is 2 Y + 1/2 off the centre, and velocities count half the steps."""
-    induced = built(CoarsePooling("rotation", 2), 8, 8).induced_generators()
+    induced = built(StridedPooling("rotation", strides=2), 8, 8).induced_generators()
     assert induced.field == "affine"
     values = fields(induced, 4, 4)
     points = np.arange(0, 8, 2) - 3.5
     assert np.allclose(values[0, ..., 0], -points[None, :] / 2 * np.ones((4, 1)), atol=1e-5)
     assert np.allclose(values[0, ..., 1], points[:, None] / 2 * np.ones((1, 4)), atol=1e-5)
-    induced = built(CoarsePooling("translation", (2, 4)), 8, 8).induced_generators(True)
+    induced = built(StridedPooling("translation", strides=(2, 4)), 8, 8).induced_generators(
+        trainable=True
+    )
     assert induced.is_learned
     assert np.allclose(fields(induced, 4, 2)[0, ..., 0], 0.5)
     assert np.allclose(fields(induced, 4, 2)[1, ..., 1], 0.25)
     coefficients = random((1, 2, 6), dtype="float64")
     quadratic = g.VectorFieldGenerators(1, "quadratic", coefficients=coefficients)
-    layer = built(CoarsePooling(quadratic, 2), 7, 7)
+    layer = built(StridedPooling(quadratic, strides=2), 7, 7)
     kept = quadratic.vector_fields()[:, ::2, ::2] / 2
     assert layer.induced_generators().field == "quadratic"
     assert np.allclose(fields(layer.induced_generators(), 4, 4), kept, atol=1e-4)
     free = g.VectorFieldGenerators(1, "free")
-    layer = built(CoarsePooling(free, 2), 7, 7)
+    layer = built(StridedPooling(free, strides=2), 7, 7)
     kept = free.vector_fields()[:, ::2, ::2] / 2
     assert np.allclose(fields(layer.induced_generators(), 4, 4), kept, atol=1e-6)
     free = g.VectorFieldGenerators(1, "free")
-    average = built(CoarsePooling(free, 2, reduction="average"), 6, 6)
+    average = built(StridedPooling(free, strides=2, reduction="average"), 6, 6)
     assert isinstance(average.induced_generators(), g.MatrixGenerators)
 
 
@@ -244,7 +264,7 @@ def test_smooth_images_are_pooled_equivariantly():
     """Turn, then pool; or pool, then turn by the induced generators."""
     x = np.linspace(-3, 3, 32)
     f = np.exp(-np.add.outer((x - 0.4) ** 2, 1.5 * x**2))[None, ..., None]
-    layer = CoarsePooling("rotation", 2, reduction="average")
+    layer = StridedPooling("rotation", strides=2, reduction="average")
     induced = built(layer, 32, 32).induced_generators()
     turned = to_numpy(g.rotation().transform(f, 0.5)).astype("float32")
     expected = induced.transform(to_numpy(layer(f.astype("float32"))), 0.5)
@@ -257,7 +277,9 @@ def test_smooth_images_are_pooled_equivariantly():
 @pytest.mark.parametrize("jit_compile", {"torch": [False]}.get(BACKEND, [True]))
 def test_loss_is_the_defect_and_training_lowers_it(jit_compile):
     """Learned rows find a pooling that the shifts by one on a ring of six allow."""
-    layer = CoarsePooling(g.shifts([1, -1], "periodic"), units=3, defect_weight=2.0)
+    layer = LearnedPooling(
+        g.ShiftGenerators([1, -1], boundary="periodic"), output_dim=3, defect_weight=2.0
+    )
     f = random((16, 6, 1))
     layer(f)
     before = layer.defect
@@ -275,7 +297,7 @@ def test_loss_is_the_defect_and_training_lowers_it(jit_compile):
 
 def test_learned_generators_are_trained_by_the_defect():
     generators = g.DenseGenerators(1, initializer="random_normal")
-    layer = CoarsePooling(generators, 2, defect_weight=1.0, reduction="average")
+    layer = StridedPooling(generators, strides=2, defect_weight=1.0, reduction="average")
     f = random((8, 6, 1))
     model = keras.Sequential([layer])
     model.compile(keras.optimizers.Adam(0.02), "mse")
@@ -287,7 +309,7 @@ def test_learned_generators_are_trained_by_the_defect():
 
 def test_gradients_equal_finite_differences():
     with float64():
-        layer = CoarsePooling(1, units=2, dtype="float64")
+        layer = LearnedPooling(1, output_dim=2, dtype="float64")
         layer.build((None, 5, 2))
 
         def loss(f, logits):
@@ -306,15 +328,16 @@ def test_gradients_equal_finite_differences():
 # ------------------------------------------------------------- Keras' conventions
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["mixed_float16", "float64"])
 @pytest.mark.parametrize(
     "arguments",
-    [{"strides": 2, "reduction": "average"}, {"clusters": [0, 1, 1, 0]}, {"units": 2}],
+    [{"strides": 2, "reduction": "average"}, {"clusters": [0, 1, 1, 0]}, {"output_dim": 2}],
 )
 def test_dtypes(dtype, arguments):
     with float64():
-        learned = {"defect_weight": 1.0} if "units" in arguments else {}
-        layer = CoarsePooling(ring(4), dtype=dtype, **arguments, **learned)
+        learned = {"defect_weight": 1.0} if "output_dim" in arguments else {}
+        layer = coarse(ring(4), dtype=dtype, **arguments, **learned)
         f = random((2, 4, 1), dtype=layer.compute_dtype)
         output = layer(f)
         assert keras.backend.standardize_dtype(output.dtype) == layer.compute_dtype
@@ -323,15 +346,16 @@ def test_dtypes(dtype, arguments):
 
 
 def test_in_a_model_that_is_saved_and_cloned(tmp_path):
-    shared = g.shifts(
-        [o for o in itertools.product((-2, 0, 2), repeat=2) if o != (0, 0)], "periodic"
+    shared = g.ShiftGenerators(
+        [o for o in itertools.product((-2, 0, 2), repeat=2) if o != (0, 0)],
+        boundary="periodic",
     )
-    pool = CoarsePooling(shared, 2, reduction="average")
+    pool = StridedPooling(shared, strides=2, reduction="average")
     inputs = keras.Input((8, 8, 1))
     x = pool(LConv(3, shared, activation="relu")(inputs))
     x = LConv(2, pool.induced_generators())(x)
-    x = CoarsePooling(2, rank=2, units=(2, 3), defect_weight=0.1)(x)
-    x = CoarsePooling(g.graph(ring(6)), clusters=[0, 1, 1, 0, 2, 2])(x)
+    x = LearnedPooling(2, rank=2, output_dim=(2, 3), defect_weight=0.1)(x)
+    x = ClusterPooling(g.graph(ring(6)), clusters=[0, 1, 1, 0, 2, 2])(x)
     model = keras.Model(inputs, x)
     f = random((3, 8, 8, 1))
     model.compile("sgd", "mse")
@@ -350,7 +374,7 @@ def test_in_a_model_that_is_saved_and_cloned(tmp_path):
         {"strides": (2, 3), "reduction": "average"},
         {"clusters": [0, 1, 1]},
         {
-            "units": 2,
+            "output_dim": 2,
             "initializer": keras.initializers.RandomNormal(stddev=0.2, seed=1),
             "regularizer": keras.regularizers.L2(0.1),
             "defect_weight": 0.5,
@@ -360,8 +384,9 @@ def test_in_a_model_that_is_saved_and_cloned(tmp_path):
     ],
 )
 def test_config_keeps_every_argument(arguments):
-    config = CoarsePooling(2, **arguments).get_config()
-    again = CoarsePooling.from_config(json.loads(json.dumps(config)))
+    layer = coarse(2, **arguments)
+    config = layer.get_config()
+    again = type(layer).from_config(json.loads(json.dumps(config)))
     assert again.get_config() == config
     assert set(arguments) <= set(config)
 
@@ -370,8 +395,8 @@ def test_config_keeps_every_argument(arguments):
 def test_is_built_inside_fit(jit_compile):
     model = keras.Sequential(
         [
-            CoarsePooling("rotation", 2, reduction="average"),
-            CoarsePooling("rotation", units=3, defect_weight=0.1),
+            StridedPooling("rotation", strides=2, reduction="average"),
+            LearnedPooling("rotation", output_dim=3, defect_weight=0.1),
         ]
     )
     model.compile("sgd", "mse", jit_compile=jit_compile)
@@ -383,57 +408,67 @@ def test_is_built_inside_fit(jit_compile):
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: CoarsePooling(1), ValueError, "Exactly one .* none of them"),
-        (lambda: CoarsePooling(1, 2, units=3), ValueError, "Exactly one of `strides`"),
-        (lambda: CoarsePooling(1, 0), ValueError, "`strides` must be a positive"),
-        (lambda: CoarsePooling(1, ()), ValueError, "`strides` must not be empty"),
-        (lambda: CoarsePooling(1, units=1.5), TypeError, "`units` must be a positive"),
-        (lambda: CoarsePooling(1, clusters=[0, 2]), ValueError, "the label of each"),
+        (lambda: StridedPooling(1, strides=0), ValueError, "`strides` must be a positive"),
+        (lambda: StridedPooling(1, strides=()), ValueError, "`strides` must not be empty"),
         (
-            lambda: CoarsePooling(1, clusters=[0.5]),
+            lambda: LearnedPooling(1, output_dim=1.5),
+            TypeError,
+            "`output_dim` must be a positive",
+        ),
+        (lambda: ClusterPooling(1, clusters=[0, 2]), ValueError, "the label of each"),
+        (lambda: ClusterPooling(1, clusters=[0, 0, 2]), ValueError, "must use all labels"),
+        (
+            lambda: ClusterPooling(1, clusters=[0.5]),
             TypeError,
             "must be integers",
         ),
         (
-            lambda: CoarsePooling(1, 2, reduction="max"),
+            lambda: StridedPooling(1, strides=2, reduction="max"),
             ValueError,
             "`reduction` must be one",
         ),
         (
-            lambda: CoarsePooling(1, units=2, reduction="average"),
+            lambda: StridedPooling("rotation", strides=2, defect_weight=1.0),
             ValueError,
-            "`reduction` belongs to `strides`",
+            "`defect_weight` of StridedPooling needs learned",
         ),
         (
-            lambda: CoarsePooling("rotation", 2, defect_weight=1.0),
-            ValueError,
-            "`defect_weight` needs learned rows",
-        ),
-        (
-            lambda: CoarsePooling(1, 2, defect_weight=-1.0),
+            lambda: StridedPooling(1, strides=2, defect_weight=-1.0),
             ValueError,
             "not negative",
         ),
-        (lambda: CoarsePooling(np.ones((1, 2, 3)), 2), ValueError, "must be square"),
         (
-            lambda: CoarsePooling("rotation", (2, 2, 2))(np.ones((1, 4, 4, 1))),
+            lambda: StridedPooling(np.ones((1, 2, 3)), strides=2),
+            ValueError,
+            "must be square",
+        ),
+        (
+            lambda: StridedPooling("rotation", strides=(2, 2, 2))(np.ones((1, 4, 4, 1))),
             ValueError,
             "must be one number, or 2",
         ),
         (
-            lambda: CoarsePooling(1, clusters=[0, 1])(np.ones((1, 3, 1))),
+            lambda: ClusterPooling(1, clusters=[0, 1])(np.ones((1, 3, 1))),
             ValueError,
             "labels for 2 positions",
         ),
         (
-            lambda: CoarsePooling(1, units=4)(np.ones((1, 3, 1))),
+            lambda: LearnedPooling(1, output_dim=4)(np.ones((1, 3, 1))),
             ValueError,
             "no more than the 3 positions",
         ),
-        (lambda: CoarsePooling("rotation", 2).defect, ValueError, "`defect` needs the"),
-        (lambda: CoarsePooling("rotation", 2).matrix, ValueError, "`matrix` needs the"),
         (
-            lambda: CoarsePooling("rotation", 2).induced_generators(),
+            lambda: StridedPooling("rotation", strides=2).defect,
+            ValueError,
+            "`defect` needs the",
+        ),
+        (
+            lambda: StridedPooling("rotation", strides=2).matrix,
+            ValueError,
+            "`matrix` needs the",
+        ),
+        (
+            lambda: StridedPooling("rotation", strides=2).induced_generators(),
             ValueError,
             "`induced_generators` needs the",
         ),
@@ -450,7 +485,7 @@ def test_fields_from_values():
         coefficients = random((2, 2, size), dtype="float64")
         source = g.VectorFieldGenerators(2, field, coefficients=coefficients)
         values = fields(source, 5, 6)
-        again = g.VectorFieldGenerators.from_values(values, field, "fourier")
+        again = g.VectorFieldGenerators.from_values(values, field, derivative="fourier")
         assert again.derivative == "fourier"
         assert np.allclose(again.get_config()["coefficients"], coefficients, atol=1e-4)
     nearest = g.VectorFieldGenerators.from_values(values, "affine")

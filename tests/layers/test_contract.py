@@ -12,8 +12,6 @@ from tests.autodiff import BACKEND, float64, gradients, run
 from tests.families import relative_error, to_numpy
 from tests.layer_contract import KNOWN_FAILURES, ROWS
 
-# Compiling takes long, and the other dtypes tell nearly all.
-on_torch_or_nightly = [] if BACKEND == "torch" else [pytest.mark.nightly]
 every_row = pytest.mark.parametrize("name", ROWS)
 
 
@@ -158,8 +156,8 @@ def test_weights_have_the_dtype_of_the_layer(name):
         ("float16", 2e-2),
         ("mixed_bfloat16", 0.15),
         ("float64", 1e-5),
-        pytest.param("bfloat16", 0.15, marks=on_torch_or_nightly),
-        pytest.param("mixed_float16", 2e-2, marks=on_torch_or_nightly),
+        pytest.param("bfloat16", 0.15, marks=pytest.mark.thorough),
+        pytest.param("mixed_float16", 2e-2, marks=pytest.mark.thorough),
     ],
 )
 def test_dtypes(name, dtype, tolerance):

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from scipy.linalg import expm
 
-from keras_lconv import GatedActivation, NormActivation, NormPooling, TensorProduct
+from keras_lconv import FibreNorm, GatedActivation, NormActivation, TensorProduct
 from keras_lconv import generators as g
 from keras_lconv.algebra import direct_sum, gl, heisenberg, so, sp, tensor_product
 from tests.autodiff import assert_gradients_match, float64, gradients
@@ -59,7 +59,7 @@ def test_gates_suit_any_representation(name):
     matrices = ALGEBRAS[name]
     f, gates = random((4, matrices.shape[1], 3)), random((4, 3), 1)
     matrix = element(matrices)
-    layer = GatedActivation("tanh")
+    layer = GatedActivation(activation="tanh")
     output = to_numpy(layer([f, gates]))
     assert relative_error(output, f * np.tanh(gates)[:, None]) < 1e-6
     assert relative_error(layer([act(matrix, f), gates]), act(matrix, output)) < 1e-5
@@ -77,13 +77,13 @@ def test_gates_of_images():
 @pytest.mark.parametrize("matrices", [V3, V4, V3 + 0 * V3], ids=["so3", "lorentz", "same"])
 def test_norm_activation_commutes_with_the_group(matrices):
     layer = NormActivation(
-        matrices, "tanh", bias_initializer=keras.initializers.Constant(0.3)
+        matrices, activation="tanh", bias_initializer=keras.initializers.Constant(0.3)
     )
     f = random((6, matrices.shape[1], 3))
     matrix = element(matrices)
     output = to_numpy(layer(f))
     assert relative_error(layer(act(matrix, f)), act(matrix, output)) < 1e-4
-    lengths = to_numpy(NormPooling(matrices, of="fibre")(f))
+    lengths = to_numpy(FibreNorm(matrices)(f))
     assert relative_error(output, f * np.tanh(lengths + 0.3)[:, None]) < 1e-5
     assert tuple(layer.bias.shape) == (3,)
 
@@ -124,10 +124,10 @@ def test_gradients_at_light_like_vectors_and_zero():
         return lambda f: ops.sum(layer(f) * ops.convert_to_tensor(weights))
 
     with float64():
-        smooth = NormActivation(V4, "swish", epsilon=0.3, dtype="float64")
+        smooth = NormActivation(V4, activation="swish", epsilon=0.3, dtype="float64")
         smooth.build(f.shape)
         assert_gradients_match(loss_of(smooth), [f])
-        sharp = NormActivation(V4, "swish", dtype="float64")
+        sharp = NormActivation(V4, activation="swish", dtype="float64")
         sharp.build(f.shape)
         assert np.all(np.isfinite(gradients(loss_of(sharp), [f])[0]))
 
@@ -141,9 +141,11 @@ def test_norm_activation_keeps_shapes_and_positions(shape):
 @pytest.mark.parametrize(
     "layer",
     [
-        lambda: NormActivation(V4, "tanh", use_bias=False, epsilon=0.1, tolerance=1e-4),
-        lambda: GatedActivation("tanh", "channels_first"),
-        lambda: TensorProduct("channels_first", name="squares"),
+        lambda: NormActivation(
+            V4, activation="tanh", use_bias=False, epsilon=0.1, tolerance=1e-4
+        ),
+        lambda: GatedActivation(activation="tanh", data_format="channels_first"),
+        lambda: TensorProduct(data_format="channels_first", name="squares"),
     ],
 )
 def test_config_round_trip(layer):

@@ -148,9 +148,9 @@ def commutator(layer, group, f, t):
 
 EXACT = {
     "rotation": (g.rotation, (9, 9), lambda t: [t]),
-    "translations": (lambda: g.translations(), (7, 6), lambda t: [t, -0.7 * t]),
+    "translations": (lambda: g.translation(), (7, 6), lambda t: [t, -0.7 * t]),
     "periodic_translations": (
-        lambda: g.translations(derivative="fourier"),
+        lambda: g.translation(derivative="fourier"),
         (6, 5),
         lambda t: [-t, 0.4 * t],
     ),
@@ -251,7 +251,7 @@ def test_steps_converge_to_the_group_with_slope_one(name):
 
 
 def test_pointwise_activation_keeps_equivariance_to_what_moves_points():
-    generators = g.translations(derivative="fourier")
+    generators = g.translation(derivative="fourier")
     layer = LConv(4, generators, activation="relu", bias_initializer="ones")
     f = random((2, 6, 6, 3))
     layer(f)

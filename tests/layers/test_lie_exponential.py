@@ -26,14 +26,14 @@ def expected(layer, f):
     return output + (0 if layer.bias is None else to_numpy(layer.bias))
 
 
-@pytest.mark.parametrize("filters", [2, 5])
+@pytest.mark.parametrize("filters", [2, pytest.param(5, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize(
     "make",
     [
         lambda: g.get(a.so(4)),
         lambda: g.NeighborGenerators(2, g.grid_neighbors((4,)), initializer="he_normal"),
         lambda: g.LowRankGenerators(3, 2, initializer="he_normal"),
-        lambda: g.shifts([1, -1]),
+        lambda: g.ShiftGenerators([1, -1]),
     ],
 )
 def test_agrees_with_matrix_exponentials(make, filters):
@@ -43,8 +43,8 @@ def test_agrees_with_matrix_exponentials(make, filters):
 
 
 def test_on_images_both_data_formats():
-    last = LieExponential(4, "rotation", 3, data_format="channels_last")
-    first = LieExponential(4, "rotation", 3, data_format="channels_first")
+    last = LieExponential(4, "rotation", num_elements=3, data_format="channels_last")
+    first = LieExponential(4, "rotation", num_elements=3, data_format="channels_first")
     f = random((2, 5, 6, 3))
     result = to_numpy(last(f))
     assert result.shape == last.compute_output_shape(f.shape)
@@ -77,7 +77,7 @@ def test_lconv_is_its_first_order_term():
 
 def test_commutes_with_a_group_of_one_parameter():
     generators = g.rotation()
-    layer = LieExponential(4, generators, 3, activation=None)
+    layer = LieExponential(4, generators, num_elements=3, activation=None)
     f = random((2, 9, 9, 2))
     moved_then = to_numpy(layer(to_numpy(generators.transform(f, 0.7))))
     then_moved = to_numpy(generators.transform(ops.convert_to_tensor(layer(f)), 0.7))
@@ -86,7 +86,7 @@ def test_commutes_with_a_group_of_one_parameter():
 
 def test_does_not_commute_with_a_group_that_is_not_abelian():
     generators = g.get(a.so(3))
-    layer = LieExponential(4, generators, 3)
+    layer = LieExponential(4, generators, num_elements=3)
     f = random((2, 3, 2))
     t = [0.7, -0.3, 0.4]
     moved_then = to_numpy(layer(to_numpy(generators.transform(f, t))))
@@ -97,7 +97,9 @@ def test_does_not_commute_with_a_group_that_is_not_abelian():
 @pytest.mark.parametrize("filters", [2, 4])
 def test_gradients_equal_finite_differences(filters):
     with float64():
-        layer = LieExponential(filters, g.get(a.so(3), dtype="float64"), 2, dtype="float64")
+        layer = LieExponential(
+            filters, g.get(a.so(3), dtype="float64"), num_elements=2, dtype="float64"
+        )
         layer.build((None, 3, 3))
 
         def loss(f, parameters, kernel):
@@ -126,7 +128,9 @@ def test_learns_the_angle_of_a_rotation(jit_compile):
     """One element and one channel: the parameter is the angle."""
     x = random((200, 2))
     turn = expm(0.6 * np.array([[0.0, -1.0], [1.0, 0.0]]))
-    layer = LieExponential(1, a.so(2), 1, use_bias=False, kernel_initializer="ones")
+    layer = LieExponential(
+        1, a.so(2), num_elements=1, use_bias=False, kernel_initializer="ones"
+    )
     model = keras.Sequential([keras.Input((2,)), layer])
     layer.parameters.assign([[0.1]])
     model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=jit_compile)
@@ -136,7 +140,7 @@ def test_learns_the_angle_of_a_rotation(jit_compile):
 
 
 def test_parameters_stay_in_their_interval():
-    layer = LieExponential(1, a.so(2), 5, max_parameter=0.3)
+    layer = LieExponential(1, a.so(2), num_elements=5, max_parameter=0.3)
     layer.build((None, 2))
     assert np.all(np.abs(to_numpy(layer.parameters)) <= 0.3)
     model = keras.Sequential([keras.Input((2,)), layer])
@@ -146,13 +150,15 @@ def test_parameters_stay_in_their_interval():
 
 
 def test_variance_is_kept_by_rotations():
-    layer = LieExponential(64, a.so(5), 8)
+    layer = LieExponential(64, a.so(5), num_elements=8)
     output = to_numpy(layer(random((64, 5, 32))))
     assert 0.8 < np.std(output) < 1.25
 
 
 def test_config_and_mask():
-    layer = LieExponential(4, 2, 3, rank=2, max_parameter=0.5, activation="relu")
+    layer = LieExponential(
+        4, 2, num_elements=3, rank=2, max_parameter=0.5, activation="relu"
+    )
     copy = LieExponential.from_config(layer.get_config())
     assert copy.num_elements == 3
     assert copy.max_parameter == 0.5
@@ -162,10 +168,11 @@ def test_config_and_mask():
     assert relative_error(masked, to_numpy(layer(f * mask[..., None]))) < 1e-6
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float64"])
 def test_dtypes(dtype):
     with float64():
-        layer = LieExponential(2, a.so(3), 2, dtype=dtype)
+        layer = LieExponential(2, a.so(3), num_elements=2, dtype=dtype)
         output = layer(random((2, 3, 1)))
         assert keras.backend.standardize_dtype(output.dtype) == layer.compute_dtype
         assert np.all(np.isfinite(to_numpy(output).astype("float32")))
@@ -174,14 +181,32 @@ def test_dtypes(dtype):
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: LieExponential(2, 2, 0), ValueError, "`num_elements` must be a positive"),
-        (lambda: LieExponential(2, 2, 1.5), TypeError, "`num_elements` must be a positive"),
-        (lambda: LieExponential(2, 2, 1, max_parameter=0), ValueError, "`max_parameter`"),
-        (lambda: LieExponential(2, 2, 1, max_parameter="a"), TypeError, "`max_parameter`"),
         (
-            lambda: LieExponential(2, np.ones((1, 2, 3)), 1)(np.ones((1, 3, 1))),
+            lambda: LieExponential(2, 2, num_elements=0),
             ValueError,
-            "needs square generators",
+            "`num_elements` must be a positive",
+        ),
+        (
+            lambda: LieExponential(2, 2, num_elements=1.5),
+            TypeError,
+            "`num_elements` must be a positive",
+        ),
+        (
+            lambda: LieExponential(2, 2, num_elements=1, max_parameter=0),
+            ValueError,
+            "`max_parameter`",
+        ),
+        (
+            lambda: LieExponential(2, 2, num_elements=1, max_parameter="a"),
+            TypeError,
+            "`max_parameter`",
+        ),
+        (
+            lambda: LieExponential(2, np.ones((1, 2, 3)), num_elements=1)(
+                np.ones((1, 3, 1))
+            ),
+            ValueError,
+            "must be square",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""NormPooling and NormMaxPooling: invariant forms of gradients and of vectors."""
+"""Invariant forms of gradients and of vectors: norms, and the longest in a window."""
 
 import itertools
 import json
@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 from scipy.linalg import expm
 
-from keras_lconv import NormMaxPooling, NormPooling
+from keras_lconv import FibreNorm, GradientNorm, NormMaxPooling
 from keras_lconv import algebra as a
 from keras_lconv import generators as g
 from keras_lconv.metrics import invariance_error
@@ -43,7 +43,7 @@ def signed_root(square):
     ],
 )
 def test_metric_of_known_algebras(make, metric):
-    form = NormPooling(make()).form
+    form = GradientNorm(make()).form
     # Rotations come in pairs of axes; their order in so(3,1) is that of the basis.
     assert np.allclose(np.sort(np.diag(form)), np.sort(np.diag(metric)), atol=1e-8)
     assert np.allclose(form, np.diag(np.diag(form)), atol=1e-8)
@@ -51,12 +51,12 @@ def test_metric_of_known_algebras(make, metric):
 
 def test_length_of_the_gradient_is_that_of_numpy():
     f = random((2, 5, 6, 3))
-    layer = NormPooling("translation", epsilon=1e-4)
+    layer = GradientNorm("translation", epsilon=1e-4)
     rows = np.einsum("ij,bjkc->bikc", g.derivative_matrix(5), f)
     columns = np.einsum("ij,bkjc->bkic", g.derivative_matrix(6), f)
     expected = np.sqrt(rows**2 + columns**2)
     assert relative_error(layer(f), expected) < 1e-5
-    square = NormPooling("translation", output="square")
+    square = GradientNorm("translation", kind="square")
     assert relative_error(square(f), expected**2) < 1e-5
     assert layer.compute_output_shape(f.shape) == f.shape
 
@@ -67,24 +67,24 @@ def test_does_not_depend_on_the_basis():
     basis = np.array(g.rotation(3).get_config()["coefficients"])
     mixed = np.tensordot(random((3, 3), 3), basis, 1)
     other = g.VectorFieldGenerators(3, "linear", coefficients=mixed, trainable=False)
-    expected = NormPooling(g.rotation(3))(f)
-    assert relative_error(NormPooling(other)(f), expected) < 1e-5
+    expected = GradientNorm(g.rotation(3))(f)
+    assert relative_error(GradientNorm(other)(f), expected) < 1e-5
     other = g.VectorFieldGenerators(3, "linear", coefficients=mixed, trainable=False)
     plain = g.DenseGenerators(3)
-    assert np.allclose(NormPooling(plain).form, np.eye(3))
-    assert np.linalg.norm(NormPooling(other).form - np.eye(3)) > 0.1
+    assert np.allclose(GradientNorm(plain).form, np.eye(3))
+    assert np.linalg.norm(GradientNorm(other).form - np.eye(3)) > 0.1
 
 
 @pytest.mark.parametrize("make", [lambda: "translation", lambda: "rotation", euclidean])
 def test_commutes_with_quarter_turns_exactly(make):
     """A quarter turn mixes the generators, and moves the points of the grid."""
-    f, layer = random((2, 7, 7, 2)), NormPooling(make())
+    f, layer = random((2, 7, 7, 2)), GradientNorm(make())
     turned = to_numpy(layer(np.rot90(f, axes=(1, 2)).copy()))
     assert relative_error(turned, np.rot90(to_numpy(layer(f)), axes=(1, 2))) < 1e-5
 
 
 def test_commutes_with_turns_of_space_that_do_not_commute():
-    f, layer = random((1, 5, 5, 5, 1)), NormPooling(g.rotation(3))
+    f, layer = random((1, 5, 5, 5, 1)), GradientNorm(g.rotation(3))
     for axes in ((1, 2), (2, 3)):
         turned = to_numpy(layer(np.rot90(f, axes=axes).copy()))
         assert relative_error(turned, np.rot90(to_numpy(layer(f)), axes=axes)) < 1e-5
@@ -92,14 +92,14 @@ def test_commutes_with_turns_of_space_that_do_not_commute():
 
 def test_commutes_with_steps_on_a_torus():
     f = random((2, 7, 5, 1))
-    layer = NormPooling(g.translations(2, "fourier"))
+    layer = GradientNorm(g.translation(2, derivative="fourier"))
     moved = layer(np.roll(f, (3, -2), axis=(1, 2)))
     assert relative_error(moved, np.roll(to_numpy(layer(f)), (3, -2), axis=(1, 2))) < 1e-5
 
 
 def test_any_angle_up_to_the_resolution():
     """Turned smooth functions have the turned lengths: by analysis, not by the grid."""
-    layer = NormPooling("translation", epsilon=1e-6)
+    layer = GradientNorm("translation", epsilon=1e-6)
     cosine, sine = np.cos(0.4), np.sin(0.4)
     x = np.linspace(-3, 3, 31)
     rows, columns = np.meshgrid(x, x, indexing="ij")
@@ -111,13 +111,13 @@ def test_any_angle_up_to_the_resolution():
 
 
 def test_no_metric_is_a_precise_error():
-    with pytest.raises(ValueError, match=r"no length: no metric on the algebra aff\(2\)"):
-        NormPooling("affine")
+    with pytest.raises(ValueError, match=r"no length: no form on the algebra aff\(2\)"):
+        GradientNorm("affine")
     assert np.allclose(
-        NormPooling("translation", form=np.diag([1, 2])).form, np.diag([1, 2])
+        GradientNorm("translation", form=np.diag([1, 2])).form, np.diag([1, 2])
     )
     with pytest.raises(ValueError, match="`form` must be invariant"):
-        NormPooling(g.rotation(3), form=np.diag([1.0, 2.0, 3.0]))
+        GradientNorm(g.rotation(3), form=np.diag([1.0, 2.0, 3.0]))
 
 
 # ------------------------------------------------------------------------ fibres
@@ -137,7 +137,7 @@ def lorentz(seed):
 @pytest.mark.parametrize("seed", [None, 0, 4])
 def test_minkowski_form_is_found(seed):
     generators, form = lorentz(seed)
-    layer = NormPooling(generators, of="fibre", epsilon=1e-4)
+    layer = FibreNorm(generators, epsilon=1e-4)
     assert np.allclose(layer.form, form, atol=1e-8)
     x = random((20, 4, 3))
     square = np.einsum("bic,ij,bjc->bc", x, form, x)
@@ -152,7 +152,7 @@ def test_minkowski_form_is_found(seed):
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 def test_fibres_on_a_grid(data_format):
     x = random((2, 5, 6, 3, 4))
-    layer = NormPooling(a.so(3), of="fibre", data_format=data_format, epsilon=1e-4)
+    layer = FibreNorm(a.so(3), data_format=data_format, epsilon=1e-4)
     expected = np.sqrt(np.sum(x**2, axis=3))
     if data_format == "channels_first":
         x, expected = np.moveaxis(x, -1, 1), np.moveaxis(expected, -1, 1)
@@ -162,16 +162,16 @@ def test_fibres_on_a_grid(data_format):
 
 
 def test_vectors_and_masks():
-    layer = NormPooling(a.so(3), of="fibre")
+    layer = FibreNorm(a.so(3))
     assert np.allclose(to_numpy(layer(np.array([[0.0, 3.0, 4.0]]))), [[5.0]], atol=1e-4)
     x, mask = random((2, 4, 3, 2)), np.array([[1, 0, 1, 1], [1, 1, 0, 1]], bool)
-    layer = NormPooling(a.so(3), of="fibre")
+    layer = FibreNorm(a.so(3))
     masked = to_numpy(layer(x, mask=mask))
     assert np.all(masked[~mask] == 0)
     assert np.all(masked[mask] > 0)
     assert layer.compute_mask(x, mask) is mask
     assert layer.compute_mask(x[:, :, 0], mask) is None
-    gradient = NormPooling(g.translations(1))
+    gradient = GradientNorm(g.translation(1))
     f = random((2, 4, 2))
     expected = to_numpy(gradient(f * mask[..., None]))
     assert relative_error(gradient(f, mask=mask), expected) < 1e-6
@@ -179,35 +179,35 @@ def test_vectors_and_masks():
 
 def test_forms_that_are_missing_or_not_unique():
     with pytest.raises(ValueError, match="No symmetric bilinear form is invariant"):
-        NormPooling(a.gl(3), of="fibre")
+        FibreNorm(a.gl(3))
     two = a.so(3).direct_sum(a.so(2))
     with pytest.raises(ValueError, match="not unique: there is a space of 2 dimensions"):
-        NormPooling(two, of="fibre")
-    assert np.allclose(NormPooling(two, of="fibre", form="nearest").form, np.eye(5))
+        FibreNorm(two)
+    assert np.allclose(FibreNorm(two, form="nearest").form, np.eye(5))
     second = np.diag([0.0, 0, 0, 1, 1])
-    layer = NormPooling(two, of="fibre", form=second)
+    layer = FibreNorm(two, form=second)
     x = random((6, 5))
     expected = np.linalg.norm(x[:, 3:], axis=1, keepdims=True)
     assert relative_error(layer(x), expected) < 1e-4
     with pytest.raises(ValueError, match="`form` must be invariant"):
-        NormPooling(two, of="fibre", form=np.diag([0.0, 0, 1, 1, 1]))
+        FibreNorm(two, form=np.diag([0.0, 0, 1, 1, 1]))
     # Two light cones: the identity is orthogonal to all of their forms.
     boosts = a.LieAlgebra(BOOST).direct_sum(a.LieAlgebra(BOOST))
     with pytest.raises(ValueError, match="does not choose between"):
-        NormPooling(boosts, of="fibre", form="nearest")
+        FibreNorm(boosts, form="nearest")
 
 
 def test_found_generators_with_noise_need_a_tolerance():
     noisy = a.so(3, 1).basis + 1e-3 * random((6, 4, 4), dtype="float64")
     with pytest.raises(ValueError, match="give a `tolerance`"):
-        NormPooling(noisy, of="fibre")
-    form = NormPooling(noisy, of="fibre", tolerance=1e-2).form
+        FibreNorm(noisy)
+    form = FibreNorm(noisy, tolerance=1e-2).form
     assert np.linalg.norm(form - MINKOWSKI) < 2e-2
 
 
 def test_form_of_learned_generators_is_learned_or_found():
     generators = g.MatrixGenerators(a.so(3, 1), trainable=True)
-    layer = NormPooling(generators, of="fibre", defect_weight=1.0)
+    layer = FibreNorm(generators, defect_weight=1.0)
     x = random((8, 4, 1))
     layer(x)
     assert np.allclose(layer.form, np.eye(4), atol=1e-6)
@@ -230,10 +230,9 @@ def test_training_finds_the_form(jit_compile):
     """Targets are Minkowski squares; the form is learned from them."""
     x = random((256, 4))
     y = np.einsum("bi,ij,bj->b", x, MINKOWSKI, x)[:, None]
-    layer = NormPooling(
+    layer = FibreNorm(
         g.MatrixGenerators(a.so(3, 1), trainable=True),
-        of="fibre",
-        output="square",
+        kind="square",
         defect_weight=1.0,
     )
     model = keras.Sequential([layer])
@@ -247,7 +246,7 @@ def test_training_finds_the_form(jit_compile):
 
 
 def test_gradients_are_finite_at_zero_and_on_the_light_cone():
-    layer = NormPooling(a.so(3, 1), of="fibre")
+    layer = FibreNorm(a.so(3, 1))
     light = np.array([[0, 0, 0, 0], [3, 0, 4, 5], [1e-20, 0, 0, 0], [1e15, 0, 0, 1]])
     x = light.astype("float32")
 
@@ -263,7 +262,7 @@ def test_gradients_are_finite_at_zero_and_on_the_light_cone():
     assert relative_error(slope[1], expected) < 1e-4
     assert np.isclose(to_numpy(layer(x))[3, 0], 1e15, rtol=1e-5)
     assert np.all(np.isfinite(to_numpy(layer(x))))
-    flat = NormPooling("translation")
+    flat = GradientNorm("translation")
     zeros = np.zeros((1, 4, 4, 1), "float32")
     flat(zeros)
     (slope,) = gradients(lambda f: ops.sum(flat(f)), [zeros])
@@ -274,19 +273,21 @@ def test_gradients_are_finite_at_zero_and_on_the_light_cone():
 def test_gradients_equal_finite_differences(of):
     with float64():
         algebra = a.so(3, 1) if of == "fibre" else g.rotation(2, dtype="float64")
-        layer = NormPooling(algebra, of=of, dtype="float64", epsilon=1.0)
+        norm = FibreNorm if of == "fibre" else GradientNorm
+        layer = norm(algebra, dtype="float64", epsilon=1.0)
         f = random((2, 4, 4, 2), dtype="float64")
         layer.build(f.shape)
         assert_gradients_match(lambda x: ops.sum(layer(x) ** 2 + layer(x)), [f])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", ["mixed_float16", "float64"])
 def test_dtypes(dtype):
     with float64():
         layers = (
-            NormPooling(a.so(3), of="fibre", dtype=dtype),
+            FibreNorm(a.so(3), dtype=dtype),
             NormMaxPooling(a.so(3), dtype=dtype),
-            NormPooling(g.translations(3), dtype=dtype),
+            GradientNorm(g.translation(3), dtype=dtype),
         )
         for layer in layers:
             # In float16 the square of 300 would overflow.
@@ -328,11 +329,13 @@ def test_norm_max_keeps_the_longest_vector(pool, step, padding, kind):
     x = random((2, 5, 6, len(form), 2))
     # Many are time-like, with a negative form: no reason to take nothing instead.
     x[..., -1, :] *= 3
-    layer = NormMaxPooling(algebra, pool, step, padding)
+    layer = NormMaxPooling(algebra, pool_size=pool, strides=step, padding=padding)
     expected = longest(x, pool, step, padding, form)
     assert np.array_equal(to_numpy(layer(x)), expected)
     assert layer.compute_output_shape(x.shape) == expected.shape
-    first = NormMaxPooling(algebra, pool, step, padding, data_format="channels_first")
+    first = NormMaxPooling(
+        algebra, pool_size=pool, strides=step, padding=padding, data_format="channels_first"
+    )
     moved = to_numpy(first(np.moveaxis(x, -1, 1)))
     assert np.array_equal(np.moveaxis(moved, 1, -1), expected)
 
@@ -340,14 +343,14 @@ def test_norm_max_keeps_the_longest_vector(pool, step, padding, kind):
 def test_norm_max_of_one_component_is_max_pooling_of_sizes():
     """so(1), without generators but the zero: the entry of the largest size."""
     x = random((2, 6, 1, 3))
-    layer = NormMaxPooling(np.zeros((1, 1, 1)), 3)
+    layer = NormMaxPooling(np.zeros((1, 1, 1)), pool_size=3)
     expected = keras.layers.MaxPooling1D(3)(np.abs(x[:, :, 0]))
     assert relative_error(np.abs(to_numpy(layer(x)))[:, :, 0], expected) < 1e-6
 
 
 def test_norm_max_commutes_with_the_group():
     """Turned vectors are kept where vectors were kept, turned."""
-    layer, x = NormMaxPooling(a.so(3, 1), 2), random((2, 4, 4, 4, 3))
+    layer, x = NormMaxPooling(a.so(3, 1), pool_size=2), random((2, 4, 4, 4, 3))
     turn = expm(0.3 * np.tensordot(random(6, 1), a.so(3, 1).basis, 1)).astype("float32")
     moved_then = to_numpy(layer(np.einsum("ij,bxyjc->bxyic", turn, x)))
     then_moved = np.einsum("ij,bxyjc->bxyic", turn, to_numpy(layer(x)))
@@ -356,7 +359,7 @@ def test_norm_max_commutes_with_the_group():
 
 
 def test_norm_max_gives_its_gradient_to_one_vector():
-    layer = NormMaxPooling(a.so(3), 2)
+    layer = NormMaxPooling(a.so(3), pool_size=2)
     ties = np.ones((1, 2, 2, 3, 1), "float32")
     layer(ties)
     (slope,) = gradients(lambda f: ops.sum(layer(f)), [ties])
@@ -374,11 +377,9 @@ def model():
     return keras.Sequential(
         [
             keras.Input((4, 4, 4, 2)),
-            NormMaxPooling(turned, 2, padding="same"),
-            NormPooling(
-                g.MatrixGenerators(turned, trainable=True), of="fibre", defect_weight=0.1
-            ),
-            NormPooling("translation", output="square", name="gradients"),
+            NormMaxPooling(turned, pool_size=2, padding="same"),
+            FibreNorm(g.MatrixGenerators(turned, trainable=True), defect_weight=0.1),
+            GradientNorm("translation", kind="square", name="gradients"),
         ]
     )
 
@@ -409,71 +410,81 @@ def test_save_load_clone_and_fit(tmp_path):
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: NormPooling(a.so(3), of="vector"), ValueError, "`of` must be one of"),
-        (lambda: NormPooling(a.so(3), output="q"), ValueError, "`output` must be one"),
+        (lambda: GradientNorm(a.so(3), kind="q"), ValueError, "`kind` must be one"),
         (
-            lambda: NormPooling(a.so(3), epsilon=0),
+            lambda: GradientNorm(a.so(3), epsilon=0),
             ValueError,
             "`epsilon` must be a positive",
         ),
-        (lambda: NormPooling(a.so(3), form="best"), ValueError, "`form` must be None"),
+        (lambda: GradientNorm(a.so(3), form="best"), ValueError, "`form` must be None"),
         (
-            lambda: NormPooling(a.so(3), form=[[0, 1, 0], [0, 0, 0], [0, 0, 0]]),
+            lambda: GradientNorm(a.so(3), form=[[0, 1, 0], [0, 0, 0], [0, 0, 0]]),
             ValueError,
             "one that is not symmetric",
         ),
         (
-            lambda: NormPooling(a.so(3), of="fibre", form=np.eye(4)),
+            lambda: FibreNorm(a.so(3), form=np.eye(4)),
             ValueError,
             r"`form` must have shape \(3, 3\)",
         ),
-        (lambda: NormPooling("rotation", of="fibre"), TypeError, "must be matrices"),
         (
-            lambda: NormPooling(np.ones((1, 2, 3)), of="fibre"),
+            lambda: FibreNorm("rotation")(np.ones((2, 4))),
             ValueError,
-            "of fibres must be square",
+            "for 2 spatial axes",
         ),
         (
-            lambda: NormPooling(a.so(3), of="fibre", defect_weight=1.0),
+            lambda: FibreNorm(np.ones((1, 2, 3))),
+            ValueError,
+            "must be square",
+        ),
+        (
+            lambda: FibreNorm(a.so(3), defect_weight=1.0),
             ValueError,
             "`defect_weight` is for",
         ),
         (
-            lambda: NormPooling(2, of="fibre", defect_weight=-1.0),
+            lambda: FibreNorm(2, defect_weight=-1.0),
             ValueError,
             "`defect_weight` must be a number",
         ),
-        (lambda: NormPooling("rotation").defect, ValueError, "there are none"),
-        (lambda: NormPooling(2, of="fibre").form, ValueError, "to be built"),
+        (lambda: FibreNorm(2).form, ValueError, "to be built"),
         (
-            lambda: NormPooling(a.so(3), of="fibre").find_form(),
+            lambda: FibreNorm(a.so(3)).find_form(),
             ValueError,
             "is for learned forms",
         ),
         (
-            lambda: NormPooling(a.so(3), of="fibre")(np.ones((2, 4))),
+            lambda: FibreNorm(a.so(3))(np.ones((2, 4))),
             ValueError,
             "act on d=3 positions",
         ),
         (
-            lambda: NormPooling(2, of="fibre", form=np.eye(3))(np.ones((2, 4))),
+            lambda: FibreNorm(2, form=np.eye(3))(np.ones((2, 4))),
             ValueError,
             "of vectors with 3 components",
         ),
-        (lambda: NormMaxPooling(a.so(3), 0), ValueError, "`pool_size` must be a positive"),
-        (lambda: NormMaxPooling(a.so(3), 2, padding="full"), ValueError, "`padding` must"),
+        (
+            lambda: NormMaxPooling(a.so(3), pool_size=0),
+            ValueError,
+            "`pool_size` must be a positive",
+        ),
+        (
+            lambda: NormMaxPooling(a.so(3), pool_size=2, padding="full"),
+            ValueError,
+            "`padding` must",
+        ),
         (
             lambda: NormMaxPooling(a.so(3))(np.ones((2, 3, 1))),
             ValueError,
             "needs a spatial axis",
         ),
         (
-            lambda: NormMaxPooling(a.so(3), (2, 2, 2))(np.ones((2, 4, 4, 3, 1))),
+            lambda: NormMaxPooling(a.so(3), pool_size=(2, 2, 2))(np.ones((2, 4, 4, 3, 1))),
             ValueError,
             "must be one number or 2",
         ),
         (
-            lambda: NormMaxPooling(a.so(3), 5)(np.ones((2, 4, 4, 3, 1))),
+            lambda: NormMaxPooling(a.so(3), pool_size=5)(np.ones((2, 4, 4, 3, 1))),
             ValueError,
             "must fit into the input",
         ),

@@ -53,7 +53,7 @@ def lifted_by_fourier(layer, x):
 
 @pytest.mark.parametrize(("num", "order", "scale"), [(4, 1, 0.7), (5, 3, 1.2)])
 def test_lift_is_its_formula(num, order, scale):
-    layer = SE2Lift(3, num, order, scale, derivative="fourier")
+    layer = SE2Lift(3, num_orientations=num, order=order, scale=scale, derivative="fourier")
     x = random((2, 7, 5, 2))
     layer.build(x.shape)
     randomise(layer)
@@ -63,8 +63,8 @@ def test_lift_is_its_formula(num, order, scale):
 
 def test_strides_average_blocks():
     x = random((2, 9, 15, 1))
-    fine = SE2Lift(2, 4, derivative="fourier")
-    coarse = SE2Lift(2, 4, strides=3, derivative="fourier")
+    fine = SE2Lift(2, num_orientations=4, derivative="fourier")
+    coarse = SE2Lift(2, num_orientations=4, strides=3, derivative="fourier")
     for layer in (fine, coarse):
         layer.build(x.shape)
         randomise(layer)
@@ -75,7 +75,14 @@ def test_strides_average_blocks():
 @pytest.mark.parametrize("derivative", DERIVATIVES)
 @pytest.mark.parametrize(("num", "size", "strides"), [(4, 5, 1), (8, 6, 2)])
 def test_lift_takes_turned_images_to_turned_features(derivative, num, size, strides):
-    layer = SE2Lift(3, num, 3, strides=strides, derivative=derivative, activation="relu")
+    layer = SE2Lift(
+        3,
+        num_orientations=num,
+        order=3,
+        strides=strides,
+        derivative=derivative,
+        activation="relu",
+    )
     x = random((2, size, size, 2))
     features = to_numpy(layer(x))
     assert relative_error(layer(turned_image(x)), turned(features)) < 1e-5
@@ -84,7 +91,7 @@ def test_lift_takes_turned_images_to_turned_features(derivative, num, size, stri
 
 def test_lift_takes_translated_images_to_translated_features():
     x = random((1, 9, 7, 1))
-    layer = SE2Lift(2, 4, derivative="fourier")
+    layer = SE2Lift(2, num_orientations=4, derivative="fourier")
     assert relative_error(layer(moved(x, 0.6, 1)), moved(to_numpy(layer(x)), 0.6, 2)) < 1e-5
 
 
@@ -103,12 +110,18 @@ def network(reduction, derivative="spectral", data_format="channels_last"):
     return keras.Sequential(
         [
             keras.Input(shape),
-            SE2Lift(4, 4, derivative=derivative, bias_initializer="ones", **options),
-            LConv(4, g.SE2Generators(derivative), **options),
+            SE2Lift(
+                4,
+                num_orientations=4,
+                derivative=derivative,
+                bias_initializer="ones",
+                **options,
+            ),
+            LConv(4, g.SE2Generators(derivative=derivative), **options),
             keras.layers.AveragePooling3D((1, 2, 2), data_format=data_format),
-            LieBlock(5, g.SE2Generators(derivative), 2, **options),
-            CasimirPooling(plane(), 0.5, (1, 2, 2), data_format=data_format),
-            SE2Projection(reduction, data_format=data_format),
+            LieBlock(5, g.SE2Generators(derivative=derivative), num_layers=2, **options),
+            CasimirPooling(plane(), tau=0.5, strides=(1, 2, 2), data_format=data_format),
+            SE2Projection(reduction=reduction, data_format=data_format),
         ]
     )
 
@@ -137,8 +150,8 @@ def test_whole_shifts_of_a_periodic_grid_pass_through_activations():
     x = random((1, 6, 5, 1))
     model = keras.Sequential(
         [
-            SE2Lift(3, 4, derivative="fourier", activation="relu"),
-            LConv(3, g.SE2Generators("fourier"), activation="relu"),
+            SE2Lift(3, num_orientations=4, derivative="fourier", activation="relu"),
+            LConv(3, g.SE2Generators(derivative="fourier"), activation="relu"),
         ]
     )
     expected = np.roll(to_numpy(model(x)), (2, -1), axis=(2, 3))
@@ -158,7 +171,7 @@ def test_turns_between_the_axes_are_as_exact_as_the_grid():
         moved = to_numpy(g.rotation().transform(flat, np.pi / 4))
         return np.moveaxis(moved.reshape(f.shape), (1, 2), (-3, -2))
 
-    model = keras.Sequential([SE2Lift(3, 8), LConv(3, "se2")])
+    model = keras.Sequential([SE2Lift(3, num_orientations=8), LConv(3, "se2")])
     expected = np.roll(turn(to_numpy(model(image))), 1, axis=1)
     assert relative_error(model(turn(image)), expected) < 2e-3
     assert relative_error(model(image), expected) > 0.3
@@ -171,10 +184,10 @@ def test_turns_between_the_axes_are_as_exact_as_the_grid():
 def test_projection_is_over_orientations(reduction):
     reduce = {"max": np.max, "average": np.mean}[reduction]
     f = random((2, 4, 3, 5, 6))
-    layer = SE2Projection(reduction)
+    layer = SE2Projection(reduction=reduction)
     assert relative_error(layer(f), reduce(f, axis=1)) < 1e-6
     assert relative_error(layer(f[:, :, 0, 0]), reduce(f[:, :, 0, 0], axis=1)) < 1e-6
-    first = SE2Projection(reduction, data_format="channels_first")
+    first = SE2Projection(reduction=reduction, data_format="channels_first")
     assert relative_error(first(f), reduce(f, axis=2)) < 1e-6
     assert first.compute_output_shape((None, 6, 4, 3, 5)) == (None, 6, 3, 5)
 
@@ -182,14 +195,14 @@ def test_projection_is_over_orientations(reduction):
 def test_masked_positions_count_as_zero():
     x, mask = random((2, 4, 4, 1)), np.ones((2, 4, 4), bool)
     mask[:, 1:, 2] = False
-    layer = SE2Lift(2, 4)
+    layer = SE2Lift(2, num_orientations=4)
     assert relative_error(layer(x, mask=mask), layer(x * mask[..., None])) < 1e-6
     lifted = to_numpy(layer.compute_mask(x, keras.ops.convert_to_tensor(mask)))
     assert lifted.shape == (2, 4, 4, 4)
     assert np.all(lifted == mask[:, None])
     f = random((2, 4, 4, 4, 3))
     for data_format in ("channels_last", "channels_first"):
-        project = SE2Projection("average", data_format=data_format)
+        project = SE2Projection(reduction="average", data_format=data_format)
         inputs = f if data_format == "channels_last" else np.moveaxis(f, -1, 1)
         found = to_numpy(project(inputs, mask=lifted))
         found = found if data_format == "channels_last" else np.moveaxis(found, 1, -1)
@@ -204,14 +217,18 @@ def test_masked_positions_count_as_zero():
 
 def test_gradients_equal_finite_differences():
     with float64():
-        layer = SE2Lift(2, 3, 2, 0.8, strides=2, dtype="float64")
+        layer = SE2Lift(
+            2, num_orientations=3, order=2, scale=0.8, strides=2, dtype="float64"
+        )
         x = random((2, 4, 6, 2)).astype("float64")
         layer.build(x.shape)
         kernel = random(layer.kernel.shape).astype("float64")
 
         def loss(x, kernel):
             output, _ = layer.stateless_call([kernel, layer.bias.value], [], x)
-            return keras.ops.sum(SE2Projection("average", dtype="float64")(output**3))
+            return keras.ops.sum(
+                SE2Projection(reduction="average", dtype="float64")(output**3)
+            )
 
         assert_gradients_match(loss, [x, kernel])
 
@@ -219,7 +236,10 @@ def test_gradients_equal_finite_differences():
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
 def test_half_precision(dtype):
     x = random((2, 6, 6, 1))
-    reference, layer = SE2Lift(3, 4), SE2Lift(3, 4, dtype=dtype)
+    reference, layer = (
+        SE2Lift(3, num_orientations=4),
+        SE2Lift(3, num_orientations=4, dtype=dtype),
+    )
     layer.build(x.shape)
     reference.build(x.shape)
     layer.set_weights(reference.get_weights())
@@ -233,10 +253,10 @@ def test_half_precision(dtype):
 def test_config_round_trip():
     layer = SE2Lift(
         3,
-        6,
-        3,
-        0.8,
-        2,
+        num_orientations=6,
+        order=3,
+        scale=0.8,
+        strides=2,
         derivative="central",
         data_format="channels_first",
         activation="relu",
@@ -250,7 +270,7 @@ def test_config_round_trip():
     assert copy.get_config() == layer.get_config()
     assert copy.generators.derivative == "central"
     assert copy.compute_output_shape((None, 1, 8, 6)) == (None, 3, 6, 4, 3)
-    project = SE2Projection("average", data_format="channels_first", name="down")
+    project = SE2Projection(reduction="average", data_format="channels_first", name="down")
     copy = SE2Projection.from_config(project.get_config())
     assert copy.get_config() == project.get_config()
 
@@ -259,7 +279,7 @@ def test_trains_compiled_and_lowers_the_loss():
     model = keras.Sequential(
         [
             keras.Input((6, 6, 1)),
-            SE2Lift(4, 4, activation="relu"),
+            SE2Lift(4, num_orientations=4, activation="relu"),
             LConv(4, "se2", activation="relu"),
             SE2Projection(),
             keras.layers.GlobalAveragePooling2D(),
@@ -306,6 +326,6 @@ def test_inputs_that_do_not_fit():
     with pytest.raises(ValueError, match=r"`strides` .* must divide the size"):
         SE2Lift(2, strides=2).build((None, 8, 7, 1))
     with pytest.raises(ValueError, match="`reduction` must be one of"):
-        SE2Projection("median")
+        SE2Projection(reduction="median")
     with pytest.raises(ValueError, match=r"expects features of shape \(batch, theta"):
         SE2Projection().build((None, 8))

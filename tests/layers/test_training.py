@@ -21,7 +21,9 @@ def classifier(data_format="channels_last", **compile_arguments):
         [
             keras.Input(shape),
             LConv(8, 2, rank=3, activation="relu", data_format=data_format),
-            LieBlock(4, "rotation", 2, activation="relu", data_format=data_format),
+            LieBlock(
+                4, "rotation", num_layers=2, activation="relu", data_format=data_format
+            ),
             keras.layers.Flatten(),
             keras.layers.Dense(3),
         ]

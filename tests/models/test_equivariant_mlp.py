@@ -17,12 +17,12 @@ def random(shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
-def moved(x, matrices, t, blocks, num_scalars=0):
+def moved(x, matrices, t, blocks, scalars=0):
     """Inputs after a group element, which acts on each vector and on no scalar."""
     matrix = expm(np.tensordot(t, matrices, 1))
-    vectors = x[:, num_scalars:].reshape(len(x), blocks, -1) @ matrix.T
+    vectors = x[:, scalars:].reshape(len(x), blocks, -1) @ matrix.T
     flat = vectors.reshape(len(x), -1)
-    return np.concatenate([x[:, :num_scalars], flat], axis=1).astype("float32")
+    return np.concatenate([x[:, :scalars], flat], axis=1).astype("float32")
 
 
 def parameters(matrices):
@@ -32,7 +32,7 @@ def parameters(matrices):
 @pytest.mark.parametrize("algebra", [so(3, 1), sp(2), se(2)], ids=repr)
 def test_invariance_from_end_to_end(algebra):
     matrices = algebra.basis
-    model = equivariant_mlp(algebra, 2, hidden_units=(8, 8), vectors=4)
+    model = equivariant_mlp(algebra, blocks=2, hidden_units=(8, 8), vectors=4)
     x = random((5, 2 * matrices.shape[1]))
     expected = to_numpy(model(x))
     found = model(moved(x, matrices, parameters(matrices), 2))
@@ -45,7 +45,14 @@ def test_equivariance_from_end_to_end(order):
     """Masses and positions to vectors, and to matrices, as the tensor of inertia."""
     target = tensor_product(V3, V3) if order == 2 else V3
     model = equivariant_mlp(
-        V3, 3, 2, target, num_scalars=3, hidden_units=(8, 8), vectors=4, order=order
+        V3,
+        blocks=3,
+        outputs=2,
+        generators_out=target,
+        scalars=3,
+        hidden_units=(8, 8),
+        vectors=4,
+        order=order,
     )
     x = random((5, 12))
     t = parameters(V3)
@@ -58,7 +65,7 @@ def test_equivariance_from_end_to_end(order):
 
 
 def test_an_untrained_frame_is_the_identity_and_a_trained_one_conjugates():
-    model = equivariant_mlp(V3, 2, hidden_units=8, learn_frame=True)
+    model = equivariant_mlp(V3, blocks=2, hidden_units=8, learn_frame=True)
     kernel = model.get_layer("frame").kernel
     assert np.allclose(to_numpy(kernel), np.eye(3))
     frame = np.eye(3) + 0.3 * random((3, 3))
@@ -70,17 +77,23 @@ def test_an_untrained_frame_is_the_identity_and_a_trained_one_conjugates():
 
 
 def test_without_top_the_features_are_there():
-    model = equivariant_mlp(V3, 2, hidden_units=(8, 7), include_top=False)
+    model = equivariant_mlp(V3, blocks=2, hidden_units=(8, 7), include_top=False)
     assert model.output_shape == (None, 7)
     tensors = equivariant_mlp(
-        V3, 2, generators_out=V3, hidden_units=8, vectors=5, order=2, include_top=False
+        V3,
+        blocks=2,
+        generators_out=V3,
+        hidden_units=8,
+        vectors=5,
+        order=2,
+        include_top=False,
     )
     assert tensors.output_shape == (None, 12, 5)
 
 
 def test_it_learns_a_dot_product_and_is_saved(tmp_path):
     keras.utils.set_random_seed(0)
-    model = equivariant_mlp(so(3, 1), 2, hidden_units=16)
+    model = equivariant_mlp(so(3, 1), blocks=2, hidden_units=16)
     x = random((512, 8))
     y = np.sum(x[:, :4] * x[:, 4:] * [1, 1, 1, -1], axis=1)
     model.compile(keras.optimizers.Adam(0.02), "mse")
@@ -108,5 +121,5 @@ def test_bad_arguments():
         equivariant_mlp(gl(3))
     with pytest.raises(ValueError, match="order"):
         equivariant_mlp(V3, order=3)
-    with pytest.raises(TypeError, match="num_scalars"):
-        equivariant_mlp(V3, num_scalars=1.5)
+    with pytest.raises(TypeError, match="scalars"):
+        equivariant_mlp(V3, scalars=1.5)

@@ -46,7 +46,7 @@ def test_other_choices_are_not_exact(arguments):
 
 
 def test_several_generators_that_commute():
-    arguments = {"generators": g.translations(derivative="fourier")}
+    arguments = {"generators": g.translation(derivative="fourier")}
     model = small(classifier_activation=None, **arguments)
     moves = np.array([[0.4, 1.3], [2.0, -1.0]])
     error = invariance_error(model, arguments["generators"], random((3, 7, 7, 2)), moves)

@@ -29,7 +29,7 @@ def test_derivatives_are_those_of_the_moved_input():
 
     with float64():
         generators = g.affine(dtype="float64")
-        report = robustness(model, x, generators, targets, loss, batch_size=3)
+        report = robustness(model, x, generators, targets, loss=loss, batch_size=3)
         step, i = 1e-3, 3
         direction = np.eye(6)[i]
         outputs, losses = {}, {}
@@ -72,8 +72,8 @@ def test_first_order_is_the_euler_lagrange_residual(data_format):
     layer = LConv(3, g.rotation(), data_format=data_format)
     f = random((4, 6, 5, 2)).astype("float32")
     x = f if data_format == "channels_last" else np.moveaxis(f, -1, 1)
-    report = robustness(layer, x, g.translations(), batch_size=4)
-    moves = g.translations()
+    report = robustness(layer, x, g.translation(), batch_size=4)
+    moves = g.translation()
     moves.build(f.shape)
     variations = to_numpy(moves(f))
     residual = to_numpy(Lagrangian(layer).euler_lagrange(x))
@@ -121,7 +121,7 @@ def test_symmetries_have_no_gain():
 
 def test_families_may_be_named():
     x = random((2, 5, 5, 1)).astype("float32")
-    families = {"turn": "rotation", "move": g.translations()}
+    families = {"turn": "rotation", "move": g.translation()}
     report = robustness(lambda x: x, x, families)
     assert report.names == ("turn", "move_1", "move_2")
     assert np.allclose(report.gain, 1, rtol=1e-5)
@@ -152,13 +152,13 @@ def test_families_may_be_named():
         ({"batch_size": 0}, ValueError, "`batch_size`"),
         ({"data_format": "last"}, ValueError, "`data_format`"),
         ({"x": np.zeros(3)}, ValueError, "`x` must have shape"),
-        ({"model": 3}, TypeError, "`model` must be"),
-        ({"model": lambda x: keras.ops.log(0 * x)}, ValueError, "must be finite"),
+        ({"function": 3}, TypeError, "`function` must be"),
+        ({"function": lambda x: keras.ops.log(0 * x)}, ValueError, "must be finite"),
     ],
 )
 def test_errors(arguments, error, message):
     given = {
-        "model": lambda x: x,
+        "function": lambda x: x,
         "x": np.ones((2, 4), dtype="float32"),
         "generators": np.eye(4)[None],
         **arguments,

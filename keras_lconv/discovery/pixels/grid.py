@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_lconv._typing import Data
 from keras_lconv._validation import fraction, positive_ints
 from keras_lconv.discovery.pixels.lattice import embed, prune
 from keras_lconv.discovery.pixels.neighbors import mutual_pairs, neighbor_table
@@ -32,9 +33,9 @@ LEAST_CORE = 0.2
 
 
 def infer_grid(
-    x: Any,
-    shape: tuple[int, int] | None = None,
+    x: Data,
     *,
+    shape: tuple[int, int] | None = None,
     min_correlation: float = 0.1,
     verbose: bool | None = None,
 ) -> GridReport:

@@ -1,9 +1,8 @@
 """Neighbours of positions, found in data."""
 
-from typing import Any
-
 import numpy as np
 
+from keras_lconv._typing import Data
 from keras_lconv._validation import fraction, positive_int
 from keras_lconv.discovery.pixels.partial_correlation import (
     correlations,
@@ -12,9 +11,9 @@ from keras_lconv.discovery.pixels.partial_correlation import (
 
 
 def infer_neighbors(
-    x: Any,
-    num_neighbors: int = 4,
+    x: Data,
     *,
+    num_neighbors: int = 4,
     min_correlation: float = 0.1,
     shrinkage: float | None = None,
     verbose: bool | None = None,
@@ -57,7 +56,7 @@ def infer_neighbors(
 
     walks = np.cumsum(np.random.default_rng(0).normal(size=(2000, 6)), axis=1)
     shuffled = walks[:, [3, 0, 5, 1, 4, 2]]
-    table = infer_neighbors(shuffled, 2)
+    table = infer_neighbors(shuffled, num_neighbors=2)
     assert set(table[0].tolist()) == {4, 5}  # step 3 is between steps 4 and 2
     generators = NeighborGenerators(2, table)
     ```

@@ -156,7 +156,7 @@ class GridReport(Report):
         assert model.output_shape == (None, 7, 7, 4)
         ```
         """
-        return Rearrange(self.order, self.shape, **kwargs)
+        return Rearrange(self.order, output_dim=self.shape, **kwargs)
 
     def summary(self) -> str:
         """The result in words."""

@@ -1,0 +1,103 @@
+"""From inputs of any layout to features `(batch, d, channels)`, and back."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lconv._typing import Shape, Tensor
+from keras_lconv._validation import one_of
+
+DATA_FORMATS = ("channels_first", "channels_last")
+
+
+def checked_data_format(data_format: str | None) -> str:
+    """The data format, which is that of the Keras configuration by default."""
+    if data_format is None:
+        data_format = keras.config.image_data_format()
+    return one_of("data_format", data_format, DATA_FORMATS)
+
+
+def channels_last_shape(shape: Shape, data_format: str) -> Shape:
+    """The shape of a feature map with its channels last; `(batch, d)` stays as it is."""
+    if data_format == "channels_first" and len(shape) > 2:
+        return (shape[0], *shape[2:], shape[1])
+    return tuple(shape)
+
+
+def channels_first_shape(shape: Shape, data_format: str) -> Shape:
+    """The shape in a data format of a feature map whose channels are last."""
+    if data_format == "channels_first" and len(shape) > 2:
+        return (shape[0], shape[-1], *shape[1:-1])
+    return tuple(shape)
+
+
+def to_channels_last(f: Tensor, data_format: str) -> Tensor:
+    """A feature map with its channels last; `(batch, d)` stays as it is."""
+    if data_format == "channels_first" and len(f.shape) > 2:
+        return ops.moveaxis(f, 1, -1)
+    return f
+
+
+def from_channels_last(f: Tensor, data_format: str) -> Tensor:
+    """What `to_channels_last` does, the other way round."""
+    if data_format == "channels_first" and len(f.shape) > 2:
+        return ops.moveaxis(f, -1, 1)
+    return f
+
+
+def to_floats(value: Any, dtype: str) -> Tensor:
+    """A tensor of floating-point numbers: others, as of integers, are cast to `dtype`.
+
+    Raises:
+        TypeError: If the numbers are complex.
+    """
+    tensor = ops.convert_to_tensor(value)
+    kind = keras.backend.standardize_dtype(tensor.dtype)
+    if keras.backend.is_float_dtype(kind):
+        return tensor
+    if kind.startswith("complex"):
+        raise TypeError(
+            "Inputs must be real: their real and imaginary parts may be channels. "
+            f"Received: a tensor of dtype {kind}"
+        )
+    return ops.cast(tensor, dtype)
+
+
+def to_features(inputs: Any, dtype: str) -> Tensor:
+    """Channels-last inputs as floating-point features: `(batch, d)` gets a channel."""
+    f = to_floats(inputs, dtype)
+    return ops.expand_dims(f, -1) if len(f.shape) == 2 else f
+
+
+def flatten(f: Tensor) -> Tensor:
+    """`(batch, *spatial, channels)` to `(batch, d, channels)`."""
+    if len(f.shape) == 3:
+        return f
+    channels = f.shape[-1] if f.shape[-1] is not None else ops.shape(f)[-1]
+    return ops.reshape(f, (-1, math.prod(f.shape[1:-1]), channels))
+
+
+def unflatten(f: Tensor, spatial: tuple[int, ...]) -> Tensor:
+    """`(batch, d, ...)` to `(batch, *spatial, ...)`."""
+    rest = [n if n is not None else ops.shape(f)[2 + i] for i, n in enumerate(f.shape[2:])]
+    return ops.reshape(f, (-1, *spatial, *rest))
+
+
+def expand_to_rank(mask: Tensor, rank: int) -> Tensor:
+    """Appends axes of size one."""
+    while len(mask.shape) < rank:
+        mask = ops.expand_dims(mask, -1)
+    return mask
+
+
+def masked(f: Tensor, mask: Tensor | None) -> Tensor:
+    """Features `(batch, *spatial, channels)`, zero where a mask says that nothing counts.
+
+    The mask has the first axes of the features. What it hides may be NaN.
+    """
+    if mask is None:
+        return f
+    keep = ops.cast(expand_to_rank(mask, len(f.shape)), "bool")
+    return ops.where(keep, f, ops.zeros_like(f))

@@ -1,0 +1,96 @@
+"""Operations in the precision of their input, where Keras' own have less.
+
+On PyTorch, `mean`, `average`, `var`, `maximum`, `minimum`, `matmul`, `tensordot`, `norm`
+and `segment_sum` of `keras.ops` compute in float32 also for float64, since Keras' rules of
+promotion know no 64 bits there: https://github.com/keras-team/keras/issues/23223 and
+https://github.com/keras-team/keras/issues/23704. The package uses `einsum`, `sum` and what
+is here in their place, and a test bans the others.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv._typing import Tensor
+
+# Keeps the fourth power of a smoothing length from vanishing in float32.
+SMALLEST_FOURTH_POWER = 1e-30
+
+
+def working_dtype(tensor: Tensor) -> str:
+    """The dtype of `tensor`, but float32 for half precision.
+
+    For what half precision would round away, or let overflow: long series and squares.
+    """
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
+def mean(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
+    """The mean over axes of defined size, or over all."""
+    if axis is None:
+        return ops.sum(x) / ops.cast(ops.size(x), x.dtype)
+    axes = (axis,) if isinstance(axis, int) else axis
+    return ops.sum(x, axis=axis) / math.prod(x.shape[a] for a in axes)
+
+
+def sample_means(x: Tensor) -> Tensor:
+    """The mean of each sample, `(batch,)`."""
+    axes = tuple(range(1, len(x.shape)))
+    return mean(x, axes) if axes else x
+
+
+def maximum(a: Tensor, b: Tensor | float) -> Tensor:
+    """The larger of two, entry by entry; NaN where one of them is NaN."""
+    return ops.where((a >= b) | ops.isnan(a), a, b)
+
+
+def largest(x: Tensor, axis: int, keepdims: bool = False) -> Tensor:
+    """The maximum along an axis, also for an empty batch, for which Keras' raises."""
+    reduce = ops.sum if 0 in x.shape else ops.max
+    return reduce(x, axis=axis, keepdims=keepdims)
+
+
+def segment_sum(rows: Tensor, segments: np.ndarray, num: int) -> Tensor:
+    """The sums `(num, p)` of rows `(n, p)` that have the same number."""
+    if keras.backend.standardize_dtype(rows.dtype) != "float64":
+        return ops.segment_sum(rows, segments, num_segments=num)
+    members = (np.arange(num)[:, None] == segments).astype("float64")
+    return ops.einsum("sn,np->sp", ops.convert_to_tensor(members), rows)
+
+
+def safe_sqrt(x: Tensor) -> Tensor:
+    """`sqrt(x)` for `x >= 0`, with the gradient 0 at 0. NaN stays NaN.
+
+    The root of a sum of squares then has a gradient of norm 1 at most, and the subgradient
+    zero where all squares vanish.
+    """
+    is_zero = x <= 0
+    root = ops.sqrt(ops.where(is_zero, ops.ones_like(x), x))
+    return ops.where(is_zero, ops.zeros_like(x), root)
+
+
+def signed_length(vectors: Tensor, square: Callable[[Any], Any], epsilon: float) -> Tensor:
+    """`q / (q^2 + epsilon^4)^(1/4)`: the root of `|q|` with the sign of `q`, smoothed at 0.
+
+    Args:
+        vectors: Tensor `(batch, ..., n, channels)`.
+        square: The quadratic form `q`, from such a tensor to `(batch, ..., channels)`.
+        epsilon: Length below which the root is smoothed.
+
+    Returns:
+        Tensor `(batch, ..., channels)`, in float32 at least.
+    """
+    vectors = ops.cast(vectors, working_dtype(vectors))
+    # In units of the largest component, `q` does not overflow. The result does not
+    # depend on the unit, so that no gradient is due to it.
+    unit = largest(ops.abs(vectors), axis=-2, keepdims=True)
+    unit = ops.stop_gradient(1 + ops.relu(unit - 1))
+    values = square(vectors / unit)
+    unit = ops.squeeze(unit, -2)
+    smoothing = (epsilon / unit) ** 4 + SMALLEST_FOURTH_POWER
+    return unit * values / ops.sqrt(ops.sqrt(values**2 + smoothing))

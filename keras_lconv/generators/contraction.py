@@ -1,0 +1,114 @@
+"""The heart of an L-conv, `sum_i (L_i f) W_i`, in the order that costs least.
+
+All orders of the products give the same result. `contractions` lists those that a family
+can do, `contract` does one, and `contraction_cost` says what it costs. They dispatch on the
+family: what is here is right for all, and a family whose structure allows more registers
+its own. What it leaves to the default it gets by `contract.dispatch(object)`.
+"""
+
+import functools
+from typing import TYPE_CHECKING
+
+from keras import ops
+
+from keras_lconv._typing import Tensor
+from keras_lconv._validation import one_of
+from keras_lconv.generators.cost import BYTES, Cost
+
+if TYPE_CHECKING:
+    from keras_lconv.generators.base import Generators
+
+OPERATIONS = ("apply", "combine")
+ORDERS = ("generators_first", "channels_first")
+
+
+@functools.singledispatch
+def cost(generators: "Generators", channels: int, operation: str = "apply") -> Cost:
+    """What `apply` or `combine` costs for one sample.
+
+    Here it is that of matrices without any structure, `k d' d` multiply-adds a channel.
+
+    Args:
+        generators: Built generators.
+        channels: Number of channels that the generators act on.
+        operation: `"apply"` or `"combine"`.
+
+    Returns:
+        A `Cost`.
+
+    Raises:
+        ValueError: If the generators are not built yet, or `operation` is unknown.
+    """
+    rows, k = generators.output_size, generators.num_generators
+    return Cost(
+        k * rows * generators.size * channels,
+        result_bytes(generators, channels, operation),
+    )
+
+
+def result_bytes(generators: "Generators", channels: int, operation: str) -> int:
+    """Memory of what `apply` or `combine` returns for one sample."""
+    one_of("operation", operation, OPERATIONS)
+    copies = generators.num_generators if operation == "apply" else 1
+    return BYTES * generators.output_size * channels * copies
+
+
+@functools.singledispatch
+def contractions(generators: "Generators") -> tuple[str, ...]:
+    """The orders in which `contract` can do its products.
+
+    - `"generators_first"`: all `L_i f`, then the channels.
+    - `"channels_first"`: all `f W_i`, then `sum_i L_i (f W_i)`.
+
+    A family may add one that its structure allows.
+    """
+    return ORDERS
+
+
+@functools.singledispatch
+def contract(generators: "Generators", f: Tensor, kernel: Tensor, order: str) -> Tensor:
+    """The sum `sum_i (L_i f) W_i`.
+
+    Args:
+        generators: Built generators.
+        f: Tensor `(batch, d, channels)`.
+        kernel: Tensor `W`, of shape `(k, channels, filters)`, of the dtype of `f`.
+        order: One of `contractions`.
+
+    Returns:
+        Tensor `(batch, d', filters)`.
+    """
+    if order == "generators_first":
+        terms = generators.apply(f)
+        _, rows, k, channels = terms.shape
+        terms = ops.reshape(terms, (-1, rows, k * channels))
+        kernel = ops.reshape(kernel, (k * channels, -1))
+        return ops.einsum("bdp,pf->bdf", terms, kernel)
+    return generators.combine(ops.einsum("bdc,kcf->bdkf", f, kernel))
+
+
+@functools.singledispatch
+def contraction_cost(
+    generators: "Generators", order: str, channels: int, filters: int
+) -> Cost:
+    """What `contract` costs for one sample.
+
+    Args:
+        generators: Built generators.
+        order: One of `contractions`.
+        channels: Number of input channels.
+        filters: Number of output channels.
+
+    Returns:
+        A `Cost`.
+    """
+    rows, size = generators.output_size, generators.size
+    pairs = generators.num_generators * channels * filters
+    if order == "generators_first":
+        acted = cost(generators, channels)
+        return Cost(
+            acted.multiply_adds + rows * pairs, acted.bytes + BYTES * rows * filters
+        )
+    acted = cost(generators, filters, "combine")
+    mixed = BYTES * size * generators.num_generators * filters
+    return Cost(acted.multiply_adds + size * pairs, acted.bytes + mixed)

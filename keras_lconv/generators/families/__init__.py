@@ -1,0 +1,1 @@
+"""Families of generators: each stores matrices in its own way."""

@@ -1,0 +1,482 @@
+"""Generators as vector fields on a grid."""
+
+import math
+from collections.abc import Callable
+from typing import Any, Self
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv._typing import ArrayLike, Constraint, Regularizer, Shape, Tensor
+from keras_lconv._validation import finite_array, one_of, positive_int
+from keras_lconv.algebra import LieAlgebra
+from keras_lconv.generators.base import Generators
+from keras_lconv.generators.contraction import cost, result_bytes
+from keras_lconv.generators.cost import BYTES, Cost
+from keras_lconv.generators.derivatives import DERIVATIVES, LineDerivative, on_grid
+from keras_lconv.generators.exponential import (
+    linear_combination,
+    operator_norm,
+    traced_norm_bound,
+)
+from keras_lconv.generators.families.factored import INITIAL_NORM
+from keras_lconv.generators.polynomials import (
+    DEGREES,
+    as_matrices,
+    centred_points,
+    exponents,
+    monomials,
+    radius,
+    units,
+)
+
+FIELDS = (*DEGREES, "free")
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class VectorFieldGenerators(Generators):
+    """Generators of maps of space: `L_i = -sum_a v_i^a(x) d/dx^a`.
+
+    `exp(t L_i)` moves the content of an image along the flow of the vector field `v_i`:
+    for a linear field `v(x) = A x` it is `(exp(t L) f)(x) = f(exp(-t A) x)`. A field
+    needs a handful of numbers where a matrix needs `d^2`: it is learned from little
+    data, acts on any number of channels, and costs no `d x d` matrix to apply.
+
+    Coordinates are centred, `x = index - (n - 1) / 2`, on every spatial axis.
+
+    The weight `coefficients` holds the fields in units of half of the grid's width,
+    `r = max(n - 1) / 2`: `v^a = r sum_p coefficients[i, a, p] m_p(x / r)`. The linear
+    part is then the matrix `A` itself, and all entries move the border of the grid by
+    similar distances, so that they are learned at similar speed.
+
+    Args:
+        num: Number `k` of generators.
+        field: Monomials `m_p` of the components. `"linear"`: `x_1, ..., x_n` (the
+            algebra gl(n)); `"affine"`: also `1` (aff(n)); `"quadratic"`: also
+            `x_a x_b` with `a <= b`; `"free"`: one number for each component and grid
+            point, any field.
+        derivative: `"spectral"` (zero outside of the grid, most accurate), `"fourier"`
+            (periodic) or `"central"` (central differences, cheapest).
+        coefficients: Given fields in units of grid steps, `(k, ndim, p)` with the
+            monomials in the order above: `1`, then linear, then quadratic. By default
+            they are drawn small, so that a layer starts near a mix of channels.
+        regularizer: Regularizer of `coefficients`.
+        constraint: Constraint on `coefficients`.
+        **kwargs: `trainable`, `name`, `dtype`.
+
+    Input shape:
+        `(batch, *spatial, channels)` with any number of spatial axes, or `(batch, d)`.
+
+    Output shape:
+        `(batch, *spatial, k, channels)`.
+
+    Raises:
+        TypeError: If `num` is no integer or `coefficients` no array of real numbers.
+        ValueError: If `num` is not positive, `field` or `derivative` is unknown, or
+            `coefficients` do not fit `num`, `field` or the input.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.generators import VectorFieldGenerators
+
+    generators = VectorFieldGenerators(2, field="affine")
+    derivatives = generators(np.ones((4, 20, 20, 3)))
+    assert tuple(derivatives.shape) == (4, 20, 20, 2, 3)
+    assert tuple(generators.coefficients.shape) == (2, 2, 3)
+    ```
+    """
+
+    def __init__(
+        self,
+        num: int,
+        field: str = "affine",
+        *,
+        derivative: str = "spectral",
+        coefficients: ArrayLike | None = None,
+        regularizer: Regularizer = None,
+        constraint: Constraint = None,
+        **kwargs: Any,
+    ):
+        super().__init__(positive_int("num", num), **kwargs)
+        self.field = one_of("field", field, FIELDS)
+        self.derivative = one_of("derivative", derivative, DERIVATIVES)
+        self._given = self._check_given(coefficients)
+        self.regularizer = keras.regularizers.get(regularizer)
+        self.constraint = keras.constraints.get(constraint)
+
+    @classmethod
+    def from_coefficients(
+        cls,
+        coefficients: ArrayLike,
+        shape: tuple[int, ...],
+        field: str = "affine",
+        **kwargs: Any,
+    ) -> Self:
+        """Fixed generators from coefficients in units of half of the grid's width.
+
+        Args:
+            coefficients: Array `(k, ndim, p)`, as the weight `coefficients` holds them.
+            shape: Spatial shape of the grid.
+            field: Kind of the field, a polynomial one.
+            **kwargs: `derivative` and what else the class takes; `trainable` is `False` by
+                default.
+
+        Returns:
+            `VectorFieldGenerators` with these `coefficients`, for this grid.
+
+        Raises:
+            ValueError: If `coefficients` have another shape, or `field` is unknown.
+
+        Example:
+        ```python
+        import numpy as np
+        from keras_lconv.generators import VectorFieldGenerators
+
+        turn = [[[0.0, -1.0], [1.0, 0.0]]]
+        generators = VectorFieldGenerators.from_coefficients(turn, (8, 8), "linear")
+        generators.build((None, 8, 8, 1))
+        assert np.allclose(generators.coefficients, turn)
+        ```
+        """
+        one_of("field", field, tuple(DEGREES))
+        array = finite_array("coefficients", coefficients)
+        kwargs.setdefault("trainable", False)
+        given = array * units(field, tuple(shape))
+        return cls(len(array), field, coefficients=given, **kwargs)
+
+    @classmethod
+    def from_values(cls, values: ArrayLike, field: str = "affine", **kwargs: Any) -> Self:
+        """Fixed generators from values of their fields at the points of a grid.
+
+        Args:
+            values: Array `(k, *spatial, ndim)`, in grid steps, as `vector_fields` returns.
+            field: Kind of the field. The nearest one of this kind is taken, by least
+                squares.
+            **kwargs: `derivative` and what else the class takes; `trainable` is `False` by
+                default.
+
+        Returns:
+            `VectorFieldGenerators` with these `coefficients`.
+
+        Raises:
+            ValueError: If `values` have another shape, or `field` is unknown.
+
+        Example:
+        ```python
+        import numpy as np
+        from keras_lconv.generators import VectorFieldGenerators
+
+        downwards = np.broadcast_to([1.0, 0.0], (1, 8, 8, 2))
+        generators = VectorFieldGenerators.from_values(downwards)
+        assert generators.algebra().dimension == 1
+        ```
+        """
+        array = finite_array("values", values)
+        if array.ndim < 3 or array.shape[-1] != array.ndim - 2 or 0 in array.shape:
+            raise ValueError(
+                "`values` must have shape `(k, *spatial, ndim)` with `ndim` spatial axes. "
+                f"Received: shape {array.shape}"
+            )
+        one_of("field", field, FIELDS)
+        shape = array.shape[1:-1]
+        flat = np.swapaxes(array.reshape(len(array), -1, len(shape)), 1, 2)
+        if field != "free":
+            unit = units(field, shape)
+            columns = monomials(field, centred_points(shape) / radius(shape)).T
+            found = np.linalg.lstsq(columns, flat.reshape(-1, flat.shape[-1]).T, rcond=None)
+            # From coordinates in units of the radius to grid steps.
+            scaled = found[0].T.reshape(*flat.shape[:2], -1) / radius(shape)
+            flat = scaled * unit
+        kwargs.setdefault("trainable", False)
+        return cls(len(array), field, coefficients=flat, **kwargs)
+
+    def _check_given(self, coefficients: Any) -> np.ndarray | None:
+        if coefficients is None:
+            return None
+        given = finite_array("coefficients", coefficients)
+        if given.ndim != 3 or len(given) != self.num_generators:
+            raise ValueError(
+                f"`coefficients` must have shape `(k, ndim, p)` with "
+                f"k={self.num_generators}. Received: shape {given.shape}"
+            )
+        if self.field != "free":
+            ndim = given.shape[1]
+            expected = len(exponents(self.field, ndim))
+            if given.shape[2] != expected:
+                raise ValueError(
+                    f"A {self.field} field on {ndim} spatial axes has "
+                    f"p={expected} monomials. "
+                    f"Received: `coefficients` of shape {given.shape}"
+                )
+        return given
+
+    def build(self, input_shape: Shape) -> None:
+        """Creates `coefficients`, of shape `(k, ndim, p)`."""
+        super().build(input_shape)
+        shape = self.require_built("build")
+        ndim = len(shape)
+        self._radius = radius(shape)
+        self._derivatives = tuple(LineDerivative(n, self.derivative) for n in shape)
+        self._derivative_norms = np.array([D.norm for D in self._derivatives])
+        if self.field == "free":
+            self._monomials = None
+            self._units = np.full(math.prod(shape), self._radius)
+        else:
+            self._monomials = monomials(self.field, centred_points(shape) / self._radius)
+            self._units = units(self.field, shape)
+        expected = (self.num_generators, ndim, len(self._units))
+        if self._given is not None and self._given.shape[1] != ndim:
+            raise ValueError(
+                f"The fields of {self.name!r} are for {self._given.shape[1]} spatial axes, "
+                "and need an input with so many, and with an axis of channels. "
+                f"Received: an input of spatial shape {shape}"
+            )
+        if self._given is not None and self._given.shape != expected:
+            raise ValueError(
+                f"The `coefficients` of {self.name!r} have shape {self._given.shape}. "
+                f"An input of spatial shape {shape} needs shape {expected}"
+            )
+        self.coefficients = self.add_weight(
+            name="coefficients",
+            shape=expected,
+            initializer=self._initializer(ndim),
+            regularizer=self.regularizer,
+            constraint=self.constraint,
+            trainable=self.is_learned,
+        )
+
+    def _initializer(self, ndim: int) -> Any:
+        if self._given is not None:
+            values = self._given / self._units
+            return lambda shape, dtype=None: ops.convert_to_tensor(values, dtype=dtype)
+        # |L| <= sum_a max |v^a| |D| with |D| <= pi; a component with p normal
+        # coefficients is at most about 3 stddev sqrt(p) at its largest point.
+        num_monomials = 1 if self._monomials is None else len(self._monomials)
+        largest = 3 * self._radius * math.sqrt(num_monomials)
+        stddev = INITIAL_NORM / (math.pi * ndim * largest)
+        return keras.initializers.RandomNormal(stddev=stddev)
+
+    def initial_norm_bounds(self) -> np.ndarray:
+        """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
+        if self._given is None:
+            return np.full(self.num_generators, INITIAL_NORM)
+        largest = np.abs(self._fields_from(self._given / self._units)).max(axis=-1)
+        return largest @ self._derivative_norms
+
+    def norm_bounds(self) -> Tensor:
+        """Bounds `sum_a max_x |v^a(x)| |d/dx^a|` of the spectral norms, a tensor `(k,)`."""
+        return self.field_norms(self.fields(self.variable_dtype))
+
+    def field_norms(self, fields: Tensor) -> Tensor:
+        """Bounds of `|v^a d_a|` for fields `(..., ndim, d)` in grid steps."""
+        norms = ops.convert_to_tensor(self._derivative_norms, dtype=fields.dtype)
+        return ops.sum(ops.max(ops.abs(fields), axis=-1) * norms, axis=-1)
+
+    @property
+    def largest_displacement(self) -> float:
+        """A bound of `|v^a d_a|` for a field that moves by `pi` radii along each axis."""
+        return math.pi * self._radius * float(np.sum(self._derivative_norms))
+
+    @property
+    def is_antisymmetric(self) -> bool:
+        """Whether the fields are fixed, and no component `v^a` depends on `x_a`.
+
+        So it is for translations, rotations and shears: the derivative along an axis is
+        an antisymmetric matrix, and commutes with what does not depend on its axis.
+        """
+        if self.is_learned or self._given is None or self.field == "free":
+            return False
+        ndim = self._given.shape[1]
+        depends = exponents(self.field, ndim).T > 0
+        return not np.any(self._given[:, depends])
+
+    def _fields_from(self, coefficients: np.ndarray) -> np.ndarray:
+        """Fields `(k, ndim, d)` in grid steps, in NumPy."""
+        fields = self._radius * coefficients
+        return fields if self._monomials is None else fields @ self._monomials
+
+    def vector_fields(self) -> np.ndarray:
+        """The fields `v_i` at the grid points, in grid steps per unit of parameter.
+
+        Returns:
+            Array `(k, *spatial, ndim)`.
+        """
+        shape = self.require_built("vector_fields")
+        fields = self._fields_from(ops.convert_to_numpy(self.coefficients))
+        return np.moveaxis(fields, 1, -1).reshape(-1, *shape, len(shape))
+
+    def vector_field_tensor(self, dtype: str | None = None) -> Tensor:
+        """The same as `vector_fields`, with a gradient and inside of graphs.
+
+        Args:
+            dtype: The dtype of the result; by default that of computations.
+
+        Returns:
+            Tensor `(k, *spatial, ndim)`.
+        """
+        shape = self.require_built("vector_field_tensor")
+        fields = ops.swapaxes(self.fields(dtype or self.compute_dtype), 1, 2)
+        return ops.reshape(fields, (-1, *shape, len(shape)))
+
+    def algebra(self, tolerance: float | None = None) -> LieAlgebra:
+        """The Lie algebra that the generators span.
+
+        Matrices on a finite grid only nearly close under brackets. Linear and affine
+        fields do: for these it is the algebra of the fields `v_i(x) = A_i x + b_i`,
+        as matrices `[[A, b], [0, 0]]`. It needs no grid for given `coefficients`.
+
+        Args:
+            tolerance: What counts as zero, as for `LieAlgebra`.
+
+        Returns:
+            A `LieAlgebra`: of `(ndim + 1) x (ndim + 1)` matrices for affine fields, of
+            `ndim x ndim` ones for linear fields, and else of `d x d` ones. Lengths are in
+            units of half of the grid's width, or in grid steps before there is a grid.
+
+        Raises:
+            ValueError: If the generators have no values yet, or are linearly dependent.
+
+        Example:
+        ```python
+        from keras_lconv.generators import affine, rotation
+
+        assert affine().algebra().identify().name == "aff(2)"
+        assert rotation(3).algebra().identify().name == "so(3)"
+        ```
+        """
+        values = self._known_coefficients()
+        if values is None or self.field not in ("linear", "affine"):
+            return super().algebra(tolerance)
+        return LieAlgebra(as_matrices(values, self.field), tolerance)
+
+    def matrices(self) -> np.ndarray:
+        """Fixed generators as matrices in NumPy, `(k, d, d)`, from given `coefficients`."""
+        if self.is_learned or self._given is None:
+            return super().matrices()
+        shape = self.require_built("matrices")
+        fields = self._fields_from(self._given / self._units)
+        matrices = np.zeros((self.num_generators, math.prod(shape), math.prod(shape)))
+        for axis, derivative in enumerate(self._derivatives):
+            along = on_grid(derivative.matrix, shape, axis)
+            matrices -= fields[:, axis, :, None] * along
+        return matrices
+
+    def representation(self) -> np.ndarray:
+        """Matrices with the brackets of generators that are not learned, in NumPy.
+
+        For linear and affine fields those of `algebra`, with lengths in grid steps.
+        """
+        if self.is_learned or self._given is None or self.field not in ("linear", "affine"):
+            return super().representation()
+        return as_matrices(self._given, self.field)
+
+    def _known_coefficients(self) -> np.ndarray | None:
+        """The values that the coefficients have, if they have any yet."""
+        return ops.convert_to_numpy(self.coefficients) if self.built else self._given
+
+    def fields(self, dtype: str) -> Tensor:
+        """The fields at all positions, a tensor `(k, ndim, d)` in grid steps."""
+        fields = self._radius * ops.cast(self.coefficients, dtype)
+        if self._monomials is None:
+            return fields
+        monomials = ops.convert_to_tensor(self._monomials, dtype=dtype)
+        return ops.einsum("kap,pd->kad", fields, monomials)
+
+    def slope(self, f: Tensor, axis: int) -> Tensor:
+        """The derivative of flat features `(batch, d, ...)` along a spatial axis."""
+        shape = self.require_built("apply")
+        rest = math.prod(shape[axis + 1 :] + tuple(f.shape[2:]))
+        lines = ops.reshape(f, (-1, shape[axis], rest))
+        return ops.reshape(self._derivatives[axis](lines), (-1, *f.shape[1:]))
+
+    def differentiate(self, f: Tensor, axis: int) -> Tensor:
+        """The derivative along one spatial axis, as the generators take it.
+
+        Args:
+            f: Tensor `(batch, *spatial, ...)`, with any further axes.
+            axis: Number of the spatial axis, from 0.
+
+        Returns:
+            Tensor of the shape of `f`, per grid step.
+        """
+        shape = self.require_built("differentiate")
+        flat = ops.reshape(f, (-1, math.prod(shape), *f.shape[1 + len(shape) :]))
+        return ops.reshape(self.slope(flat, axis), (-1, *f.shape[1:]))
+
+    def apply(self, f: Tensor) -> Tensor:
+        """All Lie derivatives `L_i f`, of shape `(batch, d, k, channels)`."""
+        gradient = ops.stack([self.slope(f, axis) for axis in self._axes], axis=2)
+        return -ops.einsum("kad,bdac->bdkc", self.fields(f.dtype), gradient)
+
+    def combine(self, z: Tensor) -> Tensor:
+        """The sum `sum_i L_i z_i`, of shape `(batch, d, channels)`."""
+        fields = self.fields(z.dtype)
+        return -sum(
+            ops.einsum("kd,bdkc->bdc", fields[:, axis], self.slope(z, axis))
+            for axis in self._axes
+        )
+
+    def along(self, field: Tensor, f: Tensor) -> Tensor:
+        """Minus the derivative of flat features along fields `(1 or batch, ndim, d, 1)`."""
+        return -sum(field[:, axis] * self.slope(f, axis) for axis in self._axes)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds for the derivatives of one value, along all axes."""
+        return sum(derivative.multiply_adds for derivative in self._derivatives)
+
+    @property
+    def _axes(self) -> range:
+        return range(len(self.require_built("apply")))
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        return {
+            **super().get_config(),
+            "num": self.num_generators,
+            "field": self.field,
+            "derivative": self.derivative,
+            "coefficients": None if self._given is None else self._given.tolist(),
+            "regularizer": keras.regularizers.serialize(self.regularizer),
+            "constraint": keras.constraints.serialize(self.constraint),
+        }
+
+
+@cost.register
+def _cost(
+    generators: VectorFieldGenerators, channels: int, operation: str = "apply"
+) -> Cost:
+    # One derivative along each axis, `d (n_1 + ... + n_ndim)` multiply-adds a channel;
+    # central differences cost `2 d ndim`, and Fourier transforms `4 log n` on an axis.
+    # `apply` needs the derivatives once for all generators, `combine` for each of them.
+    size, k = generators.size, generators.num_generators
+    ndim = len(generators.require_built("cost"))
+    copies = channels * (k if operation == "combine" else 1)
+    products = size * (generators.multiply_adds * copies + ndim * k * channels)
+    results = result_bytes(generators, channels, operation)
+    return Cost(products, results + BYTES * size * ndim * copies)
+
+
+@linear_combination.register
+def _linear_combination(
+    generators: VectorFieldGenerators, t: Tensor
+) -> Callable[[Tensor], Tensor]:
+    # The derivative along `sum_i t_i v_i`.
+    field = ops.einsum("...k,kad->...ad", t, generators.fields(t.dtype))
+    field = ops.expand_dims(field if len(t.shape) == 2 else field[None], -1)
+    return lambda f: generators.along(field, f)
+
+
+@operator_norm.register
+def _operator_norm(generators: VectorFieldGenerators, t: Tensor) -> Tensor:
+    # That of the field `sum_i t_i v_i`, which is less than the sum of the norms.
+    fields = generators.fields(t.dtype)
+    return generators.field_norms(ops.einsum("...k,kad->...ad", t, fields))
+
+
+@traced_norm_bound.register
+def _traced_norm_bound(generators: VectorFieldGenerators) -> float:
+    # A half turn, or a translation beyond the border.
+    return generators.largest_displacement

@@ -1,0 +1,396 @@
+"""Generators that couple each position to a few others."""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv._ops import segment_sum
+from keras_lconv._typing import (
+    ArrayLike,
+    Constraint,
+    Initializer,
+    Regularizer,
+    Shape,
+    Tensor,
+)
+from keras_lconv._validation import finite_array, one_of, positive_int
+from keras_lconv.generators.base import Generators
+from keras_lconv.generators.contraction import (
+    ORDERS,
+    contract,
+    contraction_cost,
+    contractions,
+    cost,
+    result_bytes,
+)
+from keras_lconv.generators.cost import BYTES, Cost, precombined_cost
+from keras_lconv.generators.exponential import linear_combination
+from keras_lconv.generators.families.factored import INITIAL_NORM
+from keras_lconv.generators.families.shift import BOUNDARIES, shift, shifted_positions
+
+
+def grid_neighbors(
+    shape: Sequence[int], size: int | Sequence[int] = 3, boundary: str = "zero"
+) -> np.ndarray:
+    """The table of neighbours on a grid, in windows as those of a convolution.
+
+    Args:
+        shape: Spatial shape of the grid.
+        size: Size of the window along each axis: odd numbers, or one for all axes.
+        boundary: `"zero"`: positions have no neighbours outside of the grid.
+            `"periodic"`: the grid is closed to a torus.
+
+    Returns:
+        Integer array `(d, n)`: the positions in the window about each of the
+        `d = prod(shape)` positions, itself among them, in C order; -1 where there is
+        none.
+
+    Raises:
+        TypeError: If a size is no integer.
+        ValueError: If a size is not positive or even, or `boundary` is unknown.
+
+    Example:
+    ```python
+    from keras_lconv.generators import grid_neighbors
+
+    table = grid_neighbors((2, 3))
+    assert table.shape == (6, 9)
+    assert table[0].tolist() == [-1, -1, -1, -1, 0, 1, -1, 3, 4]
+    ```
+    """
+    shape = tuple(positive_int("shape", n) for n in shape)
+    sizes = tuple(size) if isinstance(size, Sequence) else (size,) * len(shape)
+    sizes = tuple(positive_int("size", n) for n in sizes)
+    if len(sizes) != len(shape) or any(n % 2 == 0 for n in sizes):
+        raise ValueError(
+            f"`size` must be odd, one number or {len(shape)} numbers. "
+            f"Received: size={size!r}"
+        )
+    one_of("boundary", boundary, BOUNDARIES)
+    windows = (range(-(n // 2), n // 2 + 1) for n in sizes)
+    return np.stack(
+        [shifted_positions(shape, o, boundary) for o in itertools.product(*windows)], axis=1
+    )
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class NeighborGenerators(Generators):
+    """Generators with a few entries in each row: `(L_i f)(x) = sum_m w_xmi f(x_m)`.
+
+    `x_1, ..., x_n` are the neighbours of the position `x` in a given table, and
+    `w` the learned weights. Between positions that are no neighbours there is nothing: a
+    generator costs `n d` numbers and multiply-adds where a full matrix costs `d^2`. On
+    grids, infinitesimal symmetries are of this kind: derivatives look at neighbours.
+
+    Args:
+        num: Number `k` of generators.
+        neighbors: Integer table `(d, n)`: the neighbours of each position, in C order of
+            the grid, -1 for none. See `grid_neighbors`.
+        values: Given weights `(d, n, k)`, fixed or the start of learned ones. By default
+            they are drawn small, so that a layer starts near a mix of channels.
+        initializer: Initializer of the weights, in place of the default.
+        regularizer: Regularizer of the weights.
+        constraint: Constraint on the weights.
+        **kwargs: `trainable`, `name`, `dtype`.
+
+    Input shape:
+        `(batch, *spatial, channels)` or `(batch, d)`, with `d = prod(spatial)`.
+
+    Output shape:
+        `(batch, *spatial, k, channels)`.
+
+    Raises:
+        TypeError: If `num` or the table is not of integers, or `values` no array of real
+            numbers.
+        ValueError: If `num` is not positive, the table has another shape or an entry that
+            is no position, or `values` or the input do not fit it.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.generators import NeighborGenerators, grid_neighbors
+
+    generators = NeighborGenerators(2, grid_neighbors((8, 8)))
+    assert tuple(generators(np.ones((4, 8, 8, 3))).shape) == (4, 8, 8, 2, 3)
+    assert tuple(generators.coefficients.shape) == (64, 9, 2)
+    ```
+    """
+
+    def __init__(
+        self,
+        num: int,
+        neighbors: ArrayLike,
+        *,
+        values: ArrayLike | None = None,
+        initializer: Initializer = None,
+        regularizer: Regularizer = None,
+        constraint: Constraint = None,
+        **kwargs: Any,
+    ):
+        super().__init__(positive_int("num", num), **kwargs)
+        self.neighbors = _checked_table(neighbors)
+        expected = (*self.neighbors.shape, self.num_generators)
+        self._given = None if values is None else finite_array("values", values)
+        if self._given is not None and self._given.shape != expected:
+            raise ValueError(
+                f"`values` must have shape `(d, n, k)` = {expected}. "
+                f"Received: shape {self._given.shape}"
+            )
+        self.initializer = keras.initializers.get(initializer)
+        self.regularizer = keras.regularizers.get(regularizer)
+        self.constraint = keras.constraints.get(constraint)
+
+    def build(self, input_shape: Shape) -> None:
+        """Creates `coefficients`, of shape `(d, n, k)`."""
+        super().build(input_shape)
+        shape = self.require_built("build")
+        size = len(self.neighbors)
+        if math.prod(shape) != size:
+            raise ValueError(
+                f"The table of neighbours of {self.name!r} is for {size} positions. "
+                f"Received: an input of spatial shape {shape}, which has "
+                f"{math.prod(shape)}"
+            )
+        self._shifts = _table_as_shifts(self.neighbors, shape)
+        self.coefficients = self.add_weight(
+            name="coefficients",
+            shape=(*self.neighbors.shape, self.num_generators),
+            initializer=self._initializer(),
+            regularizer=self.regularizer,
+            constraint=self.constraint,
+            trainable=self.is_learned,
+        )
+
+    def _initializer(self) -> Any:
+        if self._given is not None:
+            values = self._given
+            return lambda shape, dtype=None: ops.convert_to_tensor(values, dtype=dtype)
+        if self.initializer is not None:
+            return self.initializer
+        # The norm of a sparse matrix of normal numbers: A. Bandeira, R. van Handel, Ann.
+        # Probab. 44 (2016).
+        size, num_neighbors = self.neighbors.shape
+        spread = 2 * math.sqrt(num_neighbors) + 2 * math.sqrt(math.log(max(size, 2)))
+        return keras.initializers.RandomNormal(stddev=INITIAL_NORM / spread)
+
+    # ----------------------------------------------------------------- apply
+
+    def apply(self, f: Tensor) -> Tensor:
+        """All Lie derivatives `L_i f`, of shape `(batch, d, k, channels)`."""
+        return self.apply_weights(ops.cast(self.coefficients, f.dtype), f)
+
+    def apply_weights(self, weights: Tensor, f: Tensor) -> Tensor:
+        """What operators with any weights on these neighbours make of flat features.
+
+        Args:
+            weights: Tensor `(d, n, l)`, in place of `coefficients`.
+            f: Tensor `(batch, d, channels)`.
+
+        Returns:
+            Tensor `(batch, d, l, channels)`.
+        """
+        size, num_neighbors = self.neighbors.shape
+        channels = f.shape[-1]
+        # Positions first: neighbours are then whole rows, and what is left is one matrix
+        # product for each position.
+        rows = ops.reshape(ops.transpose(f, (1, 0, 2)), (size, -1))
+        around = ops.stack([self.neighbor(rows, m) for m in range(num_neighbors)], axis=1)
+        found = ops.einsum("dnl,dnp->dlp", weights, around)
+        found = ops.reshape(found, (size, weights.shape[-1], -1, channels))
+        return ops.transpose(found, (2, 0, 1, 3))
+
+    def neighbor(self, rows: Tensor, number: int) -> Tensor:
+        """The rows of the neighbours with one number in the table.
+
+        Args:
+            rows: Tensor `(d, p)`, a row for each position.
+            number: The column of the table.
+
+        Returns:
+            Tensor `(d, p)`, zero where there is no neighbour.
+        """
+        shape = self.require_built("neighbor")
+        if self._shifts is not None:
+            offset, boundary = self._shifts[number]
+            grid = ops.reshape(rows, (1, *shape, rows.shape[-1] or -1))
+            return ops.reshape(shift(grid, offset, boundary), (math.prod(shape), -1))
+        positions = self.neighbors[:, number]
+        found = ops.take(rows, np.maximum(positions, 0), axis=0)
+        if np.all(positions >= 0):
+            return found
+        return ops.where((positions >= 0)[:, None], found, ops.zeros_like(found))
+
+    def combine(self, z: Tensor) -> Tensor:
+        """The sum `sum_i L_i z_i`, of shape `(batch, d, channels)`."""
+        weights = ops.cast(self.coefficients, z.dtype)
+        size, num_neighbors = self.neighbors.shape
+        k, channels = z.shape[-2:]
+        rows = ops.reshape(ops.transpose(z, (1, 2, 0, 3)), (size, -1))
+        total = 0.0
+        for m in range(num_neighbors):
+            around = ops.reshape(self.neighbor(rows, m), (size, k, -1))
+            total = total + ops.einsum("dk,dkp->dp", weights[:, m], around)
+        return ops.transpose(ops.reshape(total, (size, -1, channels)), (1, 0, 2))
+
+    # ----------------------------------------------------------------- norms
+
+    def initial_norm_bounds(self) -> np.ndarray:
+        """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
+        if self._given is not None:
+            return self._norm_bounds(self._given, np, _segment_sum)
+        if self.initializer is None:
+            return np.full(self.num_generators, INITIAL_NORM)
+        return super().initial_norm_bounds()
+
+    def norm_bounds(self) -> Tensor:
+        """Upper bounds `sqrt(|L|_1 |L|_inf)` of the spectral norms, a tensor `(k,)`."""
+        weights = ops.convert_to_tensor(self.coefficients)
+        return self._norm_bounds(weights, ops, segment_sum)
+
+    def _norm_bounds(self, weights: Any, xp: Any, segment_sum: Any) -> Any:
+        """The bounds for weights `(d, n, k)`; with NumPy for `xp`, of arrays."""
+        sizes = xp.where(self.neighbors[..., None] >= 0, xp.abs(weights), 0.0)
+        entries = xp.reshape(sizes, (-1, self.num_generators))
+        positions = np.maximum(self.neighbors, 0).reshape(-1)
+        columns = segment_sum(entries, positions, len(self.neighbors))
+        rows = xp.sum(sizes, axis=1)
+        return xp.sqrt(xp.max(rows, axis=0) * xp.max(columns, axis=0))
+
+    def matrices(self) -> np.ndarray:
+        """Fixed generators as matrices in NumPy, `(k, d, d)`, from the given values."""
+        if self.is_learned or self._given is None:
+            return super().matrices()
+        size = len(self.neighbors)
+        matrices = np.zeros((size * size, self.num_generators))
+        rows, numbers = np.nonzero(self.neighbors >= 0)
+        entries = rows * size + self.neighbors[rows, numbers]
+        np.add.at(matrices, entries, self._given[rows, numbers])
+        return matrices.T.reshape(-1, size, size)
+
+    # ----------------------------------------------------------- persistence
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        return {
+            **super().get_config(),
+            "num": self.num_generators,
+            "neighbors": self.neighbors.tolist(),
+            "values": None if self._given is None else self._given.tolist(),
+            "initializer": self.initializer
+            and keras.initializers.serialize(self.initializer),
+            "regularizer": keras.regularizers.serialize(self.regularizer),
+            "constraint": keras.constraints.serialize(self.constraint),
+        }
+
+
+@contractions.register
+def _contractions(generators: NeighborGenerators) -> tuple[str, ...]:
+    # A kernel of its own for each position, `sum_i w_xmi W_i`, and one product with all its
+    # neighbours.
+    return (*ORDERS, "precombined")
+
+
+@contract.register
+def _contract(
+    generators: NeighborGenerators, f: Tensor, kernel: Tensor, order: str
+) -> Tensor:
+    if order != "precombined":
+        return contract.dispatch(object)(generators, f, kernel, order)
+    weights = ops.cast(generators.coefficients, f.dtype)
+    size, num_neighbors = generators.neighbors.shape
+    channels, filters = kernel.shape[1:]
+    rows = ops.reshape(ops.transpose(f, (1, 0, 2)), (size, -1))
+    around = [generators.neighbor(rows, m) for m in range(num_neighbors)]
+    around = [ops.reshape(found, (size, -1, channels)) for found in around]
+    local = ops.einsum("dnk,kcf->dncf", weights, kernel)
+    local = ops.reshape(local, (size, num_neighbors * channels, filters))
+    output = ops.einsum("dbp,dpf->dbf", ops.concatenate(around, axis=-1), local)
+    return ops.transpose(output, (1, 0, 2))
+
+
+@contraction_cost.register
+def _contraction_cost(
+    generators: NeighborGenerators, order: str, channels: int, filters: int
+) -> Cost:
+    if order != "precombined":
+        return contraction_cost.dispatch(object)(generators, order, channels, filters)
+    size, num_neighbors = generators.neighbors.shape
+    entries = size * num_neighbors * channels * filters
+    gathered = size * (num_neighbors * channels + filters)
+    return precombined_cost(entries, generators.num_generators, gathered)
+
+
+@cost.register
+def _cost(generators: NeighborGenerators, channels: int, operation: str = "apply") -> Cost:
+    # `apply` gathers the neighbours once, `combine` those of each of the `k` terms. Both
+    # work with positions first, and bring their results into order.
+    k, entries = generators.num_generators, generators.neighbors.size
+    gathered = entries * channels * (k if operation == "combine" else 1)
+    results = result_bytes(generators, channels, operation)
+    return Cost(entries * k * channels, 2 * results + BYTES * gathered)
+
+
+@linear_combination.register
+def _linear_combination(
+    generators: NeighborGenerators, t: Tensor
+) -> Callable[[Tensor], Tensor]:
+    if len(t.shape) == 2:
+        return linear_combination.dispatch(object)(generators, t)
+    # All samples share one sparse matrix.
+    weights = ops.cast(generators.coefficients, t.dtype)
+    weights = ops.einsum("dnk,k->dn", weights, t)[..., None]
+    return lambda f: generators.apply_weights(weights, f)[:, :, 0]
+
+
+def _segment_sum(entries: np.ndarray, segments: np.ndarray, num: int) -> np.ndarray:
+    """What `segment_sum` does, of arrays."""
+    return np.stack([np.bincount(segments, column, num) for column in entries.T], axis=-1)
+
+
+def _checked_table(neighbors: Any) -> np.ndarray:
+    table = np.array(neighbors)
+    if table.size and not np.issubdtype(table.dtype, np.integer):
+        raise TypeError(
+            "`neighbors` must be a table of integers. "
+            f"Received: an array of type {table.dtype}"
+        )
+    if table.ndim != 2 or 0 in table.shape:
+        raise ValueError(
+            "`neighbors` must have shape `(d, n)`, with a row for each position. "
+            f"Received: shape {table.shape}"
+        )
+    if table.min() < -1 or table.max() >= len(table):
+        raise ValueError(
+            f"`neighbors` must be positions from 0 to {len(table) - 1}, or -1 for none. "
+            f"Received: entries from {table.min()} to {table.max()}"
+        )
+    return table
+
+
+def _table_as_shifts(
+    table: np.ndarray, shape: tuple[int, ...]
+) -> list[tuple[tuple[int, ...], str]] | None:
+    """Offset and boundary of each column that is a shift of the grid, if all are.
+
+    Slices are faster than indices, and their gradients are much faster.
+    """
+    centre = tuple(n // 2 for n in shape)
+    here = int(np.ravel_multi_index(centre, shape))
+    found = []
+    for column in table.T:
+        if column[here] < 0:
+            return None
+        there = np.unravel_index(column[here], shape)
+        offset = tuple(int(b - a) for a, b in zip(centre, there, strict=True))
+        for boundary in BOUNDARIES:
+            if np.array_equal(column, shifted_positions(shape, offset, boundary)):
+                found.append((offset, boundary))
+                break
+        else:
+            return None
+    return found

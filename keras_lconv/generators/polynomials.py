@@ -1,0 +1,58 @@
+"""Polynomials in centred coordinates: what the components of a vector field are made of."""
+
+import itertools
+
+import numpy as np
+
+# Degrees of the monomials that the components of a field are made of.
+DEGREES = {"linear": (1,), "affine": (0, 1), "quadratic": (0, 1, 2)}
+
+
+def exponents(field: str, ndim: int) -> np.ndarray:
+    """Exponents `(p, ndim)` of the monomials of a field, by growing degree."""
+    return np.array(
+        [
+            np.bincount(axes, minlength=ndim) if axes else np.zeros(ndim, dtype=int)
+            for degree in DEGREES[field]
+            for axes in itertools.combinations_with_replacement(range(ndim), degree)
+        ]
+    )
+
+
+def monomials(field: str, points: np.ndarray) -> np.ndarray:
+    """The monomials of a field at points `(..., ndim)`, of shape `(p, ...)`."""
+    powers = exponents(field, points.shape[-1])
+    values = np.ones((len(powers), *points.shape[:-1]))
+    for value, power in zip(values, powers, strict=True):
+        # Products are much faster than powers.
+        for axis in np.repeat(np.arange(len(power)), power):
+            value *= points[..., axis]
+    return values
+
+
+def radius(shape: tuple[int, ...]) -> float:
+    """Half of the width of a grid in grid steps, which is the unit of length on it."""
+    return max((max(shape) - 1) / 2, 0.5)
+
+
+def units(field: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The unit of each coefficient of a field, in grid steps, `(p,)`.
+
+    `v = r sum_p c_p m_p(x / r)`, so that a monomial of degree `g` has the unit `r^(1 - g)`.
+    """
+    return radius(shape) ** (1.0 - exponents(field, len(shape)).sum(axis=-1))
+
+
+def centred_points(shape: tuple[int, ...]) -> np.ndarray:
+    """Coordinates `(d, ndim)` of the grid points, the centre of the grid at zero."""
+    axes = [np.arange(n) - (n - 1) / 2 for n in shape]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(shape))
+
+
+def as_matrices(coefficients: np.ndarray, field: str) -> np.ndarray:
+    """Linear fields as matrices `A`, affine ones as `[[A, b], [0, 0]]`."""
+    if field == "linear":
+        return coefficients
+    # The columns are b, A; a zero row makes the matrix square.
+    matrices = np.roll(coefficients, -1, axis=2)
+    return np.pad(matrices, ((0, 0), (0, 1), (0, 0)))

@@ -1,0 +1,300 @@
+"""The general linear layer that commutes with a Lie algebra."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv import generators as generators_lib
+from keras_lconv._typing import (
+    Activation,
+    Constraint,
+    GeneratorsLike,
+    Initializer,
+    Regularizer,
+    Tensor,
+)
+from keras_lconv._validation import fraction, positive_int, positive_ints
+from keras_lconv.algebra import trivial
+from keras_lconv.generators import Generators
+from keras_lconv.generators.base import if_known
+from keras_lconv.layers.base import serialize_shared
+from keras_lconv.layers.convolution.kernel_layer import KernelLayer
+from keras_lconv.layers.equivariant.maps import equivariant_maps, invariant_vectors
+
+TRIVIAL = "trivial"
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class EquivariantDense(KernelLayer):
+    """Every linear map that commutes with the algebra: `y = sum_m B_m f w_m + b`.
+
+    The input is a list of `c` objects on which the algebra acts by `L_i`, one a channel,
+    and the output one of `units` objects on which it acts by `K_i`. The matrices `B_m` are
+    a basis of the maps with `K_i B = B L_i` (`keras_lconv.algebra.intertwiners`), found
+    once, when the layer is built. Learned are the matrices `w_m`, of shape
+    `(c, units)`, and a bias in the directions of the output that `K_i` leaves as they are.
+
+    This is the fully connected layer under the constraint of a symmetry. With vectors and
+    tensors for the representations it is that of EMLP; with images, and the
+    translations of a periodic grid, it is a convolution with a kernel of the size of the
+    image.
+
+    Which maps there are follows from Schur's lemma. Between irreducible representations
+    there are none but multiples of one, if they are isomorphic, or a complex number or a
+    quaternion of them. So a layer on single vectors mixes channels, and no more. Richer
+    are sums and products, `keras_lconv.algebra.direct_sum` and `tensor_product`: from
+    products of two vectors of space there are maps to numbers, the dot product, and to
+    vectors, the cross product. `keras_lconv.TensorProduct` makes such products.
+
+    **Equivariance.** `Q[exp(t L) f] = exp(t K) Q[f]` for all `t`, exactly, also for
+    algebras that are not compact or do not commute. With a pointwise `activation` that
+    holds for invariant outputs only, and others are refused: see `GatedActivation` and
+    `NormActivation`.
+
+    Args:
+        units: Number of output channels: how many objects there are in the output.
+        generators_in: Fixed generators `L_i`, as for `LConv`: a name, an array
+            `(k, n, n)`, a `LieAlgebra` or an instance. For generators that were found in
+            data take `report.algebra.nearest_closed()`: there are no maps of a span
+            that is not closed.
+        generators_out: Fixed generators `K_i` of the output: those of the same elements of
+            the algebra, in the same order. By default `generators_in`. `"trivial"` is for
+            numbers that the group does not change: the output then has no spatial axes.
+        output_dim: Spatial shape of the output, where `generators_out` would suit several.
+            By default the size of its matrices, or the spatial shape of the input.
+        tolerance: What counts as commuting, as for `intertwiners`. By default `1e-5`, more
+            than the rounding of float32; `1e-7` for generators that commute with each
+            other, whose eigenvalues are compared and may lie close.
+        data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
+        activation: Activation function, for `generators_out="trivial"`.
+        use_bias: Whether there is a bias, where the output has invariant directions.
+        kernel_initializer: Initializer of the kernel. The basis is scaled such that those
+            of Keras, which count `m` times `channels` inputs, keep the variance.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the kernel.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint: Constraint on the kernel.
+        bias_constraint: Constraint on the bias.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Input shape:
+        `(batch, *spatial, channels)`; with `data_format="channels_first"`
+        `(batch, channels, *spatial)`. A vector `(batch, d)` is used as `(batch, d, 1)`.
+        Masked positions count as zero.
+
+    Output shape:
+        `(batch, *spatial', units)`, or `(batch, units, *spatial')`; `(batch, units)` for
+        `generators_out="trivial"`.
+
+    Attributes:
+        generators: `L_i`, a Keras layer.
+        generators_out: `K_i`, a Keras layer, or `None` if they are trivial.
+        num_maps: The number `m` of independent maps, once the layer is built.
+        kernel: The coefficients `w`, of shape `(m, channels, units)`.
+        bias: The coefficients of the bias, of shape `(s, units)` with `s` invariant
+            directions of the output, or `None` if there are none.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If generators are learned, since their maps move with them, or not
+            square, if their numbers differ, if they have no maps, or if an `activation` is
+            not equivariant.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv import EquivariantDense, TensorProduct
+    from keras_lconv.algebra import so, tensor_product
+
+    vectors = np.random.default_rng(0).normal(size=(8, 3, 4))  # four vectors of space
+    mixed = EquivariantDense(16, so(3))(vectors)
+    assert tuple(mixed.shape) == (8, 3, 16)
+
+    products = TensorProduct()([mixed, EquivariantDense(16, so(3))(vectors)])
+    squares = tensor_product(so(3), so(3))
+    lengths = EquivariantDense(
+        5, squares, generators_out="trivial", activation="relu"
+    )(products)
+    assert tuple(lengths.shape) == (8, 5)
+    ```
+
+    Reference:
+        M. Finzi, M. Welling, A. G. Wilson, "A practical method for constructing equivariant
+        multilayer perceptrons for arbitrary matrix groups", ICML 2021.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        generators_in: GeneratorsLike,
+        *,
+        generators_out: GeneratorsLike | None = None,
+        output_dim: int | Sequence[int] | None = None,
+        tolerance: float | None = None,
+        data_format: str | None = None,
+        activation: Activation = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "lecun_normal",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        activity_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            positive_int("units", units),
+            generators_in,
+            data_format=data_format,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
+        self._is_same = generators_out is None
+        self.generators_out: Generators | None = None
+        if generators_out is None:
+            self.generators_out = self.generators
+        elif not (isinstance(generators_out, str) and generators_out == TRIVIAL):
+            self.generators_out = generators_lib.get(
+                generators_out, dtype=self.dtype_policy
+            )
+        self._output_dim = None
+        if output_dim is not None:
+            self._output_dim = positive_ints("output_dim", output_dim)
+        self.tolerance = None if tolerance is None else fraction("tolerance", tolerance)
+        self._check_generators()
+        is_linear = self.activation is keras.activations.linear
+        if self.generators_out is not None and not is_linear:
+            raise ValueError(
+                "`activation` of an `EquivariantDense` layer must be None unless "
+                "`generators_out='trivial'`: a pointwise function of components does not "
+                "commute with the group. Use `GatedActivation` or `NormActivation`. "
+                f"Received: activation={activation!r}"
+            )
+
+    def _check_generators(self) -> None:
+        for name, generators in (
+            ("generators_in", self.generators),
+            ("generators_out", self.generators_out),
+        ):
+            if generators is None:
+                continue
+            self._require_fixed(generators, "equivariant maps")
+            if not generators.is_square:
+                raise ValueError(
+                    f"`{name}` must be square: they say how the algebra acts on a space. "
+                    f"Received: generators {generators.name!r} between different spaces"
+                )
+            if generators.num_generators != self.generators.num_generators:
+                raise ValueError(
+                    "`generators_in` and `generators_out` must be of one basis of an "
+                    "algebra, with one matrix for each of its elements. Received: "
+                    f"{self.generators.num_generators} and {generators.num_generators}"
+                )
+
+    @property
+    def units(self) -> int:
+        """The number of output channels."""
+        return self.filters
+
+    # ---------------------------------------------------------------- shapes
+
+    def _output_spatial_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        generators = self.generators_out
+        if generators is None:
+            return ()
+        if self._is_same:
+            return shape
+        if self._output_dim is not None:
+            return self._output_dim
+        if generators.spatial_shape is not None:
+            return generators.spatial_shape
+        matrices = if_known(generators, generators.matrices)
+        if matrices is None:
+            return shape
+        size = matrices.shape[1]
+        return shape if size == math.prod(shape) else (size,)
+
+    def _add_kernel(self, channels: int) -> None:
+        source = self.generators.matrices()
+        target = self._target_matrices(len(source))
+        self._maps = equivariant_maps(source, target, self.tolerance)
+        self.num_maps = self._maps.num_maps
+        if not self.num_maps:
+            raise ValueError(
+                f"{self._owner} has no maps: there is no linear map from "
+                f"{source.shape[1]} to {target.shape[1]} dimensions that commutes with its "
+                "generators. Sums and products of representations have more, see "
+                "`keras_lconv.algebra`. Generators that are known with an error need "
+                "`LieAlgebra.nearest_closed`, or a larger `tolerance`. "
+                f"Received: tolerance={self.tolerance}"
+            )
+        self._maps.add_to(self._add_constant)
+        invariant = invariant_vectors(target, self.tolerance)
+        # An invariant constant is then an entry of 1, as the bias of a convolution.
+        self._invariant = invariant * math.sqrt(target.shape[1])
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(self.num_maps, channels, self.units),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self._bias_basis = None
+        if self.use_bias and len(invariant):
+            self._bias_basis = self._add_constant("bias_basis", self._invariant)
+
+    def _target_matrices(self, number: int) -> np.ndarray:
+        generators = self.generators_out
+        if generators is None:
+            return trivial(number)
+        shape = self._output_spatial_shape(self.generators.spatial_shape or ())
+        generators.build_for((None, *shape, self.units), self._owner)
+        return generators.matrices()
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (len(self._invariant), self.units)
+
+    # ------------------------------------------------------------------ call
+
+    def _act(self, f: Tensor) -> Tensor:
+        return self._add_bias(self._maps.apply(f, ops.cast(self.kernel, f.dtype)))
+
+    def _add_bias(self, output: Tensor) -> Tensor:
+        if self._bias_basis is None:
+            return output
+        bias = ops.einsum("sd,su->du", self._bias_basis, self.bias)
+        return output + ops.cast(bias, output.dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """No mask: every output depends on all positions."""
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        config = super().get_config()
+        generators_out: Any = None if self._is_same else TRIVIAL
+        if self.generators_out is not None and not self._is_same:
+            generators_out = serialize_shared(self.generators_out)
+        units, generators_in = config.pop("filters"), config.pop("generators")
+        return {
+            **config,
+            "units": units,
+            "generators_in": generators_in,
+            "generators_out": generators_out,
+            "output_dim": self._output_dim,
+            "tolerance": self.tolerance,
+        }

@@ -1,0 +1,197 @@
+"""What layers have in common that measure vectors by an invariant form."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv._ops import working_dtype
+from keras_lconv._typing import GeneratorsLike, Shape, Tensor
+from keras_lconv._validation import not_negative
+from keras_lconv.generators.base import if_known
+from keras_lconv.layers.base import GeneratorLayer
+from keras_lconv.layers.forms import (
+    checked_form,
+    form_of_fibres,
+    matching_form,
+)
+
+
+class FibreLayer(GeneratorLayer):
+    """Base of layers of vectors: the generators act on fibres, as `n x n` matrices.
+
+    Features are `(batch, *positions, n, channels)`, where channels count vectors. The
+    quadratic form `q = v^T M v` is the one that the generators leave invariant. `M` is
+    found in NumPy, when the layer is made or built; where generators are learned it is a
+    weight. A subclass implements `_transform(v, mask)`.
+
+    Args:
+        generators: What `keras_lconv.generators.get` takes.
+        rank: Rank of learned generators.
+        form: `None`, `"nearest"` or a matrix.
+        tolerance: What counts as invariant, as for `invariant_forms`.
+        defect_weight: Weight of the loss that makes a learned form invariant.
+        data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
+        **kwargs: `name`, `dtype`, `trainable`.
+    """
+
+    def __init__(
+        self,
+        generators: GeneratorsLike,
+        *,
+        rank: Any,
+        form: Any,
+        tolerance: float | None,
+        defect_weight: float,
+        data_format: str | None,
+        **kwargs: Any,
+    ):
+        super().__init__(generators, rank=rank, data_format=data_format, **kwargs)
+        self._given_form = checked_form(form)
+        self.tolerance = tolerance
+        self.defect_weight = not_negative("defect_weight", defect_weight)
+        self._require_square("they act on the components of a vector")
+        is_given = isinstance(self._given_form, np.ndarray)
+        self._form_is_learned = self.generators.is_learned and not is_given
+        if self.defect_weight and not self._form_is_learned:
+            raise ValueError(
+                "`defect_weight` is for learned generators, whose form is learned too. "
+                f"Received: defect_weight={defect_weight!r} with a form that is not learned"
+            )
+        self._form = self._given_form if self.generators.is_learned and is_given else None
+        if not self.generators.is_learned:
+            matrices = if_known(self.generators, self.generators.matrices)
+            if matrices is not None:
+                self._form = self._invariant_form(matrices)
+
+    # ------------------------------------------------------------------ form
+
+    def _invariant_form(self, matrices: np.ndarray) -> np.ndarray:
+        if isinstance(self._given_form, np.ndarray):
+            return matching_form(self._given_form, matrices, self.tolerance)
+        return form_of_fibres(matrices, self._given_form, self.tolerance)
+
+    @property
+    def form(self) -> np.ndarray:
+        """The matrix `M`, an array. It has to have a value: not while a graph is traced.
+
+        Raises:
+            ValueError: If the form is learned, or of generators that are built with the
+                layer, and the layer is not built yet.
+        """
+        if self._form is not None:
+            return self._form
+        self._require_built("form")
+        return ops.convert_to_numpy(self._form_tensor("float32"))
+
+    def _form_tensor(self, dtype: str) -> Tensor:
+        if self._form is not None:
+            return ops.convert_to_tensor(self._form, dtype=dtype)
+        weight = ops.cast(self._form_weight, dtype)
+        symmetric = (weight + ops.transpose(weight)) / 2
+        # Of a fixed norm: a form that shrinks to zero would be invariant as well.
+        size = ops.sum(symmetric**2) + keras.config.epsilon()
+        return symmetric * ops.sqrt(weight.shape[0] / size)
+
+    @property
+    def defect(self) -> float:
+        """How far the form is from invariant: 0 if it is, 1 at most.
+
+        It is `|L^T M + M L| / (2 |L| |M|)`, where norms are taken over all generators.
+
+        Raises:
+            ValueError: If the layer is not built yet.
+        """
+        self._require_built("defect")
+        return float(ops.convert_to_numpy(ops.sqrt(self._squared_defect())))
+
+    def _squared_defect(self) -> Tensor:
+        matrices = ops.cast(self.generators.to_dense(), "float32")
+        form = self._form_tensor("float32")
+        right = ops.einsum("ab,kbc->kac", form, matrices)
+        change = right + ops.transpose(right, (0, 2, 1))
+        scale = 4 * ops.sum(matrices**2) * ops.sum(form**2) + keras.config.epsilon() ** 2
+        return ops.sum(change**2) / scale
+
+    def find_form(self, tolerance: float | None = None) -> np.ndarray:
+        """Sets a learned form to the invariant form of the generators as they are now.
+
+        Args:
+            tolerance: What counts as invariant, as for
+                `keras_lconv.algebra.invariant_forms`. By default that of the layer.
+                Learned generators have noise, and need more than rounding.
+
+        Returns:
+            The form, `(n, n)`.
+
+        Raises:
+            ValueError: If the form is not learned, the layer is not built yet, or there is
+                no such form, or more than one.
+        """
+        if not self._form_is_learned:
+            raise ValueError("`find_form` is for learned forms. This one is known: `form`")
+        self._require_built("find_form")
+        matrices = ops.convert_to_numpy(self.generators.to_dense())
+        form = form_of_fibres(matrices, self._given_form, tolerance or self.tolerance)
+        self._form_weight.assign(form)
+        return form
+
+    def _require_built(self, method: str) -> None:
+        if not self.built:
+            raise ValueError(f"`{method}` needs {self.name!r} to be built")
+
+    # ---------------------------------------------------------------- shapes
+
+    def _generator_shape(self, feature_shape: Shape) -> Shape:
+        return (feature_shape[0], *feature_shape[-2:])
+
+    def _feature_output_shape(self, feature_shape: Shape) -> Shape:
+        return feature_shape
+
+    def _build(self, feature_shape: Shape) -> None:
+        size = feature_shape[-2]
+        if self._form is None and not self._form_is_learned:
+            self._form = self._invariant_form(self.generators.matrices())
+        if self._form is not None and len(self._form) != size:
+            raise ValueError(
+                f"The form of {self._owner} is of vectors with {len(self._form)} "
+                f"components. Received: an input with {size} on its fibre axis"
+            )
+        if self._form_is_learned:
+            self._form_weight = self.add_weight(
+                name="form", shape=(size, size), initializer="identity"
+            )
+
+    # ------------------------------------------------------------------ call
+
+    def _square(self, v: Tensor) -> Tensor:
+        """`v^T M v` for `v` of shape `(batch, ..., n, channels)`, in float32 at least."""
+        dtype = working_dtype(v)
+        v = ops.cast(v, dtype)
+        form = self._form_tensor(dtype)
+        return ops.sum(v * ops.einsum("ij,b...jc->b...ic", form, v), axis=-2)
+
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Applies the layer."""
+        if self.defect_weight:
+            self.add_loss(self.defect_weight * self._squared_defect())
+        return super().call(inputs, mask)
+
+    def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
+        """The output for vectors `(batch, *positions, n, channels)`, zero where masked."""
+        raise NotImplementedError
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the input."""
+        return previous_mask
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        form = self._given_form
+        return {
+            **super().get_config(),
+            "form": form.tolist() if isinstance(form, np.ndarray) else form,
+            "tolerance": self.tolerance,
+            "defect_weight": self.defect_weight,
+        }

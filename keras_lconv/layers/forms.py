@@ -1,0 +1,158 @@
+"""Invariant quadratic forms: of vectors on which matrices act, and of Lie gradients."""
+
+import math
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from keras_lconv._typing import Tensor
+from keras_lconv._validation import finite_array
+from keras_lconv.algebra import LieAlgebra, invariant_forms
+from keras_lconv.algebra.forms import casimir_form, nearest_to_identity
+from keras_lconv.generators import Generators
+from keras_lconv.generators.base import if_known
+
+NEAREST = "nearest"
+# `-tr(L L)` of an elementary rotation or boost, whose length on the algebra is then 1.
+TRACE_UNIT = 2.0
+# Of an algebra of larger matrices the invariant forms are not looked for: they would take
+# minutes.
+LARGEST_REPRESENTATION = 64
+
+
+def checked_form(form: Any, choices: tuple[str, ...] = (NEAREST,)) -> Any:
+    """Returns `None`, a choice that has a name, or a symmetric matrix."""
+    if form is None:
+        return None
+    if isinstance(form, str):
+        if form in choices:
+            return form
+        named = "".join(f", {choice!r}" for choice in choices)
+        raise ValueError(f"`form` must be None{named} or a matrix. Received: form={form!r}")
+    matrix = finite_array("form", form)
+    square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1]
+    if not square or not np.allclose(matrix, matrix.T):
+        raise ValueError(
+            "`form` must be a symmetric matrix. "
+            f"Received: {'one that is not symmetric' if square else matrix.shape}"
+        )
+    return matrix
+
+
+def matching_form(
+    form: np.ndarray, representation: np.ndarray, tolerance: float | None
+) -> np.ndarray:
+    """The given form, if it is invariant under a representation `(k, n, n)`."""
+    if representation.shape[1:] != form.shape:
+        size = representation.shape[1]
+        raise ValueError(
+            f"`form` must have shape {(size, size)}. Received: shape {form.shape}"
+        )
+    forms = invariant_forms(representation, tolerance=tolerance)
+    invariant = np.tensordot(np.einsum("mab,ab->m", forms, form), forms, 1)
+    size = float(np.linalg.norm(form))
+    error = float(np.linalg.norm(form - invariant)) / size if size else 0.0
+    if error > max(tolerance or 0.0, 1e-3):
+        raise ValueError(
+            "`form` must be invariant under the generators. Received: one with the "
+            f"relative part {error:.1e} outside of the {len(forms)}-dimensional space of "
+            "invariant ones"
+        )
+    return form
+
+
+def form_of_fibres(
+    matrices: np.ndarray, choice: str | None, tolerance: float | None
+) -> np.ndarray:
+    """The form `M` with `L_i^T M + M L_i = 0` that there is, or that `choice` takes."""
+    forms = invariant_forms(matrices, tolerance=tolerance)
+    if not len(forms):
+        raise ValueError(
+            "No symmetric bilinear form is invariant under the `generators`, so that they "
+            "have no norm. If they are noisy, give a `tolerance` above their noise"
+        )
+    if choice is None and len(forms) > 1:
+        raise ValueError(
+            f"The invariant form of the `generators` is not unique: there is a space of "
+            f"{len(forms)} dimensions (`keras_lconv.algebra.invariant_forms`). Give one of "
+            f"them as `form`, or form={NEAREST!r} for the one nearest to the identity"
+        )
+    if choice is None:
+        # The norm of the identity: Minkowski's form has entries of 1 then.
+        return forms[0] * math.sqrt(forms.shape[1])
+    form = nearest_to_identity(forms)
+    if np.linalg.norm(form) < 1e-6:
+        raise ValueError(
+            f"form={NEAREST!r} does not choose between the invariant forms of the "
+            "`generators`: all are orthogonal to the identity. Give one as `form`"
+        )
+    return form
+
+
+def form_of_gradients(
+    generators: Generators, given: Any, tolerance: float | None
+) -> np.ndarray:
+    """`B^ij`, the form that makes `B^ij (L_i f) (L_j f)` a scalar."""
+    k = generators.num_generators
+    algebra = _known_algebra(generators) if k > 1 else None
+    if isinstance(given, np.ndarray):
+        coadjoint = np.zeros((1, k, k)) if algebra is None else _coadjoint(algebra)
+        return matching_form(given, coadjoint, tolerance)
+    if algebra is None or algebra.is_abelian:
+        return np.eye(k)
+    try:
+        return casimir_form(algebra.basis, TRACE_UNIT, tolerance or algebra.tolerance)
+    except ValueError as error:
+        raise ValueError(
+            "The Lie gradient of the `generators` has no length: no form on the algebra "
+            f"{algebra.identify().name} is invariant. Take fewer generators, or give one "
+            "as `form`"
+        ) from error
+
+
+def positive_form_of_gradients(generators: Generators, given: Any) -> np.ndarray:
+    """`B^ij`, if it is not negative in any direction.
+
+    Raises:
+        ValueError: If the form has no invariance, another shape or a negative direction.
+    """
+    form = form_of_gradients(generators, given, None)
+    values = np.linalg.eigvalsh(form)
+    if values[0] < -1e-6 * np.abs(values).max():
+        raise ValueError(
+            "`form` must not be negative in any direction, or the action has no minimum. "
+            f"Received: {'a' if given is not None else 'by default a'} form with the "
+            f"eigenvalues {np.round(values, 4).tolist()}. Non-compact algebras have no "
+            "positive invariant form: take fewer generators"
+        )
+    return form
+
+
+def action_density(generators: Generators, f: Tensor, mass: float, form: Tensor) -> Tensor:
+    """`m^2 f^2 + B^ij (L_i f) (L_j f)`, of the shape of `f`.
+
+    Args:
+        generators: Built generators.
+        f: Tensor `(batch, d, channels)`.
+        mass: The number `m`.
+        form: `B^ij`, a tensor `(k, k)` of the dtype of `f`.
+    """
+    gradient = generators.apply(f)
+    raised = ops.einsum("ij,bdjc->bdic", form, gradient)
+    return mass**2 * ops.square(f) + ops.sum(gradient * raised, axis=-2)
+
+
+def _known_algebra(generators: Generators) -> LieAlgebra | None:
+    """The algebra of fixed generators, where its matrices are known and not too large."""
+    if generators.is_learned or not generators.is_square:
+        return None
+    representation = if_known(generators, generators.representation)
+    if representation is None or representation.shape[1] > LARGEST_REPRESENTATION:
+        return None
+    return LieAlgebra(representation)
+
+
+def _coadjoint(algebra: LieAlgebra) -> np.ndarray:
+    """`ad^T`: a form `B^ij` is invariant if `ad B + B ad^T = 0`."""
+    return np.swapaxes(algebra.adjoint(), 1, 2)

@@ -1,0 +1,244 @@
+"""Equivariant smoothing by the Casimir operator."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv._layout import flatten, unflatten
+from keras_lconv._ops import maximum, working_dtype
+from keras_lconv._typing import ArrayLike, GeneratorsLike, Shape, Tensor
+from keras_lconv._validation import positive_ints, positive_number
+from keras_lconv.algebra.forms import smoothing_form
+from keras_lconv.generators.exponential import floored_norm_bounds
+from keras_lconv.generators.series import decay, taylor
+from keras_lconv.layers.base import GeneratorLayer
+from keras_lconv.layers.forms import checked_form
+
+# `exp(-tau C)` grows no further than `exp` of this, where `C` has negative eigenvalues.
+LARGEST_EXPONENT = {"float16": 8.0}
+DEFAULT_EXPONENT = 30.0
+# How much larger than at the start a learned `tau` may become.
+ROOM_FOR_TAU = 4.0
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class CasimirPooling(GeneratorLayer):
+    """Equivariant smoothing, `y = exp(-tau C) f`, then a choice of every n-th position.
+
+    `C = -sum_ij h_ij L_i L_j` is the quadratic Casimir operator: `h` is a form on the
+    algebra that is invariant. For one generator `C = -L^2`, and for generators that commute
+    `C = -sum_i L_i^2`. For others `h` is the inverse of `B_ij = -tr(L_i L_j)`, in units in
+    which the eigenvalues of `B` have the mean size 1. Where `B` is degenerate it is the
+    invariant form nearest to the identity, a positive semidefinite one if there is any: for
+    translations with rotations, se(n), `C` is minus the Laplacian.
+
+    So `tau` has the unit of a squared parameter (radians squared for rotations, grid steps
+    squared for translations). Where the `L_i` commute `y` is the mean of `exp(t . L) f`
+    over normally distributed `t` of variance `2 tau`. For translations that is a Gaussian
+    blur, for a rotation of images a blur along circles.
+
+    **Equivariance.** `C` commutes with every `L_i`, so that `exp(-tau C)` commutes with all
+    `exp(t L)`: also for non-compact algebras, and to the rounding of the dtype, whatever
+    the number of terms. On a grid, the brackets of vector fields such as `rotation(3)`
+    close for smooth features only. Strides keep what moves the positions that are left, as
+    translations by whole strides do.
+
+    No matrix is formed. Antisymmetric generators, for which `C >= 0`, take a Chebyshev
+    series of about `6 sqrt(max_tau |C|)` products with `C`; others, for which parts of the
+    signal may grow, take a Taylor series, and `max_tau` is bounded, so that nothing
+    overflows.
+
+    Args:
+        generators: The generators, as for `LConv`.
+        tau: How far to smooth, a positive number.
+        strides: Every how many positions to keep one, along each spatial axis or along all.
+            They lie symmetric about the centre, where the size allows it. Against aliasing,
+            `tau` of translations should be about `strides**2 / 8`.
+        trainable_tau: Whether `tau` is learned.
+        max_tau: The largest value that `tau` may take. The number of terms follows from
+            it. By default `tau`, and `4 tau` where it is learned.
+        form: `h`, a symmetric matrix `(k, k)`, in place of the default. Learned
+            generators have the identity by default, since a form of their traces would
+            move with them: the layer is then equivariant if there is one, or they commute.
+        data_format: `"channels_last"` or `"channels_first"`; by default the one of the
+            Keras configuration.
+        **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
+
+    Input shape:
+        `(batch, *spatial, channels)` with any number of spatial axes
+        (`(batch, channels, *spatial)` with `data_format="channels_first"`), or
+        `(batch, d)`. Masked positions count as zero.
+
+    Output shape:
+        That of the input; with strides, with fewer positions.
+
+    Attributes:
+        generators: The generators, a Keras layer.
+        tau: The weight `tau`, a scalar.
+        form: `h`, an array `(k, k)`, once the layer is built.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If an argument has a wrong value, the generators are not square or do
+            not fit the input, there is no invariant form, or `max_tau` is
+            so large that a part of the signal could overflow.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv import CasimirPooling
+    from keras_lconv.generators import translation
+
+    blur = CasimirPooling(translation(derivative="fourier"), tau=0.5, strides=2)
+    assert tuple(blur(np.ones((1, 9, 9, 3))).shape) == (1, 5, 5, 3)
+    ```
+
+    Reference:
+        R. Zhang, "Making convolutional networks shift-invariant again", ICML 2019, for
+        blurring before strides.
+    """
+
+    def __init__(
+        self,
+        generators: GeneratorsLike,
+        *,
+        tau: float,
+        strides: int | Sequence[int] = 1,
+        trainable_tau: bool = False,
+        max_tau: float | None = None,
+        form: ArrayLike | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(generators, data_format=data_format, **kwargs)
+        self._initial_tau = positive_number("tau", tau)
+        self.strides = positive_ints("strides", strides)
+        self.trainable_tau = bool(trainable_tau)
+        if max_tau is None:
+            max_tau = self._initial_tau * (ROOM_FOR_TAU if self.trainable_tau else 1.0)
+        self.max_tau = positive_number("max_tau", max_tau)
+        if self.max_tau < self._initial_tau:
+            raise ValueError(
+                f"`max_tau` must be at least tau={tau!r}. Received: max_tau={max_tau!r}"
+            )
+        self._given_form = checked_form(form, ())
+
+    # ----------------------------------------------------------------- build
+
+    def _build(self, feature_shape: Shape) -> None:
+        owner, generators = self._owner, self.generators
+        self._require_square("only such have an exponential")
+        self._strides_for(generators.require_built("build"))
+        self.form = self._find_form()
+        norms = floored_norm_bounds(generators)
+        size = float(norms @ np.abs(self.form) @ norms)
+        self._bound = self._fix_norm_bound(self.max_tau * size)
+        lowest = np.linalg.eigvalsh(self.form)[0]
+        rounding = np.finfo("float64").eps * np.abs(self.form).sum()
+        self._is_positive = generators.is_antisymmetric and lowest >= -rounding
+        largest = LARGEST_EXPONENT.get(self.compute_dtype, DEFAULT_EXPONENT)
+        if not self._is_positive and self._bound > largest:
+            raise ValueError(
+                f"exp(-tau C) of {owner} may overflow: these generators are not known to "
+                "be antisymmetric, so that C may have negative eigenvalues, up to "
+                f"{self._bound / self.max_tau:.3g} in size. "
+                f"`max_tau` must be at most {largest * self.max_tau / self._bound:.3g} "
+                f"with the dtype {self.compute_dtype}. "
+                f"Received: tau={self._initial_tau}, max_tau={self.max_tau}"
+            )
+        self.tau = self.add_weight(
+            name="tau",
+            shape=(),
+            initializer=keras.initializers.Constant(self._initial_tau),
+            constraint=lambda tau: ops.clip(tau, 0.0, self.max_tau),
+            trainable=self.trainable_tau,
+        )
+
+    def _find_form(self) -> np.ndarray:
+        k = self.generators.num_generators
+        if self._given_form is not None:
+            if self._given_form.shape != (k, k):
+                raise ValueError(
+                    f"`form` of {self._owner} must have shape {(k, k)}, for {k} "
+                    f"generators. Received: shape {self._given_form.shape}"
+                )
+            return self._given_form
+        if k == 1 or self.generators.is_learned:
+            return np.eye(k)
+        try:
+            return smoothing_form(self.generators.representation())
+        except ValueError as error:
+            raise ValueError(
+                f"{error}. {self._owner} then needs a `form`: any symmetric matrix, if "
+                "what it smooths along shall not be equivariant"
+            ) from error
+
+    def _strides_for(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The stride along each spatial axis."""
+        if len(self.strides) not in (1, len(shape)):
+            raise ValueError(
+                f"`strides` must be one number or {len(shape)}, one for each spatial axis. "
+                f"Received: strides={self.strides}"
+            )
+        return self.strides * (len(shape) // len(self.strides))
+
+    def _slices(self, shape: tuple[int, ...]) -> tuple[slice, ...]:
+        """The positions that are kept, as symmetric about the centre as can be."""
+        pairs = zip(shape, self._strides_for(shape), strict=True)
+        return tuple(slice((n - 1) % step // 2, n, step) for n, step in pairs)
+
+    def _output_spatial_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        pairs = zip(self._slices(shape), shape, strict=True)
+        return tuple(len(range(*window.indices(n))) for window, n in pairs)
+
+    # ------------------------------------------------------------------ call
+
+    def _act(self, f: Tensor) -> Tensor:
+        dtype = working_dtype(f)
+        y = ops.cast(f, dtype)
+        form = self._scaled_form(dtype)
+
+        def casimir(y: Tensor) -> Tensor:
+            gradient = self.generators.apply(y)
+            return -self.generators.combine(ops.einsum("ij,bdjc->bdic", form, gradient))
+
+        if self._is_positive:
+            y = decay(casimir, y, self._bound, dtype)
+        else:
+            y = taylor(lambda y: -casimir(y), y, self._bound, dtype)
+        shape = self.generators.require_built("call")
+        kept = unflatten(y, shape)[(slice(None), *self._slices(shape))]
+        return flatten(ops.cast(kept, f.dtype))
+
+    def _scaled_form(self, dtype: str) -> Tensor:
+        """`tau h`, such that `|tau C|` keeps the bound that the series relies on."""
+        # Values that were assigned, or loaded, know of no constraint.
+        tau = ops.clip(ops.cast(self.tau, dtype), 0.0, self.max_tau)
+        form = ops.convert_to_tensor(self.form, dtype=dtype)
+        if self.generators.is_learned:
+            norms = ops.cast(self.generators.norm_bounds(), dtype)
+            size = ops.einsum("i,ij,j->", norms, ops.abs(form), norms)
+            tau = tau / maximum(tau * size / self._bound, 1.0)
+        return tau * form
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the positions that are kept."""
+        if previous_mask is None:
+            return None
+        slices = self._slices(self.generators.require_built("compute_mask"))
+        return previous_mask[(slice(None), *slices[: len(previous_mask.shape) - 1])]
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        form = self._given_form
+        return {
+            **super().get_config(),
+            "tau": self._initial_tau,
+            "strides": list(self.strides),
+            "trainable_tau": self.trainable_tau,
+            "max_tau": self.max_tau,
+            "form": None if form is None else form.tolist(),
+        }

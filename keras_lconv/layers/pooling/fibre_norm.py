@@ -1,0 +1,125 @@
+"""The invariant length of vectors."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_lconv._ops import signed_length
+from keras_lconv._typing import GeneratorsLike, Shape, Tensor
+from keras_lconv._validation import one_of, positive_number
+from keras_lconv.layers.fibre_layer import FibreLayer
+from keras_lconv.layers.pooling.gradient_norm import KINDS
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class FibreNorm(FibreLayer):
+    """The length of vectors, by the form that the generators leave invariant.
+
+    `y = sign(q) sqrt(|q|)` with `q = v^T M v`, at each position and for each channel. `v`
+    is the fibre at a position, on which the generators act as `n x n` matrices, and `M` the
+    solution of `L_i^T M + M L_i = 0`, found as a null space
+    (`keras_lconv.algebra.invariant_forms`). For rotations it is the Euclidean product; for
+    the Lorentz group Minkowski's, also where the basis is random.
+
+    Where `M` is indefinite `q` has both signs, and so has `y`. The root has no gradient at
+    `q = 0`, which light-like vectors meet, so that it is smoothed: `y = q / (q^2 +
+    epsilon^4)^(1/4)`, as in `GradientNorm`. `kind="square"` leaves the root out.
+
+    **Invariance.** `y` is the same for `v` and `exp(t L) v`, exactly; the positions are
+    left as they are.
+
+    Args:
+        generators: Matrices `(k, n, n)`, a `LieAlgebra`, fixed generators, or learned ones,
+            as in `LConv`.
+        rank: Rank of learned generators, or the hidden sizes of a chain of factors.
+        kind: `"length"`, or `"square"` for `q` itself.
+        form: `M`, a symmetric invariant matrix `(n, n)`. By default the one that there is,
+            of the norm of the identity; it is an error if there are several. `"nearest"`
+            takes the one that is nearest to the identity.
+        epsilon: Length below which the root is smoothed.
+        tolerance: What counts as invariant, as for `invariant_forms`: more than the noise
+            of generators that were found in data.
+        defect_weight: For learned generators, whose form is a weight that is learned with
+            them: weight of the loss `defect^2`, which makes it invariant.
+        data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
+        **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
+
+    Input shape:
+        `(batch, *spatial, n, channels)`, where channels count vectors, or `(batch, n)`.
+        With `data_format="channels_first"` channels are the second axis. Where a mask is
+        given, masked positions count as zero.
+
+    Output shape:
+        `(batch, *spatial, channels)`; for `(batch, n)` it is `(batch, 1)`.
+
+    Attributes:
+        generators: The generators, a Keras layer.
+        form: `M`, an array.
+        defect: `|L^T M + M L| / (2 |L| |M|)`.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If an argument has a wrong value, there is no invariant form, or more
+            than one and no choice.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv import FibreNorm
+    from keras_lconv.algebra import so
+
+    masses = FibreNorm(so(3, 1))
+    events = np.array([[3.0, 0.0, 0.0, 5.0]])  # x, y, z, t
+    assert np.allclose(masses(events), -4.0)
+    ```
+
+    Reference:
+        M. Weiler, G. Cesa, "General E(2)-equivariant steerable CNNs", NeurIPS 2019, for
+        norms of fibres of compact groups.
+    """
+
+    _keeps_vectors = False
+
+    def __init__(
+        self,
+        generators: GeneratorsLike,
+        *,
+        rank: Any = None,
+        kind: str = "length",
+        form: Any = None,
+        epsilon: float = 1e-3,
+        tolerance: float | None = None,
+        defect_weight: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            generators,
+            rank=rank,
+            form=form,
+            tolerance=tolerance,
+            defect_weight=defect_weight,
+            data_format=data_format,
+            **kwargs,
+        )
+        self.kind = one_of("kind", kind, KINDS)
+        self.epsilon = positive_number("epsilon", epsilon)
+
+    def _feature_output_shape(self, feature_shape: Shape) -> Shape:
+        return (*feature_shape[:-2], feature_shape[-1])
+
+    def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
+        if self.kind == "square":
+            return ops.cast(self._square(f), f.dtype)
+        return ops.cast(signed_length(f, self._square, self.epsilon), f.dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the input, where it masks positions and not parts of a fibre."""
+        if previous_mask is None or len(previous_mask.shape) > len(inputs.shape) - 2:
+            return None
+        return previous_mask
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        return {**super().get_config(), "kind": self.kind, "epsilon": self.epsilon}

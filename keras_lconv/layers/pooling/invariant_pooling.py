@@ -1,0 +1,292 @@
+"""Global pooling to invariants."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv._ops import safe_sqrt, segment_sum, working_dtype
+from keras_lconv._typing import GeneratorsLike, Shape, Tensor
+from keras_lconv._validation import fraction, one_of, positive_int
+from keras_lconv.algebra import invariants
+from keras_lconv.algebra.forms import casimir_matrix, smoothing_form
+from keras_lconv.generators import Generators
+from keras_lconv.layers.base import GeneratorLayer
+from keras_lconv.layers.pooling.refinement import checked_operators, operator_on
+
+KINDS = ("linear", "spectrum")
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class InvariantPooling(GeneratorLayer):
+    """Global pooling to numbers that the group of the generators does not change.
+
+    `"linear"`: `y_a = <u_a, f>` with an orthonormal basis `u_a` of the left null space of
+    all `L_i`, `u_a^T L_i = 0`. For translations of a periodic grid this is global average
+    pooling, times `sqrt(d)`; for rotations of an `n x n` image the radial profile, `n`
+    numbers.
+
+    `"spectrum"`: `y_a = |P_a f|`, the norms of `f` on the eigenspaces of the Casimir
+    operator `C`, of which `-L^2` is the case of one generator. For translations of a
+    periodic grid this is the spectrum by wavelength, for rotations the one by angular
+    order. Eigenspaces whose eigenvalues `sqrt(C)` are equal to `tolerance` are one.
+
+    `refine` splits the eigenspaces further, by a second operator that commutes with the
+    generators, and keeps far more of what `f` says. For the rotation of images there are
+
+    - `"radius"`: the squared distance from the centre. The norms are then those of each
+      angular order on rings.
+    - `"wavenumber"`: the squared length of the gradient, `-Laplacian`. The norms are then
+      those of each angular order on rings in Fourier space.
+
+    **Invariance.** `y` is the same for `f` and `exp(t L) f`, for all `t`. Norms are
+    invariant because antisymmetric generators, which `"spectrum"` asks for, have
+    orthogonal exponentials. On a grid the operators above commute with the rotation
+    generator up to the highest frequencies only (`[d/dx, x] = 1` fails there). So the layer
+    takes their average over the orbit, `exp(t L) R exp(-t L)`, which commutes exactly, up
+    to `tolerance`; `refinement_errors` says how much of them is lost.
+
+    Everything is computed once, in float64, when the layer is built. It needs `d x d`
+    matrices: a few seconds for 28 x 28 pixels.
+
+    Args:
+        generators: Fixed generators, as for `LConv`: a name, an array, a `LieAlgebra` or
+            an instance.
+        kind: `"linear"` or `"spectrum"`.
+        num_invariants: How many invariants to keep: those with the smallest eigenvalues of
+            `C`, then of `refine`. By default all.
+        refine: Symmetric matrix `(d, d)` that commutes with all generators, or a name from
+            above. Several in a list need not commute with each other: the norms for
+            each are put side by side. `"linear"` takes one, which chooses the basis: its
+            eigenvectors, by growing eigenvalue.
+        keepdims: Whether to keep the number of axes, with ones:
+            `(batch, m, 1, ..., channels)`.
+        tolerance: Eigenvalues `sqrt(C)`, and singular values of the generators, that
+            differ by less than this, relative to the largest, are equal. A larger one joins
+            more angular orders of an image that are integers only nearly.
+        data_format: `"channels_last"` or `"channels_first"`; by default the one of the
+            Keras configuration.
+        **kwargs: `name`, `dtype`, `activity_regularizer`.
+
+    Input shape:
+        `(batch, *spatial, channels)` with any number of spatial axes
+        (`(batch, channels, *spatial)` with `data_format="channels_first"`), or
+        `(batch, d)`. Masked positions count as zero.
+
+    Output shape:
+        `(batch, m, channels)`, or `(batch, channels, m)`, and `(batch, m)` for vectors.
+
+    Attributes:
+        basis: Orthonormal bases of the eigenspaces, `(d, p)`, a fixed weight.
+        eigenvalues: Array `(m, 1)` of `sqrt(C)`, with `refine` `(m, 2)`, once the layer is
+            built; `"linear"` has zeros for `sqrt(C)`.
+        multiplicities: Dimensions of the eigenspaces, `(m,)`.
+        refinement_errors: For each operator of `refine` the relative part of it, in the
+            Frobenius norm, that does not commute with the generators and is left out. Zero
+            for given matrices.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If the generators are learned, since their invariants move with them,
+            or are not square, have fewer invariants than asked for, or none; for
+            `"spectrum"`, if they are not antisymmetric, or their Casimir operator
+            or `refine` does not commute with them.
+
+    Example:
+    ```python
+    import keras
+    from keras_lconv import InvariantPooling
+
+    model = keras.Sequential([
+        keras.Input((28, 28, 1)),
+        InvariantPooling("rotation", num_invariants=200, refine="radius"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(10),
+    ])
+    assert model.layers[0].output.shape == (None, 200, 1)
+    ```
+
+    Reference:
+        R. Kondor, "Group theoretical methods in machine learning", thesis (2008), chapter
+        7, for invariants from power spectra.
+    """
+
+    def __init__(
+        self,
+        generators: GeneratorsLike,
+        *,
+        kind: str = "spectrum",
+        num_invariants: int | None = None,
+        refine: Any = None,
+        keepdims: bool = False,
+        tolerance: float = 1e-7,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(generators, data_format=data_format, **kwargs)
+        self.kind = one_of("kind", kind, KINDS)
+        if num_invariants is not None:
+            num_invariants = positive_int("num_invariants", num_invariants)
+        self.num_invariants = num_invariants
+        self._operators = checked_operators(refine)
+        if self.kind == "linear" and len(self._operators) > 1:
+            raise ValueError(
+                "`refine` of 'linear' invariants must be one operator, whose eigenvectors "
+                f"they are. Received: {len(self._operators)} operators"
+            )
+        self.keepdims = bool(keepdims)
+        self.tolerance = fraction("tolerance", tolerance)
+        self._require_fixed(self.generators, "invariants")
+        self.refinement_errors: tuple[float, ...] = ()
+        self._found: tuple[tuple[int, ...], invariants.Eigenspaces] | None = None
+
+    # ----------------------------------------------------------------- build
+
+    def _build(self, feature_shape: Shape) -> None:
+        shape = self.generators.require_built("build")
+        found = self._found if self._found and self._found[0] == shape else None
+        spaces = found[1] if found else self._find(self.generators, self._owner)
+        self._found = None
+        self.eigenvalues, self.multiplicities = spaces.eigenvalues, spaces.sizes
+        self.basis = self._add_constant("basis", spaces.basis)
+        if self.kind == "spectrum":
+            numbers = np.repeat(np.arange(len(spaces.sizes)), spaces.sizes)
+            self._numbers = numbers.astype("int32")
+
+    def _find(self, generators: Generators, owner: str) -> invariants.Eigenspaces:
+        """The subspaces that make the invariants."""
+        if not generators.is_square:
+            raise ValueError(
+                f"{owner} needs square generators: others lead to another grid, and leave "
+                f"nothing invariant. Received: generators {generators.name!r}"
+            )
+        matrices = generators.matrices()
+        find = self._find_linear if self.kind == "linear" else self._find_spectrum
+        spaces = find(generators, matrices, owner)
+        available = len(spaces.sizes)
+        if self.num_invariants is not None and self.num_invariants > available:
+            raise ValueError(
+                f"{owner} finds {available} {self.kind} invariants of the generators "
+                f"{generators.name!r}. Received: num_invariants={self.num_invariants}"
+            )
+        return spaces.first(self.num_invariants or available)
+
+    def _find_linear(
+        self, generators: Generators, matrices: np.ndarray, owner: str
+    ) -> invariants.Eigenspaces:
+        basis = invariants.invariant_functionals(matrices, self.tolerance)
+        number = basis.shape[1]
+        if not number:
+            raise ValueError(
+                f"The generators {generators.name!r} of {owner} have no linear "
+                "invariants: no vector `u` has `u^T L_i = 0` for all of them. "
+                "`kind='spectrum'` has invariants for all antisymmetric generators"
+            )
+        values = np.zeros((number, 1))
+        for given in self._operators:
+            operator = operator_on(generators, given, owner)
+            found, vectors = np.linalg.eigh(basis.T @ operator @ basis)
+            basis = basis @ vectors
+            values = np.stack([np.zeros(number), found], axis=1)
+        # The sign that an average over positions has.
+        basis = basis * np.where(basis.sum(axis=0) < 0, -1.0, 1.0)
+        return invariants.Eigenspaces(basis, np.ones(number, dtype=int), values)
+
+    def _find_spectrum(
+        self, generators: Generators, matrices: np.ndarray, owner: str
+    ) -> invariants.Eigenspaces:
+        asymmetry = max(invariants.asymmetry(matrix, -1) for matrix in matrices)
+        if asymmetry > invariants.PRECISION:
+            raise ValueError(
+                f"`kind='spectrum'` of {owner} needs antisymmetric generators: with others "
+                "`exp(t L)` is not orthogonal, and norms on eigenspaces are not invariant. "
+                f"Received: generators {generators.name!r} with |L + L^T| / |L| up to "
+                f"{asymmetry:.1e}"
+            )
+        form = smoothing_form(generators.representation())
+        casimir = casimir_matrix(matrices, form)
+        _check_commutes("The Casimir operator", casimir, matrices, owner)
+        spaces = invariants.frequency_spaces(casimir, self.tolerance)
+        refined = []
+        errors = []
+        for given in self._operators:
+            operator = operator_on(generators, given, owner)
+            if isinstance(given, str):
+                average = invariants.average_over_orbit(operator, matrices[0], spaces)
+                lost = float(np.linalg.norm(average - operator) / np.linalg.norm(operator))
+                operator = average
+            else:
+                _check_commutes("`refine`", operator, matrices, owner)
+                lost = 0.0
+            errors.append(lost)
+            refined.append(invariants.refined(spaces, operator))
+        self.refinement_errors = tuple(errors)
+        return invariants.side_by_side(refined) if refined else spaces
+
+    # ------------------------------------------------------------------ call
+
+    def _output_spatial_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        ones = (1,) * (len(shape) - 1) if self.keepdims else ()
+        return (self._count(shape), *ones)
+
+    def _count(self, shape: tuple[int, ...]) -> int:
+        """The number of invariants, also of a layer that is not built."""
+        if self.num_invariants is not None:
+            return self.num_invariants
+        if self.built:
+            return len(self.multiplicities)
+        # Kept for the build, which mostly follows: to find them takes seconds.
+        if self._found is None or self._found[0] != shape:
+            # A copy, since the generators may be built later on for another grid.
+            copy = type(self.generators).from_config(self.generators.get_config())
+            copy.build_for((None, *shape, 1), self._owner)
+            self._found = (shape, self._find(copy, self._owner))
+        return len(self._found[1].sizes)
+
+    def _act(self, f: Tensor) -> Tensor:
+        # Squares of half precision overflow.
+        flat = ops.cast(f, working_dtype(f))
+        y = ops.einsum("dp,bdc->bpc", ops.cast(self.basis, flat.dtype), flat)
+        if self.kind == "spectrum":
+            y = safe_sqrt(self._sums(y * y))
+        return ops.cast(y, f.dtype)
+
+    def _sums(self, squares: Tensor) -> Tensor:
+        """The sums over each eigenspace, `(batch, m, channels)`."""
+        size, channels = squares.shape[1:]
+        rows = ops.reshape(ops.transpose(squares, (1, 0, 2)), (size, -1))
+        number = len(self.multiplicities)
+        sums = segment_sum(rows, self._numbers, number)
+        return ops.transpose(ops.reshape(sums, (number, -1, channels)), (1, 0, 2))
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """No mask: the output has no positions."""
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        return {
+            **super().get_config(),
+            "kind": self.kind,
+            "num_invariants": self.num_invariants,
+            "refine": [
+                given if isinstance(given, str) else given.tolist()
+                for given in self._operators
+            ]
+            or None,
+            "keepdims": self.keepdims,
+            "tolerance": self.tolerance,
+        }
+
+
+def _check_commutes(
+    name: str, operator: np.ndarray, matrices: np.ndarray, owner: str
+) -> None:
+    size = max(invariants.commutator_size(operator, matrix) for matrix in matrices)
+    if size > invariants.PRECISION:
+        raise ValueError(
+            f"{name} of {owner} must commute with the generators, or its eigenspaces are "
+            f"not invariant. Received: a relative commutator of {size:.1e}. Vector fields "
+            "whose brackets close in space may fail to close on a grid of finite size"
+        )

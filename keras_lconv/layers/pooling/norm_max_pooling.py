@@ -1,0 +1,187 @@
+"""Of the vectors in each window, the longest."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv._typing import GeneratorsLike, Shape, Tensor
+from keras_lconv._validation import one_of, positive_ints, spatial_shape
+from keras_lconv.layers.fibre_layer import FibreLayer
+
+PADDINGS = ("valid", "same")
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class NormMaxPooling(FibreLayer):
+    """Keeps, of the vectors in each window, the one with the largest invariant form.
+
+    At each position of a feature map there are vectors (fibres), on which the generators
+    act as `n x n` matrices. The form `q = v^T M v` that they leave invariant is that of
+    `FibreNorm`. For each window and channel the whole vector with the largest
+    `q` is kept, the first one where several have it. Where `M` is indefinite `q` counts
+    with its sign: by default, for the Lorentz group, the most space-like vector is kept.
+
+    **Equivariance.** It commutes with `exp(t L)` on the fibres, exactly, since all `q` stay
+    as they are. As any pooling with windows it commutes with steps of `strides` positions
+    on the grid, away from the border.
+
+    Args:
+        generators: Matrices `(k, n, n)`, a `LieAlgebra`, `MatrixGenerators`, or learned
+            generators, as in `LConv`.
+        pool_size: Size of the window, one number or one for each spatial axis.
+        strides: Steps from window to window; by default `pool_size`.
+        padding: `"valid"`, or `"same"` for windows that reach over the border, where
+            there is nothing to keep.
+        rank: Rank of learned generators, or the hidden sizes of a chain of factors.
+        form: `M`, a symmetric invariant matrix `(n, n)`, or `"nearest"`: the invariant form
+            that is nearest to the identity. By default the one that there is; it is an
+            error if there are several.
+        tolerance: What counts as invariant, as for `keras_lconv.algebra.invariant_forms`.
+        defect_weight: For learned generators, whose form is a weight: weight of the loss
+            `defect^2`. The choice of the largest gives a form no other gradient.
+        data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
+        **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
+
+    Input shape:
+        `(batch, *spatial, n, channels)` with one spatial axis at least, all of defined
+        size; `(batch, channels, *spatial, n)` with `data_format="channels_first"`. Where
+        a mask is given, masked positions count as zero.
+
+    Output shape:
+        The same with the spatial shape of Keras' pooling layers.
+
+    Attributes:
+        generators: The generators, a Keras layer.
+        form: `M`, an array.
+        defect: `|L^T M + M L| / (2 |L| |M|)`.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If an argument has a wrong value, there is no invariant form, or more
+            than one and no choice, or no spatial axis.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv import NormMaxPooling
+    from keras_lconv.algebra import so
+
+    velocities = np.random.default_rng(0).normal(size=(2, 8, 8, 3, 5))
+    kept = NormMaxPooling(so(3), pool_size=2)(velocities)
+    assert tuple(kept.shape) == (2, 4, 4, 3, 5)
+    ```
+
+    Reference:
+        M. Weiler, G. Cesa, "General E(2)-equivariant steerable CNNs", NeurIPS 2019: norm
+        max pooling.
+    """
+
+    def __init__(
+        self,
+        generators: GeneratorsLike,
+        *,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: str = "valid",
+        rank: Any = None,
+        form: Any = None,
+        tolerance: float | None = None,
+        defect_weight: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            generators,
+            rank=rank,
+            form=form,
+            tolerance=tolerance,
+            defect_weight=defect_weight,
+            data_format=data_format,
+            **kwargs,
+        )
+        self.pool_size = positive_ints("pool_size", pool_size)
+        self.strides = positive_ints("strides", strides or self.pool_size)
+        self.padding = one_of("padding", padding, PADDINGS)
+
+    def _build(self, feature_shape: Shape) -> None:
+        self._windows(feature_shape)
+        super()._build(feature_shape)
+
+    def _windows(self, feature_shape: Shape) -> list[tuple[int, int, int, tuple[int, int]]]:
+        """Size, step, number of windows and padding along each spatial axis."""
+        owner = self._owner
+        shape = spatial_shape(feature_shape, owner)[:-1]
+        if not shape:
+            raise ValueError(
+                f"{owner} needs a spatial axis beside the fibre axis. "
+                f"Received: an input of shape {tuple(feature_shape)}, channels last"
+            )
+        found = []
+        for name, value in (("pool_size", self.pool_size), ("strides", self.strides)):
+            if len(value) not in (1, len(shape)):
+                raise ValueError(
+                    f"`{name}` of {owner} must be one number or {len(shape)}. "
+                    f"Received: {name}={value}"
+                )
+        sizes = self.pool_size * (len(shape) // len(self.pool_size))
+        steps = self.strides * (len(shape) // len(self.strides))
+        for length, size, step in zip(shape, sizes, steps, strict=True):
+            if self.padding == "same":
+                count = math.ceil(length / step)
+                missing = max((count - 1) * step + size - length, 0)
+            else:
+                count = (length - size) // step + 1
+                missing = 0
+            if count < 1:
+                raise ValueError(
+                    f"The window of {owner} must fit into the input. "
+                    f"Received: pool_size={self.pool_size} for the spatial shape {shape}"
+                )
+            found.append((size, step, count, (missing // 2, missing - missing // 2)))
+        return found
+
+    def _feature_output_shape(self, feature_shape: Shape) -> Shape:
+        windows = self._windows(feature_shape)
+        counts = [count for _, _, count, _ in windows]
+        return (feature_shape[0], *counts, *feature_shape[-2:])
+
+    def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
+        windows = self._windows(tuple(f.shape))
+        padding = [(0, 0), *(pad for *_, pad in windows), (0, 0)]
+        # Nothing outside of the grid is ever the largest.
+        square = ops.pad(self._square(f), padding, constant_values=-np.inf)
+        vectors = ops.pad(f, [*padding, (0, 0)])
+        slices = [
+            (
+                slice(None),
+                *(
+                    slice(start, start + (count - 1) * step + 1, step)
+                    for start, (_, step, count, _) in zip(offset, windows, strict=True)
+                ),
+            )
+            for offset in itertools.product(*(range(size) for size, *_ in windows))
+        ]
+        largest = ops.argmax(ops.stack([square[cut] for cut in slices], axis=-1), axis=-1)
+        kept = ops.zeros_like(vectors[slices[0]])
+        for number, cut in enumerate(slices):
+            chosen = ops.expand_dims(largest == number, -2)
+            kept = ops.where(chosen, vectors[cut], kept)
+        return kept
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """None: windows have no mask."""
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        return {
+            **super().get_config(),
+            "pool_size": list(self.pool_size),
+            "strides": list(self.strides),
+            "padding": self.padding,
+        }

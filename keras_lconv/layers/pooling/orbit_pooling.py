@@ -1,0 +1,209 @@
+"""Pooling over the images of a feature map under the group."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv._backend import repeat
+from keras_lconv._ops import maximum, working_dtype
+from keras_lconv._typing import GeneratorsLike, Shape, Tensor
+from keras_lconv._validation import one_of, positive_int, positive_number
+from keras_lconv.generators.exponential import exponential
+from keras_lconv.layers.base import GeneratorLayer
+
+REDUCTIONS = ("max", "average", "logsumexp")
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class OrbitPooling(GeneratorLayer):
+    """Pools over sampled group elements: `y = max_j exp(t_j L) f`, at each position.
+
+    Each position sees what comes by when the group moves the feature map. With several
+    generators the samples are a grid of parameters,
+    `exp(t_1 L_1) exp(t_2 L_2) ... f`.
+
+    **Invariance.** Over a full `period`, `exp(period L) = 1`, the `n` samples are a cyclic
+    group, and its elements change nothing: `y` is the same for `f` and
+    `exp(j period / n L) f`. To the elements between the samples `y` is invariant up to what
+    `f` varies from sample to sample; `"average"` up to what it has of multiples of the
+    frequency `n`. The exponential must have that period: translations on a periodic grid of
+    odd size do, and rotations of vectors; rotations of images have it up to the highest
+    frequencies on the grid.
+
+    **Equivariance.** Over a window, `|t_j| <= max_parameter`, the layer commutes with
+    `exp(s L)` where the generators commute with each other: `"average"` always, `"max"`
+    and `"logsumexp"` where the action moves points, as it does for features that are
+    smooth on the scale of the grid.
+
+    Args:
+        generators: The generators, as for `LConv`.
+        reduction: `"max"`, `"average"`, or `"logsumexp"`, the smooth
+            `log(mean_j exp(y_j))` between them.
+        num_samples: Number `n` of samples, for each generator or for all. In a window an
+            odd number has `t = 0` among them.
+        period: The samples are `t_j = j period / n`, with `j` from 0 to `n - 1`: for
+            example `2 pi` for a rotation, the number of grid steps for a translation. One
+            number, or one for each generator.
+        max_parameter: The samples are `n` equidistant ones from `-max_parameter` to
+            `max_parameter`. One number, or one for each generator. Give this or `period`.
+        data_format: `"channels_last"` or `"channels_first"`; by default the one of the
+            Keras configuration.
+        **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
+
+    Input shape:
+        `(batch, *spatial, channels)` with any number of spatial axes
+        (`(batch, channels, *spatial)` with `data_format="channels_first"`), or
+        `(batch, d)`. Masked positions count as zero.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If an argument has a wrong value, not just one of `period` and
+            `max_parameter` is given, there is not one value for each generator, or the
+            generators are not square or do not fit the input.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv import OrbitPooling
+    from keras_lconv.generators import translation
+
+    pool = OrbitPooling(translation(1, derivative="fourier"), num_samples=9, period=9)
+    signal = np.random.default_rng(0).normal(size=(1, 9, 2))
+    assert np.allclose(pool(signal), pool(np.roll(signal, 4, axis=1)), atol=1e-5)
+    ```
+
+    Reference:
+        T. Cohen, M. Welling, "Group equivariant convolutional networks", ICML 2016,
+        section 6.3, for pooling over subgroups.
+    """
+
+    def __init__(
+        self,
+        generators: GeneratorsLike,
+        *,
+        reduction: str = "max",
+        num_samples: int | Sequence[int] = 8,
+        period: float | Sequence[float] | None = None,
+        max_parameter: float | Sequence[float] | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(generators, data_format=data_format, **kwargs)
+        self.reduction = one_of("reduction", reduction, REDUCTIONS)
+        self.num_samples = _for_each("num_samples", num_samples, positive_int)
+        if (period is None) == (max_parameter is None):
+            raise ValueError(
+                "Either `period` or `max_parameter` must be given. "
+                f"Received: period={period!r}, max_parameter={max_parameter!r}"
+            )
+        self.period = _for_each("period", period, positive_number)
+        self.max_parameter = _for_each("max_parameter", max_parameter, positive_number)
+        k = self.generators.num_generators
+        for name in ("num_samples", "period", "max_parameter"):
+            value = getattr(self, name)
+            if isinstance(value, tuple) and len(value) != k:
+                raise ValueError(
+                    f"`{name}` must be one number or {k}, one for each generator. "
+                    f"Received: {name}={value}"
+                )
+
+    @property
+    def parameters(self) -> tuple[np.ndarray, ...]:
+        """The samples `t_j` of each generator."""
+        k = self.generators.num_generators
+        counts = _repeated(self.num_samples, k)
+        if self.period is not None:
+            pairs = zip(_repeated(self.period, k), counts, strict=True)
+            return tuple(np.arange(n) * period / n for period, n in pairs)
+        pairs = zip(_repeated(self.max_parameter, k), counts, strict=True)
+        return tuple(
+            np.linspace(-bound, bound, n) if n > 1 else np.zeros(1) for bound, n in pairs
+        )
+
+    def _build(self, feature_shape: Shape) -> None:
+        self._require_square("only such have an exponential")
+        # Learned generators have no bound that is known now.
+        self._bounds = None
+        if not self.generators.is_learned:
+            self._bounds = self.generators.initial_norm_bounds()
+
+    # ------------------------------------------------------------------ call
+
+    def _act(self, f: Tensor) -> Tensor:
+        # One sample is made from the one before: rounding must not add up.
+        dtype = working_dtype(f)
+        total = self._pooled(ops.cast(f, dtype), 0)
+        count = float(np.prod([len(samples) for samples in self.parameters]))
+        if self.reduction == "average":
+            total = total / count
+        elif self.reduction == "logsumexp":
+            total = total - np.log(count).astype(dtype)
+        return ops.cast(total, f.dtype)
+
+    def _pooled(self, f: Tensor, number: int) -> Tensor:
+        """The samples of this generator and those after it, joined."""
+        if number == self.generators.num_generators:
+            return f
+        samples = self.parameters[number]
+        if samples[0]:
+            f = self._moved(f, number, samples[0])
+        total = self._pooled(f, number + 1)
+        if len(samples) == 1:
+            return total
+        step = samples[1] - samples[0]
+
+        def join(_: Any, last: Any, total: Any) -> tuple[Any, Any]:
+            moved = self._moved(last, number, step)
+            return moved, self._join(total, self._pooled(moved, number + 1))
+
+        return repeat(join, (f, total), len(samples) - 1)[1]
+
+    def _moved(self, f: Tensor, number: int, parameter: float) -> Tensor:
+        """`exp(t L) f` for one generator."""
+        t = np.zeros(self.generators.num_generators)
+        t[number] = parameter
+        bound = None
+        if self._bounds is not None:
+            bound = abs(parameter) * float(self._bounds[number])
+        t = ops.convert_to_tensor(t, dtype=f.dtype)
+        return exponential(self.generators, f, t, bound)
+
+    def _join(self, a: Tensor, b: Tensor) -> Tensor:
+        if self.reduction == "average":
+            return a + b
+        largest = maximum(a, b)
+        if self.reduction == "max":
+            return largest
+        # The gradient of `logaddexp` is not that of the formula, for equal values on
+        # TensorFlow.
+        largest = ops.stop_gradient(largest)
+        return largest + ops.log(ops.exp(a - largest) + ops.exp(b - largest))
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        return {
+            **super().get_config(),
+            "reduction": self.reduction,
+            "num_samples": self.num_samples,
+            "period": self.period,
+            "max_parameter": self.max_parameter,
+        }
+
+
+def _for_each(name: str, value: Any, check: Any) -> Any:
+    """One number, or a tuple of them."""
+    if value is None:
+        return None
+    if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value):
+        return tuple(check(name, each) for each in value)
+    return check(name, value)
+
+
+def _repeated(value: Any, times: int) -> tuple:
+    return value if isinstance(value, tuple) else (value,) * times
