@@ -52,6 +52,22 @@ def asymmetry(matrix: np.ndarray, sign: int) -> float:
     return float(np.linalg.norm(matrix - sign * matrix.T) / size) if size else 0.0
 
 
+def acts_orthogonally(matrix: np.ndarray) -> bool:
+    """Whether a matrix is antisymmetric, or `h - 1` for an orthogonal matrix `h`."""
+    defect = matrix + matrix.T
+    size = PRECISION * np.linalg.norm(matrix)
+    others = (defect, defect + matrix.T @ matrix)
+    return any(np.linalg.norm(other) <= size for other in others)
+
+
+def are_permutations(matrices: np.ndarray) -> bool:
+    """Whether all matrices have one entry 1 in each row and column, and zeros."""
+    ones = np.abs(matrices - 1) <= PRECISION
+    zeros = np.abs(matrices) <= PRECISION
+    counts = ones.sum(axis=1), ones.sum(axis=2)
+    return bool(np.all(ones | zeros) and all(np.all(count == 1) for count in counts))
+
+
 def commute(matrices: np.ndarray) -> bool:
     """Whether all matrices commute with each other."""
     return all(commutator_size(a, b) <= PRECISION for a, b in combinations(matrices, 2))
@@ -88,30 +104,48 @@ def invariant_functionals(matrices: np.ndarray, tolerance: float) -> np.ndarray:
     return basis * np.sign(np.diag(triangle))
 
 
-def refined(spaces: Eigenspaces, operator: np.ndarray) -> Eigenspaces:
-    """The eigenspaces of a further symmetric operator in known ones, which it keeps.
+def frequency_spaces(casimir: np.ndarray, tolerance: float) -> Eigenspaces:
+    """The eigenspaces of `sqrt(C)` for a positive operator, by growing eigenvalue.
+
+    For one generator that is `|L|`, whose eigenvalues are the frequencies of the action.
 
     Args:
-        spaces: The known eigenspaces.
-        operator: A matrix `(d, d)` that commutes with the operators of these.
-
-    Returns:
-        Eigenspaces, by growing eigenvalue of the operators before, then of this one.
+        casimir: `C`, a symmetric matrix `(d, d)`.
+        tolerance: Eigenvalues that differ by less, relative to the largest, are equal.
     """
-    # Once for all spaces: each is then a block of columns.
-    turned = spaces.basis.T @ operator @ spaces.basis
-    gap = EQUAL * float(np.linalg.norm(turned))
-    basis = np.empty_like(spaces.basis)
-    sizes, eigenvalues = [], []
-    blocks = np.split(np.arange(len(turned)), np.cumsum(spaces.sizes)[:-1])
-    for columns, known in zip(blocks, spaces.eigenvalues, strict=True):
-        block = turned[np.ix_(columns, columns)]
+    values, vectors = np.linalg.eigh((casimir + casimir.T) / 2)
+    largest = max(values[-1], 0.0)
+    roots = np.sqrt(np.where(values <= ZERO * largest, 0.0, values))
+    members = clusters(roots, tolerance * float(np.sqrt(largest)))
+    return Eigenspaces(
+        vectors,
+        np.array([len(cluster) for cluster in members]),
+        np.array([[roots[cluster].mean()] for cluster in members]),
+    )
+
+
+def refined(spaces: Eigenspaces, blocks: Sequence[np.ndarray]) -> Eigenspaces:
+    """The eigenspaces of another operator within given ones, by growing eigenvalue.
+
+    Args:
+        spaces: Eigenspaces that the operator maps to themselves.
+        blocks: The operator on each, in the basis of the space: symmetric matrices.
+    """
+    gap = EQUAL * float(np.sqrt(sum(np.sum(block**2) for block in blocks)))
+    bases, sizes, eigenvalues = [], [], []
+    for basis, known, block in zip(spaces.split(), spaces.eigenvalues, blocks, strict=True):
         values, vectors = np.linalg.eigh((block + block.T) / 2)
-        basis[:, columns] = spaces.basis[:, columns] @ vectors
+        bases.append(basis @ vectors)
         for cluster in clusters(values, gap):
             sizes.append(len(cluster))
-            eigenvalues.append([*known, values[cluster].mean()])
-    return Eigenspaces(basis, np.array(sizes), np.array(eigenvalues))
+            eigenvalues.append([*known, float(values[cluster].mean())])
+    return Eigenspaces(np.hstack(bases), np.array(sizes), np.array(eigenvalues))
+
+
+def blocks_of(operator: np.ndarray, spaces: Eigenspaces) -> list[np.ndarray]:
+    """An operator within each space, in its basis."""
+    images = np.split(operator @ spaces.basis, np.cumsum(spaces.sizes)[:-1], axis=1)
+    return [basis.T @ image for basis, image in zip(spaces.split(), images, strict=True)]
 
 
 def side_by_side(found: Sequence[Eigenspaces]) -> Eigenspaces:
@@ -130,32 +164,9 @@ def side_by_side(found: Sequence[Eigenspaces]) -> Eigenspaces:
     )
 
 
-def frequency_spaces(casimir: np.ndarray, tolerance: float) -> Eigenspaces:
-    """The eigenspaces of `sqrt(C)` for a positive operator, with close eigenvalues as one.
-
-    For one generator it is `|L|`, whose eigenvalues are the frequencies of the action.
-
-    Args:
-        casimir: `C`, a matrix `(d, d)`.
-        tolerance: Eigenvalues that differ by less, relative to the largest, are equal.
-
-    Returns:
-        Eigenspaces, by growing frequency.
-    """
-    values, vectors = np.linalg.eigh((casimir + casimir.T) / 2)
-    largest = max(values[-1], 0.0)
-    roots = np.sqrt(np.where(values <= ZERO * largest, 0.0, values))
-    found = clusters(roots, tolerance * float(np.sqrt(largest)))
-    return Eigenspaces(
-        vectors,
-        np.array([len(cluster) for cluster in found]),
-        np.array([[roots[cluster].mean()] for cluster in found]),
-    )
-
-
 def average_over_orbit(
     operator: np.ndarray, generator: np.ndarray, spaces: Eigenspaces
-) -> np.ndarray:
+) -> list[np.ndarray]:
     """The part of a symmetric operator that commutes with one antisymmetric generator.
 
     On an eigenspace of `L^2` a generator is `L = w J` with `J^2 = -1`. The average of
@@ -168,22 +179,20 @@ def average_over_orbit(
         spaces: The eigenspaces of `-L^2`.
 
     Returns:
-        Matrix `(d, d)`.
+        The average within each space, in its basis.
     """
-    basis = spaces.basis
-    turned, turns = basis.T @ operator @ basis, basis.T @ generator @ basis
     size = PRECISION * np.linalg.norm(generator) / np.sqrt(len(generator))
-    average = np.zeros_like(turned)
-    for columns in np.split(np.arange(len(basis)), np.cumsum(spaces.sizes)[:-1]):
-        window = np.ix_(columns, columns)
-        block, turn = turned[window], turns[window]
-        if np.linalg.norm(turn) > size:
-            # The closest orthogonal matrix, since frequencies may differ a little.
-            left, _, right = np.linalg.svd(turn)
-            quarter = left @ right
-            block = (block - quarter @ block @ quarter) / 2
-        average[window] = block
-    return basis @ average @ basis.T
+    averages = []
+    pairs = zip(blocks_of(operator, spaces), blocks_of(generator, spaces), strict=True)
+    for block, turn in pairs:
+        if np.linalg.norm(turn) <= size:
+            averages.append(block)
+            continue
+        # The closest orthogonal matrix, since frequencies may differ a little.
+        left, _, right = np.linalg.svd(turn)
+        quarter = left @ right
+        averages.append((block - quarter @ block @ quarter) / 2)
+    return averages
 
 
 def clusters(values: np.ndarray, gap: float) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from keras_lconv._validation import count, finite_array, positive_int, square_matrices
 from keras_lconv.algebra import powers
 from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
-from keras_lconv.algebra.invariants import PRECISION, asymmetry
+from keras_lconv.algebra.invariants import PRECISION, are_permutations, asymmetry
 from keras_lconv.algebra.products import (
     block_diagonal,
     copies_of,
@@ -143,10 +143,7 @@ class Representation:
     @cached_property
     def permutes_components(self) -> bool:
         """Whether all elements permute the components, as pointwise functions allow."""
-        is_one = np.abs(self.elements - 1) <= PRECISION
-        entries = np.all(is_one | (np.abs(self.elements) <= PRECISION))
-        rows = np.all(is_one.sum(axis=1) == 1) and np.all(is_one.sum(axis=2) == 1)
-        return bool(entries and rows and np.all(np.abs(self.generators) <= PRECISION))
+        return not np.any(self.generators) and are_permutations(self.elements)
 
     def at(self, element: ArrayLike) -> np.ndarray:
         """The matrix by which an element of the group acts.

@@ -63,6 +63,7 @@ class Generators(keras.layers.Layer):
     Example:
     ```python
     import numpy as np
+    from keras import ops
     from keras_lconv import LConv
     from keras_lconv.generators import Generators
 
@@ -73,7 +74,7 @@ class Generators(keras.layers.Layer):
             super().__init__(1, **{**kwargs, "trainable": False})
 
         def apply(self, f):
-            return f[:, ::-1, None]
+            return ops.expand_dims(ops.flip(f, axis=1), 2)
 
     generators = Reversal()
     generators.build((None, 3))

@@ -1,16 +1,21 @@
-"""A multilayer perceptron that commutes with a Lie algebra."""
+"""A multilayer perceptron that commutes with a Lie algebra, or a group."""
 
 from collections.abc import Sequence
+from operator import add, mul
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 from keras_lconv import generators as generators_lib
 from keras_lconv._typing import GeneratorsLike
 from keras_lconv._validation import count, one_of, positive_int, positive_ints
-from keras_lconv.algebra import direct_sum, tensor_product
+from keras_lconv.algebra import (
+    MatrixGroup,
+    Representation,
+    direct_sum,
+    tensor_product,
+)
 from keras_lconv.generators.base import if_known
 from keras_lconv.layers import EquivariantDense, GatedActivation, TensorProduct
 
@@ -19,11 +24,11 @@ ORDERS = (1, 2)
 
 
 def equivariant_mlp(
-    generators: GeneratorsLike,
+    generators: GeneratorsLike | MatrixGroup | Representation,
     *,
     blocks: int = 1,
     outputs: int = 1,
-    generators_out: GeneratorsLike = "trivial",
+    generators_out: GeneratorsLike | MatrixGroup | Representation = "trivial",
     scalars: int = 0,
     hidden_units: int | Sequence[int] = (64, 64, 64),
     vectors: int = 8,
@@ -57,13 +62,15 @@ def equivariant_mlp(
     Args:
         generators: Fixed generators `L_i` of one vector, `(k, n, n)`: an array, a
             `LieAlgebra` or `MatrixGenerators`. Of an algebra from data take
-            `report.algebra.nearest_closed()`.
+            `report.algebra.nearest_closed()`. With reflections and other further elements,
+            or for a finite group: a `MatrixGroup`, or a `Representation`.
         blocks: Number of vectors in an input, one after the other, as in
             `find_symmetries`.
         outputs: Number of outputs: numbers, or objects that transform by `generators_out`.
         generators_out: How an output transforms: by default not at all. Otherwise matrices
             `(k, n', n')` for the same elements of the algebra, as `generators` or
-            `keras_lconv.algebra.tensor_product(generators, generators)`.
+            `keras_lconv.algebra.tensor_product(generators, generators)`, or another
+            representation of the group.
         scalars: Number of inputs before the vectors that do not transform.
         hidden_units: Number of `s` in each hidden layer.
         vectors: Number of channels of `x`.
@@ -108,16 +115,16 @@ def equivariant_mlp(
         M. Finzi, M. Welling, A. G. Wilson, "A practical method for constructing equivariant
         multilayer perceptrons for arbitrary matrix groups", ICML 2021.
     """
-    matrices = _vector_matrices(generators)
-    size = matrices.shape[1]
+    matrices = _of_vectors(generators)
+    is_group = isinstance(matrices, Representation)
+    size = matrices.size if is_group else matrices.shape[1]
+    plus, times = (add, mul) if is_group else (direct_sum, tensor_product)
     blocks, outputs = positive_int("blocks", blocks), positive_int("outputs", outputs)
     vectors = positive_int("vectors", vectors)
     hidden_units = positive_ints("hidden_units", hidden_units)
     scalars = count("scalars", scalars)
-    squares = tensor_product(matrices, matrices)
-    hidden = (
-        direct_sum(matrices, squares) if one_of("order", order, ORDERS) == 2 else matrices
-    )
+    squares = times(matrices, matrices)
+    hidden = plus(matrices, squares) if one_of("order", order, ORDERS) == 2 else matrices
     is_invariant = isinstance(generators_out, str) and generators_out == "trivial"
 
     def linear(units: int, source: Any, target: Any, features: Any, **kwargs: Any) -> Any:
@@ -146,7 +153,7 @@ def equivariant_mlp(
         partners = linear(vectors, matrices, None, x[:, :size])
         products = TensorProduct(**CHANNELS_LAST)([mixed[:, :size], partners])
         x = ops.concatenate([mixed, products], axis=1)
-        source = direct_sum(source, squares)
+        source = plus(source, squares)
         invariants = linear(width, source, "trivial", x, use_bias=False)
         s = invariants if s is None else ops.concatenate([s, invariants], axis=1)
         s = layers.Dense(width, activation=activation)(s)
@@ -163,7 +170,12 @@ def equivariant_mlp(
     return keras.Model(inputs, features, name=name)
 
 
-def _vector_matrices(generators: Any) -> np.ndarray:
+def _of_vectors(generators: Any) -> Any:
+    """The matrices of generators, or the representation of a group."""
+    if isinstance(generators, MatrixGroup):
+        return generators.standard
+    if isinstance(generators, Representation):
+        return generators
     found = generators_lib.get(generators)
     matrices = None
     if not found.is_learned and found.is_square:
@@ -171,6 +183,7 @@ def _vector_matrices(generators: Any) -> np.ndarray:
     if matrices is None:
         raise ValueError(
             "`generators` must be fixed square matrices: an array of shape `(k, n, n)`, a "
-            f"`LieAlgebra` or `MatrixGenerators`. Received: {generators!r}"
+            "`LieAlgebra`, `MatrixGenerators`, a `MatrixGroup` or a `Representation`. "
+            f"Received: {generators!r}"
         )
     return matrices

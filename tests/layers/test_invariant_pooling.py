@@ -220,6 +220,49 @@ def test_given_operator_refines():
     assert layer.eigenvalues.shape == (9, 2)
 
 
+def test_the_largest_eigenproblem_is_solved_once(monkeypatch):
+    """For the shape of the output, the build, and all refinements."""
+    sizes = []
+    eigh = np.linalg.eigh
+
+    def counted(matrix):
+        sizes.append(len(matrix))
+        return eigh(matrix)
+
+    monkeypatch.setattr(np.linalg, "eigh", counted)
+    layer = InvariantPooling("rotation", refine=["radius", "wavenumber"])
+    shape = layer.compute_output_shape((None, 9, 9, 2))
+    layer.build((None, 9, 9, 2))
+    assert sizes.count(81) == 1
+    assert max(n for n in sizes if n < 81) == 9
+    assert shape == (None, len(layer.multiplicities), 2)
+    assert {weight.name for weight in layer.weights} == {"basis", "coefficients"}
+
+
+def test_refined_spaces_are_those_of_scipy():
+    """Joint eigenspaces of `-L^2` and the average of the radius over rotations."""
+    from scipy.linalg import expm
+
+    layer = InvariantPooling("rotation", refine="radius")
+    layer.build((None, 6, 6, 1))
+    (turn,) = layer.generators.matrices()
+    centre = np.arange(6) - 2.5
+    radius = np.diag(np.add.outer(centre**2, centre**2).ravel())
+    # Frequencies are no integers on the grid: a mean over a long time is needed.
+    frequencies, vectors = np.linalg.eig(turn)
+    weights = np.isclose(frequencies[:, None], frequencies[None], atol=1e-6)
+    inverse = np.linalg.inv(vectors)
+    average = np.real(vectors @ (weights * (inverse @ radius @ vectors)) @ inverse)
+    step = expm(0.3 * turn)
+    assert np.allclose(step @ average, average @ step, atol=1e-8)
+    basis = to_numpy(layer.basis).astype("float64")
+    squares, radii = np.repeat(layer.eigenvalues, layer.multiplicities, axis=0).T
+    assert np.allclose(-turn @ turn @ basis, basis * squares**2, atol=1e-4)
+    assert np.allclose(average @ basis, basis * radii, atol=1e-4)
+    lost = np.linalg.norm(average - radius) / np.linalg.norm(radius)
+    assert np.isclose(layer.refinement_errors[0], lost, rtol=1e-6)
+
+
 def test_num_invariants_are_the_lowest_ones():
     f = random((2, 7, 7, 2))
     few = InvariantPooling("rotation", num_invariants=9, refine="radius")
@@ -404,11 +447,9 @@ def test_matrices_are_the_matrices(name):
 def test_bad_arguments_are_refused(arguments, shape, error, words):
     kind, generators, *number = arguments
     generators = generators() if callable(generators) else generators
-    options = {"num_invariants": number[0]} if number else {}
+    options = {"kind": kind, **({"num_invariants": number[0]} if number else {})}
     with pytest.raises(error, match=words):
-        InvariantPooling(generators, kind=kind, **options).build(
-            (None, *(shape or (4, 4, 1)))
-        )
+        InvariantPooling(generators, **options).build((None, *(shape or (4, 4, 1))))
 
 
 @pytest.mark.parametrize(

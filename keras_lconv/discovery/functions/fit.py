@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._ops import mean
 from keras_lconv._typing import Data
 from keras_lconv._validation import fraction, one_of, positive_int
 from keras_lconv.discovery.functions.find import KINDS, symmetries_of
@@ -191,4 +192,4 @@ def _mean(model: keras.Model, members: int) -> keras.Model:
     """The mean of the networks in a model."""
     if members == 1:
         return model
-    return keras.Model(model.inputs, ops.mean(model.outputs[0], axis=1))
+    return keras.Model(model.inputs, mean(model.outputs[0], 1))

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._ops import mean
+
 # Three smooth layers: derivatives are what counts, and those of ReLU jump.
 WIDTH, DEPTH, ACTIVATION = 256, 3, "swish"
 # So many networks are trained at once. Their mean is asked, their spread is an error bar.
@@ -149,7 +151,7 @@ def train(
         """For each network by itself, `(batch, members)`."""
         lead = (-1, members) if members > 1 else (-1,)
         size = math.prod(targets.shape[1:])
-        return ops.mean(ops.reshape((true - predicted) ** 2, (*lead, size)), axis=-1)
+        return mean(ops.reshape((true - predicted) ** 2, (*lead, size)), -1)
 
     model.compile(keras.optimizers.Adam(rate), squares)
     best = _Best(

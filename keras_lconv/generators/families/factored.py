@@ -58,9 +58,10 @@ class FactoredGenerators(Generators):
 
     def initial_norm_bounds(self) -> np.ndarray:
         """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
-        if self.is_square and self.initializer is None:
-            return np.full(self.num_generators, INITIAL_NORM)
-        return super().initial_norm_bounds()
+        if self.initializer is not None:
+            return super().initial_norm_bounds()
+        # Those to another grid keep the variance: for white inputs their size is 1.
+        return np.full(self.num_generators, INITIAL_NORM if self.is_square else 1.0)
 
     def add_factor(
         self, name: str, rows: int, columns: int, num_factors: int

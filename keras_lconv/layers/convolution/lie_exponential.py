@@ -80,7 +80,8 @@ class LieExponential(KernelLayer):
 
     Example:
     ```python
-        from keras_lconv import LieExponential
+    import numpy as np
+    from keras_lconv import LieExponential
 
     layer = LieExponential(8, generators="rotation", num_elements=4)
     assert tuple(layer(np.ones((2, 7, 7, 3))).shape) == (2, 7, 7, 8)

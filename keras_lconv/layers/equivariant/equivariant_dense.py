@@ -1,4 +1,4 @@
-"""The general linear layer that commutes with a Lie algebra."""
+"""The general linear layer that commutes with a Lie algebra, or a group."""
 
 import math
 from collections.abc import Sequence
@@ -18,9 +18,10 @@ from keras_lconv._typing import (
     Tensor,
 )
 from keras_lconv._validation import fraction, positive_int, positive_ints
-from keras_lconv.algebra import trivial
+from keras_lconv.algebra import MatrixGroup, Representation, trivial
 from keras_lconv.generators import Generators
 from keras_lconv.generators.base import if_known
+from keras_lconv.generators.families.group import GroupGenerators, with_groups
 from keras_lconv.layers.base import serialize_shared
 from keras_lconv.layers.convolution.kernel_layer import KernelLayer
 from keras_lconv.layers.equivariant.maps import equivariant_maps, invariant_vectors
@@ -30,7 +31,7 @@ TRIVIAL = "trivial"
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class EquivariantDense(KernelLayer):
-    """Every linear map that commutes with the algebra: `y = sum_m B_m f w_m + b`.
+    """Every linear map that commutes with the group: `y = sum_m B_m f w_m + b`.
 
     The input is a list of `c` objects on which the algebra acts by `L_i`, one a channel,
     and the output one of `units` objects on which it acts by `K_i`. The matrices `B_m` are
@@ -41,7 +42,10 @@ class EquivariantDense(KernelLayer):
     This is the fully connected layer under the constraint of a symmetry. With vectors and
     tensors for the representations it is that of EMLP; with images, and the
     translations of a periodic grid, it is a convolution with a kernel of the size of the
-    image.
+    image; with permutations of `n` numbers the layer of DeepSets. Groups with further
+    elements, such as reflections, and finite groups are given as a
+    `keras_lconv.algebra.MatrixGroup`, which acts on vectors, or as a `Representation`:
+    maps then satisfy `rho_out(h) B = B rho_in(h)` too.
 
     Which maps there are follows from Schur's lemma. Between irreducible representations
     there are none but multiples of one, if they are isomorphic, or a complex number or a
@@ -51,26 +55,28 @@ class EquivariantDense(KernelLayer):
     vectors, the cross product. `keras_lconv.TensorProduct` makes such products.
 
     **Equivariance.** `Q[exp(t L) f] = exp(t K) Q[f]` for all `t`, exactly, also for
-    algebras that are not compact or do not commute. With a pointwise `activation` that
-    holds for invariant outputs only, and others are refused: see `GatedActivation` and
-    `NormActivation`.
+    algebras that are not compact or do not commute, and for further elements of a group.
+    With a pointwise `activation` that holds for outputs that are invariant, or that the
+    group permutes. Others are refused: see `GatedActivation` and `NormActivation`.
 
     Args:
         units: Number of output channels: how many objects there are in the output.
         generators_in: Fixed generators `L_i`, as for `LConv`: a name, an array
             `(k, n, n)`, a `LieAlgebra` or an instance. For generators that were found in
             data take `report.algebra.nearest_closed()`: there are no maps of a span
-            that is not closed.
+            that is not closed. Or a `MatrixGroup`, or a `Representation` of one.
         generators_out: Fixed generators `K_i` of the output: those of the same elements of
-            the algebra, in the same order. By default `generators_in`. `"trivial"` is for
-            numbers that the group does not change: the output then has no spatial axes.
+            the algebra, in the same order; or another representation of the group. By
+            default `generators_in`. `"trivial"` is for numbers that the group does not
+            change: the output then has no spatial axes.
         output_dim: Spatial shape of the output, where `generators_out` would suit several.
             By default the size of its matrices, or the spatial shape of the input.
         tolerance: What counts as commuting, as for `intertwiners`. By default `1e-5`, more
             than the rounding of float32; `1e-7` for generators that commute with each
             other, whose eigenvalues are compared and may lie close.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
-        activation: Activation function, for `generators_out="trivial"`.
+        activation: Activation function, for `generators_out="trivial"` and for
+            representations that permute components.
         use_bias: Whether there is a bias, where the output has invariant directions.
         kernel_initializer: Initializer of the kernel. The basis is scaled such that those
             of Keras, which count `m` times `channels` inputs, keep the variance.
@@ -123,6 +129,17 @@ class EquivariantDense(KernelLayer):
     assert tuple(lengths.shape) == (8, 5)
     ```
 
+    A layer for sets of ten numbers, whatever their order:
+
+    ```python
+    from keras_lconv import EquivariantDense
+    from keras_lconv.algebra import symmetric
+
+    layer = EquivariantDense(4, symmetric(10), activation="relu")
+    layer.build((None, 10, 3))
+    assert layer.num_maps == 2
+    ```
+
     Reference:
         M. Finzi, M. Welling, A. G. Wilson, "A practical method for constructing equivariant
         multilayer perceptrons for arbitrary matrix groups", ICML 2021.
@@ -131,9 +148,9 @@ class EquivariantDense(KernelLayer):
     def __init__(
         self,
         units: int,
-        generators_in: GeneratorsLike,
+        generators_in: GeneratorsLike | MatrixGroup | Representation,
         *,
-        generators_out: GeneratorsLike | None = None,
+        generators_out: GeneratorsLike | MatrixGroup | Representation | None = None,
         output_dim: int | Sequence[int] | None = None,
         tolerance: float | None = None,
         data_format: str | None = None,
@@ -150,7 +167,7 @@ class EquivariantDense(KernelLayer):
     ):
         super().__init__(
             positive_int("units", units),
-            generators_in,
+            with_groups(generators_in),
             data_format=data_format,
             activation=activation,
             use_bias=use_bias,
@@ -169,7 +186,7 @@ class EquivariantDense(KernelLayer):
             self.generators_out = self.generators
         elif not (isinstance(generators_out, str) and generators_out == TRIVIAL):
             self.generators_out = generators_lib.get(
-                generators_out, dtype=self.dtype_policy
+                with_groups(generators_out), dtype=self.dtype_policy
             )
         self._output_dim = None
         if output_dim is not None:
@@ -177,13 +194,22 @@ class EquivariantDense(KernelLayer):
         self.tolerance = None if tolerance is None else fraction("tolerance", tolerance)
         self._check_generators()
         is_linear = self.activation is keras.activations.linear
-        if self.generators_out is not None and not is_linear:
+        if not (is_linear or self._is_pointwise):
             raise ValueError(
                 "`activation` of an `EquivariantDense` layer must be None unless "
-                "`generators_out='trivial'`: a pointwise function of components does not "
-                "commute with the group. Use `GatedActivation` or `NormActivation`. "
+                "`generators_out='trivial'`, or the group permutes components: a pointwise "
+                "function of components does not commute with other groups. Use "
+                "`GatedActivation` or `NormActivation`. "
                 f"Received: activation={activation!r}"
             )
+
+    @property
+    def _is_pointwise(self) -> bool:
+        """Whether pointwise functions of the output commute with the group."""
+        generators = self.generators_out
+        return generators is None or (
+            isinstance(generators, GroupGenerators) and generators.permutes_components
+        )
 
     def _check_generators(self) -> None:
         for name, generators in (
@@ -201,7 +227,8 @@ class EquivariantDense(KernelLayer):
             if generators.num_generators != self.generators.num_generators:
                 raise ValueError(
                     "`generators_in` and `generators_out` must be of one basis of an "
-                    "algebra, with one matrix for each of its elements. Received: "
+                    "algebra, with one matrix for each of its elements, or of one group. "
+                    "Received: "
                     f"{self.generators.num_generators} and {generators.num_generators}"
                 )
 

@@ -14,7 +14,7 @@ from keras_lconv.algebra.characters import (
     commute_and_are_normal,
     shared_characters,
 )
-from keras_lconv.algebra.invariants import PRECISION, asymmetry
+from keras_lconv.algebra.invariants import acts_orthogonally
 
 # What counts as commuting: more than the rounding of float32. Eigenvalues are held to more,
 # since those of large grids lie close.
@@ -105,9 +105,7 @@ def equivariant_maps(
     if all(commute_and_are_normal(matrices) for matrices in (source, target)):
         characters = shared_characters(source, target, tolerance or CHARACTER_TOLERANCE)
         return CharacterMaps(characters)
-    orthogonal = all(
-        asymmetry(matrix, -1) <= PRECISION for part in (source, target) for matrix in part
-    )
+    orthogonal = all(map(acts_orthogonally, (*source, *target)))
     basis = intertwiners(source, target, tolerance or MAP_TOLERANCE)
     return DenseMaps(basis, orthogonal)
 

@@ -1,0 +1,58 @@
+"""Groups with further elements, for layers whose maps commute with them."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lconv._typing import ArrayLike, GeneratorsLike
+from keras_lconv._validation import square_matrices
+from keras_lconv.algebra import MatrixGroup, Representation
+from keras_lconv.algebra.constraints import action_of
+from keras_lconv.algebra.invariants import are_permutations
+from keras_lconv.generators.families.matrix import MatrixGenerators
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class GroupGenerators(MatrixGenerators):
+    """The generators `L_i` of a representation, and `h_l - 1` for its further elements.
+
+    A map commutes with the group if and only if it commutes with these matrices, and a
+    vector is invariant if and only if they make it zero. `exp(t (h - 1))` is no element of
+    the group: these are for layers that solve such conditions.
+
+    Args:
+        generators: Matrices `(k, n, n)` of the generators.
+        elements: Matrices `(m, n, n)` of the further elements.
+        **kwargs: `name`, `dtype`.
+    """
+
+    def __init__(self, generators: ArrayLike, elements: ArrayLike, **kwargs: Any):
+        given = [np.asarray(part, "float64") for part in (generators, elements)]
+        parts = [square_matrices("generators", part) for part in given if part.size]
+        self._elements = parts[-1] if given[1].size else np.zeros((0, *parts[0].shape[1:]))
+        one = np.eye(parts[0].shape[1])
+        if given[1].size:
+            parts[-1] = self._elements - one
+        super().__init__(np.concatenate(parts), **kwargs)
+
+    @property
+    def permutes_components(self) -> bool:
+        """Whether all elements permute the components, as pointwise functions allow."""
+        number = len(self._matrices) - len(self._elements)
+        return not np.any(self._matrices[:number]) and are_permutations(self._elements)
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        config = super().get_config()
+        del config["matrices"]
+        number = len(self._matrices) - len(self._elements)
+        generators = self._matrices[:number].tolist()
+        return {**config, "generators": generators, "elements": self._elements.tolist()}
+
+
+def with_groups(identifier: "GeneratorsLike | MatrixGroup | Representation") -> Any:
+    """What `keras_lconv.generators.get` takes, for what may also be a group."""
+    if isinstance(identifier, (MatrixGroup, Representation)):
+        return GroupGenerators(*action_of("generators", identifier))
+    return identifier

@@ -1,0 +1,178 @@
+"""EquivariantDense and equivariant_mlp for groups with elements beside an algebra."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_lconv import EquivariantDense
+from keras_lconv import algebra as a
+from keras_lconv.models import equivariant_mlp
+from tests.families import relative_error, to_numpy
+
+
+def random(shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+SPACE, PLANE, SET, SQUARE = a.O(3), a.O(2), a.symmetric(5), a.dihedral(4)
+V, S = SPACE.standard, SET.standard
+REGULAR = SQUARE.regular()
+
+# name -> representations in and out, number of maps, of invariant directions
+CASES = {
+    "vectors": (SPACE, None, 1, 0),
+    "no cross product": (V * V + V, V, 1, 0),
+    "pseudovectors": (V * V, V.pseudo, 1, 0),
+    "dot product": (V * V, "trivial", 1, 1),
+    "the plane": (PLANE, None, 1, 0),
+    "spacetime": (a.O(3, 1).standard ** 2, None, 3, 1),
+    "a set": (SET, None, 2, 1),
+    "edges": (S**2, S**2, 15, 2),
+    "a sum over a set": (SET, "trivial", 1, 1),
+    "turns of a square": (SQUARE.standard, REGULAR, 2, 1),
+    "convolution over a group": (REGULAR, None, 8, 1),
+    "a ring": (a.cyclic_shifts(6), None, 6, 1),
+    "a cube": (a.polyhedral("cube").standard ** 2, a.polyhedral("cube").standard, 1, 0),
+}
+
+
+def representation(value, other=None):
+    if value is None:
+        return representation(other)
+    if isinstance(value, str):
+        return representation(other).group.trivial()
+    return getattr(value, "standard", value)
+
+
+def layer_of(name, units=3, channels=2, **kwargs):
+    source, target, _, _ = CASES[name]
+    layer = EquivariantDense(units, source, generators_out=target, **kwargs)
+    layer.build((None, representation(source).size, channels))
+    if layer.bias is not None:
+        layer.bias.assign(random(layer.bias.shape, 7))
+    return layer
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_all_maps_and_an_invariant_bias(name):
+    source, target, num_maps, num_invariants = CASES[name]
+    source, target = representation(source), representation(target, source)
+    layer = layer_of(name)
+    assert layer.num_maps == num_maps == len(a.intertwiners(source, target))
+    assert (0 if layer.bias is None else layer.bias.shape[0]) == num_invariants
+    f = random((4, source.size, 2))
+    output = to_numpy(layer(f)).reshape(4, target.size, 3)
+    assert np.abs(output).max() > 0.1
+    pairs = zip(source.random_elements(4, 1), target.random_elements(4, 1), strict=True)
+    for before, after in pairs:
+        moved = np.einsum("ij,bjc->bic", before, f).astype("float32")
+        expected = np.einsum("ij,bjc->bic", after, output)
+        found = to_numpy(layer(moved)).reshape(expected.shape)
+        assert relative_error(found, expected) < 1e-5 * np.linalg.norm(before)
+
+
+@pytest.mark.parametrize("name", ["a set", "edges", "turns of a square", "a ring"])
+def test_pointwise_activations_of_permutations(name):
+    source, target, _, _ = CASES[name]
+    source, target = representation(source), representation(target, source)
+    layer = layer_of(name, activation="relu")
+    f = random((4, source.size, 2))
+    output = to_numpy(layer(f))
+    assert np.mean(output == 0) > 0.1
+    pairs = zip(source.random_elements(4, 1), target.random_elements(4, 1), strict=True)
+    for before, after in pairs:
+        moved = np.einsum("ij,bjc->bic", before, f).astype("float32")
+        expected = np.einsum("ij,bjc->bic", after, output)
+        assert relative_error(layer(moved), expected) < 1e-5
+
+
+@pytest.mark.parametrize("generators", [SPACE, SQUARE, a.SO(2), a.cyclic(4)])
+def test_pointwise_activations_of_others_are_refused(generators):
+    with pytest.raises(ValueError, match="or the group permutes components"):
+        EquivariantDense(2, generators, activation="relu")
+
+
+def test_variance_is_kept():
+    for name in ("vectors", "a set", "convolution over a group", "edges"):
+        source = representation(CASES[name][0])
+        layer = EquivariantDense(400, *CASES[name][:1], use_bias=False)
+        f = random((50, source.size, 4))
+        output = to_numpy(layer(f))
+        assert 0.7 < np.mean(output**2) / np.mean(f**2) < 1.4, name
+
+
+def test_a_layer_of_sets_is_that_of_deep_sets():
+    layer = EquivariantDense(3, SET, use_bias=False)
+    f = random((4, 5, 2))
+    output = to_numpy(layer(f))
+    total = f.sum(axis=1, keepdims=True).repeat(5, axis=1)
+    features = np.concatenate([f, total], axis=2).reshape(-1, 4)
+    fitted, *_ = np.linalg.lstsq(features, output.reshape(-1, 3), rcond=None)
+    assert relative_error(features @ fitted, output.reshape(-1, 3)) < 1e-5
+
+
+def test_saved_and_cloned(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((5, 2)),
+            EquivariantDense(4, SET, activation="relu"),
+            EquivariantDense(3, SET, generators_out=S**2),
+            EquivariantDense(2, S**2, generators_out="trivial"),
+        ]
+    )
+    model.save(tmp_path / "model.keras")
+    copy = keras.models.load_model(tmp_path / "model.keras")
+    f = random((3, 5, 2))
+    assert relative_error(copy(f), model(f)) < 1e-6
+    for layer in model.layers:
+        again = type(layer).from_config(layer.get_config())
+        assert again.get_config() == layer.get_config()
+
+
+def test_trains():
+    """The largest spread of a set, from the layer of DeepSets."""
+    x = random((256, 5, 1))
+    y = x.max(axis=1) - x.min(axis=1)
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((5, 1)),
+            EquivariantDense(32, SET, activation="relu"),
+            EquivariantDense(32, SET, activation="relu"),
+            EquivariantDense(16, SET, generators_out="trivial", activation="relu"),
+            keras.layers.Dense(1),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(3e-3), "mse", jit_compile=False)
+    model.fit(x, y, epochs=60, batch_size=64, verbose=0)
+    assert model.evaluate(x, y, verbose=0) < 0.1 * np.var(y)
+
+
+def test_a_perceptron_with_reflections():
+    """A triple product has a sign that they change, a torque one that vectors have not."""
+    turns = equivariant_mlp(a.SO(3), blocks=3, hidden_units=(16, 16), vectors=6)
+    both = equivariant_mlp(SPACE, blocks=3, hidden_units=(16, 16), vectors=6)
+    torque = equivariant_mlp(
+        SPACE, blocks=2, generators_out=V.pseudo, order=2, hidden_units=(16, 16)
+    )
+    x = random((6, 9))
+    (g,) = SPACE.random_elements(1, seed=3)
+    for element in (g, -g):
+        moved = np.einsum("ij,bvj->bvi", element, x.reshape(6, 3, 3)).astype("float32")
+        moved = moved.reshape(6, 9)
+        assert relative_error(both(moved), both(x)) < 1e-4
+        is_turn = np.linalg.det(element) > 0
+        assert (relative_error(turns(moved), turns(x)) < 1e-4) == is_turn
+        expected = (1 if is_turn else -1) * np.einsum(
+            "ij,bjc->bic", element, to_numpy(torque(x[:, :6]))
+        )
+        assert relative_error(torque(moved[:, :6]), expected) < 1e-4
+    assert relative_error(both(x), 0 * x[:, :1]) > 0.01
+
+
+def test_o5_has_the_maps_of_so5():
+    """Up to products of four vectors no reflection matters in five dimensions."""
+    one = equivariant_mlp(a.so(5), blocks=2, hidden_units=(8, 8), vectors=3)
+    other = equivariant_mlp(a.O(5), blocks=2, hidden_units=(8, 8), vectors=3)
+    trainable = [[tuple(w.shape) for w in m.trainable_weights] for m in (one, other)]
+    assert trainable[0] == trainable[1]
