@@ -183,7 +183,7 @@ class NormalMatrices:
         confidence = (
             same / NUM_GROUPS * is_determined * _clearness(values, found, gap, noise)
         )
-        confidence *= _trust(fit_error)
+        confidence *= trust(fit_error)
         # What is left of the equations of a fit is its error: about so far it turns them.
         following = max(float(values[found]), TINY) if found < len(values) else 1.0
         misfit = MISFIT * values[: tilts.shape[1]] / following * (fit_error > 0)
@@ -246,7 +246,7 @@ def _clearness(values: np.ndarray, dimension: int, gap: float, noise: float) -> 
     return float(square / (square + largest_null(values) ** 2 + noise**2))
 
 
-def _trust(fit_error: float) -> float:
+def trust(fit_error: float) -> float:
     """How far a fit can be trusted: not at all where it explains nothing."""
     return float(np.clip(TRUSTED * (1 - fit_error**2), 0, 1))
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_lconv._ops import mean
 from keras_lconv._typing import Data
