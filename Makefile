@@ -11,7 +11,7 @@ NEWEST = .venv-newest
 # What is imported is compiled then.
 INSTALL = bin/pip install --quiet --disable-pip-version-check --no-compile
 PINNED = -c tests/constraints.txt
-PYTEST = -m pytest $(PYTEST_ARGS)
+PYTEST = -m pytest --durations 20 --durations-min 2 $(PYTEST_ARGS)
 # Two test processes share two cores: one thread for each. Most of the time of the tests on
 # JAX is compilation. They leave out optimizations, and what one process compiled the other
 # finds in a cache, as the next run does.

@@ -31,11 +31,19 @@ def working_dtype(tensor: Tensor) -> str:
 
 
 def mean(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
-    """The mean over axes of defined size, or over all."""
-    if axis is None:
-        return ops.sum(x) / ops.cast(ops.size(x), x.dtype)
-    axes = (axis,) if isinstance(axis, int) else axis
-    return ops.sum(x, axis=axis) / math.prod(x.shape[a] for a in axes)
+    """The mean over axes, or over all."""
+    axes = range(len(x.shape)) if axis is None else axis
+    axes = (axes,) if isinstance(axes, int) else tuple(axes)
+    sizes = [x.shape[a] for a in axes]
+    if None in sizes:
+        # The size of a batch, while a graph is traced.
+        shape = ops.shape(x)
+        count = ops.cast(math.prod(n for n in sizes if n is not None), x.dtype)
+        for a in axes:
+            if x.shape[a] is None:
+                count = count * ops.cast(shape[a], x.dtype)
+        return ops.sum(x, axis=axes) / count
+    return ops.sum(x, axis=axes) / math.prod(sizes) if axes else x
 
 
 def sample_means(x: Tensor) -> Tensor:

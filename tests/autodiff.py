@@ -50,6 +50,11 @@ def run(function, *arrays):
     return jax.jit(lambda *tensors: function(*tensors))(*arrays)
 
 
+def transformed(generators, f, t):
+    """`exp(t L) f`, in one compilation on JAX."""
+    return run(lambda f: generators.transform(f, t), f)
+
+
 def gradients(function, arrays):
     """Gradients of a scalar function of tensors, as NumPy arrays."""
     if BACKEND == "tensorflow":

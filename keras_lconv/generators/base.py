@@ -269,6 +269,17 @@ class Generators(keras.layers.Layer):
         """
         return None
 
+    def vector_field_tensor(self, dtype: str | None = None) -> Tensor | None:
+        """The same as `vector_fields`, with a gradient and inside of graphs.
+
+        Args:
+            dtype: The dtype of the result; by default that of computations.
+
+        Returns:
+            Tensor `(k, *spatial, ndim)`, or `None`.
+        """
+        return None
+
     # ---------------------------------------------------------- what follows
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -295,9 +306,10 @@ class Generators(keras.layers.Layer):
         size, k = self.size, self.num_generators
         columns = []
         for start in range(0, size, COLUMNS):
-            unit = np.eye(min(COLUMNS, size - start), size, k=start)
-            unit = ops.convert_to_tensor(unit[..., None], dtype=self.variable_dtype)
-            columns.append(ops.reshape(self.apply(unit), (len(unit), -1, k)))
+            number = min(COLUMNS, size - start)
+            unit = np.eye(number, size, k=start)[..., None]
+            unit = ops.convert_to_tensor(unit, dtype=self.variable_dtype)
+            columns.append(ops.reshape(self.apply(unit), (number, -1, k)))
         return ops.transpose(ops.concatenate(columns, axis=0), (2, 1, 0))
 
     def matrices(self) -> np.ndarray:

@@ -261,7 +261,7 @@ class Lagrangian:
         """The vector fields of a symmetry of space, on the grid of the layer."""
         symmetry = get_known("symmetry", symmetry)
         symmetry.build_for((None, *self._grid, 1), "Lagrangian")
-        if symmetry.vector_fields() is None:
+        if symmetry.vector_field_tensor() is None:
             raise ValueError(
                 "A `symmetry` of space must have vector fields, as `VectorFieldGenerators` "
                 f"do. Received: {type(symmetry).__name__} {symmetry.name!r}"
@@ -275,7 +275,7 @@ class Lagrangian:
     def _vector_fields(self, asked: str) -> Any:
         """The generators of the layer, which have to be vector fields."""
         generators = self.layer.generators
-        if generators.vector_fields() is None:
+        if generators.vector_field_tensor() is None:
             raise ValueError(
                 f"`{asked}` needs generators that are vector fields on a grid. Matrices "
                 "without a field have no derivatives `d_a f`; `mass`, `action` and "

@@ -288,7 +288,7 @@ def _lie_derivatives(generators: Generators, x: Any, data_format: str) -> Any:
         t = ops.convert_to_tensor(direction, dtype=f.dtype)
         act = linear_combination(generators, t)
         once = act(flatten(f))
-        pair = (ops.reshape(each, ops.shape(f)) for each in (once, act(once)))
+        pair = (ops.reshape(each, (-1, *f.shape[1:])) for each in (once, act(once)))
         yield tuple(
             each[..., 0] if len(x.shape) == 2 else from_channels_last(each, data_format)
             for each in pair

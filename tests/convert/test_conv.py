@@ -133,6 +133,7 @@ def assert_same_function(conv, lconv, shape):
         assert relative_error(one, other) < 1e-5
 
 
+@pytest.mark.thorough
 @few(8)
 @given(convolutions())
 def test_any_convolution(drawn):

@@ -18,6 +18,8 @@ from keras_lconv.discovery.pixels.partial_correlation import correlations
 from keras_lconv.discovery.pixels.placement import refine
 from keras_lconv.generators import NeighborGenerators, grid_neighbors
 
+pytestmark = pytest.mark.backend_free
+
 
 def smooth_images(shape, num=2000, noise=0.1, seed=0):
     """White noise, blurred over about one pixel, with a little noise on top."""

@@ -7,6 +7,8 @@ from keras_lconv import algebra as a
 from keras_lconv.discovery.kinds import formula_of, kind_of
 from keras_lconv.discovery.naming import name_of
 
+pytestmark = pytest.mark.backend_free
+
 TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
 
 

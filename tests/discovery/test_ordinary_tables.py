@@ -7,6 +7,8 @@ from keras import ops
 from keras_lconv import algebra as a
 from keras_lconv.discovery import find_symmetries
 
+pytestmark = pytest.mark.thorough
+
 
 def tensor(array):
     return ops.convert_to_tensor(np.asarray(array, dtype="float32"))

@@ -17,6 +17,7 @@ from tests.autodiff import (
     either_compilation,
     float64,
     gradients,
+    transformed,
 )
 from tests.families import relative_error, to_numpy
 
@@ -69,7 +70,7 @@ def test_invariant_under_the_group(name):
     rng = np.random.default_rng(1)
     for _ in range(2):
         t = rng.uniform(0.7, 2, layer.generators.num_generators)
-        moved = to_numpy(layer.generators.transform(f, t))
+        moved = to_numpy(transformed(layer.generators, f, t))
         assert relative_error(moved, f) > 0.1
         assert relative_error(layer(moved), expected) < 1e-5
 

@@ -46,13 +46,13 @@ def test_on_images_both_data_formats():
     last = LieExponential(4, "rotation", num_elements=3, data_format="channels_last")
     first = LieExponential(4, "rotation", num_elements=3, data_format="channels_first")
     f = random((2, 5, 6, 3))
-    result = to_numpy(last(f))
+    result = to_numpy(run(last, f))
     assert result.shape == last.compute_output_shape(f.shape)
     flat = expected(last, f.reshape(2, 30, 3)).reshape(2, 5, 6, 4)
     assert relative_error(result, flat) < 1e-5
     first.build((None, 3, 5, 6))
     first.set_weights(last.get_weights())
-    moved = to_numpy(first(np.moveaxis(f, -1, 1)))
+    moved = to_numpy(run(first, np.moveaxis(f, -1, 1)))
     assert relative_error(np.moveaxis(moved, 1, -1), result) < 1e-5
 
 
