@@ -92,6 +92,7 @@ class NormalMatrices:
         expected: np.ndarray,
         eliminated: np.ndarray | None = None,
         also_expected: np.ndarray | None = None,
+        noise: np.ndarray | None = None,
     ) -> None:
         """Adds samples.
 
@@ -102,6 +103,7 @@ class NormalMatrices:
             eliminated: `F_s`, array `(batch, n)`: the eliminated unknowns are a matrix
                 `K`, `(m, n)`, and the equations `A_s c = K F_s`.
             also_expected: Rows `(batch, m, p)` whose squares are expected besides.
+            noise: Rows `(batch, m, p)` whose squares are those of noise in the equations.
         """
         groups = (self._next + np.arange(len(rows))) % NUM_GROUPS
         self._next += len(rows)
@@ -113,6 +115,8 @@ class NormalMatrices:
             self._squares[group] += _gram(own)
             total = np.sum(expected[chosen], axis=0)
             self._expected[group] += total * self._unit if np.ndim(total) == 0 else total
+            if noise is not None:
+                self._squares[group] -= _gram(noise[chosen])
             if also_expected is not None:
                 self._expected[group] += _gram(also_expected[chosen])
             if eliminated is not None:
@@ -179,7 +183,7 @@ class NormalMatrices:
         confidence = (
             same / NUM_GROUPS * is_determined * _clearness(values, found, gap, noise)
         )
-        confidence *= _trust(fit_error)
+        confidence *= trust(fit_error)
         # What is left of the equations of a fit is its error: about so far it turns them.
         following = max(float(values[found]), TINY) if found < len(values) else 1.0
         misfit = MISFIT * values[: tilts.shape[1]] / following * (fit_error > 0)
@@ -242,7 +246,7 @@ def _clearness(values: np.ndarray, dimension: int, gap: float, noise: float) -> 
     return float(square / (square + largest_null(values) ** 2 + noise**2))
 
 
-def _trust(fit_error: float) -> float:
+def trust(fit_error: float) -> float:
     """How far a fit can be trusted: not at all where it explains nothing."""
     return float(np.clip(TRUSTED * (1 - fit_error**2), 0, 1))
 

@@ -219,6 +219,7 @@ class SymmetryReport(Report):
             lines = [
                 f"{self.kind}: undetermined among {searched}{where}",
                 "too few independent equations: take more samples, or search less",
+                "(by `columns`, `blocks` or `search`)",
             ]
         else:
             lines = [f"{self.kind}: no symmetry among {searched}{where}"]

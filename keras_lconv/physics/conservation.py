@@ -32,6 +32,12 @@ CLEAR, EXACT, LARGEST_TOLERANCE = 3.0, 1e-4, 0.1
 # trajectories, and is not conserved if it does so by this part of its spread.
 LINEAR_SHARE = 0.5
 SMALLEST_DRIFT = 1e-4
+# Trajectories with fewer points say nothing about noise; and what is taken for it must be
+# a smaller part of how quantities vary along trajectories.
+SMOOTH_POINTS = 10
+LARGEST_NOISE = 0.05
+# The estimate errs: so much of it is taken off.
+SURE_NOISE = 0.9
 # Coordinates whose mean is so many times their spread are far from the origin.
 FAR = 3.0
 TINY = float(np.finfo("float64").tiny)
@@ -281,15 +287,9 @@ def _clock(times: Any, number: int, length: int) -> np.ndarray:
 
 
 def _units(points: np.ndarray) -> np.ndarray:
-    """Spreads of positions and momenta, `(2n,)`.
-
-    One unit for all positions and one for all momenta keep maps canonical.
-    """
-    n = points.shape[-1] // 2
-    centred = points - points.mean(axis=0)
-    halves = centred[:, :n], centred[:, n:]
-    sizes = [np.sqrt(np.mean(each**2)) for each in halves]
-    return np.repeat([size if size > 0 else 1.0 for size in sizes], n)
+    """The spread of each coordinate, `(2n,)`, 1 where there is none."""
+    spread = np.std(points, axis=0)
+    return np.where(spread > 0, spread, 1.0)
 
 
 # ---------------------------------------------------------------------- candidates
@@ -387,11 +387,16 @@ class _Motion:
     def solve(self, dimension: int | None) -> NullSpace:
         """What varies between trajectories only, as mixtures of the candidates."""
         system = NormalMatrices(len(self._candidates))
-        for own in self._values:
-            along = own - own.mean(axis=0)
+        along = [own - own.mean(axis=0) for own in self._values]
+        noise = [_noise(own) for own in self._values]
+        total, part = (sum(np.sum(each**2) for each in rows) for rows in (along, noise))
+        # If it were more, the motion would be too fast to be told from noise.
+        is_small = part < LARGEST_NOISE * total
+        for own, moved, rough in zip(self._values, along, noise, strict=True):
             # Against the variance over all points, what is constant along trajectories is
             # told from what is nearly constant everywhere.
-            system.add(along[None], (own.T @ own)[None])
+            spurious = rough[None] if is_small else None
+            system.add(moved[None], (own.T @ own)[None], noise=spurious)
         return system.solve(dimension)
 
     def without_drift(self, basis: np.ndarray) -> tuple[np.ndarray, list[Drift]]:
@@ -469,6 +474,18 @@ def _monomials(size: int, is_affine: bool) -> list[ConservedQuantity]:
     return found
 
 
+def _noise(values: np.ndarray) -> np.ndarray:
+    """Rows whose squares are about those of the noise in values `(times, p)`.
+
+    Differences of fourth order leave little of what is smooth, and 70 times the variance of
+    what differs from time to time.
+    """
+    if len(values) < SMOOTH_POINTS:
+        return np.zeros((1, values.shape[1]))
+    rough = np.diff(values, n=4, axis=0) / np.sqrt(70)
+    return rough * np.sqrt(SURE_NOISE * len(values) / len(rough))
+
+
 def _line(values: np.ndarray, clock: np.ndarray) -> np.ndarray:
     """The straight lines in time through values `(times, d)`, about their mean."""
     time = clock - clock.mean()
@@ -521,9 +538,9 @@ def _readable(
     """
     if not quantities:
         return []
-    units, spread = _units(points), np.std(points, axis=0)
+    units = _units(points)
     mean = points.mean(axis=0)
-    is_far = np.any(np.abs(mean) > FAR * np.where(spread > 0, spread, np.inf))
+    is_far = np.any(np.abs(mean) > FAR * units)
     origin = mean if is_far else np.zeros_like(mean)
     tables = []
     for each in quantities:
@@ -537,7 +554,7 @@ def _readable(
     for table in sparse_basis(frame, limit):
         quadratic = (table[:, :-1] + table[:, :-1].T) / 2 / units[:, None] / units
         linear = table[:, -1] / units - quadratic @ origin
-        readable.append(_scaled(ConservedQuantity(quadratic, linear, spread)))
+        readable.append(_scaled(ConservedQuantity(quadratic, linear, units)))
     return readable
 
 

@@ -189,7 +189,7 @@ class ConservationReport(Report):
     @property
     def name(self) -> str:
         """The name of the algebra, found in units of the spread."""
-        return name_of(self.standard) if len(self) else "0"
+        return name_of(self.standard).split(" (isomorphic")[0] if len(self) else "0"
 
     def __len__(self) -> int:
         return len(self.quantities)

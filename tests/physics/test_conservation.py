@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 from scipy.integrate import solve_ivp
+from scipy.linalg import expm
 
 from keras_lconv.algebra import principal_angles, so
 from keras_lconv.physics import (
@@ -313,3 +314,93 @@ def test_drift_names_the_shape():
     found = find_conserved_quantities(kepler, points(4))
     with pytest.raises(ValueError, match="`trajectories` must have shape"):
         found.drift(np.ones((3, 6)))
+
+
+# ------------------------------------------------------------------ real trajectories
+
+
+def test_a_soft_spring_in_si_units_has_both_terms():
+    """1 gram, 0.1 N/m: terms are left out by what they contribute."""
+    rng = np.random.default_rng(0)
+    mass, stiffness = 1e-3, 0.1
+    frequency, times = np.sqrt(stiffness / mass), np.linspace(0, 2, 100)
+    size, phase = rng.uniform(0.01, 0.05, (50, 1)), rng.uniform(0, 6.28, (50, 1))
+    q = size * np.cos(frequency * times + phase)
+    p = -size * mass * frequency * np.sin(frequency * times + phase)
+    found = fit_conserved_quantities(np.stack([q, p], axis=-1))
+    assert [quantity.formula() for quantity in found.quantities] == [
+        "5e-05 q1^2 + 0.5 p1^2"
+    ]
+
+
+@pytest.mark.parametrize("dimension", [1, 2])
+def test_what_decays_is_not_conserved(dimension):
+    """Damped oscillators: their energies fall by 18 percent along each trajectory."""
+    damping, step = 0.01, 0.25
+    start = np.random.default_rng(0).normal(size=(50, dimension, 2))
+    move = expm(np.array([[0.0, 1.0], [-1.0, -damping]]) * step)
+    path = [start]
+    for _ in range(80):
+        path.append(path[-1] @ move.T)
+    z = np.swapaxes(np.stack(path, axis=1), 2, 3).reshape(50, 81, 2 * dimension)
+    found = fit_conserved_quantities(z, times=step * np.arange(81))
+    assert len(found) == 0
+    assert len(found.drifting) == dimension**2
+    for drift in found.drifting:
+        assert abs(drift.rate - damping) < 0.1 * damping
+        assert drift.size > 0.01
+    assert "decays at rate 0.0099" in found.summary()
+    # Without damping all of them are conserved.
+    move = expm(np.array([[0.0, 1.0], [-1.0, 0.0]]) * step)
+    path = [start]
+    for _ in range(80):
+        path.append(path[-1] @ move.T)
+    z = np.swapaxes(np.stack(path, axis=1), 2, 3).reshape(50, 81, 2 * dimension)
+    found = fit_conserved_quantities(z)
+    assert (len(found), len(found.drifting)) == (dimension**2, 0)
+
+
+def test_trajectories_of_different_lengths_with_gaps(unseen):
+    orbits = list(kepler_orbits(40, 3, seed=1))
+    orbits = [orbit[: 20 + number] for number, orbit in enumerate(orbits)]
+    orbits[3][5] = np.nan
+    orbits[7][2:4, 1] = np.nan
+    found = fit_conserved_quantities([*orbits, orbits[0]])
+    assert found.name == "so(3)"
+    assert np.abs(found.drift(unseen)).max() < 1e-6
+
+
+def test_far_from_the_origin():
+    """Orbits about a star at (1000, 0): angular momentum about it."""
+    orbits = kepler_orbits(40, 2, seed=1)
+    star = np.array([1000.0, 0.0, 0.0, 0.0])
+    found = fit_conserved_quantities(orbits + star)
+    assert len(found) == 1
+    true = orbits[..., 0] * orbits[..., 3] - orbits[..., 1] * orbits[..., 2]
+    values = found.quantities[0](orbits + star)
+    assert np.corrcoef(values.ravel(), true.ravel())[0, 1] > 1 - 1e-9
+
+
+def test_a_percent_of_noise():
+    orbits = kepler_orbits(60, 2, seed=1)
+    noise = np.random.default_rng(0).normal(size=orbits.shape)
+    found = fit_conserved_quantities(orbits + 0.01 * np.std(orbits) * noise)
+    assert [quantity.formula(digits=2) for quantity in found.quantities] == [
+        "q1 p2 - q2 p1"
+    ]
+    true = orbits[..., 0] * orbits[..., 3] - orbits[..., 1] * orbits[..., 2]
+    assert np.corrcoef(found.quantities[0](orbits).ravel(), true.ravel())[0, 1] > 0.999
+
+
+def test_linear_coordinates_do_not_matter():
+    """Trajectories in a skewed basis: the same number, in the new coordinates."""
+    orbits = kepler_orbits(40, 2, seed=1)
+    change = np.diag([1e3, 1.0, 1e-3, 1.0]) @ (
+        np.eye(4) + 0.3 * np.random.default_rng(0).normal(size=(4, 4))
+    )
+    moved = orbits @ change.T + 5.0
+    found = fit_conserved_quantities(moved)
+    assert len(found) == 1
+    true = orbits[..., 0] * orbits[..., 3] - orbits[..., 1] * orbits[..., 2]
+    assert np.corrcoef(found.quantities[0](moved).ravel(), true.ravel())[0, 1] > 1 - 1e-9
+    assert found.plot().axes

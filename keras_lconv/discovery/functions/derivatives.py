@@ -10,12 +10,20 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._backend import jacobian
+from keras_lconv._validation import finite_array
 
-DIFFERENTIABLE = "must be written with `keras.ops`, not with NumPy: it is differentiated."
+DIFFERENTIABLE = (
+    "must be written with `keras.ops`, not with NumPy: it is differentiated. For functions "
+    "of NumPy arrays there is `derivatives='finite'`, and for models that jump "
+    "`fit_symmetries(x, function(x))`."
+)
+
+# Steps of central differences, in units of the spread of a column.
+STEP = 1e-5
 
 
 def derivatives_of(
-    function: Callable[[Any], Any],
+    function: Any,
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Values and derivatives, in float64, for a batch of samples.
 
@@ -44,6 +52,7 @@ def derivatives_of(
         except Exception as error:
             # What all backends say of a tensor that is differentiated.
             if "numpy" not in str(error).lower():
+                error.add_note(f"`function` {DIFFERENTIABLE}")
                 raise
             raise TypeError(
                 f"`function` {DIFFERENTIABLE} Received: a function that asks for "
@@ -88,3 +97,79 @@ def _on_devices(x: np.ndarray) -> Any:
     tensor = ops.convert_to_tensor(x, dtype=keras.config.floatx())
     layout = distribution.get_data_layout(tensor.shape)
     return keras.distribution.distribute_tensor(tensor, layout)
+
+
+def finite_differences(
+    function: Any, samples: np.ndarray
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Values and central differences of a function of NumPy arrays.
+
+    Args:
+        function: Maps `(batch, n)` to `(batch, ...)`, or a row `(n,)` to `(...)`.
+        samples: All samples, whose spread is the unit of the steps.
+
+    Returns:
+        A function as that of `derivatives_of`.
+    """
+    spread = np.std(samples, axis=0)
+    steps = STEP * np.where(spread > 0, spread, 1.0)
+
+    def call(x: np.ndarray) -> np.ndarray:
+        try:
+            values = np.asarray(function(x), dtype="float64")
+            is_batch = values.ndim > 0 and len(values) == len(x)
+        except (TypeError, ValueError, IndexError):
+            is_batch = False
+        if not is_batch:
+            values = np.array([np.asarray(function(row), dtype="float64") for row in x])
+        return finite_array("the values of `function`", values)
+
+    def evaluate(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        values = call(x)
+        slopes = np.zeros((len(x), math.prod(values.shape[1:]), *x.shape[1:]))
+        for index in np.ndindex(x.shape[1:]):
+            step = np.zeros(x.shape[1:])
+            step[index] = steps[index]
+            change = (call(x + step) - call(x - step)) / (2 * steps[index])
+            slopes[(..., *index)] = change.reshape(len(x), -1)
+        if not np.any(slopes):
+            raise ValueError(
+                "`function` must change with its input. Received: a function that is "
+                "constant near all samples, as trees are; `fit_symmetries(x, function(x))` "
+                "fits a smooth network to it"
+            )
+        return values, slopes
+
+    return evaluate
+
+
+def given_derivatives(
+    function: Any, derivatives: Any, samples: np.ndarray
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Values of a function, if there is one, and derivatives that are known.
+
+    Args:
+        function: Maps an array `(batch, n)` to `(batch, ...)`; or `None`.
+        derivatives: Array `(batch, n)` or `(batch, m, n)`.
+        samples: The samples that they belong to, `(batch, n)`.
+
+    Returns:
+        A function as that of `derivatives_of`.
+    """
+    slopes = finite_array("derivatives", derivatives)
+    slopes = slopes[:, None] if slopes.shape == samples.shape else slopes
+    if slopes.ndim != samples.ndim + 1 or slopes[:, 0].shape != samples.shape:
+        raise ValueError(
+            f"`derivatives` must be 'finite', or have shape {samples.shape} or "
+            f"({len(samples)}, m, ...). Received: shape {np.shape(derivatives)}"
+        )
+    rows = {sample.tobytes(): number for number, sample in enumerate(samples)}
+
+    def evaluate(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        own = slopes[[rows[sample.tobytes()] for sample in x]]
+        if function is None:
+            return np.zeros((len(x), own.shape[1])), own
+        values = ops.convert_to_numpy(function(x))
+        return np.asarray(values, dtype="float64"), own
+
+    return evaluate

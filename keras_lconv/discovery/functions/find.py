@@ -1,19 +1,23 @@
 """From a function to the algebra of its symmetries."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
-from keras_lconv._typing import Data, Tensor
-from keras_lconv._validation import count, finite_array, one_of, positive_int
-from keras_lconv.discovery.functions.derivatives import derivatives_of
+from keras_lconv._typing import Data
+from keras_lconv._validation import count, one_of, positive_int
+from keras_lconv.discovery.functions.derivatives import (
+    derivatives_of,
+    finite_differences,
+    given_derivatives,
+)
 from keras_lconv.discovery.functions.grid_equations import GridEquations
 from keras_lconv.discovery.functions.table_equations import TableEquations
 from keras_lconv.discovery.report import SymmetryReport
+from keras_lconv.discovery.tables import scalar_names, table_of
 
 KINDS = ("invariance", "equivariance")
 
@@ -22,15 +26,17 @@ BATCHES_WITH_BAR = 20
 
 
 def find_symmetries(
-    function: Callable[[Tensor], Tensor],
+    function: Callable[[Any], Any] | None,
     x: Data,
     *,
     kind: str = "invariance",
     blocks: int = 1,
-    scalars: int = 0,
+    scalars: int | Sequence[str] = 0,
+    columns: Any = None,
     search: Any = None,
     output: Any = "free",
     dimension: int | None = None,
+    derivatives: Any = None,
     data_format: str | None = None,
     batch_size: int = 512,
     verbose: bool | None = None,
@@ -72,15 +78,21 @@ def find_symmetries(
 
     Args:
         function: `F`, a Keras model or layer, which is called in inference mode, or a
-            function of `keras.ops`, smooth nearly everywhere. It maps `(batch, ...)` to
-            `(batch, ...)`, and samples do not mix. Each component of the output gives an
-            equation: of a classifier those before the softmax, or those after.
-        x: Samples: a table `(batch, n)`, or images `(batch, *spatial, channels)`.
+            function of `keras.ops` or of the backend that runs, smooth nearly everywhere.
+            It maps `(batch, ...)` to `(batch, ...)`, and samples do not mix. Each component
+            of the output gives an equation: of a classifier those before the softmax, or
+            those after.
+        x: Samples: a table `(batch, n)`, also a `DataFrame`, or images
+            `(batch, *spatial, channels)`.
         kind: `"invariance"` or `"equivariance"`.
         blocks: A row of the table consists of so many vectors of equal size, one after the
             other, that transform alike.
         scalars: The first so many columns of a table do not transform, as masses or
-            charges. The blocks follow.
+            charges. The blocks follow. Or a list of their names.
+        columns: Which columns of a table or a pandas `DataFrame` the vectors consist of:
+            a list of names or numbers, or a list for each vector, as
+            `[["x", "y", "z"], ["vx", "vy", "vz"]]`. The function gets the scalars and then
+            these, in this order. Names stay in the summary.
         search: Where to search. For tables `"linear"`: all maps `A x`; `"affine"`: all maps
             `A x + b`; a `LieAlgebra`, or matrices `(p, v, v)` for vectors of size `v`, or
             affine maps `[A | b]`, `(p, v, v + 1)`; these need not be an algebra. By default
@@ -96,6 +108,10 @@ def find_symmetries(
             found with `A`. Fewer assumptions find more symmetries: the report says which
             were made.
         dimension: Dimension of the algebra, where it is known; by default it is found.
+        derivatives: By default the backend differentiates `function`. `"finite"`: central
+            differences, of a function that gets and returns NumPy arrays, also of a single
+            row. Or those of each sample, `(batch, n)` or `(batch, m, n)`, in the order of
+            `x`; the function may then be `None` for invariance.
         data_format: Where the channels of images are, `"channels_last"` or
             `"channels_first"`. By default as the function says in its own `data_format`,
             and else as the Keras configuration does.
@@ -114,8 +130,7 @@ def find_symmetries(
     Example:
     ```python
     import numpy as np
-    from keras import ops
-    from keras_lconv.discovery import find_symmetries
+        from keras_lconv.discovery import find_symmetries
 
     x = np.random.default_rng(0).normal(size=(200, 3))
     report = find_symmetries(lambda x: ops.sum(x**2, axis=1), x)
@@ -138,9 +153,11 @@ def find_symmetries(
         kind=kind,
         blocks=blocks,
         scalars=scalars,
+        columns=columns,
         search=search,
         output=output,
         dimension=dimension,
+        derivatives=derivatives,
         data_format=data_format,
         batch_size=batch_size,
         verbose=verbose,
@@ -148,17 +165,19 @@ def find_symmetries(
 
 
 def symmetries_of(
-    function: Callable[[Tensor], Tensor],
+    function: Callable[[Any], Any] | None,
     x: Data,
     *,
     members: int = 1,
     fit_error: float = 0.0,
     kind: str = "invariance",
     blocks: int = 1,
-    scalars: int = 0,
+    scalars: int | Sequence[str] = 0,
+    columns: Any = None,
     search: Any = None,
     output: Any = "free",
     dimension: int | None = None,
+    derivatives: Any = None,
     data_format: str | None = None,
     batch_size: int = 512,
     verbose: bool | None = None,
@@ -173,17 +192,21 @@ def symmetries_of(
         kind: As for `find_symmetries`.
         blocks: As for `find_symmetries`.
         scalars: As for `find_symmetries`.
+        columns: As for `find_symmetries`.
         search: As for `find_symmetries`.
         output: As for `find_symmetries`.
         dimension: As for `find_symmetries`.
+        derivatives: As for `find_symmetries`.
         data_format: As for `find_symmetries`.
         batch_size: As for `find_symmetries`.
         verbose: As for `find_symmetries`.
     """
     one_of("kind", kind, KINDS)
-    samples = finite_array("x", ops.convert_to_numpy(x) if ops.is_tensor(x) else x)
-    blocks, scalars = positive_int("blocks", blocks), count("scalars", scalars)
-    samples = distinct_rows(samples)
+    labels = scalar_names(scalars)
+    table = table_of("x", x, columns, labels)
+    blocks = positive_int("blocks", table.blocks or blocks)
+    scalars = len(labels) if labels else count("scalars", scalars)
+    samples = distinct_rows(table.values)
     equations: GridEquations | TableEquations
     if samples.ndim > 2:
         if blocks > 1 or scalars:
@@ -196,7 +219,9 @@ def symmetries_of(
         one_of("data_format", data_format, ("channels_first", "channels_last"))
         equations = GridEquations(samples, kind, search, output, data_format)
     else:
-        equations = TableEquations(samples, kind, blocks, scalars, search, output)
+        equations = TableEquations(
+            samples, kind, blocks, scalars, search, output, table.names
+        )
     if dimension is not None and not 0 <= dimension <= equations.num_searched:
         raise ValueError(
             f"`dimension` must be from 0 to {equations.num_searched}, the dimension of "
@@ -207,17 +232,15 @@ def symmetries_of(
     if verbose is None:
         verbose = len(batches) >= BATCHES_WITH_BAR
     bar = keras.utils.Progbar(len(batches), verbose=int(verbose), unit_name="batch")
-    evaluate = derivatives_of(function)
+    evaluate = _evaluation(function, derivatives, table.values)
     for batch in batches:
-        values, derivatives = evaluate(batch)
+        values, slopes = evaluate(batch)
         if members > 1:
-            derivatives = derivatives.reshape(
-                len(batch), members, -1, *derivatives.shape[2:]
-            )
-            each = np.moveaxis(derivatives, 1, 0)
+            slopes = slopes.reshape(len(batch), members, -1, *slopes.shape[2:])
+            each = np.moveaxis(slopes, 1, 0)
             equations.add(batch, values.mean(axis=1), each.mean(axis=0), each)
         else:
-            equations.add(batch, values, derivatives)
+            equations.add(batch, values, slopes)
         bar.add(1)
     if not equations.depends_on_input:
         raise ValueError(
@@ -225,6 +248,18 @@ def symmetries_of(
             f"that are zero at all {len(samples)} samples"
         )
     return equations.report(dimension, fit_error)
+
+
+def _evaluation(
+    function: Any, derivatives: Any, samples: np.ndarray
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """How values and derivatives of a batch are had."""
+    if derivatives is None:
+        return derivatives_of(function)
+    if isinstance(derivatives, str):
+        one_of("derivatives", derivatives, ("finite",))
+        return finite_differences(function, samples)
+    return given_derivatives(function, derivatives, samples)
 
 
 def distinct_rows(samples: np.ndarray) -> np.ndarray:

@@ -2,15 +2,15 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_lconv._ops import mean
 from keras_lconv._typing import Data
-from keras_lconv._validation import finite_array, fraction, one_of, positive_int
+from keras_lconv._validation import fraction, one_of, positive_int
 from keras_lconv.discovery.functions.find import KINDS, symmetries_of
 from keras_lconv.discovery.functions.network import (
     MEMBERS,
@@ -21,6 +21,7 @@ from keras_lconv.discovery.functions.network import (
 )
 from keras_lconv.discovery.functions.targets import Targets, targets_of
 from keras_lconv.discovery.report import SymmetryReport
+from keras_lconv.discovery.tables import scalar_names, table_of
 
 LEAST_EPOCHS, LEAST_STEPS = 30, 2400
 # So many samples are enough for the null space of a network.
@@ -33,7 +34,8 @@ def fit_symmetries(
     *,
     kind: str = "invariance",
     blocks: int = 1,
-    scalars: int = 0,
+    scalars: int | Sequence[str] = 0,
+    columns: Any = None,
     search: Any = None,
     output: Any = "free",
     dimension: int | None = None,
@@ -60,11 +62,12 @@ def fit_symmetries(
     network on a logarithmic scale. `report.notes` says so.
 
     Args:
-        x: Inputs `(batch, n)`.
+        x: Inputs `(batch, n)`, also a pandas `DataFrame`.
         y: Outputs `(batch,)` or `(batch, ...)`, or labels `(batch,)`.
         kind: As for `find_symmetries`.
         blocks: As for `find_symmetries`.
         scalars: As for `find_symmetries`.
+        columns: As for `find_symmetries`.
         search: As for `find_symmetries`.
         output: As for `find_symmetries`.
         dimension: As for `find_symmetries`.
@@ -98,7 +101,9 @@ def fit_symmetries(
     ```
     """
     one_of("kind", kind, KINDS)
-    x = finite_array("x", ops.convert_to_numpy(x) if ops.is_tensor(x) else x)
+    labels = scalar_names(scalars)
+    table = table_of("x", x, columns, labels)
+    x = table.values
     if x.ndim != 2 or np.ndim(y) < 1 or len(x) != len(y) or 0 in x.shape:
         raise ValueError(
             "`x` must have shape `(batch, n)` and `y` the same number of samples. "
@@ -120,15 +125,19 @@ def fit_symmetries(
         x[:MOST_SAMPLES].astype("float64"),
         members=members,
         kind=kind,
-        blocks=blocks,
-        scalars=scalars,
+        blocks=table.blocks or blocks,
+        scalars=len(labels) or scalars,
         search=search,
         output=output,
         dimension=dimension,
         fit_error=error,
     )
     return dataclasses.replace(
-        report, model=_mean(model, members), fit_error=error, notes=notes
+        report,
+        model=_mean(model, members),
+        fit_error=error,
+        notes=notes,
+        names=table.names,
     )
 
 

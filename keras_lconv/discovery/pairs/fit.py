@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_lconv._typing import Data
 from keras_lconv._validation import finite_array, not_negative, positive_int, spatial_shape
-from keras_lconv.discovery.null_space import NUM_GROUPS
+from keras_lconv.discovery.null_space import NUM_GROUPS, trust
 from keras_lconv.discovery.pairs.motion import GridMotion, Motion, VectorMotion
 from keras_lconv.discovery.pairs.report import GeneratorReport
 from keras_lconv.discovery.pairs.search import (
@@ -142,6 +142,9 @@ def fit_generators(
         dimension, gap, confidence, values = judged(equations, given)
     if given is None and dimension and not is_related(motion, x, y, start, dimension):
         dimension, confidence = 0, 0.0
+    fit_error = math.sqrt(np.sum(left) / np.sum(before))
+    if given is None and values is not None:
+        confidence *= trust(fit_error)
     solution = Solution(motion, equations, known, dimension or 0)
     generators = motion.space.generators(solution.rows) if dimension else None
     return GeneratorReport(
@@ -153,7 +156,7 @@ def fit_generators(
         confidence=confidence,
         errors=solution.errors(),
         residuals=np.sqrt(left / before),
-        fit_error=math.sqrt(np.sum(left) / np.sum(before)),
+        fit_error=fit_error,
         searched=motion.size,
     )
 

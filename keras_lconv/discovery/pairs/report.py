@@ -10,6 +10,8 @@ from keras_lconv.discovery.naming import name_of
 from keras_lconv.generators import Generators, VectorFieldGenerators
 from keras_lconv.report import Report
 
+# If more is left of the difference of pairs, the generators do not explain them alone.
+LARGE_FIT_ERROR = 0.3
 # In radians: fields that are closer to affine ones count as these.
 AFFINE_ANGLE = 0.2
 
@@ -29,8 +31,9 @@ class GeneratorReport(Report):
             unknowns.
         gap: The ratio of the first value that is noise to the last that is not.
         confidence: Between 0 and 1: how clear the dimension is. It is the share of
-            subsets of the pairs that give the same one, times `1 - 1 / gap`; 1 where the
-            dimension follows from the arguments alone.
+            subsets of the pairs that give the same one, times `1 - 1 / gap`, and less where
+            much is left of the difference of the pairs; 1 where the dimension follows from
+            the arguments alone.
         errors: For each generator an error bar, in radians: how far it would turn if other
             pairs were drawn. It knows nothing of errors that all pairs have.
         residuals: For each pair the distance that is left between `exp(t . L) x` and `y`,
@@ -118,6 +121,10 @@ class GeneratorReport(Report):
             degrees = np.degrees(np.max(self.errors))
             lines.append(f"generators known to {degrees:.2g} degrees, from the samples")
         lines.append(f"left of the difference of the pairs: {self.fit_error:.2%}")
+        if self.fit_error > LARGE_FIT_ERROR:
+            lines.append(
+                "that is much: noise, other motions, or content that left the grid"
+            )
         return "\n".join(lines)
 
     def to_generators(self, **kwargs: Any) -> Generators:

@@ -1,0 +1,154 @@
+"""Tables with names, and functions that are not differentiated by the backend."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_lconv import algebra as a
+from keras_lconv.discovery import find_symmetries, fit_symmetries
+
+
+class Frame:
+    """What is used of a pandas data frame."""
+
+    def __init__(self, values, columns):
+        self.values, self.columns = np.asarray(values), columns
+
+    def to_numpy(self):
+        return self.values
+
+
+def rows(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+NAMES = ["id", "vx", "vy", "vz", "m", "x", "y", "z"]
+VECTORS = [["x", "y", "z"], ["vx", "vy", "vz"]]
+
+
+def table(num=400):
+    values = rows(num, 8)
+    values[:, 0] = np.arange(num)
+    return Frame(values, NAMES)
+
+
+def momentum(x):
+    """Of the mass and two vectors."""
+    mass, q, v = x[:, :1], x[:, 1:4], x[:, 4:]
+    lengths = ops.sum(q**2, axis=1) + mass[:, 0] * ops.sum(v**2, axis=1)
+    return ops.tanh(lengths / 4) + ops.sin(ops.sum(q * v, axis=1))
+
+
+def test_columns_by_name():
+    report = find_symmetries(momentum, table(), columns=VECTORS, scalars=["m"])
+    assert report.name == "so(3)"
+    assert (report.blocks, report.scalars) == (2, 1)
+    assert np.degrees(np.max(a.principal_angles(report.basis, a.so(3)))) < 1e-3
+    words = report.summary()
+    assert "x d/dy - y d/dx  [rotation]" in words
+    assert "y d/dz - z d/dy  [rotation]" in words
+    by_number = find_symmetries(
+        momentum, table().values, columns=[[5, 6, 7], [1, 2, 3]], scalars=["4"]
+    )
+    assert np.allclose(by_number.singular_values, report.singular_values)
+
+
+def test_all_columns_of_a_frame():
+    frame = Frame(rows(300, 3) + 5, ["a", "b", "c"])
+    report = find_symmetries(lambda x: ops.exp(-ops.sum((x - 5) ** 2, axis=1) / 4), frame)
+    assert report.names == ("a", "b", "c")
+    assert "about the centre: a=5, b=5, c=5" in report.summary()
+
+
+def test_names_of_unidentified_columns():
+    values = rows(300, 3)
+    values[:, 1] = 7.0
+    report = find_symmetries(
+        lambda x: ops.sin(x[:, 0] * x[:, 2]) + x[:, 0],
+        Frame(values, ["height", "count", "width"]),
+    )
+    assert "do not vary: count" in report.summary()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"columns": ["x", "q"]}, ValueError, "must be columns of the table.*'q'"),
+        ({"columns": [["x", "y"], ["z"]]}, ValueError, "as many columns for each vector"),
+        ({"columns": ["x", ["y"]]}, ValueError, "a list of columns, or a list of such"),
+        ({"columns": ["x"], "scalars": ["mass"]}, ValueError, "must be columns"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(arguments, error, words):
+    with pytest.raises(error, match=words):
+        find_symmetries(lambda x: x[:, 0], table(), **arguments)
+
+
+def test_columns_without_numbers_are_named():
+    values = rows(20, 3)
+    values[3:5, 1] = np.nan
+    with pytest.raises(ValueError, match=r"in the columns b \(2\)\. Drop these rows"):
+        find_symmetries(lambda x: x[:, 0], Frame(values, ["a", "b", "c"]))
+    words = np.array([["one", "1"], ["two", "2"]], dtype=object)
+    with pytest.raises(TypeError, match="must hold numbers in the columns"):
+        find_symmetries(lambda x: x[:, 0], Frame(words, ["a", "b"]))
+    with pytest.raises(ValueError, match="belong to a table"):
+        find_symmetries(lambda x: x, rows(4, 5, 5, 1), columns=[0, 1])
+
+
+def test_names_survive_a_fit():
+    frame = Frame(rows(600, 2), ["east", "north"])
+    y = np.exp(-np.sum(frame.values**2, axis=1))
+    report = fit_symmetries(frame, y, epochs=150, verbose=False)
+    assert report.dimension == 1
+    assert "east d/dnorth" in report.summary()
+
+
+# ------------------------------------------------------------------------ derivatives
+
+
+def cloud(x):
+    return np.exp(-np.sum(x**2, axis=1) / 4)
+
+
+def test_functions_of_numpy_by_finite_differences():
+    report = find_symmetries(cloud, 1e6 * rows(200, 3) / 1e6, derivatives="finite")
+    assert report.name == "so(3)"
+    assert np.degrees(np.max(a.principal_angles(report.basis, a.so(3)))) < 1e-3
+    scaled = find_symmetries(
+        lambda x: cloud(x / 1e6), 1e6 * rows(200, 3), derivatives="finite"
+    )
+    assert np.allclose(scaled.singular_values, report.singular_values, atol=1e-6)
+
+
+def test_functions_of_one_row():
+    report = find_symmetries(lambda r: np.tanh(r @ r), rows(100, 3), derivatives="finite")
+    assert report.name == "so(3)"
+
+
+def test_derivatives_that_are_known():
+    x = rows(200, 3)
+    slopes = -x / 2 * cloud(x)[:, None]
+    report = find_symmetries(None, x, derivatives=slopes)
+    assert report.name == "so(3)"
+    # Also where rows are repeated.
+    twice = find_symmetries(None, np.tile(x, (2, 1)), derivatives=np.tile(slopes, (2, 1)))
+    assert np.allclose(twice.singular_values, report.singular_values)
+    with pytest.raises(ValueError, match="`derivatives` must be 'finite', or have shape"):
+        find_symmetries(None, x, derivatives=slopes[:5])
+    with pytest.raises(ValueError, match="`derivatives` must be one of"):
+        find_symmetries(cloud, x, derivatives="backward")
+
+
+def test_messages_say_the_remedy():
+    with pytest.raises(TypeError, match="derivatives='finite'"):
+        find_symmetries(lambda x: np.tanh(x), rows(50, 3))
+
+    def wrong(x):
+        raise KeyError("a mistake")
+
+    with pytest.raises(KeyError) as caught:
+        find_symmetries(wrong, rows(50, 3))
+    assert "derivatives='finite'" in caught.value.__notes__[0]
+    with pytest.raises(ValueError, match=r"fit_symmetries\(x, function\(x\)\)"):
+        find_symmetries(lambda x: np.round(x[:, 0]), rows(50, 3), derivatives="finite")
