@@ -88,7 +88,7 @@ def chebyshev(
     coefficients = coefficients[: max(int(needed[-1]), 1) + 1]
     weights = ops.convert_to_tensor(coefficients, dtype=dtype)
     first = act(f) / z
-    total = coefficients[0] * f + coefficients[1] * first
+    total = float(coefficients[0]) * f + float(coefficients[1]) * first
 
     def step(i: Any, before: Any, last: Any, total: Any) -> tuple[Any, Any, Any]:
         following = act(last) * (2 / z) + before
@@ -132,7 +132,7 @@ def decay(
         return act(y) * (2 / z) - y
 
     first = shifted(f)
-    total = coefficients[0] * f + coefficients[1] * first
+    total = float(coefficients[0]) * f + float(coefficients[1]) * first
 
     def step(i: Any, before: Any, last: Any, total: Any) -> tuple[Any, Any, Any]:
         following = 2 * shifted(last) - before
