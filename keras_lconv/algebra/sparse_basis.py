@@ -6,6 +6,8 @@ import numpy as np
 
 # A pivot is the first entry that is at least this part of the largest one.
 PIVOT = 0.5
+# Entries up to this, where the largest is 1, do not decide about a sign.
+ROUNDING = 1e-6
 
 
 def sparse_basis(frame: np.ndarray, tolerance: float) -> np.ndarray:
@@ -25,7 +27,9 @@ def sparse_basis(frame: np.ndarray, tolerance: float) -> np.ndarray:
     rows = rows / np.max(np.abs(rows), axis=1, initial=1e-300, keepdims=True)
     rows[np.abs(rows) <= tolerance] = 0.0
     for row in rows:
-        row *= np.sign(row[np.flatnonzero(row)[-1]])
+        # Not one that rounding left, where the tolerance is small.
+        large = np.flatnonzero(np.abs(row) > ROUNDING)
+        row *= np.sign(row[large[-1]])
     return rows.reshape(frame.shape) + 0.0  # no negative zeros
 
 

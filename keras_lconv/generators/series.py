@@ -80,7 +80,7 @@ def chebyshev(
     from scipy.special import jv
 
     # Where `X` vanishes, any positive bound will do.
-    z = max(norm_bound, 1e-3)
+    z = float(max(norm_bound, 1e-3))
     orders = np.arange(math.ceil(2 * z) + 30)
     coefficients = np.where(orders > 0, 2.0, 1.0) * jv(orders, z)
     # Beyond `n = z` the coefficients fall faster than any power.
@@ -88,7 +88,7 @@ def chebyshev(
     coefficients = coefficients[: max(int(needed[-1]), 1) + 1]
     weights = ops.convert_to_tensor(coefficients, dtype=dtype)
     first = act(f) / z
-    total = coefficients[0] * f + coefficients[1] * first
+    total = float(coefficients[0]) * f + float(coefficients[1]) * first
 
     def step(i: Any, before: Any, last: Any, total: Any) -> tuple[Any, Any, Any]:
         following = act(last) * (2 / z) + before
@@ -121,7 +121,7 @@ def decay(
     """
     from scipy.special import ive
 
-    z = max(norm_bound, 1e-3)
+    z = float(max(norm_bound, 1e-3))
     orders = np.arange(math.ceil(10 * math.sqrt(z)) + 30)
     coefficients = np.where(orders > 0, 2.0, 1.0) * (-1.0) ** orders * ive(orders, z / 2)
     needed = np.nonzero(np.abs(coefficients) > np.finfo(dtype).eps / 2)[0]
@@ -132,7 +132,7 @@ def decay(
         return act(y) * (2 / z) - y
 
     first = shifted(f)
-    total = coefficients[0] * f + coefficients[1] * first
+    total = float(coefficients[0]) * f + float(coefficients[1]) * first
 
     def step(i: Any, before: Any, last: Any, total: Any) -> tuple[Any, Any, Any]:
         following = 2 * shifted(last) - before
