@@ -99,7 +99,8 @@ def finite_array(name: str, value: Any) -> np.ndarray:
     """Returns `value` as a float64 array, or raises if an entry is not finite."""
     try:
         array = np.asarray(value)
-        is_real = array.dtype.kind in "biufO"
+        # NumPy does not know the kind of bfloat16, which casts as any other.
+        is_real = array.dtype.kind in "biufO" or array.dtype.name == "bfloat16"
         array = array.astype("float64") if is_real else array
     except (TypeError, ValueError):
         is_real = False

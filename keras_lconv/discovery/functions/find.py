@@ -130,7 +130,8 @@ def find_symmetries(
     Example:
     ```python
     import numpy as np
-        from keras_lconv.discovery import find_symmetries
+    from keras import ops
+    from keras_lconv.discovery import find_symmetries
 
     x = np.random.default_rng(0).normal(size=(200, 3))
     report = find_symmetries(lambda x: ops.sum(x**2, axis=1), x)
