@@ -52,7 +52,6 @@ def derivatives_of(
         except Exception as error:
             # What all backends say of a tensor that is differentiated.
             if "numpy" not in str(error).lower():
-                error.add_note(f"`function` {DIFFERENTIABLE}")
                 raise
             raise TypeError(
                 f"`function` {DIFFERENTIABLE} Received: a function that asks for "
@@ -69,7 +68,15 @@ def derivatives_of(
     derivatives = jacobian(flat)
 
     def evaluate(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = [ops.convert_to_numpy(each) for each in derivatives(_on_devices(x))]
+        tensor = _on_devices(x)
+        try:
+            found = [ops.convert_to_numpy(each) for each in derivatives(tensor)]
+        except Exception as error:
+            # Not where `function` is called: in a graph its errors are raised anew, without
+            # their notes.
+            if DIFFERENTIABLE not in str(error):
+                error.add_note(f"`function` {DIFFERENTIABLE}")
+            raise
         # Without the samples that only fill up the last device.
         values, slopes = (each[: len(x)].astype("float64") for each in found)
         if not (np.all(np.isfinite(values)) and np.all(np.isfinite(slopes))):
