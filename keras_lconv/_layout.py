@@ -19,6 +19,11 @@ def checked_data_format(data_format: str | None) -> str:
     return one_of("data_format", data_format, DATA_FORMATS)
 
 
+def data_format_of(function: Any, data_format: str | None) -> str:
+    """The data format that is given, that a model says itself, or that of Keras."""
+    return checked_data_format(data_format or getattr(function, "data_format", None))
+
+
 def channels_last_shape(shape: Shape, data_format: str) -> Shape:
     """The shape of a feature map with its channels last; `(batch, d)` stays as it is."""
     if data_format == "channels_first" and len(shape) > 2:

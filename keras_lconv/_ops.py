@@ -30,6 +30,11 @@ def working_dtype(tensor: Tensor) -> str:
     return "float32" if dtype in ("float16", "bfloat16") else dtype
 
 
+def to_numpy(value: Any) -> Any:
+    """A tensor as an array, on whatever device it is; anything else as it is."""
+    return ops.convert_to_numpy(value) if ops.is_tensor(value) else value
+
+
 def mean(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
     """The mean over axes, or over all."""
     axes = range(len(x.shape)) if axis is None else axis

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._layout import data_format_of
 from keras_lconv._ops import working_dtype
 from keras_lconv._typing import ArrayLike, Data, GeneratorsLike
-from keras_lconv._validation import finite_array, one_of
+from keras_lconv._validation import finite_array
 from keras_lconv.generators import Generators
 from keras_lconv.generators.registry import get_known
 from keras_lconv.report import Report
@@ -205,12 +206,7 @@ class _Problem:
             )
         self._model = function
         self._generators = get_known("generators", generators)
-        data_format = data_format or getattr(function, "data_format", None)
-        self._data_format = one_of(
-            "data_format",
-            data_format or keras.config.image_data_format(),
-            ("channels_first", "channels_last"),
-        )
+        self._data_format = data_format_of(function, data_format)
         self._x = ops.convert_to_tensor(x)
         if not keras.backend.is_float_dtype(self._x.dtype):
             self._x = ops.cast(self._x, self._generators.compute_dtype)

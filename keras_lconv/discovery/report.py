@@ -285,7 +285,6 @@ class SymmetryReport(Report):
         if not self.dimension or self.scales is None:
             return []
         names, v = self._component_names(), self.unidentified.shape[1]
-        scale = np.where(self.scales > 0, self.scales, 1.0)
         lines, along = [], np.zeros((0, v))
         if self.independent is not None and len(self.independent):
             along = self.independent
@@ -294,15 +293,15 @@ class SymmetryReport(Report):
                 f"the function does not change along {len(along)} of {v} directions; all "
                 f"{len(along) * columns} fields along them are symmetries:"
             )
-            frame = np.linalg.qr((along / scale).T)[0].T[..., None]
-            for direction in sparse_basis(frame, 1e-3)[..., 0] * scale:
+            frame = np.linalg.qr((along / self._units).T)[0].T[..., None]
+            for direction in sparse_basis(frame, 1e-3)[..., 0] * self._units:
                 constant = np.column_stack([np.zeros((v, v)), direction])
                 lines.append(f"  {formula_of(constant, names, self.scales)}")
         rest = self.readable(along)
         if len(rest) > MOST_PICTURES:
             return lines
         for element in rest:
-            kind = kind_of(element * np.append(scale, 1.0) / scale[:, None])
+            kind = kind_of(self._in_units(element))
             lines.append(f"  {formula_of(element, names, self.scales)}  [{kind}]")
         return lines
 
@@ -323,20 +322,28 @@ class SymmetryReport(Report):
         maps[..., : self.basis.shape[2]] = self.basis[:, :v]
         if self.centre is not None:
             maps[..., v] = 0.0
-        scales = np.ones(v) if self.scales is None else self.scales
-        scales = np.where(scales > 0, scales, 1.0)
-        columns = np.append(scales, 1.0)
-        moves = maps * columns / scales[:, None]
+        moves = self._in_units(maps)
         rank = len(moves)
         if along is not None and len(along):
-            frame = np.linalg.qr((along / scales).T)[0]
+            frame = np.linalg.qr((along / self._units).T)[0]
             moves = moves - frame @ (frame.T @ moves)
             rank -= len(along) * self.basis.shape[1]
         flat = moves.reshape(len(maps), -1)
         frame = np.linalg.svd(flat, full_matrices=False)[2][:rank]
         tolerance = min(0.3, max(1e-3, 2 * float(np.max(self.errors, initial=0.0))))
         readable = sparse_basis(frame.reshape(rank, v, v + 1), tolerance)
-        return readable * scales[:, None] / columns
+        return readable * self._units[:, None] / np.append(self._units, 1.0)
+
+    @property
+    def _units(self) -> np.ndarray:
+        """The spread of each component, `(v,)`, 1 where there is none."""
+        if self.scales is None:
+            return np.ones(self.unidentified.shape[1])
+        return np.where(self.scales > 0, self.scales, 1.0)
+
+    def _in_units(self, maps: np.ndarray) -> np.ndarray:
+        """Affine maps `[A | b]` in units in which all components have spread 1."""
+        return maps * np.append(self._units, 1.0) / self._units[:, None]
 
     # ---------------------------------------------------------------- results
 
@@ -391,13 +398,8 @@ class SymmetryReport(Report):
             return plot_result(self.singular_values, self.dimension, self.generators)
         matrices = []
         if self.dimension:
-            scales = (
-                np.where(self.scales > 0, self.scales, 1.0)
-                if (self.scales is not None)
-                else np.ones(self.unidentified.shape[1])
-            )
-            moves = self.readable() * np.append(scales, 1.0) / scales[:, None]
-            matrices = list(moves if self.basis.shape[1] > len(scales) else moves[..., :-1])
+            moves, v = self._in_units(self.readable()), self.unidentified.shape[1]
+            matrices = list(moves if self.basis.shape[1] > v else moves[..., :-1])
         return plot_result(self.singular_values, self.dimension, matrices)
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from keras import ops
 
+from keras_lconv._ops import to_numpy
 from keras_lconv._validation import finite_array
 
 
@@ -39,8 +39,7 @@ def table_of(name: str, x: Any, columns: Any = None, scalars: Sequence[str] = ()
     """
     labels = [str(label) for label in getattr(x, "columns", ())]
     if not labels and columns is None:
-        value = ops.convert_to_numpy(x) if ops.is_tensor(x) else x
-        return Table(finite_array(name, value), None, None)
+        return Table(finite_array(name, to_numpy(x)), None, None)
     array = np.asarray(x.to_numpy() if hasattr(x, "to_numpy") else x)
     if array.ndim != 2:
         raise ValueError(

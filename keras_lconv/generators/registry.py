@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._ops import to_numpy
 from keras_lconv._typing import GeneratorsLike
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators.base import Generators
@@ -95,9 +96,7 @@ def get(
         if isinstance(instance, Generators):
             return instance
     elif isinstance(identifier, (list, tuple, np.ndarray)) or ops.is_tensor(identifier):
-        if ops.is_tensor(identifier):
-            identifier = ops.convert_to_numpy(identifier)
-        return MatrixGenerators(np.asarray(identifier), **kwargs)
+        return MatrixGenerators(np.asarray(to_numpy(identifier)), **kwargs)
     raise TypeError(
         "`generators` must be an integer, a name, an array of shape `(k, d, d)`, a "
         "`LieAlgebra`, a configuration, or an instance of "

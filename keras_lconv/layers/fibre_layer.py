@@ -194,10 +194,6 @@ class FibreLayer(GeneratorLayer):
         name = type(self).__name__
         raise NotImplementedError(f"{name} does not implement `_transform`")
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The mask of the input."""
-        return previous_mask
-
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""
         form = self._given_form

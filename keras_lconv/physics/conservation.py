@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
+from keras_lconv._ops import to_numpy
 from keras_lconv._typing import Data, Tensor
 from keras_lconv._validation import finite_array, one_of
 from keras_lconv.algebra import LieAlgebra
@@ -223,9 +223,7 @@ def fit_conserved_quantities(
 
 
 def _phase_space(name: str, value: Any, ndim: int) -> np.ndarray:
-    points = finite_array(
-        name, ops.convert_to_numpy(value) if ops.is_tensor(value) else value
-    )
+    points = finite_array(name, to_numpy(value))
     if points.ndim != ndim or 0 in points.shape or points.shape[-1] % 2:
         shape = "(batch, 2n)" if name == "x" else "(times, 2n)"
         raise ValueError(
@@ -237,8 +235,7 @@ def _phase_space(name: str, value: Any, ndim: int) -> np.ndarray:
 
 def _paths(trajectories: Any, times: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Trajectories that differ, without points that are not known, and their times."""
-    if ops.is_tensor(trajectories):
-        trajectories = ops.convert_to_numpy(trajectories)
+    trajectories = to_numpy(trajectories)
     if (
         callable(trajectories)
         or isinstance(trajectories, str)
@@ -320,11 +317,7 @@ def _on_phase_space(search: Any, size: int) -> np.ndarray:
     if (
         matrices.ndim != 3
         or not len(matrices)
-        or matrices.shape[1:]
-        not in (
-            (n, n),
-            (size, size),
-        )
+        or matrices.shape[1:] not in ((n, n), (size, size))
     ):
         raise ValueError(
             f"`search` must be matrices of shape `(k, {n}, {n})` on positions, or "

@@ -9,10 +9,15 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._backend import compiled
-from keras_lconv._layout import flatten, from_channels_last, to_channels_last
-from keras_lconv._ops import sample_means, working_dtype
+from keras_lconv._layout import (
+    data_format_of,
+    flatten,
+    from_channels_last,
+    to_channels_last,
+)
+from keras_lconv._ops import sample_means, to_numpy, working_dtype
 from keras_lconv._typing import Data
-from keras_lconv._validation import one_of, positive_int
+from keras_lconv._validation import positive_int
 from keras_lconv.generators import Generators
 from keras_lconv.generators.exponential import linear_combination
 from keras_lconv.generators.registry import get_known
@@ -194,13 +199,7 @@ def robustness(
             f"Received: {function!r} (of type {type(function).__name__})"
         )
     positive_int("batch_size", batch_size)
-    data_format = one_of(
-        "data_format",
-        data_format
-        or getattr(function, "data_format", None)
-        or keras.config.image_data_format(),
-        ("channels_first", "channels_last"),
-    )
+    data_format = data_format_of(function, data_format)
     x = _checked_inputs(x)
     targets = _checked_targets(y, loss, len(x))
     families = _by_name(generators)
@@ -349,7 +348,7 @@ def _checked_names(
 
 
 def _checked_inputs(x: Any) -> np.ndarray:
-    x = ops.convert_to_numpy(x) if ops.is_tensor(x) else np.asarray(x)
+    x = np.asarray(to_numpy(x))
     if x.ndim < 2 or not len(x):
         raise ValueError(
             "`x` must have shape `(n, *spatial, channels)` or `(n, d)` with n > 0. "
@@ -367,7 +366,7 @@ def _checked_targets(y: Any, loss: Any, num: int) -> np.ndarray:
         )
     if y is None:
         return np.zeros(num)
-    y = ops.convert_to_numpy(y) if ops.is_tensor(y) else np.asarray(y)
+    y = np.asarray(to_numpy(y))
     if len(y) != num:
         raise ValueError(
             f"`y` must have as many entries as `x`, {num}. Received: shape {y.shape}"

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lconv._layout import data_format_of
 from keras_lconv._typing import Data
 from keras_lconv._validation import count, one_of, positive_int
 from keras_lconv.discovery.functions.derivatives import (
@@ -215,9 +216,7 @@ def symmetries_of(
                 "`blocks` and `scalars` belong to vectors, of which maps are searched. "
                 f"Received: blocks={blocks!r}, scalars={scalars!r} with a grid"
             )
-        data_format = data_format or getattr(function, "data_format", None)
-        data_format = data_format or keras.config.image_data_format()
-        one_of("data_format", data_format, ("channels_first", "channels_last"))
+        data_format = data_format_of(function, data_format)
         equations = GridEquations(samples, kind, search, output, data_format)
     else:
         equations = TableEquations(

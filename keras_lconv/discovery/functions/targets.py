@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from keras import ops
 
+from keras_lconv._ops import to_numpy
 from keras_lconv._validation import finite_array
 
 # So many different whole numbers at most are labels of classes, with so many samples each.
@@ -36,7 +36,7 @@ def targets_of(y: Any, kind: str) -> Targets:
     A function of an invariant is invariant: of what does not transform the logarithm, or
     the probability of a class, has the same symmetries.
     """
-    raw = ops.convert_to_numpy(y) if ops.is_tensor(y) else np.asarray(y)
+    raw = np.asarray(to_numpy(y))
     if kind == "invariance" and (classes := _classes(raw)) is not None:
         return _labels(raw, classes)
     values = finite_array("y", raw)

@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 import numpy as np
-from keras import ops
 
+from keras_lconv._ops import to_numpy
 from keras_lconv._typing import Data
 from keras_lconv._validation import finite_array, not_negative, positive_int, spatial_shape
 from keras_lconv.discovery.null_space import NUM_GROUPS, trust
@@ -162,10 +162,7 @@ def fit_generators(
 
 
 def _checked_pairs(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    x, y = (
-        finite_array(name, ops.convert_to_numpy(value) if ops.is_tensor(value) else value)
-        for name, value in (("x", x), ("y", y))
-    )
+    x, y = finite_array("x", to_numpy(x)), finite_array("y", to_numpy(y))
     if x.shape != y.shape or x.ndim < 2 or len(x) < NUM_GROUPS or 0 in x.shape:
         raise ValueError(
             "`x` and `y` must both have the shape `(batch, d)` or `(batch, *spatial, "
