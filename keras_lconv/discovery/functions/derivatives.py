@@ -75,7 +75,9 @@ def derivatives_of(
             # Not where `function` is called: in a graph its errors are raised anew, without
             # their notes.
             if DIFFERENTIABLE not in str(error):
-                error.add_note(f"`function` {DIFFERENTIABLE}")
+                # Before what JAX notes about its traceback.
+                notes = getattr(error, "__notes__", ())
+                error.__notes__ = [f"`function` {DIFFERENTIABLE}", *notes]
             raise
         # Without the samples that only fill up the last device.
         values, slopes = (each[: len(x)].astype("float64") for each in found)
