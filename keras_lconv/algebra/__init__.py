@@ -7,7 +7,7 @@ Public is what is exported here. The modules are laid out by subject:
 - `group`, `components`, `enumeration`: groups, with elements beside those of an algebra.
 - `constructors`: algebras, groups and representations that have a name.
 - `compare`: angles between spans.
-- `representation`, `irreducible`, `products`, `powers`: how they act.
+- `action`, `representation`, `irreducible`, `products`, `powers`: how they act.
 - `intertwiners`, `kernels`, `forms`, `invariants`, `characters`, `constraints`: what stays
   the same.
 """

@@ -12,7 +12,7 @@ the family.
 
 import math
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import keras
 import numpy as np
@@ -23,10 +23,13 @@ from keras_lconv._layout import flatten, to_features, unflatten
 from keras_lconv._typing import Shape, Tensor
 from keras_lconv._validation import positive_int, spatial_shape
 from keras_lconv.algebra import LieAlgebra
+from keras_lconv.algebra.constraints import Acting
 from keras_lconv.generators.exponential import transform
 
 # Columns of matrices that `to_dense` computes at a time.
 COLUMNS = 4096
+
+T = TypeVar("T")
 
 
 class Generators(keras.layers.Layer):
@@ -263,6 +266,20 @@ class Generators(keras.layers.Layer):
         Raises:
             ValueError: If the generators are learned, or not built yet.
         """
+        return self.matrices()
+
+    @property
+    def num_elements(self) -> int:
+        """How many matrices, the last ones, are `h - 1` for elements `h` of a group."""
+        return 0
+
+    @property
+    def permutes_components(self) -> bool:
+        """Whether they are of a group that permutes components."""
+        return False
+
+    def acting(self) -> Acting:
+        """What has the invariants of these generators: their matrices, or a group."""
         return self.matrices()
 
     def vector_fields(self) -> np.ndarray | None:
@@ -507,7 +524,7 @@ def matrix_norm_bounds(matrices: Any, xp: Any = ops) -> Any:
     return xp.sqrt(columns * rows)
 
 
-def if_known(generators: Generators, ask: Callable[[], np.ndarray]) -> np.ndarray | None:
+def if_known(generators: Generators, ask: Callable[[], T]) -> T | None:
     """What a method of fixed generators says, or `None` if they must be built before."""
     try:
         return ask()

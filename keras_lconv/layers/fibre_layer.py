@@ -11,10 +11,10 @@ from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import not_negative
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.algebra.constraints import Acting
-from keras_lconv.generators.families.group import GroupGenerators, with_groups
+from keras_lconv.generators.base import if_known
+from keras_lconv.generators.families.group import with_groups
 from keras_lconv.layers.base import GeneratorLayer
 from keras_lconv.layers.forms import (
-    acting_on_fibres,
     checked_form,
     form_of_fibres,
     matching_form,
@@ -67,7 +67,7 @@ class FibreLayer(GeneratorLayer):
             )
         self._form = self._given_form if self.generators.is_learned and is_given else None
         if not self.generators.is_learned:
-            acting = acting_on_fibres(self.generators)
+            acting = if_known(self.generators, self.generators.acting)
             if acting is not None:
                 self._form = self._invariant_form(acting)
 
@@ -117,9 +117,10 @@ class FibreLayer(GeneratorLayer):
         form = self._form_tensor("float32")
         right = ops.einsum("ab,kbc->kac", form, matrices)
         change = right + ops.transpose(right, (0, 2, 1))
-        if isinstance(self.generators, GroupGenerators):
+        if self.generators.num_elements:
             # `h^T M h - M` with `h - 1` for `L`.
-            is_element = np.arange(len(matrices)) >= len(self.generators.generators)
+            first = len(matrices) - self.generators.num_elements
+            is_element = np.arange(len(matrices)) >= first
             moved = ops.cast(is_element[:, None, None], form.dtype) * matrices
             change = change + ops.einsum("kba,kbc->kac", moved, right)
         scale = 4 * ops.sum(matrices**2) * ops.sum(form**2) + keras.config.epsilon() ** 2

@@ -13,7 +13,6 @@ from keras_lconv.algebra.constraints import Acting, action_of
 from keras_lconv.algebra.forms import casimir_form, nearest_to_identity
 from keras_lconv.generators import Generators
 from keras_lconv.generators.base import if_known
-from keras_lconv.generators.families.group import GroupGenerators
 
 NEAREST = "nearest"
 # `-tr(L L)` of an elementary rotation or boost, whose length on the algebra is then 1.
@@ -40,13 +39,6 @@ def checked_form(form: Any, choices: tuple[str, ...] = (NEAREST,)) -> Any:
             f"Received: {'one that is not symmetric' if square else matrix.shape}"
         )
     return matrix
-
-
-def acting_on_fibres(generators: Generators) -> Acting | None:
-    """What leaves a form of vectors as it is: matrices or a group, if they are known."""
-    if isinstance(generators, GroupGenerators):
-        return generators
-    return if_known(generators, generators.matrices)
 
 
 def matching_form(

@@ -8,7 +8,7 @@ import numpy as np
 from keras_lconv._typing import ArrayLike, GeneratorsLike
 from keras_lconv._validation import square_matrices
 from keras_lconv.algebra import MatrixGroup, Representation
-from keras_lconv.algebra.constraints import action_of
+from keras_lconv.algebra.constraints import Acting, action_of
 from keras_lconv.algebra.invariants import are_permutations
 from keras_lconv.generators.families.matrix import MatrixGenerators
 
@@ -39,7 +39,7 @@ class GroupGenerators(MatrixGenerators):
     @property
     def generators(self) -> np.ndarray:
         """The matrices of the generators, `(k, n, n)`."""
-        return self._matrices[: self.num_generators - len(self._elements)]
+        return self._matrices[: self.num_generators - self.num_elements]
 
     @property
     def elements(self) -> np.ndarray:
@@ -47,9 +47,18 @@ class GroupGenerators(MatrixGenerators):
         return self._elements
 
     @property
+    def num_elements(self) -> int:
+        """The number of further elements."""
+        return len(self._elements)
+
+    @property
     def permutes_components(self) -> bool:
         """Whether all elements permute the components, as pointwise functions allow."""
         return not np.any(self.generators) and are_permutations(self._elements)
+
+    def acting(self) -> Acting:
+        """These, as generators and elements."""
+        return self
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""

@@ -21,7 +21,7 @@ from keras_lconv._validation import fraction, positive_int, positive_ints
 from keras_lconv.algebra import MatrixGroup, Representation, trivial
 from keras_lconv.generators import Generators
 from keras_lconv.generators.base import if_known
-from keras_lconv.generators.families.group import GroupGenerators, with_groups
+from keras_lconv.generators.families.group import with_groups
 from keras_lconv.layers.base import serialize_shared
 from keras_lconv.layers.convolution.kernel_layer import KernelLayer
 from keras_lconv.layers.equivariant.maps import equivariant_maps, invariant_vectors
@@ -206,10 +206,7 @@ class EquivariantDense(KernelLayer):
     @property
     def _is_pointwise(self) -> bool:
         """Whether pointwise functions of the output commute with the group."""
-        generators = self.generators_out
-        return generators is None or (
-            isinstance(generators, GroupGenerators) and generators.permutes_components
-        )
+        return self.generators_out is None or self.generators_out.permutes_components
 
     def _check_generators(self) -> None:
         for name, generators in (

@@ -1,0 +1,179 @@
+"""How a group acts on vectors: a matrix for each of its elements."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Self, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from keras_lconv._validation import finite_array, square_matrices
+from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
+from keras_lconv.algebra.invariants import PRECISION, are_permutations, asymmetry
+
+# A matrix of the group, to the matrix by which it acts.
+Law: TypeAlias = Callable[[np.ndarray], np.ndarray]
+
+
+class GroupAction:
+    """Matrices of generators and further elements, and what follows for all others.
+
+    Args:
+        group: A `MatrixGroup`, a `LieAlgebra`, or a basis of one.
+        generators: Matrices `(k, n, n)` by which the basis of the algebra acts.
+        elements: Matrices `(m, n, n)` by which the further elements act.
+        law: The matrix of any element, given as a matrix of the group.
+        name: What to call it.
+    """
+
+    def __init__(
+        self,
+        group: GroupLike,
+        generators: ArrayLike = (),
+        elements: ArrayLike = (),
+        *,
+        law: Law | None = None,
+        name: str | None = None,
+    ):
+        self.group = as_group("group", group)
+        given = [
+            None if np.size(part) == 0 else square_matrices(label, part)
+            for label, part in (("generators", generators), ("elements", elements))
+        ]
+        sizes = {part.shape[1] for part in given if part is not None}
+        if len(sizes) != 1:
+            raise ValueError(
+                "`generators` and `elements` must be matrices of one size. "
+                f"Received: sizes {sorted(sizes)}"
+            )
+        size = sizes.pop()
+        empty = np.zeros((0, size, size))
+        self.generators, self.elements = (empty if p is None else p for p in given)
+        self.name = name
+        self._law = law
+        self._check()
+
+    def _check(self) -> None:
+        group = self.group
+        for label, mine, its in (
+            ("generators", self.generators, group.generators),
+            ("elements", self.elements, group.elements),
+        ):
+            if len(mine) != len(its):
+                raise ValueError(
+                    f"`{label}` must hold a matrix for each of the {len(its)} {label} of "
+                    f"{group!r}. Received: {len(mine)}"
+                )
+        if not len(self.generators):
+            return
+        constants = group.algebra.structure_constants
+        products = self.generators[:, None] @ self.generators[None]
+        brackets = products - products.swapaxes(0, 1)
+        self._compare("brackets", brackets, np.tensordot(constants, self.generators, 1))
+        for mine, its in zip(self.elements, group.elements, strict=True):
+            moved = its @ group.generators @ np.linalg.inv(its)
+            expected = np.tensordot(
+                [group.algebra.coordinates(x) for x in moved], self.generators, 1
+            )
+            turned = mine @ self.generators @ np.linalg.inv(mine)
+            self._compare("conjugations by `elements`", turned, expected)
+
+    def _compare(self, what: str, found: np.ndarray, expected: np.ndarray) -> None:
+        error = np.max(np.abs(found - expected))
+        scale = max(np.max(np.abs(expected)), np.max(np.abs(self.generators)) ** 2)
+        allowed = max(PRECISION, self.group.algebra.closure_error)
+        if error > 10 * allowed * max(scale, 1e-300):
+            raise ValueError(
+                f"The {what} of a representation must be those of the group. Received: "
+                f"matrices for {self.group!r} that differ by {error:.1e}"
+            )
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def size(self) -> int:
+        """The number `n` of components."""
+        return self.generators.shape[1]
+
+    def __repr__(self) -> str:
+        name = self.name or "given by matrices"
+        return f"<{type(self).__name__} {name} of size {self.size}, of {self.group!r}>"
+
+    @cached_property
+    def is_orthogonal(self) -> bool:
+        """Whether all elements act by orthogonal matrices."""
+        one = np.eye(self.size)
+        turns = all(np.allclose(h @ h.T, one, atol=PRECISION) for h in self.elements)
+        return turns and all(asymmetry(x, -1) <= PRECISION for x in self.generators)
+
+    @cached_property
+    def permutes_components(self) -> bool:
+        """Whether all elements permute the components, as pointwise functions allow."""
+        return not np.any(self.generators) and are_permutations(self.elements)
+
+    def at(self, element: ArrayLike) -> np.ndarray:
+        """The matrix by which an element of the group acts.
+
+        Args:
+            element: A matrix of the group.
+
+        Returns:
+            Array `(n, n)`.
+
+        Raises:
+            ValueError: If the representation was given by matrices, for a group that is not
+                finite, so that nothing is known of other elements; or the matrix is not in
+                the group.
+        """
+        matrix = finite_array("element", element)
+        if self._law is not None:
+            return self._law(matrix)
+        if not self.group.is_finite:
+            raise ValueError(
+                "The representation is known by the matrices of generators only. Give a "
+                "`law` to know it at every element of a group that is not finite"
+            )
+        distances = np.abs(self.group.all_elements() - matrix).max(axis=(1, 2))
+        if distances.min() > PRECISION * max(1.0, np.abs(matrix).max()):
+            raise ValueError(f"`element` must be in {self.group!r}. Received: {matrix!r}")
+        return self.all_elements()[int(np.argmin(distances))]
+
+    def all_elements(self) -> np.ndarray:
+        """Matrices of all elements of a finite group.
+
+        Returns:
+            Array `(order, n, n)`, in the order of those of the group.
+        """
+        words = self.group.words
+        table = np.concatenate([self.elements, np.eye(self.size)[None]])
+        result = np.broadcast_to(np.eye(self.size), (len(words), self.size, self.size))
+        for letters in words.T:
+            result = result @ table[letters]
+        return result
+
+    def random_elements(self, number: int, seed: int = 0) -> np.ndarray:
+        """Matrices of random elements: of those of `group.random_elements(number, seed)`.
+
+        Args:
+            number: How many.
+            seed: Of the random numbers.
+
+        Returns:
+            Array `(number, n, n)`.
+        """
+        return self.group.walk(number, seed).follow(self.generators, self.elements)
+
+    @classmethod
+    def trusted(
+        cls,
+        group: MatrixGroup,
+        generators: np.ndarray,
+        elements: np.ndarray,
+        law: Law | None,
+        name: str | None,
+    ) -> Self:
+        """An action that is one by construction."""
+        self = cls.__new__(cls)
+        self.group, self.name, self._law = group, name, law
+        self.generators, self.elements = generators, elements
+        return self
