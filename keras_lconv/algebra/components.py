@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_lconv.algebra.invariants import PRECISION
+from keras_lconv.algebra.intertwiners import intertwiners
+from keras_lconv.algebra.invariants import PRECISION, commute
 
 # From so many starts a matrix is moved towards the identity, by so many steps at most.
 STARTS, STEPS, HALVINGS = 12, 80, 6
@@ -16,11 +17,17 @@ class Components:
     Args:
         generators: Independent matrices `(k, n, n)`, a Lie algebra.
         elements: Matrices `(m, n, n)` that generate the components.
+        precision: Matrices that differ by less are the same.
     """
 
-    def __init__(self, generators: np.ndarray, elements: np.ndarray):
+    def __init__(
+        self, generators: np.ndarray, elements: np.ndarray, precision: float = PRECISION
+    ):
+        self._precision = precision
+        self._commutant = intertwiners(generators, generators, precision)
         rows = generators.reshape(len(generators), -1)
         self._frame = np.linalg.qr(rows.T)[0].T.reshape(generators.shape)
+        self._is_abelian = commute(self._frame)
         self._elements = elements
         self._representatives: list[np.ndarray] | None = None
 
@@ -53,8 +60,12 @@ class Components:
         target = matrix @ np.linalg.inv(other)
         if abs(np.linalg.det(target)) < PRECISION or np.linalg.det(target) < 0:
             return False
+        # What commutes with the algebra commutes with all that it is connected to.
+        moved = self._commutant @ target - target @ self._commutant
+        if np.max(np.abs(moved), initial=0) > 10 * self._precision * np.abs(target).max():
+            return False
         rng = np.random.default_rng(0)
-        for start in range(STARTS):
+        for start in range(2 if self._is_abelian else STARTS):
             moved = target
             if start:
                 mixture = rng.normal(size=len(self._frame))
@@ -70,7 +81,7 @@ class Components:
         one = np.eye(len(matrix))
         distance = np.linalg.norm(matrix - one)
         for _ in range(STEPS):
-            if distance <= PRECISION:
+            if distance <= self._precision:
                 return True
             # Tangents at `g` are `X g`: the nearest one to `g - 1`, in least squares.
             tangents = (self._frame @ matrix).reshape(len(self._frame), -1)
@@ -83,4 +94,4 @@ class Components:
             else:
                 return False
             matrix, distance = step, np.linalg.norm(step - one)
-        return bool(distance <= PRECISION)
+        return bool(distance <= self._precision)

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_lconv.algebra import Identification, LieAlgebra
 from keras_lconv.algebra.sparse_basis import sparse_basis
+from keras_lconv.discovery.discrete.report import DiscreteReport
 from keras_lconv.discovery.gap import nested_dimensions
 from keras_lconv.discovery.kinds import formula_of, kind_of
 from keras_lconv.discovery.naming import LARGEST_STRUCTURE, name_of
@@ -127,6 +128,7 @@ class SymmetryReport(Report):
         names: Names of the components of a vector.
         scales: The spread of each component.
         notes: What else there is to say.
+        discrete: The discrete symmetries, where they were looked for.
 
     Example:
     ```python
@@ -164,6 +166,7 @@ class SymmetryReport(Report):
     names: tuple[str, ...] | None = None
     scales: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    discrete: DiscreteReport | None = None
 
     @property
     def dimension(self) -> int:
@@ -247,7 +250,10 @@ class SymmetryReport(Report):
                 )
         if len(self.unidentified):
             lines.append(self._unidentified_in_words())
-        return "\n".join([*lines, *self.notes])
+        lines += self.notes
+        if self.discrete is not None:
+            lines.append(self.discrete.summary())
+        return "\n".join(lines)
 
     def _judgement(self) -> list[str]:
         if self.dimension:

@@ -108,6 +108,22 @@ def _on_devices(x: np.ndarray) -> Any:
     return keras.distribution.distribute_tensor(tensor, layout)
 
 
+def values_of_arrays(function: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Values `(batch, ...)` of a function of NumPy arrays, of batches or of single rows."""
+
+    def call(x: np.ndarray) -> np.ndarray:
+        try:
+            values = np.asarray(function(x), dtype="float64")
+            is_batch = values.ndim > 0 and len(values) == len(x)
+        except (TypeError, ValueError, IndexError):
+            is_batch = False
+        if not is_batch:
+            values = np.array([np.asarray(function(row), dtype="float64") for row in x])
+        return values
+
+    return call
+
+
 def finite_differences(
     function: Any, samples: np.ndarray
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
@@ -122,16 +138,10 @@ def finite_differences(
     """
     spread = np.std(samples, axis=0)
     steps = STEP * np.where(spread > 0, spread, 1.0)
+    values_of = values_of_arrays(function)
 
     def call(x: np.ndarray) -> np.ndarray:
-        try:
-            values = np.asarray(function(x), dtype="float64")
-            is_batch = values.ndim > 0 and len(values) == len(x)
-        except (TypeError, ValueError, IndexError):
-            is_batch = False
-        if not is_batch:
-            values = np.array([np.asarray(function(row), dtype="float64") for row in x])
-        return finite_array("the values of `function`", values)
+        return finite_array("the values of `function`", values_of(x))
 
     def evaluate(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values = call(x)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -39,6 +40,7 @@ def find_symmetries(
     dimension: int | None = None,
     derivatives: Any = None,
     data_format: str | None = None,
+    discrete: bool = False,
     batch_size: int = 512,
     verbose: bool | None = None,
 ) -> SymmetryReport:
@@ -116,6 +118,9 @@ def find_symmetries(
         data_format: Where the channels of images are, `"channels_last"` or
             `"channels_first"`. By default as the function says in its own `data_format`,
             and else as the Keras configuration does.
+        discrete: Whether to look for discrete symmetries of a table as well, about the
+            centre of the others if there is one, and else about the origin: the result has
+            the `DiscreteReport` of `find_discrete_symmetries` as `discrete`.
         batch_size: Number of samples in memory at a time, with all derivatives of all
             outputs. Functions from images to images need a small one.
         verbose: Whether to show a progress bar. By default for 20 batches and more.
@@ -149,7 +154,7 @@ def find_symmetries(
         for the null space of one polarization matrix. N. Gruver et al., "The Lie Derivative
         for Measuring Learned Equivariance", ICLR 2023, for Lie derivatives of classifiers.
     """
-    return symmetries_of(
+    report = symmetries_of(
         function,
         x,
         kind=kind,
@@ -163,6 +168,31 @@ def find_symmetries(
         data_format=data_format,
         batch_size=batch_size,
         verbose=verbose,
+    )
+    if not discrete:
+        return report
+    # It asks for the symmetries that are not discrete, and comes after this.
+    from keras_lconv.discovery.discrete import find_discrete_symmetries
+
+    is_table = report.sensitivities is None
+    is_asked = isinstance(derivatives, str | None)
+    if kind != "invariance" or not is_table or not is_asked or function is None:
+        raise ValueError(
+            "`discrete` symmetries are looked for in invariant functions of tables "
+            "that can be asked at other samples. Received: discrete=True with "
+            f"{f'kind={kind!r}' if is_table else 'images'} and derivatives={derivatives!r}"
+        )
+    return replace(
+        report,
+        discrete=find_discrete_symmetries(
+            function,
+            x,
+            blocks=blocks,
+            scalars=scalars,
+            columns=columns,
+            centre=report.centre,
+            derivatives=derivatives,
+        ),
     )
 
 

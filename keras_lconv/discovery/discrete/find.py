@@ -1,0 +1,319 @@
+"""From a function to its discrete symmetries."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_lconv._typing import Data
+from keras_lconv._validation import (
+    count,
+    finite_array,
+    fraction,
+    one_of,
+    positive_int,
+    square_matrices,
+)
+from keras_lconv.algebra import LieAlgebra, MatrixGroup
+from keras_lconv.algebra.naming.finite import LARGEST_NAMED
+from keras_lconv.discovery.discrete.group import Found, generated_group
+from keras_lconv.discovery.discrete.reduced import (
+    SAME,
+    Reduced,
+    Slopes,
+    reduced_coordinates,
+)
+from keras_lconv.discovery.discrete.report import DiscreteReport
+from keras_lconv.discovery.discrete.search import Search
+from keras_lconv.discovery.discrete.trial import Trial
+from keras_lconv.discovery.functions.derivatives import derivatives_of, finite_differences
+from keras_lconv.discovery.functions.find import distinct_rows, symmetries_of
+from keras_lconv.discovery.naming import name_of
+from keras_lconv.discovery.tables import scalar_names, table_of
+
+KINDS = ("permutations", "signs", "reflections", "rotations")
+# Samples that maps are tried on: the first ones, of distinct rows.
+MOST_SAMPLES = 400
+# Of the connected part: what is left of independent maps.
+INDEPENDENT = 1e-3
+ROWS_PER_CALL = 4096
+
+
+def find_discrete_symmetries(
+    function: Callable[[Any], Any],
+    x: Data,
+    *,
+    search: Any = None,
+    blocks: int = 1,
+    scalars: int | Sequence[str] = 0,
+    columns: Any = None,
+    centre: Any = None,
+    tolerance: float = 1e-3,
+    derivatives: str | None = None,
+) -> DiscreteReport:
+    """Finds reflections, permutations and finite rotations that leave a function invariant.
+
+    Maps `h` are tried: `F(h x)` is compared with `F(x)` at the samples. The error of a map
+    is 0 for a symmetry, and 1 if `F(h x)` is as far from `F(x)` as the value at another
+    sample. What is a symmetry by the `tolerance` is put together to a group, modulo its
+    connected part, which `find_symmetries` finds.
+
+    What is tried, by `search`:
+
+    - `"permutations"`: of the components of a vector, all up to 7 components; of more,
+      exchanges of two, cycles and reversals in the given order, and exchanges of groups of
+      components whose orders do not matter (wreath products). Of several vectors (`blocks`)
+      also permutations of these, and every symmetry of one vector on each of them alone.
+    - `"signs"`: all up to 10 components; of more, signs of one, two and all. With
+      permutations, signed permutations up to 5 components.
+    - `"reflections"` at any hyperplane through the centre, along any direction: by least
+      squares from the best of 400 random ones and of the eigenvectors of the second moments
+      of the slopes. Up to 6 dimensions the direction need not be orthogonal to the plane,
+      so that the units of columns do not matter.
+    - `"rotations"` by `2 pi / n`: in the planes of two components for `n` up to 12, and in
+      any plane for `n` from 2 to 8, as reflections are.
+    - matrices `(m, v, v)` or `(m, n, n)`, or a finite `MatrixGroup`: each of its elements.
+
+    The function is asked at moved samples, which may lie where no sample is: a function
+    that was fitted to data knows nothing there. Least squares may miss a direction; what is
+    reported as a symmetry was tried on all samples.
+
+    Args:
+        function: `F`, a Keras model or layer, which is called in inference mode, or a
+            function of `keras.ops` or of the backend that runs. It maps `(batch, n)` to
+            `(batch, ...)`, and samples do not mix.
+        x: Samples, a table `(batch, n)`, also a `DataFrame`. The first 400 different rows
+            are used.
+        search: Kinds of maps, a name or a list of names; or matrices, or a `MatrixGroup`.
+            By default all kinds.
+        blocks: A row of the table consists of so many vectors of equal size, one after the
+            other, that transform alike.
+        scalars: The first so many columns do not transform. Or a list of their names.
+        columns: Which columns the vectors consist of, as for `find_symmetries`.
+        centre: What all maps leave at rest, `(v,)`. By default the origin.
+        tolerance: The largest error of a symmetry. Where smaller errors have a clearer gap
+            than there is at the tolerance, it is there. Trained models need more than their
+            own error.
+        derivatives: By default the backend differentiates `function`. `"finite"`: central
+            differences, of a function that gets and returns NumPy arrays.
+
+    Returns:
+        A `DiscreteReport`.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If an argument has a wrong value, or the function is constant.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras import ops
+    from keras_lconv.discovery import find_discrete_symmetries
+
+
+    def sevenfold(x):
+        angles = ops.arctan2(x[:, 1], x[:, 0])
+        return x[:, 2] / (1 + ops.mod(angles, 2 * np.pi / 7))
+
+
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    report = find_discrete_symmetries(sevenfold, x)
+    assert (report.name, report.order) == ("C(7)", 7)
+    ```
+
+    Reference:
+        J. Yang, R. Walters, N. Dehmamy, R. Yu, "Generative Adversarial Symmetry Discovery",
+        ICML 2023, for the example.
+    """
+    labels = scalar_names(scalars)
+    table = table_of("x", x, columns, labels)
+    samples = distinct_rows(table.values)
+    if samples.ndim != 2 or not len(samples):
+        raise ValueError(
+            f"`x` must be a table `(batch, n)`. Received: shape {table.values.shape}"
+        )
+    blocks = positive_int("blocks", table.blocks or blocks)
+    scalars = len(labels) if labels else count("scalars", scalars)
+    size, rest = divmod(samples.shape[1] - scalars, blocks)
+    if size < 1 or rest:
+        raise ValueError(
+            f"`blocks` must divide the {samples.shape[1] - scalars} components of `x` that "
+            f"are no scalars. Received: blocks={blocks}, scalars={scalars}"
+        )
+    tolerance = fraction("tolerance", tolerance)
+    if derivatives is not None:
+        one_of("derivatives", derivatives, ("finite",))
+    middle = np.zeros(size) if centre is None else finite_array("centre", centre)
+    if middle.shape != (size,):
+        raise ValueError(
+            f"`centre` must have shape {(size,)}, a number for each component of a vector. "
+            f"Received: shape {middle.shape}"
+        )
+    kinds, given = _kinds(search, size, blocks)
+    samples = samples[:MOST_SAMPLES]
+    takes_arrays = derivatives is not None
+    whole_centre = np.tile(middle, blocks)
+    trial = Trial(function, samples, scalars, whole_centre, takes_arrays)
+    slopes, reason = _slopes(function, samples, takes_arrays)
+    vectors = samples[:, scalars:].reshape(len(samples), blocks, size) - middle
+    found_slopes = None
+    algebra = np.zeros((0, size, size))
+    if slopes is not None:
+        gradients = slopes(samples)[1]
+        found_slopes = gradients[..., scalars:].reshape(len(samples), -1, blocks, size)
+        algebra = _connected(function, samples, middle, blocks, scalars, derivatives)
+    reduced = reduced_coordinates(vectors, found_slopes)
+    names = table.names or tuple(f"x{k}" for k in range(size))
+    hunt = Search(trial, reduced, names, blocks, tolerance)
+    if given is not None:
+        hunt.given(given)
+    hunt.components([kind for kind in ("permutations", "signs") if kind in kinds])
+    if "rotations" in kinds:
+        hunt.turns()
+    for kind in ("reflection", "rotation"):
+        if f"{kind}s" in kinds and slopes is not None:
+            hunt.anywhere(kind, slopes, middle)
+        elif f"{kind}s" in kinds:
+            hunt.not_searched.append(f"{kind}s in any direction: {reason}")
+    if "permutations" in kinds:
+        hunt.vectors()
+    hunt.not_searched += [kind for kind in KINDS if kind not in kinds]
+    hunt.keep_up_to_gap()
+    algebra = _independent(reduced.lowered(algebra)[0])
+    if not hunt.holds(algebra):
+        hunt.not_searched.append("a connected part, which holds nearly, but not enough")
+        algebra = algebra[:0]
+    return _report(hunt, algebra, middle, scalars, reduced)
+
+
+def _kinds(
+    search: Any, size: int, blocks: int
+) -> tuple[tuple[str, ...], np.ndarray | None]:
+    """The kinds of maps that are tried, and matrices that are given."""
+    if search is None:
+        return KINDS, None
+    if isinstance(search, str):
+        search = [search]
+    if isinstance(search, (list, tuple)) and search and isinstance(search[0], str):
+        return tuple(one_of("search", kind, KINDS) for kind in search), None
+    matrices = (
+        search.all_elements()
+        if isinstance(search, MatrixGroup)
+        else square_matrices("search", search)
+    )
+    if matrices.shape[1] not in (size, size * blocks):
+        raise ValueError(
+            f"`search` must hold {size}x{size} matrices, for vectors of size {size}"
+            + (f", or {size * blocks}x{size * blocks} ones, for rows" if blocks > 1 else "")
+            + f". Received: shape {matrices.shape}"
+        )
+    return (), matrices
+
+
+def _slopes(
+    function: Any, samples: np.ndarray, takes_arrays: bool
+) -> tuple[Slopes | None, str]:
+    """Values and slopes for any number of rows, or why there are none."""
+    flat = "the function is constant near all samples"
+    if takes_arrays:
+        evaluate = finite_differences(function, samples)
+        try:
+            evaluate(samples[:1])
+            return evaluate, ""
+        except ValueError:
+            return None, flat
+    evaluate = derivatives_of(function)
+
+    def in_parts(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        parts = [
+            evaluate(part) for part in np.array_split(rows, -(-len(rows) // ROWS_PER_CALL))
+        ]
+        values, slopes = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return values, slopes
+
+    if not np.any(in_parts(samples)[1]):
+        return None, flat
+    return in_parts, ""
+
+
+def _connected(
+    function: Any,
+    samples: np.ndarray,
+    centre: np.ndarray,
+    blocks: int,
+    scalars: int,
+    derivatives: str | None,
+) -> np.ndarray:
+    """The algebra of linear maps about the centre that leave the function as it is."""
+    size = len(centre)
+    linear = np.eye(size * size).reshape(-1, size, size)
+    maps = np.concatenate([linear, -linear @ centre[:, None]], axis=2)
+    report = symmetries_of(
+        function,
+        samples,
+        blocks=blocks,
+        scalars=scalars,
+        search=maps,
+        derivatives=derivatives,
+        verbose=False,
+    )
+    return report.basis[:, :size, :size]
+
+
+def _report(
+    hunt: Search,
+    algebra: np.ndarray,
+    centre: np.ndarray,
+    scalars: int,
+    reduced: Reduced,
+) -> DiscreteReport:
+    """The group of what was found, in the units of the data."""
+    algebra = hunt.on_each(algebra)
+    size = algebra.shape[1]
+    elements = [element for element, _ in hunt.found]
+    rows = len(centre) * hunt.blocks
+    matrices = np.array([e.matrix for e in elements]).reshape(-1, rows, rows)
+    inside = hunt.lowered(matrices)[0]
+    permuted = math.prod(math.factorial(cell) for cell in hunt.cells)
+    if permuted > LARGEST_NAMED:
+        # Too many products to list. Exchanges of two alone have a name.
+        is_all = len(elements) == sum(hunt.cells) - len(hunt.cells)
+        name = " x ".join(f"S({cell})" for cell in hunt.cells) if is_all else None
+        order = permuted if is_all else None
+        found = Found(tuple(range(len(elements))), inside, order, name)
+    else:
+        found = generated_group(inside, algebra, max(SAME, hunt.tolerance))
+    chosen = [hunt.found[k] for k in found.generating]
+    return DiscreteReport(
+        elements=hunt.raised(found.matrices),
+        words=tuple(str(element) for element, _ in chosen),
+        errors=np.array([error for _, error in chosen]),
+        order=found.order,
+        name=found.name,
+        algebra=hunt.raised(algebra + np.eye(size)) - np.eye(hunt.blocks * len(centre)),
+        connected=name_of(LieAlgebra(algebra, tolerance=SAME)) if len(algebra) else None,
+        centre=centre,
+        tried=dict(hunt.tried),
+        accepted=dict(hunt.accepted),
+        nearest=hunt.nearest,
+        tolerance=hunt.tolerance,
+        not_searched=tuple(dict.fromkeys(hunt.not_searched)),
+        independent=len(centre) - reduced.size,
+        blocks=hunt.blocks,
+        scalars=scalars,
+    )
+
+
+def _independent(maps: np.ndarray) -> np.ndarray:
+    """A basis of the span of maps, which may depend on each other."""
+    size = maps.shape[1]
+    flat = maps.reshape(len(maps), size * size)
+    norms = np.linalg.norm(flat, axis=1, keepdims=True)
+    largest = np.max(norms, initial=0.0)
+    flat = flat[norms[:, 0] > INDEPENDENT * largest]
+    if not len(flat):
+        return np.zeros((0, size, size))
+    flat = flat / np.linalg.norm(flat, axis=1, keepdims=True)
+    _, values, rows = np.linalg.svd(flat, full_matrices=False)
+    return rows[values > INDEPENDENT * values[0]].reshape(-1, size, size)

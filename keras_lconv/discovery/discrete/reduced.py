@@ -1,0 +1,87 @@
+"""The coordinates of vectors that a function depends on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_lconv.discovery.standard import standard_coordinates
+
+# Relative to the steepest direction: where slopes are smaller, nothing depends on it.
+SMALLEST_SLOPE = 1e-4
+# Matrices that differ by less are the same.
+SAME = 1e-3
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """Coordinates `y = down @ (x - centre)` of vectors, of which a function depends on all.
+
+    They have second moments of 1. So neither the units of the data matter, nor directions
+    in which the data do not vary, or along which the function does not change.
+
+    Args:
+        down: Matrix `(r, v)`.
+        up: Matrix `(v, r)` with `down @ up = 1`.
+        slope_moments: Second moments `(r, r)` of the slopes, with the mean 1.
+    """
+
+    down: np.ndarray
+    up: np.ndarray
+    slope_moments: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """The number `r` of coordinates."""
+        return len(self.down)
+
+    def of_rows(self, blocks: int) -> "Reduced":
+        """Those of rows of several vectors."""
+        one = np.eye(blocks)
+        parts = (self.down, self.up, self.slope_moments)
+        return Reduced(*(np.kron(one, part) for part in parts))
+
+    def lowered(self, matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Maps `(m, v, v)` in these coordinates, and which of them act on these alone."""
+        inside = self.down @ matrices @ self.up
+        leaks = self.down @ matrices - inside @ self.down
+        return inside, np.max(np.abs(leaks), axis=(1, 2), initial=0.0) < SAME
+
+    def raised(self, matrices: np.ndarray) -> np.ndarray:
+        """Maps `(m, r, r)` as maps of vectors, which leave all else as it is."""
+        one = np.eye(self.size)
+        return np.eye(len(self.up)) + self.up @ (matrices - one) @ self.down
+
+
+def reduced_coordinates(vectors: np.ndarray, slopes: np.ndarray | None) -> Reduced:
+    """The coordinates that matter.
+
+    Args:
+        vectors: Array `(samples, blocks, v)`, about the centre.
+        slopes: Derivatives `(samples, outputs, blocks, v)`, or `None` if there are none.
+    """
+    flat = vectors.reshape(-1, vectors.shape[2])
+    standard = standard_coordinates(flat, is_affine=False)
+    if slopes is None:
+        one = np.eye(len(standard.whiten))
+        return Reduced(standard.whiten, standard.restore, one)
+    moments = _moments(slopes @ standard.restore)
+    values, axes = np.linalg.eigh(moments)
+    kept = axes[:, values > SMALLEST_SLOPE**2 * values[-1]]
+    return Reduced(
+        kept.T @ standard.whiten, standard.restore @ kept, kept.T @ moments @ kept
+    )
+
+
+def _moments(slopes: np.ndarray) -> np.ndarray:
+    """Second moments of slopes, each sample by its length: large ones do not decide."""
+    flat = slopes.reshape(len(slopes), -1, slopes.shape[3])
+    lengths = np.sqrt(np.sum(flat**2, axis=(1, 2), keepdims=True))
+    flat = flat / np.sqrt(np.maximum(lengths, 1e-12 * np.max(lengths)))
+    flat = flat.reshape(-1, flat.shape[2])
+    moments = flat.T @ flat
+    return moments * len(moments) / np.trace(moments)
+
+
+# From an array of samples to values and slopes.
+Slopes = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]

@@ -1,0 +1,345 @@
+"""Which maps are tried, and which of them are symmetries."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_lconv.discovery.discrete.conjugates import (
+    chosen_starts,
+    nearest_symmetries,
+    starts,
+)
+from keras_lconv.discovery.discrete.elements import (
+    LARGEST_TURN,
+    Element,
+    exchanges_of_cells,
+    permutation_in_words,
+    permutations_of,
+    signed_permutations,
+    turns,
+)
+from keras_lconv.discovery.discrete.reduced import SAME, Reduced, Slopes
+from keras_lconv.discovery.discrete.trial import Trial
+
+# Orders of the rotations that are looked for in any plane, and samples of a search.
+ORDERS = (2, 3, 4, 5, 6, 7, 8)
+SAMPLES_PER_UNKNOWN, FEWEST_SAMPLES = 2, 64
+# Outputs of a search in any direction.
+MOST_OUTPUTS = 4
+# How far motions along an algebra go that are tried.
+MOTIONS = (0.15, 0.3, 0.6)
+# Errors are not told apart below.
+ROUNDING = 1e-6
+# Coefficients in words are rounded, and those that are smaller left out.
+SMALLEST_SHOWN = 5e-3
+
+
+class Search:
+    """Tries maps, and keeps those that change a function little.
+
+    Args:
+        trial: Asks the function.
+        reduced: The coordinates that the function depends on.
+        names: Of the components of a vector.
+        blocks: Number of vectors in a row.
+        tolerance: The largest error of a symmetry.
+    """
+
+    def __init__(
+        self,
+        trial: Trial,
+        reduced: Reduced,
+        names: Sequence[str],
+        blocks: int,
+        tolerance: float,
+    ):
+        self._trial, self._reduced, self.tolerance = trial, reduced, tolerance
+        self._names, self.blocks = names, blocks
+        self._rows = reduced.of_rows(blocks)
+        self.found: list[tuple[Element, float]] = []
+        self.nearest = np.inf
+        self.tried: Counter[str] = Counter()
+        self.accepted: Counter[str] = Counter()
+        self.not_searched: list[str] = []
+        # Sizes of sets of components that may be put in any order.
+        self.cells: list[int] = []
+
+    def on_each(self, matrices: np.ndarray) -> np.ndarray:
+        """Maps of one vector as maps of all vectors of a row."""
+        return np.kron(np.eye(self.blocks)[None], matrices)
+
+    def lowered(self, matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Maps of rows in the coordinates that matter, and which act on these alone."""
+        return self._rows.lowered(matrices)
+
+    def raised(self, matrices: np.ndarray) -> np.ndarray:
+        """The way back, with all else left as it is."""
+        return self._rows.raised(matrices)
+
+    def ask(self, elements: Sequence[Element]) -> list[Element]:
+        """Those among maps of rows that are symmetries; trivial ones are left out."""
+        if not elements:
+            return []
+        inside, is_inside = self.lowered(np.array([e.matrix for e in elements]))
+        one = np.eye(inside.shape[1])
+        acts = np.max(np.abs(inside - one), axis=(1, 2)) > 1e-6
+        elements = [e for e, ok in zip(elements, is_inside & acts, strict=True) if ok]
+        if not elements:
+            return []
+        errors = self._trial.errors(np.array([e.matrix for e in elements]))
+        kept = []
+        for element, error in zip(elements, errors, strict=True):
+            self.tried[element.kind] += 1
+            self.accepted[element.kind] += int(error <= self.tolerance)
+            if error <= self.tolerance:
+                kept.append(element)
+                self.found.append((element, float(error)))
+            else:
+                self.nearest = min(self.nearest, float(error))
+        return kept
+
+    def keep_up_to_gap(self) -> None:
+        """Leaves out what holds nearly, where other maps are clearly more exact."""
+        errors = np.sort([error for _, error in self.found])
+        bounds = np.append(np.maximum(errors, ROUNDING), max(self.nearest, ROUNDING))
+        if len(errors) < 2:
+            return
+        last = int(np.argmax(bounds[1:] / bounds[:-1]))
+        if last == len(errors) - 1:
+            return
+        self.tolerance = float(np.sqrt(bounds[last] * bounds[last + 1]))
+        self.nearest = float(errors[last + 1])
+        for element, error in self.found:
+            self.accepted[element.kind] -= int(error > self.tolerance)
+        self.found = [each for each in self.found if each[1] <= self.tolerance]
+
+    def holds(self, algebra: np.ndarray) -> bool:
+        """Whether motions along an algebra `(k, r, r)` are symmetries too."""
+        from scipy.linalg import expm
+
+        if not len(algebra):
+            return True
+        units = algebra / np.linalg.norm(algebra, 2, axis=(1, 2))[:, None, None]
+        t = np.array(MOTIONS)[:, None, None, None]
+        motions = expm(t * units).reshape(-1, *algebra.shape[1:])
+        errors = self._trial.errors(self.on_each(self._reduced.raised(motions)))
+        return bool(np.max(errors) <= self.tolerance)
+
+    # -------------------------------------------------------------- named kinds
+
+    def components(self, kinds: Sequence[str]) -> None:
+        """Permutations and signs of components."""
+        elements, left_out = signed_permutations(self._names, kinds)
+        self.not_searched += left_out
+        kept = self.ask([self._spread(e) for e in elements])
+        swaps = [e for e in kept if e.words.count(" ") == 2 and e.kind == "permutation"]
+        cells = _cells([self._first_block(e) for e in swaps], len(self._names))
+        self._without_products(swaps, cells)
+        if left_out and "permutations" in kinds:
+            matrices = exchanges_of_cells(cells, len(self._names))
+            self.ask(
+                [
+                    self._spread(
+                        Element(m, "permutation", permutation_in_words(m, self._names))
+                    )
+                    for m in matrices
+                ]
+            )
+
+    def _without_products(
+        self, swaps: Sequence[Element], cells: Sequence[Sequence[int]]
+    ) -> None:
+        """Keeps of the permutations inside of cells such exchanges as generate all."""
+        label = np.empty(len(self._names), dtype=int)
+        for number, cell in enumerate(cells):
+            label[list(cell)] = number
+        joined = np.arange(len(self._names))
+        kept = []
+        for element, error in self.found:
+            images = np.argmax(self._first_block(element), axis=0)
+            is_inside = element.kind == "permutation" and np.all(label[images] == label)
+            if element in swaps:
+                a, b = np.nonzero(images != np.arange(len(images)))[0]
+                is_inside = joined[a] == joined[b]
+                joined[joined == joined[b]] = joined[a]
+            if not is_inside:
+                kept.append((element, error))
+        self.cells = [len(cell) for cell in cells if len(cell) > 1]
+        self.found = kept
+
+    def vectors(self) -> None:
+        """Permutations of whole vectors, and what was found of one vector alone."""
+        if self.blocks == 1:
+            return
+        names = [f"vector {k}" for k in range(self.blocks)]
+        matrices, all_of_them = permutations_of(self.blocks)
+        if not all_of_them:
+            self.not_searched.append("other permutations of vectors than exchanges of two")
+        one = np.eye(len(self._names))
+        known = [e for e, _ in self.found]
+        self.ask(
+            [
+                Element(
+                    np.kron(m, one),
+                    "permutation of vectors",
+                    permutation_in_words(m, names),
+                )
+                for m in sorted(matrices, key=lambda m: -np.trace(m))
+            ]
+        )
+        alone = []
+        for element in known:
+            for k in range(self.blocks):
+                mask = np.diag(np.arange(self.blocks) == k).astype(float)
+                matrix = np.kron(mask, self._first_block(element))
+                matrix += np.kron(np.eye(self.blocks) - mask, one)
+                alone.append(
+                    Element(matrix, element.kind, f"{element.words}, of vector {k} alone")
+                )
+        self.ask(alone)
+
+    def turns(self) -> None:
+        """Rotations in the planes of two components."""
+        self.ask([self._spread(e) for e in turns(self._names)])
+
+    def given(self, matrices: np.ndarray) -> None:
+        """Maps that are given, of one vector or of all."""
+        elements = [
+            Element(m, "given", f"given, number {k}") for k, m in enumerate(matrices)
+        ]
+        if matrices.shape[1] == len(self._names):
+            elements = [self._spread(e) for e in elements]
+        self.ask(elements)
+
+    # ------------------------------------------------------------- any direction
+
+    def anywhere(self, kind: str, slopes: Slopes, centre: np.ndarray) -> None:
+        """Reflections or rotations in any direction."""
+        size = self._reduced.size
+        orders = (1,) if kind == "reflection" else ORDERS
+        if kind == "rotation":
+            self.not_searched.append(
+                f"rotations by less than 2 pi / {LARGEST_TURN} in the planes of two "
+                f"columns, or 2 pi / {ORDERS[-1]} in other planes"
+            )
+        if size < (1 if kind == "reflection" else 2):
+            return
+        changes = self._changes(slopes, centre)
+        for order in orders:
+            # A rotation by a part of a turn has powers, which are rotations too.
+            if not all(
+                self._has_turn(order // p) for p in (2, 3) if order in (2 * p, 8, 6)
+            ):
+                continue
+            begun = starts(order, self._reduced.slope_moments, seed=order)
+            tried = self.on_each(self._reduced.raised(begun))
+            lengths = self._trial.changes(tried, FEWEST_SAMPLES)
+            begun = chosen_starts(
+                begun, np.mean(np.nan_to_num(lengths**2, nan=1e6), axis=(1, 2))
+            )
+            found = nearest_symmetries(begun, changes)
+            raised = self._reduced.raised(_distinct(found))
+            self.ask(
+                [self._spread(Element(m, kind, self._in_words(m, order))) for m in raised]
+            )
+
+    def _has_turn(self, order: int) -> bool:
+        """Whether a rotation by `2 pi / order` in a plane is among what was found."""
+        expected = self._reduced.size - 2 + 2 * np.cos(2 * np.pi / order)
+        for element, _ in self.found:
+            inside = self._reduced.lowered(self._first_block(element)[None])[0][0]
+            part = inside - np.eye(len(inside))
+            is_turn = abs(np.trace(inside) - expected) < 1e-3
+            if is_turn and np.linalg.matrix_rank(part, tol=1e-2) == 2:
+                return True
+        return False
+
+    def _changes(self, slopes: Slopes, centre: np.ndarray) -> Any:
+        """What the search for conjugates asks: changes, slopes and samples."""
+        number = max(FEWEST_SAMPLES, SAMPLES_PER_UNKNOWN * self._reduced.size**2)
+        rows = self._trial.samples[:number]
+        v = len(self._names)
+        first = rows.shape[1] - self.blocks * v
+        vectors = rows[:, first:].reshape(len(rows), self.blocks, v) - centre
+        values = slopes(rows)[0].reshape(len(rows), -1)
+        scale = np.std(values, axis=0)
+        chosen = np.argsort(-scale)[:MOST_OUTPUTS]
+        chosen = chosen[scale[chosen] > 1e-6 * scale[chosen[0]]]
+        reference = values[:, chosen] / scale[chosen]
+        samples = np.repeat(vectors @ self._reduced.down.T, len(chosen), axis=0)
+
+        def changes(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            raised = self.on_each(self._reduced.raised(maps))
+            moved = self._trial.moved(raised, len(rows))
+            values, found = slopes(moved.reshape(-1, moved.shape[2]))
+            values = values.reshape(len(maps), len(rows), -1)[..., chosen] / scale[chosen]
+            shape = (len(maps), len(rows), -1, self.blocks, v)
+            found = found[..., first:].reshape(shape)[:, :, chosen]
+            found = found @ self._reduced.up / scale[chosen][:, None, None]
+            values, found = np.nan_to_num(values, nan=1e3), np.nan_to_num(found)
+            residuals = (values - reference).reshape(len(maps), -1) / np.sqrt(2)
+            found = found.reshape(len(maps), len(samples), self.blocks, -1) / np.sqrt(2)
+            return residuals, found, samples
+
+        return changes
+
+    def _in_words(self, matrix: np.ndarray, order: int) -> str:
+        """The normal of a mirror, or the plane of a rotation."""
+        part = matrix - np.eye(len(matrix))
+        if order == 1:
+            normal = np.linalg.svd(part)[2][0]
+            return f"reflection at {_linear_form(normal, self._names)} = 0"
+        plane = np.linalg.svd(part)[2][:2]
+        # One form with each of two components that tell the plane best.
+        pivots = np.argsort(-np.sum(plane**2, axis=0), kind="stable")[:2]
+        if abs(np.linalg.det(plane[:, pivots])) > 1e-2:
+            plane = np.linalg.solve(plane[:, np.sort(pivots)], plane)
+        forms = ", ".join(_linear_form(row, self._names) for row in plane)
+        return f"rotation by 2 pi / {order} in the plane of ({forms})"
+
+    def _spread(self, element: Element) -> Element:
+        """A map of one vector as a map of all."""
+        if self.blocks == 1:
+            return element
+        matrix = np.kron(np.eye(self.blocks), element.matrix)
+        return Element(matrix, element.kind, element.words)
+
+    def _first_block(self, element: Element) -> np.ndarray:
+        v = len(self._names)
+        return element.matrix[:v, :v]
+
+
+def _distinct(maps: np.ndarray) -> np.ndarray:
+    """Maps that differ by more than an error."""
+    kept: list[np.ndarray] = []
+    for each in maps:
+        if all(np.max(np.abs(each - other)) > SAME for other in kept):
+            kept.append(each)
+    return np.array(kept).reshape(-1, *maps.shape[1:])
+
+
+def _cells(swaps: Sequence[np.ndarray], size: int) -> list[list[int]]:
+    """The components that exchanges of two lead to each other."""
+    label = np.arange(size)
+    for swap in swaps:
+        a, b = np.nonzero(np.diag(swap) == 0)[0]
+        label[label == label[b]] = label[a]
+    return [np.nonzero(label == each)[0].tolist() for each in np.unique(label)]
+
+
+def _linear_form(row: np.ndarray, names: Sequence[str]) -> str:
+    """A linear form in words, with the largest coefficient 1."""
+    row = row / row[np.argmax(np.abs(row))]
+    text = ""
+    for value, name in zip(row, names, strict=True):
+        if abs(value) < SMALLEST_SHOWN:
+            continue
+        number = f"{abs(value):.3g}"
+        text += (
+            f" {'-' if value < 0 else '+'} {name if number == '1' else number + ' ' + name}"
+        )
+    return (
+        text.removeprefix(" + ") if text.startswith(" + ") else text.replace(" - ", "-", 1)
+    )

@@ -1,0 +1,135 @@
+"""How much a function changes when its inputs are moved by a map."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv.discovery.functions.derivatives import values_of_arrays
+
+# Candidates are tried on few samples first, and on more if they change little there.
+STAGES, SCREEN = (4, 32), 0.3
+# Rows in a call.
+MOST_ROWS = 8192
+# An output whose changes are smaller, relative to its values, is constant.
+SMALLEST_CHANGE = 1e-6
+
+
+class Trial:
+    """Asks a function at moved samples.
+
+    Args:
+        function: Maps `(batch, n)` to `(batch, ...)`, tensors or arrays.
+        samples: Array `(batch, n)`.
+        scalars: Number of components that are not moved, the first ones.
+        centre: What is moved to itself: the middle of all vectors of a row, one after the
+            other, `(n - scalars,)`.
+        takes_arrays: Whether the function takes NumPy arrays.
+
+    Raises:
+        ValueError: If the function does not depend on its input.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        samples: np.ndarray,
+        scalars: int,
+        centre: np.ndarray,
+        takes_arrays: bool,
+    ):
+        self._call = (values_of_arrays if takes_arrays else values_of_tensors)(function)
+        self.samples, self._scalars, self._centre = samples, scalars, centre
+        values = self._values(samples)
+        if not np.all(np.isfinite(values)):
+            raise ValueError(
+                "`function` must have finite values at all samples. Received: some that "
+                "are NaN or infinite"
+            )
+        spread = np.std(values, axis=0)
+        self._kept = spread > SMALLEST_CHANGE * np.max(np.abs(values), axis=0)
+        if not np.any(self._kept):
+            raise ValueError(
+                "`function` must depend on its input. Received: a function with the same "
+                f"value at all {len(samples)} samples"
+            )
+        self._scale = spread[self._kept]
+        self._reference = values[:, self._kept] / self._scale
+        # What an unrelated sample would give: two samples of spread 1, and their median.
+        other = self._reference[np.random.default_rng(0).permutation(len(samples))]
+        self._median = float(np.median(_lengths(self._reference - other)))
+
+    def _values(self, rows: np.ndarray) -> np.ndarray:
+        chunks = np.array_split(rows, -(-len(rows) // MOST_ROWS))
+        values = [self._call(chunk).reshape(len(chunk), -1) for chunk in chunks]
+        return np.concatenate(values)
+
+    def moved(self, matrices: np.ndarray, number: int | None = None) -> np.ndarray:
+        """The first samples moved by each map, `(m, number, n)`."""
+        rows = self.samples[:number]
+        fixed = np.broadcast_to(
+            rows[:, : self._scalars], (len(matrices), len(rows), self._scalars)
+        )
+        vectors = (rows[:, self._scalars :] - self._centre) @ matrices.swapaxes(1, 2)
+        return np.concatenate([fixed, vectors + self._centre], axis=2)
+
+    def changes(self, matrices: np.ndarray, number: int) -> np.ndarray:
+        """How much outputs change, in units of their spread, `(m, number, outputs)`."""
+        moved = self.moved(matrices, number)
+        values = self._values(moved.reshape(-1, moved.shape[2]))[:, self._kept]
+        values = (values / self._scale).reshape(*moved.shape[:2], -1)
+        return values - self._reference[:number]
+
+    def errors(self, matrices: np.ndarray) -> np.ndarray:
+        """How far each map is from a symmetry: 0 is exact, 1 as an unrelated sample.
+
+        It is the root of the mean square of changes, or their median if that is more, both
+        in units of what unrelated samples give: so neither a few large values nor many that
+        are flat decide alone.
+
+        Args:
+            matrices: Array `(m, n - scalars, n - scalars)`.
+
+        Returns:
+            Array `(m,)`. What fails on a part of the samples has the error there.
+        """
+        errors = np.zeros(len(matrices))
+        alive = np.arange(len(matrices))
+        for number in (*STAGES, len(self.samples)):
+            number = min(number, len(self.samples))
+            for start in range(0, len(alive), max(1, 16 * MOST_ROWS // number)):
+                part = alive[start : start + max(1, 16 * MOST_ROWS // number)]
+                lengths = _lengths(self.changes(matrices[part], number))
+                errors[part] = self._in_units(lengths)
+            alive = alive[errors[alive] < SCREEN]
+            if not len(alive) or number == len(self.samples):
+                break
+        return errors
+
+    def _in_units(self, lengths: np.ndarray) -> np.ndarray:
+        """Errors from lengths `(m, number)` of changes."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = np.sqrt(np.mean(lengths**2, axis=1) / (2 * self._reference.shape[1]))
+            middle = np.median(lengths, axis=1) / max(self._median, 1e-300)
+        errors = np.maximum(mean, middle)
+        return np.where(np.isfinite(errors), errors, np.inf)
+
+
+def _lengths(changes: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.sqrt(np.sum(changes**2, axis=-1))
+
+
+def values_of_tensors(function: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """Values `(batch, ...)` of a function of tensors, in float64."""
+    if isinstance(function, keras.layers.Layer):
+        function = partial(function, training=False)
+
+    def call(rows: np.ndarray) -> np.ndarray:
+        tensor = ops.convert_to_tensor(rows, dtype=keras.config.floatx())
+        return ops.convert_to_numpy(function(tensor)).astype("float64")
+
+    return call

@@ -1,0 +1,180 @@
+"""Reflections, permutations and rotations by parts of a turn, found in functions."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_lconv import EquivariantDense
+from keras_lconv import algebra as a
+from keras_lconv.discovery import find_discrete_symmetries, find_symmetries
+from tests.families import to_numpy
+
+
+def rows(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def tensor(array):
+    return ops.convert_to_tensor(np.asarray(array, "float32"))
+
+
+def change(function, report, x):
+    """The largest change of a function by what was found, in units of its spread."""
+    values = to_numpy(function(tensor(x)))
+    moved = [to_numpy(function(tensor(x @ h.T))) for h in report.elements]
+    return np.max(np.abs(moved - values)) / np.std(values)
+
+
+def sevenfold(x):
+    """Of LieGAN: scaling of (x, y), and seventh parts of a turn."""
+    angles = ops.arctan2(x[:, 1], x[:, 0])
+    return x[:, 2] / (1 + ops.mod(angles, 2 * np.pi / 7))
+
+
+def volume(x):
+    return x[:, 0] * x[:, 1] * x[:, 2]
+
+
+def triangle(x):
+    """The symmetries of a triangle, in columns of other units."""
+    z = x @ tensor([[1.0, 0.3], [200.0, 2000.0]])
+    u, v = z[:, 0], z[:, 1]
+    return ops.tanh(u**3 - 3 * u * v**2) + ops.sin(u**2 + v**2)
+
+
+def waves(x):
+    """Without any symmetry."""
+    rng = np.random.default_rng(7)
+    return ops.sum(ops.sin(x @ tensor(rng.normal(size=(3, 9))) + tensor(rows(9))), axis=1)
+
+
+def test_parts_of_a_turn_beside_a_scaling():
+    report = find_symmetries(sevenfold, rows(200, 3), search="linear", discrete=True)
+    assert report.dimension == 1
+    scaling = np.diag([1.0, 1.0, 0.0])
+    assert np.degrees(np.max(a.principal_angles(report.basis, scaling[None]))) < 1
+    assert (report.discrete.name, report.discrete.order) == ("C(7)", 7)
+    assert "rotation by 2 pi / 7 in the plane (x0, x1)" in report.summary()
+    assert change(sevenfold, report.discrete, rows(50, 3, seed=1)) < 1e-4
+
+
+@pytest.mark.thorough
+def test_permutations_and_pairs_of_signs_beside_two_scalings():
+    kinds = ["permutations", "signs"]
+    report = find_discrete_symmetries(volume, rows(200, 3), search=kinds)
+    assert len(report.algebra) == 2
+    assert (
+        np.degrees(
+            np.max(
+                a.principal_angles(
+                    report.algebra, np.array([np.diag([1, -1, 0]), np.diag([0, 1, -1])])
+                )
+            )
+        )
+        < 0.1
+    )
+    # Six permutations times four pairs of signs: the group of a tetrahedron.
+    assert (report.name, report.order) == ("S(4)", 24)
+    assert any(words.startswith("sign of x1, x2") for words in report.words)
+    assert "reflections" in report.not_searched
+
+
+@pytest.mark.thorough
+def test_mirrors_in_any_direction_and_units():
+    x = rows(200, 2) * [1.0, 1e-3]
+    report = find_discrete_symmetries(triangle, x, search="reflections")
+    assert (report.name, report.order) == ("S(3)", 6)
+    assert change(triangle, report, x) < 1e-3
+    squares = report.elements @ report.elements
+    assert np.allclose(squares, np.eye(2) * np.ones((2, 1, 1)), atol=1e-6 * 2e3)
+    assert report.group.order == 6
+    assert report.confidence > 0.9
+
+
+def test_nothing_in_a_function_without_symmetry():
+    report = find_discrete_symmetries(
+        waves, rows(100, 3), search=["permutations", "signs", "reflections"]
+    )
+    assert len(report.elements) == 0
+    assert (report.order, report.name) == (1, "trivial")
+    assert report.nearest > 0.05
+    assert "no discrete symmetry" in report.summary()
+
+
+@pytest.mark.thorough
+def test_vectors_are_permuted_and_turned_alone():
+    def function(x):
+        return ops.tanh((x[:, 0] + 2) * x[:, 1] ** 2) * ops.tanh(
+            (x[:, 2] + 2) * x[:, 3] ** 2
+        )
+
+    report = find_discrete_symmetries(
+        function, rows(100, 4), blocks=2, search=["permutations", "signs"]
+    )
+    # A sign in each of two vectors, which may be exchanged.
+    assert (report.name, report.order) == ("D(4)", 8)
+    assert any("of vector 0 alone" in words for words in report.words)
+    assert change(function, report, rows(50, 4, seed=1)) < 1e-5
+
+
+@pytest.mark.thorough
+def test_all_orders_of_many_columns():
+    def function(x):
+        return ops.sum(ops.exp(x), axis=1) + ops.sum(ops.sin(x), axis=1) ** 2
+
+    report = find_discrete_symmetries(function, rows(100, 10), search="permutations")
+    assert report.name == "S(10)"
+    assert report.order == 3628800
+    assert len(report.elements) == 9
+
+
+def test_elements_of_a_group_and_the_way_to_a_layer():
+    def function(x):
+        return volume(x) + ops.sum(x**4, axis=1)
+
+    report = find_discrete_symmetries(function, rows(60, 3), search=a.polyhedral("cube"))
+    assert (report.name, report.order) == ("A(4)", 12)
+    layer = EquivariantDense(1, report.group.standard**2, generators_out="trivial")
+    layer.build((None, 9, 1))
+    assert layer.num_maps == 1
+    assert "S(" not in report.summary()
+
+
+def test_a_function_that_jumps():
+    def function(x):
+        return np.sign(x[:, 0] * x[:, 1]) + (x[:, 0] > x[:, 1]) * (x[:, 0] > -x[:, 1])
+
+    report = find_discrete_symmetries(function, rows(100, 2), derivatives="finite")
+    assert report.order == 1
+    assert "reflections in any direction: the function is constant" in str(report)
+
+
+def test_what_does_not_matter_is_left_out():
+    def function(x):
+        return ops.sum(ops.exp(x[:, :2]), axis=1)
+
+    report = find_discrete_symmetries(function, rows(100, 3), search="permutations")
+    assert (report.name, report.independent) == ("C(2)", 1)
+    assert report.words == ("permutation (x0 x1)",)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"search": "mirrors"}, "`search` must be one of 'permutations'"),
+        ({"search": np.eye(4)}, "`search` must hold 3x3 matrices"),
+        ({"blocks": 2}, "`blocks` must divide the 3 components"),
+        ({"centre": [0.0, 1.0]}, "`centre` must have shape"),
+        ({"derivatives": "exact"}, "`derivatives` must be one of 'finite'"),
+    ],
+)
+def test_errors(options, message):
+    with pytest.raises(ValueError, match=message):
+        find_discrete_symmetries(waves, rows(20, 3), **options)
+
+
+def test_discrete_is_for_invariant_functions_of_tables():
+    with pytest.raises(ValueError, match="`discrete` symmetries are looked for"):
+        find_symmetries(
+            lambda x: x, rows(50, 3), kind="equivariance", output="same", discrete=True
+        )
