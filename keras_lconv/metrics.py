@@ -8,10 +8,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._layout import data_format_of
+from keras_lconv._layout import data_format_of, flatten, to_features
 from keras_lconv._ops import working_dtype
 from keras_lconv._typing import ArrayLike, Data, GeneratorsLike
-from keras_lconv._validation import finite_array
+from keras_lconv._validation import finite_array, positive_int
+from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.generators import Generators
 from keras_lconv.generators.registry import get_known
 from keras_lconv.report import Report
@@ -25,7 +26,8 @@ class EquivarianceReport(Report):
 
     Args:
         kind: `"equivariance"` or `"invariance"`.
-        parameters: The group parameters, `(n, k)`.
+        parameters: The group parameters, `(n, k)`; for random elements of a group their
+            numbers, `(n, 1)`.
         errors: Relative errors, `(n,)`.
         emlp_errors: The same, relative to the sum of both norms, `(n,)`.
 
@@ -82,32 +84,34 @@ class EquivarianceReport(Report):
 
 def equivariance_error(
     function: Callable[[Any], Any],
-    generators: GeneratorsLike,
+    generators: GeneratorsLike | MatrixGroup | Representation,
     x: Data,
-    parameters: ArrayLike,
+    parameters: ArrayLike | int,
     *,
-    generators_out: GeneratorsLike | None = None,
+    generators_out: GeneratorsLike | MatrixGroup | Representation | None = None,
     data_format: str | None = None,
 ) -> EquivarianceReport:
-    """Relative error of `F(g x) = g F(x)`, for `g = exp(sum_i t_i L_i)`.
+    """Relative error of `F(g x) = g F(x)`, for `g = exp(sum_i t_i L_i)`, or of a group.
 
     For each parameter `t` it is `|F(g x) - g F(x)| / |g F(x)|`, with the norm over all
     entries of the whole batch. `emlp_errors` of the report divides by
     `|F(g x)| + |g F(x)|` instead, as EMLP does: that is between 0 and 1, and about half of
     the relative error where this is small.
 
-    The group acts by `Generators.transform`, in the precision of its input. What is
+    Generators act by `Generators.transform`, in the precision of its input. What is
     measured is the symmetry of the group on the grid, exact for the generators at hand.
 
     Args:
         function: `F`, a Keras layer or model, which is called in inference mode, or
             any function of a tensor. It has one input and one output.
         generators: How the input transforms: what `keras_lconv.generators.get` takes, but
-            for an integer.
+            for an integer; or a `keras_lconv.algebra.MatrixGroup` or a `Representation`.
         x: One batch of inputs, `(batch, *spatial, channels)` or `(batch, d)`.
-        parameters: Group parameters `t`, `(n, k)`; `(n,)` will do for one generator.
-        generators_out: How the output transforms, as many generators as for the input.
-            By default the same, which needs an output of the same spatial shape.
+        parameters: Group parameters `t`, `(n, k)`; `(n,)` will do for one generator. For a
+            group, how many random elements there shall be, those of `random_elements`.
+        generators_out: How the output transforms, as many generators as for the input, or
+            a representation of the same group. By default the same, which needs an output
+            of the same spatial shape.
         data_format: Where the channels of input and output are, `"channels_last"` or
             `"channels_first"`. By default as the layer says in its own `data_format`, and
             else as the Keras configuration does.
@@ -132,6 +136,24 @@ def equivariance_error(
     assert report.max < 1e-5
     ```
 
+    With reflections, which the cross product of two vectors does not survive as a vector:
+
+    ```python
+    import numpy as np
+    from keras import ops
+    from keras_lconv.algebra import O
+    from keras_lconv.metrics import equivariance_error
+
+    V = O(3).standard
+    pairs = np.random.default_rng(0).normal(size=(5, 6)).astype("float32")
+
+    def cross(x):
+        return ops.cross(x[:, :3], x[:, 3:])
+
+    assert equivariance_error(cross, 2 * V, pairs, 8, generators_out=V.pseudo).max < 1e-5
+    assert equivariance_error(cross, 2 * V, pairs, 8, generators_out=V).max > 1
+    ```
+
     Reference:
         M. Finzi, M. Welling, A. G. Wilson, "A practical method for constructing
         equivariant multilayer perceptrons for arbitrary matrix groups", ICML 2021.
@@ -143,13 +165,13 @@ def equivariance_error(
 
 def invariance_error(
     function: Callable[[Any], Any],
-    generators: GeneratorsLike,
+    generators: GeneratorsLike | MatrixGroup | Representation,
     x: Data,
-    parameters: ArrayLike,
+    parameters: ArrayLike | int,
     *,
     data_format: str | None = None,
 ) -> EquivarianceReport:
-    """Relative error of `F(g x) = F(x)`, for `g = exp(sum_i t_i L_i)`.
+    """Relative error of `F(g x) = F(x)`, for `g = exp(sum_i t_i L_i)`, or of a group.
 
     For each parameter `t` it is `|F(g x) - F(x)| / |F(x)|`, as in `equivariance_error`
     with an output that does not transform.
@@ -158,9 +180,10 @@ def invariance_error(
         function: `F`, a Keras layer or model, which is called in inference mode, or
             any function of a tensor. It has one input and one output.
         generators: How the input transforms: what `keras_lconv.generators.get` takes, but
-            for an integer.
+            for an integer; or a `keras_lconv.algebra.MatrixGroup` or a `Representation`.
         x: One batch of inputs, `(batch, *spatial, channels)` or `(batch, d)`.
-        parameters: Group parameters `t`, `(n, k)`; `(n,)` will do for one generator.
+        parameters: Group parameters `t`, `(n, k)`; `(n,)` will do for one generator. For a
+            group, how many random elements there shall be, those of `random_elements`.
         data_format: Where the channels of the input are, as in `equivariance_error`.
 
     Returns:
@@ -205,17 +228,17 @@ class _Problem:
                 f"Received: {function!r} (of type {type(function).__name__})"
             )
         self._model = function
-        self._generators = get_known("generators", generators)
+        self._acting = _acting("generators", generators, parameters)
         self._data_format = data_format_of(function, data_format)
         self._x = ops.convert_to_tensor(x)
         if not keras.backend.is_float_dtype(self._x.dtype):
-            self._x = ops.cast(self._x, self._generators.compute_dtype)
+            self._x = ops.cast(self._x, self._acting.compute_dtype)
         if len(self._x.shape) < 2:
             raise ValueError(
                 "`x` must have shape `(batch, *spatial, channels)` or `(batch, d)`. "
                 f"Received: shape {tuple(self._x.shape)}"
             )
-        self._parameters = _checked_parameters(parameters, self._generators)
+        self._parameters = _checked_parameters(parameters, self._acting)
         self._output = self._apply(self._x)
         finite_array("the output for `x`", self._output)
 
@@ -237,11 +260,11 @@ class _Problem:
     def _channels_last(self, shape: tuple[int, ...]) -> bool:
         return len(shape) == 2 or self._data_format == "channels_last"
 
-    def _move(self, generators: Generators, f: Any, t: np.ndarray) -> Any:
+    def _move(self, acting: "Generators | _RandomElements", f: Any, t: np.ndarray) -> Any:
         f = ops.convert_to_tensor(f)
         if self._channels_last(tuple(f.shape)):
-            return generators.transform(f, t)
-        return ops.moveaxis(generators.transform(ops.moveaxis(f, 1, -1), t), -1, 1)
+            return acting.transform(f, t)
+        return ops.moveaxis(acting.transform(ops.moveaxis(f, 1, -1), t), -1, 1)
 
     def _spatial(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(shape) <= 2:
@@ -259,15 +282,17 @@ class _Problem:
                     "change, use `invariance_error`). Received: spatial shapes "
                     f"{inner} and {outer}"
                 )
-            return lambda y, t: self._move(self._generators, y, t)
-        generators = get_known("generators_out", generators_out)
-        if generators.num_generators != self._generators.num_generators:
+            return lambda y, t: self._move(self._acting, y, t)
+        acting = _acting("generators_out", generators_out, len(self._parameters))
+        is_group = isinstance(self._acting, _RandomElements)
+        fits = acting.num_generators == self._acting.num_generators
+        if not fits or isinstance(acting, _RandomElements) != is_group:
             raise ValueError(
                 "`generators_out` must be as many as `generators`, "
-                f"{self._generators.num_generators}. "
-                f"Received: {generators.num_generators} generators"
+                f"{self._acting.num_generators}, or act for the same group. "
+                f"Received: {acting.num_generators} generators of {acting!r}"
             )
-        return lambda y, t: self._move(generators, y, t)
+        return lambda y, t: self._move(acting, y, t)
 
     def report(
         self, kind: str, acting: Callable[[Any, np.ndarray], Any]
@@ -276,7 +301,7 @@ class _Problem:
         errors = np.array(
             [
                 _relative_errors(
-                    self._apply(self._move(self._generators, self._x, t)),
+                    self._apply(self._move(self._acting, self._x, t)),
                     ops.convert_to_numpy(acting(self._output, t)),
                 )
                 for t in self._parameters
@@ -285,9 +310,47 @@ class _Problem:
         return EquivarianceReport(kind, self._parameters, errors[:, 0], errors[:, 1])
 
 
-def _checked_parameters(parameters: Any, generators: Generators) -> np.ndarray:
+class _RandomElements:
+    """Random elements of a group, in one of its representations.
+
+    Those of two representations of one group belong together.
+    """
+
+    def __init__(self, representation: Representation, number: int):
+        self.num_generators = len(representation.generators) + len(representation.elements)
+        self._matrices = representation.random_elements(number)
+        self.numbers = np.arange(number)[:, None]
+        self.compute_dtype = keras.config.floatx()
+
+    def transform(self, f: Any, t: np.ndarray) -> Any:
+        """The element with the number `t` on features `(batch, *spatial, channels)`."""
+        matrix = self._matrices[int(t[0])]
+        features = to_features(f, f.dtype)
+        flat = flatten(features)
+        if flat.shape[1] != len(matrix):
+            raise ValueError(
+                f"The group acts on {len(matrix)} components. Received: an input or output "
+                f"with {flat.shape[1]}, of shape {tuple(f.shape)}"
+            )
+        moved = ops.einsum("ij,bjc->bic", ops.cast(matrix, f.dtype), flat)
+        return ops.reshape(moved, f.shape)
+
+
+def _acting(name: str, value: Any, parameters: Any) -> "Generators | _RandomElements":
+    """Generators with parameters, or random elements of a group."""
+    if not isinstance(value, (MatrixGroup, Representation)):
+        return get_known(name, value)
+    representation = value.standard if isinstance(value, MatrixGroup) else value
+    return _RandomElements(representation, positive_int("parameters", parameters))
+
+
+def _checked_parameters(
+    parameters: Any, acting: "Generators | _RandomElements"
+) -> np.ndarray:
+    if isinstance(acting, _RandomElements):
+        return acting.numbers
     array = finite_array("parameters", parameters)
-    k = generators.num_generators
+    k = acting.num_generators
     if array.ndim == 1 and k == 1:
         array = array[:, None]
     if array.ndim != 2 or array.shape[1] != k or not len(array):

@@ -10,7 +10,7 @@ import pytest
 from keras import ops
 from scipy.linalg import expm
 
-from keras_lconv import LConv
+from keras_lconv import LConv, TensorProduct
 from keras_lconv import algebra as a
 from keras_lconv import generators as g
 from keras_lconv.metrics import EquivarianceReport, equivariance_error, invariance_error
@@ -190,3 +190,39 @@ def test_plot_draws_the_errors():
 def test_bad_arguments_are_refused(call, error, words):
     with pytest.raises(error, match=words):
         call(random((4, 3)))
+
+
+def test_random_elements_of_groups():
+    """The product of two vectors, and what reflections make of the cross product."""
+    V = a.O(3).standard
+    pairs = random((5, 6))
+
+    def products(x):
+        u, v = x[:, :3, None], x[:, 3:, None]
+        return TensorProduct(data_format="channels_last")([u, v])
+
+    report = equivariance_error(products, 2 * V, pairs, 8, generators_out=V * V)
+    assert report.max < 1e-5
+    assert report.parameters.shape == (8, 1)
+    pseudo = (V * V).pseudo
+    errors = equivariance_error(products, 2 * V, pairs, 8, generators_out=pseudo).errors
+    # Reflections are about half of the elements: there the sign is wrong.
+    assert np.allclose(errors[errors > 1e-3], 2)
+    assert 0 < np.sum(errors > 1e-3) < 8
+
+
+def test_groups_of_permutations():
+    rows = random((4, 5))
+    first = invariance_error(lambda x: x[:, 0], a.symmetric(5), rows, 6)
+    assert first.max > 0.1
+    assert (
+        invariance_error(lambda x: ops.sum(x, axis=1), a.symmetric(5), rows, 6).max < 1e-5
+    )
+    with pytest.raises(ValueError, match="The group acts on 4 components"):
+        invariance_error(lambda x: x, a.symmetric(4), rows, 6)
+    with pytest.raises(TypeError, match="`parameters` must be a positive integer"):
+        invariance_error(lambda x: x, a.symmetric(5), rows, [0.1])
+    with pytest.raises(ValueError, match="act for the same group"):
+        equivariance_error(
+            lambda x: x, a.symmetric(5), rows, 6, generators_out=np.eye(5)[None]
+        )

@@ -24,9 +24,9 @@ class GatedActivation(FeatureLayer):
     its product with a number does. The numbers `s` come from invariant features, by a
     `keras.layers.Dense` layer or by `EquivariantDense(units, generators, "trivial")`.
 
-    **Equivariance.** For any representation of any algebra, exactly, if the gates
-    are invariant. Where the group moves points of a grid, that is one gate for a whole
-    feature map.
+    **Equivariance.** For any representation of any algebra or group, exactly, if the gates
+    are invariant under it. Where the group moves points of a grid, that is one gate for a
+    whole feature map.
 
     Args:
         activation: The function `a`, pointwise. By default the logistic one.

@@ -29,7 +29,9 @@ class TensorProduct(FeatureLayer):
     after it, which takes the invariants of the products, and whatever else transforms.
 
     **Equivariance.** For any algebra, compact or not:
-    `(exp(t L) u) (x) (exp(t M) v) = exp(t (L (x) 1 + 1 (x) M)) y`, exactly.
+    `(exp(t L) u) (x) (exp(t M) v) = exp(t (L (x) 1 + 1 (x) M)) y`, exactly. Of a group with
+    further elements, as `keras_lconv.algebra.O(3)`, the output is of the representation
+    `V * W` if the inputs are of `V` and of `W`.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
