@@ -224,3 +224,38 @@ def test_o5_has_the_maps_of_so5():
     other = equivariant_mlp(a.O(5), blocks=2, hidden_units=(8, 8), vectors=3)
     trainable = [[tuple(w.shape) for w in m.trainable_weights] for m in (one, other)]
     assert trainable[0] == trainable[1]
+
+
+@pytest.mark.parametrize(
+    ("p", "q"), [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)]
+)
+def test_maps_of_permuted_tensors_without_their_matrices(p, q):
+    """As many as partitions of the indices, and those of the null space."""
+    number = {1: 1, 2: 2, 3: 5, 4: 15}[p + q]
+    layer = EquivariantDense(1, S**p, generators_out=S**q, use_bias=False)
+    layer.build((None, 5**p, 1))
+    assert layer.num_maps == number
+    assert [weight.path.split("/")[-1] for weight in layer.weights].count("kernel") == 1
+    assert sum(int(np.prod(w.shape)) for w in layer.trainable_weights) == number
+    # All matrices, one for each coefficient.
+    found = []
+    for coefficients in np.eye(number, dtype="float32"):
+        layer.kernel.assign(coefficients[:, None, None])
+        output = to_numpy(layer(np.eye(5**p, dtype="float32")[..., None]))
+        found.append(output.reshape(5**p, 5**q).T.ravel())
+    basis = a.intertwiners(S**p, S**q).reshape(number, -1)
+    assert np.linalg.matrix_rank(found, tol=1e-4) == number
+    assert relative_error(np.array(found) @ basis.T @ basis, np.array(found)) < 1e-5
+
+
+def test_maps_of_large_permuted_tensors():
+    """A matrix of a map of these has a hundred and sixty thousand entries."""
+    edges = a.symmetric(20).standard ** 2
+    layer = EquivariantDense(2, edges, use_bias=False, data_format="channels_last")
+    f = random((2, 400, 3))
+    output = to_numpy(layer(f)).reshape(2, 20, 20, 2)
+    order = np.random.default_rng(0).permutation(20)
+    moved = f.reshape(2, 20, 20, 3)[:, order][:, :, order].reshape(f.shape)
+    expected = output[:, order][:, :, order]
+    assert layer.num_maps == 15
+    assert relative_error(layer(moved).reshape(expected.shape), expected) < 1e-5

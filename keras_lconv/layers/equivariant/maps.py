@@ -14,7 +14,9 @@ from keras_lconv.algebra.characters import (
     commute_and_are_normal,
     shared_characters,
 )
-from keras_lconv.algebra.invariants import acts_orthogonally
+from keras_lconv.algebra.invariants import acts_orthogonally, are_permutations
+from keras_lconv.algebra.permutations import invariant_of_permutations, tensor_orders
+from keras_lconv.layers.equivariant.permutation_maps import PermutationMaps
 
 # What counts as commuting: more than the rounding of float32. Eigenvalues are held to more,
 # since those of large grids lie close.
@@ -100,8 +102,16 @@ class CharacterMaps:
 
 def equivariant_maps(
     source: np.ndarray, target: np.ndarray, tolerance: float | None
-) -> DenseMaps | CharacterMaps:
-    """The maps from one representation to another that commute with the algebra."""
+) -> DenseMaps | CharacterMaps | PermutationMaps:
+    """The maps from one representation to another that commute with the algebra.
+
+    Matrices `h - 1` commute with what `h` commutes with.
+    """
+    orders = tensor_orders(
+        source + np.eye(source.shape[1]), target + np.eye(len(target[0]))
+    )
+    if orders is not None:
+        return PermutationMaps(*orders)
     if all(commute_and_are_normal(matrices) for matrices in (source, target)):
         characters = shared_characters(source, target, tolerance or CHARACTER_TOLERANCE)
         return CharacterMaps(characters)
@@ -112,6 +122,9 @@ def equivariant_maps(
 
 def invariant_vectors(target: np.ndarray, tolerance: float | None) -> np.ndarray:
     """An orthonormal basis `(s, d)` of the vectors that the algebra leaves as they are."""
+    permuted = target + np.eye(target.shape[1])
+    if are_permutations(permuted):
+        return invariant_of_permutations(permuted)
     maps = intertwiners(trivial(len(target)), target, tolerance or MAP_TOLERANCE)
     return maps[..., 0]
 
