@@ -54,6 +54,9 @@ nightly: $(DEV)/ready
 		KERAS_BACKEND=$$backend $(TEST_ENV) $(DEV)/bin/python $(PYTEST) -m nightly \
 			|| failed="$$failed $$backend"; \
 	done; \
+	echo "== Algebras, with ten times as many draws"; \
+	KERAS_BACKEND=torch NIGHTLY=1 $(TEST_ENV) $(DEV)/bin/python $(PYTEST) tests/algebra \
+		|| failed="$$failed algebra"; \
 	if [ -n "$$failed" ]; then echo "Nightly tests FAILED on:$$failed"; exit 1; fi
 
 # The oldest versions that pyproject.toml admits.
@@ -82,7 +85,7 @@ types: $(DEV)/ready
 	$(DEV)/bin/mypy
 
 docs: $(DEV)/ready
-	KERAS_BACKEND=jax $(DEV)/bin/mkdocs build --strict
+	KERAS_BACKEND=torch $(DEV)/bin/mkdocs build --strict
 
 check-site: docs
 	$(DEV)/bin/python docs/_tools/check_site.py site
@@ -91,7 +94,7 @@ check-browser: docs
 	$(DEV)/bin/python docs/_tools/check_browser.py site
 
 serve: $(DEV)/ready
-	KERAS_BACKEND=jax $(DEV)/bin/mkdocs serve
+	KERAS_BACKEND=torch $(DEV)/bin/mkdocs serve
 
 clean:
 	rm -rf .venv* build dist site outputs .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

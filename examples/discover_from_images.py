@@ -101,7 +101,7 @@ def save_picture(reports, path):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Vector fields from pairs of images.")
     parser.add_argument("--sizes", type=int, nargs="+", default=[7, 20])
-    parser.add_argument("--samples", type=int, default=200, help="number of pairs")
+    parser.add_argument("--samples", type=int, default=100, help="number of pairs")
     parser.add_argument("--noise", type=float, default=0.05)
     parser.add_argument(
         "--transformations",
@@ -110,7 +110,7 @@ def main(arguments=None):
         default=[*TRANSFORMATIONS],
     )
     parser.add_argument(
-        "--affine-samples", type=int, default=400, help="pairs of affine maps, 0 for none"
+        "--affine-samples", type=int, default=200, help="pairs of affine maps, 0 for none"
     )
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
     options = parser.parse_args(arguments)

@@ -26,8 +26,9 @@ def pytest_collection_modifyitems(items):
         folder = item.path.relative_to(FOLDER).parts[0]
         if folder in ("algebra", "datasets"):
             item.add_marker(pytest.mark.backend_free)
-        # The site's tutorials are the same scripts, on JAX.
-        is_thorough = folder == "examples" or item.get_closest_marker("thorough")
+        # Of the examples the main job runs on every backend.
+        is_example = folder == "examples" and item.path.stem != "test_quickstart"
+        is_thorough = is_example or item.get_closest_marker("thorough")
         if is_thorough and backend != "torch":
             item.add_marker(pytest.mark.nightly)
 

@@ -32,6 +32,8 @@ from keras_lconv import (
 )
 from keras_lconv import generators as g
 from keras_lconv.algebra import direct_sum, so, trivial
+from tests.autodiff import run
+from tests.families import to_numpy
 
 
 def sequential_shared():
@@ -97,8 +99,8 @@ def invariants():
     turns = g.rotation(name="turning")
     return [
         ActionRegularization(turns, weight=0.1, form="learned"),
-        CasimirPooling(turns, tau=0.1, trainable_tau=True),
-        OrbitPooling(turns, reduction="logsumexp", num_samples=3, max_parameter=0.5),
+        CasimirPooling(turns, tau=0.01, trainable_tau=True),
+        OrbitPooling(turns, reduction="logsumexp", num_samples=3, max_parameter=0.1),
         InvariantPooling(turns, num_invariants=4, refine="radius"),
     ]
 
@@ -185,7 +187,7 @@ def main(folder):
         model.save(folder / f"{name}.keras")
         model.save_weights(folder / f"{name}.weights.h5")
         x = inputs(model)
-        y = keras.ops.convert_to_numpy(model(x))
+        y = to_numpy(run(model, x))
         np.savez(folder / f"{name}.npz", inputs=x, outputs=y)
     (folder / "backend").write_text(keras.config.backend())
 

@@ -6,11 +6,18 @@ import textwrap
 
 import pytest
 
-from tests.autodiff import BACKEND
 from tests.public import PUBLIC, ROOT
 
-# Examples run on two backends, and nightly on the one that compiles each line of them.
-not_compiled = [pytest.mark.nightly] if BACKEND == "jax" else []
+# The reader's first lines run on every backend. All others run on the one that compiles
+# nothing, and nightly on those that compile each line of them.
+FIRST = ("README.md",)
+
+
+def each(names):
+    """Parameters: `thorough` but for what is read first."""
+    return [n if n in FIRST else pytest.param(n, marks=pytest.mark.thorough) for n in names]
+
+
 EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PAGES = [
     str(path.relative_to(ROOT))
@@ -40,13 +47,13 @@ def test_there_is_something_to_test():
     assert len(PAGES) > 10
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=not_compiled) for n in EXAMPLES])
+@pytest.mark.parametrize("name", each(EXAMPLES))
 def test_docstring_examples_run(name):
     for code in EXAMPLES[name]:
         exec(compile(textwrap.dedent(code), name, "exec"), {})
 
 
-@pytest.mark.parametrize("page", [pytest.param(p, marks=not_compiled) for p in PAGES])
+@pytest.mark.parametrize("page", each(PAGES))
 def test_markdown_examples_run(page):
     scope = {}
     for code in EXAMPLE.findall((ROOT / page).read_text()):

@@ -25,6 +25,7 @@ def fit(generators, monitors, targets, epochs, shape):
     return fitted.history
 
 
+@pytest.mark.thorough
 def test_it_sees_generators_become_what_they_should():
     generators = g.DenseGenerators(3)
     monitor = GeneratorMonitor(generators, reference=a.so(3))

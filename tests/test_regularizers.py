@@ -117,6 +117,7 @@ def learned(regularizer):
     return noisy, generators.algebra()
 
 
+@pytest.mark.thorough
 def test_a_fit_with_closure_ends_in_an_algebra():
     noisy, free = learned(None)
     assert np.max(np.abs(free.basis - noisy)) < 0.01

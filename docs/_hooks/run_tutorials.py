@@ -30,8 +30,9 @@ EPOCHS = re.compile(
     re.MULTILINE,
 )
 ENVIRONMENT = {
-    "KERAS_BACKEND": "jax",
+    "KERAS_BACKEND": "torch",
     "MPLBACKEND": "agg",
+    "OMP_NUM_THREADS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     **os.environ,
 }

@@ -5,6 +5,7 @@ not computed by the package.
 """
 
 import itertools
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -278,6 +279,11 @@ TABLE = {
     "so(3,1) + so(3)": added(orthogonal(3, 1), SO3, name="so(3,1) + so(3)"),
     "so(3) + so(3) + R^2": added(SO3, SO3, R, R, name="so(3) + so(3) + R^2"),
 }
+
+
+def examples(num):
+    """How many draws a test makes for each algebra: a tenth of `num`, nightly all."""
+    return num if os.environ.get("NIGHTLY") else num // 10
 
 
 def conditioned(rng, n, condition):

@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_lconv import algebra as a
-from tests.algebra.table import TABLE, complexified, disguised, with_translations
+from tests.algebra.table import (
+    TABLE,
+    complexified,
+    disguised,
+    examples,
+    with_translations,
+)
 
 seeds = st.integers(0, 2**31)
 NOISE = 1e-3
@@ -30,7 +36,7 @@ def kind(name):
 
 
 @pytest.mark.parametrize("name", TABLE)
-@settings(max_examples=25)
+@settings(max_examples=examples(80))
 @given(seed=seeds)
 def test_name_withstands_noise(name, seed):
     rng = np.random.default_rng(seed)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_lconv import algebra as a
-from tests.algebra.table import TABLE, conditioned, disguised
+from tests.algebra.table import TABLE, conditioned, disguised, examples
 
 seeds = st.integers(0, 2**31)
 every_algebra = pytest.mark.parametrize("name", TABLE)
@@ -184,7 +184,7 @@ def assert_invariants(algebra, known):
 
 
 @every_algebra
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(seed=seeds)
 def test_invariants_do_not_depend_on_basis_and_conjugation(name, seed):
     known = TABLE[name]

@@ -91,6 +91,7 @@ def test_layouts_bias_and_activation(generators, shape, data_format):
     assert relative_error(run(stack, f), run(layer, f)) < 1e-3
 
 
+@pytest.mark.thorough
 def test_the_stack_shares_generators_is_saved_and_trained(tmp_path):
     layer = LieExponential(
         2, g.LowRankGenerators(2, 2, initializer="he_normal"), num_elements=2

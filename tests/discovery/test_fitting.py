@@ -39,6 +39,7 @@ def test_equivariance_with_a_model_of_ones_own():
     assert np.degrees(np.max(a.principal_angles(report.algebra, a.so(2)))) < 5
 
 
+@pytest.mark.thorough
 def test_inertia_of_masses_and_positions():
     """Masses do not transform; the tensor turns and scales as positions do."""
     rng = np.random.default_rng(0)
@@ -62,6 +63,7 @@ def test_inertia_of_masses_and_positions():
     assert np.degrees(np.max(a.principal_angles(report.algebra, similar))) < 2
 
 
+@pytest.mark.thorough
 def test_a_bad_fit_says_so():
     x = normal(300, 3)
     report = fit_symmetries(x, normal(300, seed=1), epochs=3, verbose=0)

@@ -128,6 +128,7 @@ def test_known_angles_give_sign_and_scale():
     assert report.singular_values is None
 
 
+@pytest.mark.thorough
 def test_large_angles_are_found():
     """Angles up to 1.5: there content near the border moves by many pixels."""
     x, y, t = image_pairs(100, 12, "rotation", (-1.5, 1.5), seed=0)
@@ -140,6 +141,7 @@ AFFINE = np.eye(12).reshape(2, 6, 12)[:, :3].reshape(6, 12)
 UNITS = np.eye(6).reshape(6, 2, 3)
 
 
+@pytest.mark.thorough
 def test_affine_fields_among_quadratic_ones():
     """Dimension and span of all affine maps at once, by the coefficients of fields."""
     limits = [[-0.15, 0.15]] * 6

@@ -231,6 +231,7 @@ def test_what_samples_do_not_reach_is_no_symmetry():
     assert degrees(report, [reached @ turns @ reached]) < 1e-3
 
 
+@pytest.mark.thorough
 def test_functions_without_symmetry_have_none():
     """Of fifty random functions, one at most seems to have any."""
     found = 0

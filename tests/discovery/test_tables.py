@@ -96,6 +96,7 @@ def test_columns_without_numbers_are_named():
         find_symmetries(lambda x: x, rows(4, 5, 5, 1), columns=[0, 1])
 
 
+@pytest.mark.thorough
 def test_names_survive_a_fit():
     frame = Frame(rows(600, 2), ["east", "north"])
     y = np.exp(-np.sum(frame.values**2, axis=1))

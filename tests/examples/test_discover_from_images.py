@@ -5,7 +5,7 @@ from tests.examples import load_example
 
 def test_main_job(tmp_path):
     example = load_example("discover_from_images")
-    arguments = ["--samples", "100", "--affine-samples", "0", "--output", str(tmp_path)]
+    arguments = ["--affine-samples", "0", "--output", str(tmp_path)]
     arguments += ["--transformations", "rotation", "shear"]
     scores, _, _ = example.main(arguments)
     least = {7: 0.96, 20: 0.99}

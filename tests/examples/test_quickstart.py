@@ -10,8 +10,9 @@ def quickstart():
     return load_example("quickstart")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("size", "least"), [(7, 0.96), (20, 0.99)])
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.nightly)])
 def test_generator_of_rotations_is_learned(quickstart, size, least, seed):
     _, _, agreement = quickstart.learn_rotation(size, 4096, epochs=8, seed=seed)
     assert agreement >= least

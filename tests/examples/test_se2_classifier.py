@@ -7,7 +7,7 @@ from tests.examples import load_example
 
 def test_main_job(tmp_path):
     example = load_example("se2_classifier")
-    arguments = ["--epochs", "8", "--step", "90", "--output", str(tmp_path)]
+    arguments = ["--epochs", "5", "--step", "90", "--output", str(tmp_path)]
     results, curves = example.main(arguments)
     assert (tmp_path / "se2_classifier_digits.png").stat().st_size > 10_000
     for images in ("upright", "rotated"):

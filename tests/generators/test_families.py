@@ -14,7 +14,9 @@ from tests.autodiff import assert_gradients_match, float64, run
 from tests.families import relative_error, to_numpy
 
 every_family = pytest.mark.parametrize("name", families.ALL)
-square_family = pytest.mark.parametrize("name", families.SQUARE)
+# What one family of a class shows for the others, too.
+some_families = pytest.mark.parametrize("name", families.rows(families.ALL))
+square_families = pytest.mark.parametrize("name", families.rows(families.SQUARE))
 
 
 def images(spatial, channels=3, batch=2, seed=1, dtype="float32"):
@@ -59,14 +61,14 @@ def test_to_dense_is_the_matrices(name):
     assert relative_error(run(generators.to_dense), expected) < 1e-5
 
 
-@every_family
+@some_families
 def test_to_dense_is_as_precise_as_the_weights(name):
     generators, _ = families.build_in("mixed_float16", name)
     dense = run(generators.to_dense)
     assert keras.backend.standardize_dtype(dense.dtype) == "float32"
 
 
-@every_family
+@some_families
 def test_norm_bounds_bound_the_norms(name):
     generators, _ = families.build(name)
     bounds = to_numpy(run(generators.norm_bounds))
@@ -93,7 +95,7 @@ def test_norm_bounds_follow_the_weights(name):
     assert np.all(bounds <= 10 * exact)
 
 
-@square_family
+@square_families
 def test_operator_norm_bounds_the_norm(name):
     generators, _ = families.build(name)
     matrices = families.reference_matrices(generators)
@@ -130,7 +132,7 @@ def test_initial_norm_bounds_bound_the_norms_at_start(name):
         assert np.all(exact <= generators.initial_norm_bounds() * 1.5)
 
 
-@square_family
+@square_families
 def test_generators_act_on_each_sample_and_channel_alone(name):
     generators, spatial = families.build(name)
     f = images(spatial)
@@ -155,7 +157,7 @@ def test_config_round_trip_makes_the_same_generators(name):
         assert relative_error(run(fresh, f), expected) < 1e-6
 
 
-@every_family
+@some_families
 @pytest.mark.parametrize("method", ["call", "combine"])
 def test_gradients_equal_finite_differences(name, method):
     with float64():
@@ -187,7 +189,7 @@ def test_gradients_equal_finite_differences(name, method):
             assert_gradients_match(lambda f: ops.sum(generators.call(f) * probe) ** 2, [f])
 
 
-@every_family
+@some_families
 def test_symbolic_shapes_with_unknown_batch(name):
     generators, spatial = families.build(name)
     inputs = keras.Input((*spatial, 3))

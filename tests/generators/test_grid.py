@@ -45,6 +45,7 @@ def test_transforms_and_matrix_give_the_same_fourier_derivative(size):
     assert relative_error(fourier_derivative(ops.convert_to_tensor(lines)), expected) < 1e-5
 
 
+@pytest.mark.thorough
 def test_long_axes_take_transforms(monkeypatch):
     """On every path of a family, with the gradients; float16 is no hindrance."""
     spatial, t = (6, 5), [0.7, -0.4]

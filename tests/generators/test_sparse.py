@@ -113,6 +113,7 @@ def test_tables_of_grids_are_applied_as_slices(boundary):
     assert relative_error(by_index.combine(z), on_grid.combine(z)) < 1e-6
 
 
+@pytest.mark.thorough
 def test_neighbor_generators_learn_a_derivative():
     """The central difference is among them, and least squares finds it."""
     rng = np.random.default_rng(0)

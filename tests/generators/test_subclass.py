@@ -112,7 +112,9 @@ def outputs(layer, f):
     return result, [float(to_numpy(loss)) for loss in layer.losses]
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(
+    "scale", [5.0, *(pytest.param(s, marks=pytest.mark.thorough) for s in (1.0, 1e-3))]
+)
 @pytest.mark.parametrize(
     ("name", "trainable"),
     [(name, False) for name in ALL] + [(name, True) for name in LAYERS],

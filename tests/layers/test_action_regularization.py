@@ -61,6 +61,7 @@ def test_masked_positions_count_as_zero():
 COMPILED = {"torch": [False], "jax": [True], "tensorflow": [True, False]}[BACKEND]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("jit_compile", COMPILED)
 def test_learned_metric_finds_the_symmetry_of_the_features(jit_compile):
     """The features change along one direction of the plane only."""

@@ -234,6 +234,7 @@ def test_gradients_equal_finite_differences():
         assert_gradients_match(loss, [f, np.array([0.13])])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("algebra", [a.so(3), a.so(2, 1)])
 def test_learns_how_far_to_smooth(algebra):
     # `torch.compile` takes a minute for a series, and has nothing of its own to show.
@@ -251,6 +252,7 @@ def test_learns_how_far_to_smooth(algebra):
     assert relative_error(model.predict(f, verbose=0), layer(f)) < 1e-5
 
 
+@pytest.mark.thorough
 def test_tau_stays_in_its_interval():
     model = keras.Sequential(
         [keras.Input((5, 5, 1)), CasimirPooling("rotation", tau=0.1, trainable_tau=True)]

@@ -133,6 +133,7 @@ def test_channels_add_up(name):
     assert relative_error(layer(f), total) < 1e-5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["mixed", "matrices of the plane", "image rotation"])
 def test_variance_stays_in_every_component(name):
     layer = layer_of(name, units=64, channels=16)
@@ -160,6 +161,7 @@ def test_periodic_shifts_give_a_convolution():
     assert relative_error(layer(image)[0, ..., 0], expected) < 1e-5
 
 
+@pytest.mark.thorough
 def test_images_of_28_pixels_need_no_list_of_maps():
     layer = EquivariantDense(1, "rotation")
     layer.build((None, 28, 28, 1))

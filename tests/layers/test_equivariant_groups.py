@@ -129,6 +129,7 @@ def test_saved_and_cloned(tmp_path):
         assert again.get_config() == layer.get_config()
 
 
+@pytest.mark.thorough
 def test_trains():
     """The largest spread of a set, from the layer of DeepSets."""
     x = random((256, 5, 1))
@@ -148,6 +149,7 @@ def test_trains():
     assert model.evaluate(x, y, verbose=0) < 0.1 * np.var(y)
 
 
+@pytest.mark.thorough
 def test_a_perceptron_with_reflections():
     """A triple product has a sign that they change, a torque one that vectors have not."""
     turns = equivariant_mlp(a.SO(3), blocks=3, hidden_units=(16, 16), vectors=6)

@@ -46,6 +46,7 @@ def images(kind, spatial, channels):
     return f.astype("float32")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize(
     "kind", ["noise", pytest.param("smooth", marks=pytest.mark.thorough)]
@@ -60,6 +61,7 @@ def test_variance_stays_over_ten_layers(name, kind):
         assert 1 / 4 < ratio < 4, f"depth {depth}: {ratio}"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "gelu"])
 @pytest.mark.parametrize("name", ["dense", "rotation", "affine_learned"])
 def test_second_moment_stays_over_ten_activations(name, activation):
@@ -82,6 +84,7 @@ def test_variance_stays_for_any_number_of_channels(channels, filters):
     assert 1 / 4 < np.var(output) / np.var(f) < 4
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("self_interaction", ["learned", "identity"])
 @pytest.mark.parametrize("num_steps", [2, 30])
 @pytest.mark.parametrize("name", ["rotation", "dense", "matrix"])

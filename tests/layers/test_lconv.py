@@ -117,7 +117,7 @@ def bend(x):
 
 
 @pytest.mark.parametrize("name", families.rows(families.ALL))
-@pytest.mark.parametrize("filters", [1, 3])
+@pytest.mark.parametrize("filters", [3, pytest.param(1, marks=pytest.mark.thorough)])
 def test_gradients_equal_finite_differences(name, filters):
     with float64():
         generators, spatial = families.build_in("float64", name)
@@ -169,7 +169,7 @@ EXACT = {
 
 
 @pytest.mark.parametrize("name", EXACT)
-@pytest.mark.parametrize("num_steps", [1, 2])
+@pytest.mark.parametrize("num_steps", [2, pytest.param(1, marks=pytest.mark.thorough)])
 def test_commuting_generators_make_the_layer_equivariant(name, num_steps):
     make, spatial, parameters = EXACT[name]
     group = make()
@@ -223,6 +223,7 @@ def test_conjugation_mixes_generators_by_the_adjoint():
     assert relative_error(left, right) < 1e-5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["rotation", "so3"])
 def test_steps_converge_to_the_group_with_slope_one(name):
     if name == "so3":

@@ -75,6 +75,7 @@ def test_lconv_is_its_first_order_term():
     assert np.all((ratios > 3.5) & (ratios < 4.6))
 
 
+@pytest.mark.thorough
 def test_commutes_with_a_group_of_one_parameter():
     generators = g.rotation()
     layer = LieExponential(4, generators, num_elements=3, activation=None)
@@ -123,6 +124,7 @@ def test_gradients_equal_finite_differences(filters):
         assert_gradients_match(loss, arrays)
 
 
+@pytest.mark.thorough
 @either_compilation
 def test_learns_the_angle_of_a_rotation(jit_compile):
     """One element and one channel: the parameter is the angle."""
@@ -149,6 +151,7 @@ def test_parameters_stay_in_their_interval():
     assert np.max(np.abs(to_numpy(layer.parameters))) <= np.float32(0.3)
 
 
+@pytest.mark.thorough
 def test_variance_is_kept_by_rotations():
     layer = LieExponential(64, a.so(5), num_elements=8)
     output = to_numpy(layer(random((64, 5, 32))))

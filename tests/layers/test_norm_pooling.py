@@ -225,6 +225,7 @@ def test_form_of_learned_generators_is_learned_or_found():
 COMPILED = {"torch": [False], "jax": [True], "tensorflow": [True, False]}[BACKEND]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("jit_compile", COMPILED)
 def test_training_finds_the_form(jit_compile):
     """Targets are Minkowski squares; the form is learned from them."""

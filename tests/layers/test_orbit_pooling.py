@@ -73,6 +73,7 @@ def test_full_period_is_invariant_to_the_sampled_subgroup(reduction):
     assert error < 1e-5 if reduction == "average" else 1e-3 < error < 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("reduction", ["max", "logsumexp"])
 def test_full_turn_of_smooth_images(reduction):
     f = smooth_images(21)
@@ -84,6 +85,7 @@ def test_full_turn_of_smooth_images(reduction):
     assert relative_error(layer(np.rot90(f, axes=(1, 2)).copy()), expected) < 1e-3
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("reduction", JOINED)
 def test_more_samples_are_more_invariant(reduction):
     f = smooth_images(11)
@@ -101,6 +103,7 @@ def test_more_samples_are_more_invariant(reduction):
     assert errors[2] < 0.25
 
 
+@pytest.mark.thorough
 def test_window_commutes_better_on_finer_grids():
     """The same window and turn of the same image, at growing resolution."""
     errors = []
@@ -159,6 +162,7 @@ def test_gradients_equal_finite_differences(reduction):
         assert_gradients_match(lambda f: ops.sum(layer(f) ** 3), [f])
 
 
+@pytest.mark.thorough
 def test_trains_inside_of_fit(tmp_path):
     # `torch.compile` takes a minute for a series, and has nothing of its own to show.
     jit_compile = BACKEND != "torch"

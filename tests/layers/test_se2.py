@@ -158,6 +158,7 @@ def test_whole_shifts_of_a_periodic_grid_pass_through_activations():
     assert relative_error(model(np.roll(x, (2, -1), axis=(1, 2))), expected) < 1e-5
 
 
+@pytest.mark.thorough
 def test_turns_between_the_axes_are_as_exact_as_the_grid():
     """By an eighth, one step of 8 orientations, for a smooth image."""
     size = 25

@@ -150,6 +150,7 @@ def test_no_nan_for_constant_or_large_input(name):
         assert np.all(np.isfinite(output))
 
 
+@pytest.mark.thorough
 def test_learns_the_generator_that_made_the_data():
     """Two-dimensional boosts, from pairs with the parameter 0.1."""
     boost = g.MatrixGenerators([[0.0, 1.0], [1.0, 0.0]])

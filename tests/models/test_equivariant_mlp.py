@@ -91,6 +91,7 @@ def test_without_top_the_features_are_there():
     assert tensors.output_shape == (None, 12, 5)
 
 
+@pytest.mark.thorough
 def test_it_learns_a_dot_product_and_is_saved(tmp_path):
     keras.utils.set_random_seed(0)
     model = equivariant_mlp(so(3, 1), blocks=2, hidden_units=16)

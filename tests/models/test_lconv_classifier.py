@@ -27,6 +27,7 @@ def small(**arguments):
     return model
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("arguments", [{}, {"pooling": "linear"}, {"filters": ()}])
 def test_it_is_invariant_to_rounding_on_any_image(arguments):
     model = small(**{"classifier_activation": None, "pooling": "spectrum", **arguments})
@@ -105,6 +106,7 @@ def test_an_array_or_an_instance_for_generators():
         assert invariance_error(model, "rotation", random((2, 5, 5, 1)), TURNS).max < 1e-5
 
 
+@pytest.mark.thorough
 def test_it_learns_is_saved_and_loaded(tmp_path):
     """Which of two patterns, at any angle."""
     x = np.linspace(-1, 1, 7)
