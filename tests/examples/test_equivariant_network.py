@@ -5,7 +5,7 @@ from tests.examples import load_example
 
 def test_main_job(tmp_path):
     example = load_example("equivariant_network")
-    arguments = ["--points", "600", "--epochs", "15", "--discovery-epochs", "150"]
+    arguments = ["--points", "600", "--epochs", "25", "--discovery-epochs", "150"]
     ((errors, _, angles),) = example.main([*arguments, "--output", str(tmp_path)])
     assert (tmp_path / "equivariant_network.png").stat().st_size > 10_000
     # The algebra is found, and the network that knows it is better by far.
