@@ -26,7 +26,7 @@ from keras_lconv.discovery.discrete.reduced import (
 )
 from keras_lconv.discovery.discrete.report import DiscreteReport
 from keras_lconv.discovery.discrete.search import Search
-from keras_lconv.discovery.discrete.trial import Trial
+from keras_lconv.discovery.discrete.trial import Trial, parts_of
 from keras_lconv.discovery.functions.derivatives import derivatives_of, finite_differences
 from keras_lconv.discovery.functions.find import distinct_rows, symmetries_of
 from keras_lconv.discovery.naming import name_of
@@ -37,7 +37,6 @@ KINDS = ("permutations", "signs", "reflections", "rotations")
 MOST_SAMPLES = 400
 # Of the connected part: what is left of independent maps.
 INDEPENDENT = 1e-3
-ROWS_PER_CALL = 4096
 
 
 def find_discrete_symmetries(
@@ -227,7 +226,8 @@ def _slopes(
 
     def in_parts(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         parts = [
-            evaluate(part) for part in np.array_split(rows, -(-len(rows) // ROWS_PER_CALL))
+            tuple(found[:number] for found in evaluate(part))
+            for part, number in parts_of(rows)
         ]
         values, slopes = (np.concatenate(each) for each in zip(*parts, strict=True))
         return values, slopes

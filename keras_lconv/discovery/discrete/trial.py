@@ -1,6 +1,6 @@
 """How much a function changes when its inputs are moved by a map."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from keras_lconv.discovery.functions.derivatives import values_of_arrays
 # Candidates are tried on few samples first, and on more if they change little there.
 STAGES, SCREEN = (4, 32), 0.3
 # Rows in a call.
-MOST_ROWS = 8192
+MOST_ROWS, FEWEST_ROWS = 4096, 256
 # An output whose changes are smaller, relative to its values, is constant.
 SMALLEST_CHANGE = 1e-6
 
@@ -63,8 +63,9 @@ class Trial:
         self._median = float(np.median(_lengths(self._reference - other)))
 
     def _values(self, rows: np.ndarray) -> np.ndarray:
-        chunks = np.array_split(rows, -(-len(rows) // MOST_ROWS))
-        values = [self._call(chunk).reshape(len(chunk), -1) for chunk in chunks]
+        values = [
+            self._call(part)[:number].reshape(number, -1) for part, number in parts_of(rows)
+        ]
         return np.concatenate(values)
 
     def moved(self, matrices: np.ndarray, number: int | None = None) -> np.ndarray:
@@ -116,6 +117,17 @@ class Trial:
             middle = np.median(lengths, axis=1) / max(self._median, 1e-300)
         errors = np.maximum(mean, middle)
         return np.where(np.isfinite(errors), errors, np.inf)
+
+
+def parts_of(rows: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+    """Parts of rows, each with how many count: the last row fills up to a power of two.
+
+    Backends compile for each shape, of which there are few then.
+    """
+    for start in range(0, len(rows), MOST_ROWS):
+        part = rows[start : start + MOST_ROWS]
+        missing = max(FEWEST_ROWS, 1 << (len(part) - 1).bit_length()) - len(part)
+        yield np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]), len(part)
 
 
 def _lengths(changes: np.ndarray) -> np.ndarray:
