@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_lconv.algebra import MatrixGroup, Representation, equivariant_kernels
+from keras_lconv.algebra import MatrixGroup, Representation, equivariant_kernels, powers
 from keras_lconv.algebra.intertwiners import intertwiners
+from keras_lconv.layers.steerable.grid import Grid, rings
 
-# Widths of the bells along the radius. The outermost is narrower, so that it is small
-# where the window ends.
-WIDTH, OUTER_WIDTH = 0.6, 0.4
+# Of the mean square of noise after a ReLU, the share of the square of its mean.
+COMMON = 1 / np.pi
+# Over how many positions noise is smooth, once it has passed such kernels.
+SMOOTHNESS = 0.7
 # Kernels that are smaller than this, relative to the largest, vanish on the grid.
 SMALLEST = 1e-6
 
@@ -37,12 +39,6 @@ class Action(NamedTuple):
         return first, second
 
 
-def rings(window: Sequence[int]) -> np.ndarray:
-    """The radii of a window: whole steps inwards from its edge, by growing radius."""
-    largest = (max(window) - 1) / 2
-    return largest - np.arange(int(largest), -1, -1)
-
-
 def default_degrees(window: Sequence[int]) -> tuple[int, ...]:
     """The largest degree of each ring: twice its radius, which a grid tells apart."""
     return tuple(int(2 * radius) for radius in rings(window))
@@ -58,7 +54,7 @@ def steerable_basis(
 
     Kernels are functions of the direction, times a bell around each radius. All degrees
     above 0 vanish at the centre. They are scaled such that a kernel `sum_b w_b B_b`, with
-    random `w_b` of variance `1 / k`, keeps the variance of each component.
+    random `w_b` of variance `1 / k`, keeps the mean square of features.
     """
     actions = (Action.of(r) for r in (representation_in, representation_out))
     place = Action.of(representation_in.group.standard)
@@ -76,36 +72,46 @@ def _basis(
     group = MatrixGroup(*place.matrices())
     before, after = (Representation(group, *a.matrices()) for a in (source, target))
     kernels = equivariant_kernels(group, before, after, max(degrees))
-    axes = [np.arange(size) - (size - 1) / 2 for size in window]
-    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    radius = np.linalg.norm(points, axis=-1)
-    at_centre = radius == 0
-    values = kernels(points / np.where(at_centre, 1.0, radius)[..., None])
-    values[:, at_centre] *= (kernels.degrees == 0)[:, None, None, None]
-
-    radii = rings(window)
+    grid = Grid(window)
     found = []
-    for number, (ring, degree) in enumerate(zip(radii, degrees, strict=True)):
-        width = OUTER_WIDTH if number == len(radii) - 1 else WIDTH
-        bell = np.exp(-((radius - ring) ** 2) / (2 * width**2))
-        found.append(values[kernels.degrees <= degree] * bell[..., None, None])
+    for ring, largest in enumerate(degrees):
+        for degree, polynomials in enumerate(kernels.coefficients[: largest + 1]):
+            functions = grid.harmonics(degree, ring)
+            scales = powers.monomial_scales(kernels.exponents[degree])
+            part = powers.harmonic_part(len(window), degree)
+            weights = (polynomials / scales) @ part
+            found.append(np.einsum("boih,xh->bxoi", weights, functions, optimize=True))
     basis = np.concatenate(found)
-    norms = np.sqrt(np.sum(basis**2, axis=tuple(range(1, basis.ndim))))
-    kept = norms > SMALLEST * np.max(norms, initial=0.0)
-    basis = basis[kept] / norms[kept].reshape(-1, *(1,) * (basis.ndim - 1))
-    basis = _balanced(basis, after)
+    if len(basis):
+        basis = _balanced(basis, grid, before, after)
+    basis = basis.reshape(-1, *window, after.size, before.size)
     basis.flags.writeable = False
     return basis
 
 
-def _balanced(basis: np.ndarray, target: Representation) -> np.ndarray:
+def _balanced(
+    basis: np.ndarray, grid: Grid, source: Representation, target: Representation
+) -> np.ndarray:
     """Kernels that give each component of the output the same variance, 1 in the mean.
 
     The covariance of the output is a matrix that commutes with the group, and so is its
     inverse root, with which kernels stay equivariant.
     """
-    rows = np.moveaxis(basis, -2, 0).reshape(target.size, -1)
-    covariance = rows @ rows.T
+    norms = np.sqrt(np.sum(basis**2, axis=(1, 2, 3)))
+    kept = norms > SMALLEST * np.max(norms)
+    basis = basis[kept] / norms[kept, None, None, None]
+    # How a kernel sees smooth noise, and what all positions have in common.
+    distances = np.linalg.norm(grid.points[:, None] - grid.points, axis=-1)
+    smooth = np.linalg.cholesky(np.exp(-(distances**2) / (2 * SMOOTHNESS**2)))
+    noise = np.einsum("bxoi,xy->boyi", basis, smooth, optimize=True)
+    invariant = intertwiners(source.group.trivial(), source)[..., 0]
+    common = basis.sum(axis=1) @ invariant.T
+    parts = (
+        np.sqrt(1 - COMMON) * noise.reshape(len(basis), target.size, -1),
+        np.sqrt(COMMON * source.size) * common,
+    )
+    seen = np.concatenate(parts, axis=2)
+    covariance = np.einsum("bos,bps->op", seen, seen, optimize=True)
     maps = intertwiners(target, target)
     # The grid turns by quarters only: what it adds is projected away.
     covariance = np.einsum("mop,mqr,qr->op", maps, maps, covariance)

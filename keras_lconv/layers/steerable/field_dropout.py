@@ -20,8 +20,8 @@ class FieldDropout(FieldLayer):
     its direction.
 
     Args:
-        rate: The fraction of fields that is set to zero; others grow by
-            `1 / (1 - rate)`.
+        rate: The fraction of fields that is set to zero, from 0 to below 1; others grow
+            by `1 / (1 - rate)`.
         group: As for `SteerableConv`.
         representation: How the fields turn.
         kind: `"position"`: each position for itself. `"channel"`: all positions of a
@@ -51,6 +51,8 @@ class FieldDropout(FieldLayer):
     ```
     """
 
+    _drops = False  # while training
+
     def __init__(
         self,
         rate: float,
@@ -63,7 +65,7 @@ class FieldDropout(FieldLayer):
         **kwargs: Any,
     ):
         super().__init__(group, representation, data_format=data_format, **kwargs)
-        self.rate = fraction("rate", rate)
+        self.rate = fraction("rate", rate) if rate else 0.0
         self.kind = one_of("kind", kind, KINDS)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -76,7 +78,7 @@ class FieldDropout(FieldLayer):
         return super().call(inputs, mask)
 
     def _transform_fields(self, f: Tensor) -> Tensor:
-        if not self._drops:
+        if not (self._drops and self.rate):
             return f
         shape = tuple(keras.ops.shape(f))
         positions = shape[1:-2] if self.kind == "position" else (1,) * self.rank

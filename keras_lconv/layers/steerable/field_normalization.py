@@ -73,6 +73,8 @@ class FieldNormalization(FieldLayer):
         reducing internal covariate shift", ICML 2015.
     """
 
+    _uses_batch = False  # while training
+
     def __init__(
         self,
         group: GroupArgument,

@@ -20,8 +20,7 @@ def group_of(value: GroupArgument) -> MatrixGroup:
     if isinstance(value, str):
         return named_group(value)
     if isinstance(value, dict):
-        parts = (np.array(value[key]) for key in ("generators", "elements"))
-        return MatrixGroup(*parts, name=value["name"])
+        return MatrixGroup(*_matrices(value), name=value["name"])
     if isinstance(value, (MatrixGroup, LieAlgebra)):
         return as_group("group", value)
     raise TypeError(
@@ -30,7 +29,9 @@ def group_of(value: GroupArgument) -> MatrixGroup:
     )
 
 
-def representation_of(name: str, value: FieldArgument, group: MatrixGroup) -> Representation:
+def representation_of(
+    name: str, value: FieldArgument, group: MatrixGroup
+) -> Representation:
     """The representation of a group that is given by a name, a degree, or as an object."""
     if isinstance(value, Representation):
         same = _numbers(value.group) == _numbers(group)
@@ -40,8 +41,7 @@ def representation_of(name: str, value: FieldArgument, group: MatrixGroup) -> Re
             )
         return value
     if isinstance(value, dict):
-        parts = (np.array(value[key]) for key in ("generators", "elements"))
-        return Representation(group, *parts, name=value["name"])
+        return Representation(group, *_matrices(value), name=value["name"])
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return group.harmonics(value)
     if isinstance(value, str) and value in FIELDS:
@@ -68,9 +68,20 @@ def configuration(value: Any) -> Any:
         return {
             "generators": value.generators.tolist(),
             "elements": value.elements.tolist(),
+            "size": value.generators.shape[1],
             "name": value.name,
         }
     return value
+
+
+def _matrices(config: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Matrices of generators and of elements, either of which may be none."""
+    shape = (-1, config["size"], config["size"])
+    generators, elements = (
+        np.array(config[key], dtype="float64").reshape(shape)
+        for key in ("generators", "elements")
+    )
+    return generators, elements
 
 
 def _numbers(group: MatrixGroup) -> tuple[bytes, bytes]:

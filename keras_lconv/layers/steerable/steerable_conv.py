@@ -19,7 +19,7 @@ from keras_lconv._typing import (
 from keras_lconv._validation import count, one_of, positive_int, positive_ints
 from keras_lconv.algebra import intertwiners
 from keras_lconv.layers.base import FeatureLayer
-from keras_lconv.layers.steerable.basis import default_degrees, rings, steerable_basis
+from keras_lconv.layers.steerable.basis import default_degrees, steerable_basis
 from keras_lconv.layers.steerable.fields import (
     FieldArgument,
     GroupArgument,
@@ -28,6 +28,7 @@ from keras_lconv.layers.steerable.fields import (
     is_scalar,
     representation_of,
 )
+from keras_lconv.layers.steerable.grid import rings
 
 PADDINGS = ("valid", "same")
 
@@ -48,14 +49,16 @@ class SteerableConv(FeatureLayer):
     The kernels are functions of the direction times bells around radii. The radii are whole
     steps inwards from the edge of the window, and the degree of the function of the
     direction goes up to twice the radius: 2 at radius 1, 4 at 2, 6 at 3. Higher ones a
-    grid does not tell apart. At the centre only degree 0 is not zero.
+    grid does not tell apart. On the grid they are changed such that their moments with
+    polynomials are those that they have in space: the response to smooth images turns with
+    the image also where a turn leads between grid points.
 
     **Equivariance.** Exact for elements that map the grid onto itself: quarter turns and
     reflections of square images, the rotations of the cube in space. For others, up to the
     error of turning a grid: below 1e-2 for smooth images, falling with the resolution. For
-    `strides` above 1 it needs windows that lie symmetric about the centre: with
-    `padding="same"` an odd `kernel_size`, and sizes of the image that are 1 more than a
-    multiple of `strides`. With other sizes take `SteerablePool`, which is exact for all.
+    `strides` above 1 it needs windows that lie symmetric about the centre: for
+    `padding="same"` and `strides=2` an odd `kernel_size` for odd sizes of the image, and an
+    even one for even sizes. `SteerablePool` is exact for all sizes.
     A pointwise `activation` commutes with the group where it permutes the components, as in
     regular fields, and is refused elsewhere: see `FourierActivation`,
     `GatedActivation` and `NormActivation`.
@@ -262,9 +265,7 @@ class SteerableConv(FeatureLayer):
                 f"{self._owner} has no kernel with a window of {self.kernel_size} from "
                 f"{self.representation_in!r} to {self.representation_out!r}"
             )
-        invariant = intertwiners(
-            self.group.trivial(), self.representation_out
-        )[..., 0]
+        invariant = intertwiners(self.group.trivial(), self.representation_out)[..., 0]
         self._invariant = np.sqrt(self.representation_out.size) * invariant
         self.kernel = self.add_weight(
             name="kernel",
@@ -349,9 +350,7 @@ class SteerableConv(FeatureLayer):
         product = ops.einsum(
             "bxoi,bcgf->xicgof",
             ops.reshape(basis, (len(self.basis), -1, after, before)),
-            ops.reshape(
-                kernel, (len(self.basis), channels, parts, self.filters // parts)
-            ),
+            ops.reshape(kernel, (len(self.basis), channels, parts, self.filters // parts)),
         )
         return ops.reshape(product, (*window, before * channels, after * self.filters))
 
