@@ -147,7 +147,7 @@ class FieldNormalization(FieldLayer):
         return f * ops.cast(scale, f.dtype) + ops.cast(shift, f.dtype)
 
     def scale_and_shift(self, f: Tensor) -> tuple[Tensor, Tensor]:
-        """What fields are multiplied by, and what is added: `(..., 1, c)`, `(..., m, c)`."""
+        """What fields are multiplied by and what is added, `(..., 1, c)`, `(..., m, c)`."""
         dtype = working_dtype(f)
         invariant = ops.convert_to_tensor(self._invariant, dtype=dtype)
         if self.kind == "layer":
@@ -172,7 +172,7 @@ class FieldNormalization(FieldLayer):
     def _statistics(
         self, f: Tensor, axes: tuple[int, ...], invariant: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Invariant coordinates of the mean `(..., s, c)`, and the variance `(..., 1, c)`."""
+        """Invariant coordinates of the mean `(..., s, c)`, and variance `(..., 1, c)`."""
         keep = self.kind == "layer"
         first, spread = ops.moments(f, axes, keepdims=keep)
         average = ops.einsum("sm,...mc->...sc", invariant, first)
@@ -193,6 +193,25 @@ class FieldNormalization(FieldLayer):
         ):
             new = ops.cast(ops.stop_gradient(new), weight.dtype)
             weight.assign(self.momentum * weight + (1 - self.momentum) * new)
+
+    def components(self) -> list[np.ndarray]:
+        """Gamma, beta, mean and variance of each component, as for inference.
+
+        Returns:
+            Four arrays `(m * channels,)`, ordered by component.
+        """
+        size, channels = self.representation.size, self.moving_variance.shape[0]
+        root = np.sqrt(size)
+        given = self.gamma, self.beta, self.moving_mean, self.moving_variance
+        gamma, beta, average, variance = (
+            None if weight is None else ops.convert_to_numpy(ops.cast(weight, "float32"))
+            for weight in given
+        )
+        gamma = np.ones(channels) if gamma is None else gamma
+        beta = np.zeros_like(average) if beta is None else root * beta
+        spread = [np.einsum("sm,sc->mc", self._invariant, part) for part in (beta, average)]
+        same = [np.tile(part, (size, 1)) for part in (gamma, variance)]
+        return [part.ravel() for part in (same[0], *spread, same[1])]
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""

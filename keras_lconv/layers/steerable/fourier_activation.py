@@ -33,9 +33,9 @@ class FourierActivation(FieldLayer):
         group: As for `SteerableConv`.
         degree: The largest degree, as in `representation_out=degree`.
         activation: The function, pointwise.
-        num_samples: Least number of points. By default `4 degree + 4` on the circle, and
-            `6 (degree + 2)^2` on the sphere: on the circle that many, on the sphere those of
-            a grid on the faces of a cube.
+        num_samples: Number of points on the circle, by default `4 degree + 4`. On the
+            sphere the least number, by default `6 (degree + 2)^2`: points are those of a
+            grid on the faces of a cube.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`.
 

@@ -130,7 +130,7 @@ class SteerableConv(FeatureLayer):
         SteerableConv(
             4, 5, group="c8", representation_in="regular", representation_out="regular",
         ),
-        GroupPooling(reduction="max", positions="average"),
+        GroupPooling("c8", "regular", positions="average"),
     ])
     image = np.random.default_rng(0).normal(size=(1, 17, 17, 1))
     turned = np.rot90(image, axes=(1, 2)).copy()
