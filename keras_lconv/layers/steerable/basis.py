@@ -83,40 +83,22 @@ def _basis(
             found.append(np.einsum("boih,xh->bxoi", weights, functions, optimize=True))
     basis = np.concatenate(found)
     if len(basis):
-        basis = _balanced(basis, grid, before, after)
+        basis = _scaled(basis, grid, before)
     basis = basis.reshape(-1, *window, after.size, before.size)
     basis.flags.writeable = False
     return basis
 
 
-def _balanced(
-    basis: np.ndarray, grid: Grid, source: Representation, target: Representation
-) -> np.ndarray:
-    """Kernels that give each component of the output the same variance, 1 in the mean.
-
-    The covariance of the output is a matrix that commutes with the group, and so is its
-    inverse root, with which kernels stay equivariant.
-    """
+def _scaled(basis: np.ndarray, grid: Grid, source: Representation) -> np.ndarray:
+    """Kernels of one norm, such that all together keep the mean square."""
     norms = np.sqrt(np.sum(basis**2, axis=(1, 2, 3)))
     kept = norms > SMALLEST * np.max(norms)
     basis = basis[kept] / norms[kept, None, None, None]
     # How a kernel sees smooth noise, and what all positions have in common.
     distances = np.linalg.norm(grid.points[:, None] - grid.points, axis=-1)
-    smooth = np.linalg.cholesky(np.exp(-(distances**2) / (2 * SMOOTHNESS**2)))
-    noise = np.einsum("bxoi,xy->boyi", basis, smooth, optimize=True)
+    likeness = np.exp(-(distances**2) / (2 * SMOOTHNESS**2))
+    noise = np.einsum("bxoi,xy,byoi->", basis, likeness, basis, optimize=True)
     invariant = intertwiners(source.group.trivial(), source)[..., 0]
-    common = basis.sum(axis=1) @ invariant.T
-    parts = (
-        np.sqrt(1 - COMMON) * noise.reshape(len(basis), target.size, -1),
-        np.sqrt(COMMON * source.size) * common,
-    )
-    seen = np.concatenate(parts, axis=2)
-    covariance = np.einsum("bos,bps->op", seen, seen, optimize=True)
-    maps = intertwiners(target, target)
-    # The grid turns by quarters only: what it adds is projected away.
-    covariance = np.einsum("mop,mqr,qr->op", maps, maps, covariance)
-    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
-    reached = values > SMALLEST * values[-1]
-    scales = np.where(reached, 1 / np.sqrt(np.where(reached, values, 1.0)), 0.0)
-    root = (vectors * scales) @ vectors.T
-    return np.sqrt(len(basis) * target.size / np.sum(reached)) * (root @ basis)
+    common = source.size * np.sum((basis.sum(axis=1) @ invariant.T) ** 2)
+    square = (1 - COMMON) * noise + COMMON * common
+    return basis * np.sqrt(len(basis) * basis.shape[2] / square)
