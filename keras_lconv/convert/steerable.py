@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_lconv._layout import from_channels_last, to_channels_last
 from keras_lconv._ops import to_numpy
+from keras_lconv.algebra import Representation
 from keras_lconv.convert.settings import values
 from keras_lconv.layers import (
     FieldDropout,
@@ -17,7 +18,6 @@ from keras_lconv.layers import (
     SteerableConv,
     SteerablePool,
 )
-from keras_lconv.layers.base import FeatureLayer
 from keras_lconv.layers.steerable.fields import is_scalar
 
 layers = keras.layers
@@ -77,7 +77,7 @@ def plain_model(model: keras.Model) -> keras.Model:
             copy = conv_of_steerable(layer)
         elif isinstance(layer, FieldNormalization) and layer.kind == "batch":
             copy = _batch_normalization(layer)
-        elif isinstance(layer, INLINED) or isinstance(layer, layers.InputLayer):
+        elif isinstance(layer, (*INLINED, layers.InputLayer)):
             copy = layer
         elif isinstance(layer, keras.Model):
             copy = plain_model(layer)
@@ -89,14 +89,11 @@ def plain_model(model: keras.Model) -> keras.Model:
     def call(layer: keras.layers.Layer, *inputs: Any, **kwargs: Any) -> Any:
         original = originals[id(layer)]
         if isinstance(original, SteerableConv):
-            fields = (original.representation_in, original.representation_out)
-            sizes = [0 if is_scalar(r) else r.size for r in fields]
-            return _on_channels(layer, inputs[0], *sizes, original)
-        if isinstance(layer, layers.BatchNormalization) and layer is not original:
-            if isinstance(original, FieldNormalization):
-                fields = original.representation
-                size = 0 if is_scalar(fields) else fields.size
-                return _on_channels(layer, inputs[0], size, size, original)
+            before, after = original.representation_in, original.representation_out
+            return _on_channels(layer, inputs[0], before, after, original.data_format)
+        if isinstance(original, FieldNormalization) and original.kind == "batch":
+            fields = original.representation
+            return _on_channels(layer, inputs[0], fields, fields, original.data_format)
         if isinstance(original, INLINED):
             f = to_channels_last(inputs[0], original.data_format)
             return from_channels_last(original._transform(f, None), original.data_format)
@@ -109,11 +106,15 @@ def plain_model(model: keras.Model) -> keras.Model:
 
 
 def _on_channels(
-    layer: Callable[[Any], Any], f: Any, before: int, after: int, original: FeatureLayer
+    layer: Callable[[Any], Any],
+    f: Any,
+    before: Representation,
+    after: Representation,
+    data_format: str,
 ) -> Any:
     """A layer on features whose components and channels are one axis, and back."""
-    first = original.data_format == "channels_first"
-    if before:
+    first = data_format == "channels_first"
+    if not is_scalar(before):
         if first:
             # `(batch, channels, *spatial, m)`, with components before channels.
             rank = len(f.shape) - 3
@@ -122,11 +123,12 @@ def _on_channels(
         else:
             f = layers.Reshape((*f.shape[1:-2], f.shape[-2] * f.shape[-1]))(f)
     f = layer(f)
-    if not after:
+    if is_scalar(after):
         return f
+    size = after.size
     if not first:
-        return layers.Reshape((*f.shape[1:-1], after, f.shape[-1] // after))(f)
-    f = layers.Reshape((after, f.shape[1] // after, *f.shape[2:]))(f)
+        return layers.Reshape((*f.shape[1:-1], size, f.shape[-1] // size))(f)
+    f = layers.Reshape((size, f.shape[1] // size, *f.shape[2:]))(f)
     rank = len(f.shape) - 3
     return layers.Permute((2, *range(3, rank + 3), 1))(f)
 

@@ -113,8 +113,8 @@ def steerable_classifier(
     shape = tuple(positive_int("input_shape", n) for n in input_shape)
     if len(shape) != rank + 1:
         raise ValueError(
-            f"`input_shape` must have {rank} spatial axes and one of channels, as {acting!r} "
-            f"acts on {rank} axes. Received: input_shape={input_shape}"
+            f"`input_shape` must have {rank} spatial axes and one of channels, since "
+            f"{acting!r} acts on {rank} axes. Received: input_shape={input_shape}"
         )
     # In space the groups of solids have many elements, and functions on the sphere do.
     is_regular = rank < 3 and acting.is_finite

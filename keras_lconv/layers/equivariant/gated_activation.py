@@ -35,8 +35,8 @@ class GatedActivation(FeatureLayer):
 
     Input shape:
         A list of two: features `(batch, *spatial, channels)` and gates
-        `(batch, channels)`, or `(batch, *positions, channels)` with the first of the spatial
-        axes, as of fields `(batch, *positions, m, channels)`. With
+        `(batch, channels)`, or `(batch, *positions, channels)` with the first of the
+        spatial axes, as of fields `(batch, *positions, m, channels)`. With
         `data_format="channels_first"` channels are the second axis.
 
     Output shape:

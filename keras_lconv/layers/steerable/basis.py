@@ -13,7 +13,7 @@ from keras_lconv.layers.steerable.grid import Grid, rings
 # Of the mean square of noise after a ReLU, the share of the square of its mean.
 COMMON = 1 / np.pi
 # Over how many positions noise is smooth, once it has passed such kernels.
-SMOOTHNESS = 0.7
+SMOOTHNESS = 0.6
 # Kernels that are smaller than this, relative to the largest, vanish on the grid.
 SMALLEST = 1e-6
 
@@ -28,8 +28,11 @@ class Action(NamedTuple):
     @classmethod
     def of(cls, representation: Representation) -> "Action":
         """That of a representation."""
-        matrices = representation.generators, representation.elements
-        return cls(*(m.tobytes() for m in matrices), representation.size)
+        return cls(
+            representation.generators.tobytes(),
+            representation.elements.tobytes(),
+            representation.size,
+        )
 
     def matrices(self) -> tuple[np.ndarray, np.ndarray]:
         """The matrices of generators and of elements."""
@@ -83,22 +86,43 @@ def _basis(
             found.append(np.einsum("boih,xh->bxoi", weights, functions, optimize=True))
     basis = np.concatenate(found)
     if len(basis):
-        basis = _scaled(basis, grid, before)
+        basis = _scaled(basis, grid, before, after)
     basis = basis.reshape(-1, *window, after.size, before.size)
     basis.flags.writeable = False
     return basis
 
 
-def _scaled(basis: np.ndarray, grid: Grid, source: Representation) -> np.ndarray:
-    """Kernels of one norm, such that all together keep the mean square."""
+def _scaled(
+    basis: np.ndarray, grid: Grid, source: Representation, target: Representation
+) -> np.ndarray:
+    """Kernels that together keep the mean square of smooth noise after a ReLU.
+
+    Kernels of one norm would make the mean much stronger than high frequencies, which
+    average out. Those that make all components of the output equally strong would make it
+    rough, and a grid holds high frequencies least well. So this goes half of the way. The
+    covariance of the output commutes with the group, and so do its powers.
+    """
     norms = np.sqrt(np.sum(basis**2, axis=(1, 2, 3)))
     kept = norms > SMALLEST * np.max(norms)
     basis = basis[kept] / norms[kept, None, None, None]
     # How a kernel sees smooth noise, and what all positions have in common.
     distances = np.linalg.norm(grid.points[:, None] - grid.points, axis=-1)
-    likeness = np.exp(-(distances**2) / (2 * SMOOTHNESS**2))
-    noise = np.einsum("bxoi,xy,byoi->", basis, likeness, basis, optimize=True)
+    smooth = np.linalg.cholesky(np.exp(-(distances**2) / (2 * SMOOTHNESS**2)))
+    noise = np.einsum("bxoi,xy->boyi", basis, smooth, optimize=True)
     invariant = intertwiners(source.group.trivial(), source)[..., 0]
-    common = source.size * np.sum((basis.sum(axis=1) @ invariant.T) ** 2)
-    square = (1 - COMMON) * noise + COMMON * common
-    return basis * np.sqrt(len(basis) * basis.shape[2] / square)
+    common = basis.sum(axis=1) @ invariant.T
+    parts = (
+        np.sqrt(1 - COMMON) * noise.reshape(*noise.shape[:2], -1),
+        np.sqrt(COMMON * source.size) * common,
+    )
+    seen = np.concatenate(parts, axis=2)
+    covariance = np.einsum("bos,bps->op", seen, seen, optimize=True)
+    maps = intertwiners(target, target)
+    # The grid turns by quarters only: what it adds is projected away.
+    covariance = np.einsum("mop,mqr,qr->op", maps, maps, covariance, optimize=True)
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    reached = values > SMALLEST * values[-1]
+    factors = np.where(reached, np.where(reached, values, 1.0) ** -0.25, 0.0)
+    root = (vectors * factors) @ vectors.T
+    square = np.trace(root @ covariance @ root)
+    return np.sqrt(len(basis) * target.size / square) * (root @ basis)

@@ -10,6 +10,7 @@ from keras_lconv.layers.steerable.fields import (
     FieldArgument,
     GroupArgument,
     configuration,
+    field_shape,
     group_of,
     is_scalar,
     representation_of,
@@ -54,19 +55,7 @@ class FieldLayer(FeatureLayer):
 
     def _field_shape(self, feature_shape: Shape) -> Shape:
         """The shape with the axis of `m`, checked."""
-        fibre = () if self._is_scalar else (self.representation.size,)
-        fits = len(feature_shape) == self.rank + len(fibre) + 2
-        if not fits or tuple(feature_shape[self.rank + 1 : -1]) != fibre:
-            axes = ", ".join(("batch", *["size"] * self.rank, *map(str, fibre), "channels"))
-            raise ValueError(
-                f"{self._owner} expects an input of shape ({axes}), for "
-                f"{self.representation!r}. Received: shape {feature_shape}, channels last"
-            )
-        return (
-            *feature_shape[: self.rank + 1],
-            self.representation.size,
-            feature_shape[-1],
-        )
+        return field_shape(feature_shape, self.representation, self._owner)
 
     def build(self, input_shape: Shape) -> None:
         """Checks the shape and creates the weights."""

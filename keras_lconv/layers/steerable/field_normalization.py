@@ -20,11 +20,11 @@ KINDS = ("batch", "layer")
 class FieldNormalization(FieldLayer):
     """Fields without their invariant mean, in units of their length.
 
-    `y = gamma (f - P mean(f)) / sqrt(variance + epsilon) + beta`, where `P` projects onto the
-    components that the group leaves as they are, and the variance is the mean square of
-    all components of `f - P mean(f)`. There is one `gamma` for each channel, and one `beta`
-    for each invariant direction and channel. For regular fields `P` is the mean over the
-    group: this is batch normalization with statistics that all components share.
+    `y = gamma (f - P mean(f)) / sqrt(variance + epsilon) + beta`, where `P` projects onto
+    the components that the group leaves as they are, and the variance is the mean square of
+    all components of `f - P mean(f)`. There is one `gamma` for each channel, and one
+    `beta` for each invariant direction and channel. For regular fields `P` is the mean
+    over the group: batch normalization with statistics that all components share.
 
     **Equivariance.** Exact for any representation by orthogonal matrices: lengths and
     invariant components do not change. In training the statistics of a batch are those of
@@ -202,13 +202,13 @@ class FieldNormalization(FieldLayer):
         """
         size, channels = self.representation.size, self.moving_variance.shape[0]
         root = np.sqrt(size)
-        given = self.gamma, self.beta, self.moving_mean, self.moving_variance
-        gamma, beta, average, variance = (
-            None if weight is None else ops.convert_to_numpy(ops.cast(weight, "float32"))
-            for weight in given
-        )
-        gamma = np.ones(channels) if gamma is None else gamma
-        beta = np.zeros_like(average) if beta is None else root * beta
+
+        def values(weight: Any) -> np.ndarray:
+            return ops.convert_to_numpy(ops.cast(weight, "float32"))
+
+        average, variance = values(self.moving_mean), values(self.moving_variance)
+        gamma = np.ones(channels) if self.gamma is None else values(self.gamma)
+        beta = 0 * average if self.beta is None else root * values(self.beta)
         spread = [np.einsum("sm,sc->mc", self._invariant, part) for part in (beta, average)]
         same = [np.tile(part, (size, 1)) for part in (gamma, variance)]
         return [part.ravel() for part in (same[0], *spread, same[1])]

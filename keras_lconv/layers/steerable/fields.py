@@ -4,6 +4,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from keras_lconv._typing import Shape
 from keras_lconv.algebra import LieAlgebra, MatrixGroup, Representation, named_group
 from keras_lconv.algebra.group import as_group
 
@@ -58,6 +59,20 @@ def is_scalar(representation: Representation) -> bool:
     """Whether it is of one number that nothing changes: such fields have no axis of it."""
     still = not np.any(representation.generators) and np.all(representation.elements == 1)
     return representation.size == 1 and bool(still)
+
+
+def field_shape(feature_shape: Shape, representation: Representation, owner: str) -> Shape:
+    """The shape of fields with their axis of `m`, of features that have to be such."""
+    rank = representation.group.matrix_size
+    fibre = () if is_scalar(representation) else (representation.size,)
+    fits = len(feature_shape) == rank + len(fibre) + 2
+    if not fits or tuple(feature_shape[rank + 1 : -1]) != fibre:
+        axes = ", ".join(("batch", *["size"] * rank, *map(str, fibre), "channels"))
+        raise ValueError(
+            f"{owner} expects an input of shape ({axes}), for {representation!r}. "
+            f"Received: shape {feature_shape}, channels last"
+        )
+    return (*feature_shape[: rank + 1], representation.size, feature_shape[-1])
 
 
 def configuration(value: Any) -> Any:

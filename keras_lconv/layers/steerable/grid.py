@@ -1,5 +1,6 @@
 """Harmonic functions on the grid of a window, with the moments that they have in space."""
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -16,6 +17,23 @@ def rings(window: Sequence[int]) -> np.ndarray:
     """The radii of a window: whole steps inwards from its edge, by growing radius."""
     largest = (max(window) - 1) / 2
     return largest - np.arange(int(largest), -1, -1)
+
+
+def output_size(
+    size: int | None, window: int, stride: int, dilation: int, padding: str, owner: str
+) -> int | None:
+    """The number of windows along an axis."""
+    if size is None:
+        return None
+    if padding == "same":
+        return math.ceil(size / stride)
+    left = size - dilation * (window - 1)
+    if left < 1:
+        raise ValueError(
+            f"The window of {owner} must fit into the input. Received: a window of "
+            f"{window} with dilation_rate={dilation} for a size of {size}"
+        )
+    return math.ceil(left / stride)
 
 
 class Grid:

@@ -1,6 +1,5 @@
 """Convolutions that commute with a group."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,11 +23,12 @@ from keras_lconv.layers.steerable.fields import (
     FieldArgument,
     GroupArgument,
     configuration,
+    field_shape,
     group_of,
     is_scalar,
     representation_of,
 )
-from keras_lconv.layers.steerable.grid import rings
+from keras_lconv.layers.steerable.grid import output_size, rings
 
 PADDINGS = ("valid", "same")
 
@@ -257,9 +257,11 @@ class SteerableConv(FeatureLayer):
     def build(self, input_shape: Shape) -> None:
         """Finds the kernels and creates the weights."""
         channels = self._checked_channels(self._feature_shape(tuple(input_shape)))
-        self.basis = steerable_basis(
+        basis = steerable_basis(
             self.representation_in, self.representation_out, self.kernel_size, self.degrees
         )
+        is_wide = self.compute_dtype == "float64"
+        self.basis = basis if is_wide else basis.astype("float32")
         if not len(self.basis):
             raise ValueError(
                 f"{self._owner} has no kernel with a window of {self.kernel_size} from "
@@ -290,16 +292,7 @@ class SteerableConv(FeatureLayer):
 
     def _checked_channels(self, feature_shape: Shape) -> int:
         """The number of channels of an input, whose shape has to fit the fields."""
-        fibre = () if is_scalar(self.representation_in) else (self.representation_in.size,)
-        channels = feature_shape[-1]
-        fits = len(feature_shape) == self.rank + len(fibre) + 2
-        if not fits or tuple(feature_shape[self.rank + 1 : -1]) != fibre:
-            axes = ", ".join(("batch", *["size"] * self.rank, *map(str, fibre), "channels"))
-            raise ValueError(
-                f"{self._owner} expects an input of shape ({axes}), for "
-                f"{self.representation_in!r}. Received: shape {feature_shape}, "
-                "channels last"
-            )
+        channels = field_shape(feature_shape, self.representation_in, self._owner)[-1]
         if channels is None or channels % self.groups:
             raise ValueError(
                 f"{self._owner} needs a defined number of channels, a multiple of "
@@ -314,23 +307,8 @@ class SteerableConv(FeatureLayer):
             () if is_scalar(self.representation_out) else (self.representation_out.size,)
         )
         axes = zip(sizes, self.kernel_size, self.strides, self.dilation_rate, strict=True)
-        spatial = tuple(self._output_size(*axis) for axis in axes)
+        spatial = tuple(output_size(*axis, self.padding, self._owner) for axis in axes)
         return (feature_shape[0], *spatial, *fibre, self.filters)
-
-    def _output_size(
-        self, size: int | None, window: int, stride: int, dilation: int
-    ) -> int | None:
-        if size is None:
-            return None
-        if self.padding == "same":
-            return math.ceil(size / stride)
-        left = size - dilation * (window - 1)
-        if left < 1:
-            raise ValueError(
-                f"The window of {self._owner} must fit into the input. Received: "
-                f"kernel_size={self.kernel_size} for a size of {size}"
-            )
-        return math.ceil(left / stride)
 
     # ------------------------------------------------------------------ call
 
@@ -343,7 +321,7 @@ class SteerableConv(FeatureLayer):
             group, then by component.
         """
         kernel = ops.cast(self.kernel, self.compute_dtype)
-        basis = ops.convert_to_tensor(self.basis.astype("float32"), dtype=kernel.dtype)
+        basis = ops.convert_to_tensor(self.basis, dtype=kernel.dtype)
         *window, after, before = self.basis.shape[1:]
         channels, parts = kernel.shape[1], self.groups
         # One product of matrices, and a permutation of its entries.
@@ -370,7 +348,7 @@ class SteerableConv(FeatureLayer):
         channels = f.shape[-1]
         f = ops.cast(f, self.compute_dtype)
         f = ops.reshape(f, (*spatial, before * channels))
-        f = self._grouped(f, before, channels)
+        f = _swapped(f, before, self.groups)
         f = ops.conv(
             f,
             self.conv_kernel(),
@@ -382,24 +360,10 @@ class SteerableConv(FeatureLayer):
         bias = self.conv_bias()
         if bias is not None:
             f = f + bias
-        f = self._ungrouped(f, after)
+        f = _swapped(f, self.groups, after)
         if not is_scalar(self.representation_out):
             f = ops.reshape(f, (*tuple(ops.shape(f))[:-1], after, self.filters))
         return self.activation(f)
-
-    def _grouped(self, f: Tensor, size: int, channels: int) -> Tensor:
-        """Channels by component, sorted by group."""
-        if self.groups == 1 or size == 1:
-            return f
-        order = np.arange(size * channels).reshape(size, self.groups, -1)
-        return ops.take(f, order.swapaxes(0, 1).ravel(), axis=-1)
-
-    def _ungrouped(self, f: Tensor, size: int) -> Tensor:
-        """Channels by group, sorted by component."""
-        if self.groups == 1 or size == 1:
-            return f
-        order = np.arange(size * self.filters).reshape(self.groups, size, -1)
-        return ops.take(f, order.swapaxes(0, 1).ravel(), axis=-1)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the input, where the output has the same positions."""
@@ -428,3 +392,11 @@ class SteerableConv(FeatureLayer):
             "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
             "bias_constraint": keras.constraints.serialize(self.bias_constraint),
         }
+
+
+def _swapped(f: Tensor, outer: int, inner: int) -> Tensor:
+    """Channels that were sorted by one index and then another, the other way round."""
+    if 1 in (outer, inner):
+        return f
+    order = np.arange(f.shape[-1]).reshape(outer, inner, -1).swapaxes(0, 1)
+    return ops.take(f, order.ravel(), axis=-1)
