@@ -9,7 +9,6 @@ from keras_lconv._validation import one_of, positive_int
 from keras_lconv.layers import (
     FieldNormalization,
     FourierActivation,
-    GroupPooling,
     SteerableConv,
     SteerablePool,
 )
@@ -55,9 +54,9 @@ def steerable_classifier(
 ) -> keras.Model:
     """A convolutional classifier that turns of the image do not change.
 
-    Three steerable convolutions, each with normalization and an activation, with blurred
-    pooling between them; the maximum over orientations, and the average over positions, of
-    what the last one finds; and a dense layer. At run time these are ordinary convolutions,
+    Three steerable convolutions to fields, with blurred pooling between them, and one to
+    numbers that do not turn, each with normalization and an activation; the average over
+    positions; and a dense layer. At run time these are ordinary convolutions,
     and `keras_lconv.convert.to_conv` makes a plain model of a trained one.
 
     **Invariance.** Exact for elements of the group that map the grid onto itself, for any
@@ -141,23 +140,8 @@ def steerable_classifier(
             x = layers.ReLU(name=f"activation_{number}")(x)
         else:
             x = FourierActivation(group, DEGREES[rank], name=f"activation_{number}")(x)
-    if is_regular:
-        x = GroupPooling(group, fields, name="orientations")(x)
-    else:
-        x = _numbers(x, group, fields, SIZES[size][-1], rank)
-    if include_top or pooling:
-        x = GLOBAL_POOLINGS[pooling or "avg", rank](name="positions")(x)
-    if include_top:
-        classes = positive_int("classes", classes)
-        x = layers.Dropout(dropout)(x)
-        x = layers.Dense(classes, activation=classifier_activation, name="predictions")(x)
-    return keras.Model(inputs, x, name=name)
-
-
-def _numbers(x: Any, group: Any, fields: Any, filters: int, rank: int) -> Any:
-    """Numbers that the group does not change, found by a layer of their own."""
     x = SteerableConv(
-        filters,
+        SIZES[size][-1] // 2,
         WINDOWS[rank][1],
         group=group,
         representation_in=fields,
@@ -165,4 +149,11 @@ def _numbers(x: Any, group: Any, fields: Any, filters: int, rank: int) -> Any:
         name="numbers",
     )(x)
     x = FieldNormalization(group, "trivial", name="normalization")(x)
-    return layers.ReLU(name="activation")(x)
+    x = layers.ReLU(name="activation")(x)
+    if include_top or pooling:
+        x = GLOBAL_POOLINGS[pooling or "avg", rank](name="positions")(x)
+    if include_top:
+        classes = positive_int("classes", classes)
+        x = layers.Dropout(dropout)(x)
+        x = layers.Dense(classes, activation=classifier_activation, name="predictions")(x)
+    return keras.Model(inputs, x, name=name)

@@ -39,7 +39,7 @@ def test_what_the_model_returns():
         ).output_shape
         for pooling in (None, "avg", "max")
     }
-    assert shapes == {None: (None, 4, 4, 32), "avg": (None, 32), "max": (None, 32)}
+    assert shapes == {None: (None, 4, 4, 64), "avg": (None, 64), "max": (None, 64)}
 
 
 @pytest.mark.backend_free

@@ -12,7 +12,6 @@ from keras_lconv.algebra.group import MatrixGroup
 NAMES = "'so2', 'o2', 'so3', 'o3', 'c4', 'd4' (any number), 'cube', 'reflection'"
 
 
-@lru_cache(maxsize=64)
 def named_group(name: str) -> MatrixGroup:
     """The group that has a name.
 
@@ -43,6 +42,11 @@ def named_group(name: str) -> MatrixGroup:
             f"`name` must be a string. Received: name={name!r} (of type "
             f"{type(name).__name__})"
         )
+    return _named(name)
+
+
+@lru_cache(maxsize=64)
+def _named(name: str) -> MatrixGroup:
     polygon = re.fullmatch(r"([cd])([1-9]\d*)", name)
     if polygon:
         kind, number = polygon.groups()

@@ -44,10 +44,11 @@ class FieldDropout(FieldLayer):
     Example:
     ```python
     import numpy as np
+    from keras import ops
     from keras_lconv import FieldDropout
 
     dropped = FieldDropout(0.5, "c4", "regular")(np.ones((1, 5, 5, 4, 3)), training=True)
-    assert np.ptp(np.asarray(dropped), axis=3).max() == 0
+    assert np.ptp(ops.convert_to_numpy(dropped), axis=3).max() == 0
     ```
     """
 

@@ -60,11 +60,12 @@ class FieldNormalization(FieldLayer):
     Example:
     ```python
     import numpy as np
+    from keras import ops
     from keras_lconv import FieldNormalization
 
     fields = np.random.default_rng(0).normal(3.0, 2.0, size=(4, 9, 9, 8, 5))
     layer = FieldNormalization("c8", "regular")
-    normalized = np.asarray(layer(fields, training=True))
+    normalized = ops.convert_to_numpy(layer(fields, training=True))
     assert abs(normalized.mean()) < 1e-3 and abs(normalized.std() - 1) < 1e-2
     ```
 

@@ -111,7 +111,10 @@ class SteerablePool(FieldLayer):
             channels = ops.shape(f)[-1]
         f = ops.reshape(f, (-1, *sizes, size * channels))
         outside = [(0, 0), *(pad for *_, pad in windows), (0, 0)]
-        widths = tuple(width for width, *_ in windows)
+        widths: Any = tuple(width for width, *_ in windows)
+        if len(set(widths)) == 1:
+            # A tuple is a list after loading, which Keras refuses on JAX.
+            widths = widths[0]
         if self.reduction == "max":
             f = ops.pad(f, outside, constant_values=-np.inf)
             f = ops.max_pool(f, widths, self.strides, data_format="channels_last")
