@@ -181,6 +181,8 @@ def largest_vectors(f: Tensor, square: Tensor, windows: list[Window]) -> Tensor:
         windows: The windows along each spatial axis.
     """
     padding = [(0, 0), *(pad for *_, pad in windows), (0, 0)]
+    # What is no number is kept, whatever a backend takes for the largest.
+    square = ops.where(ops.isnan(square), np.inf, square)
     # Nothing outside of the grid is ever the largest.
     square = ops.pad(square, padding, constant_values=-np.inf)
     vectors = ops.pad(f, [*padding, (0, 0)])

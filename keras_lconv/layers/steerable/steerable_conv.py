@@ -107,7 +107,7 @@ class SteerableConv(FeatureLayer):
 
     Attributes:
         basis: The kernels, an array `(k, *window, m_out, m_in)`, once the layer is built.
-            It is found again when a model is loaded, and not saved.
+            It is not saved, but found again.
         kernel: The coefficients, of shape `(k, channels / groups, filters)`.
         bias: The coefficients of the bias, `(s, filters)` for `s` invariant directions of
             the output, or `None` if there are none.
@@ -139,9 +139,7 @@ class SteerableConv(FeatureLayer):
     ```
 
     Reference:
-        M. Weiler, G. Cesa, "General E(2)-equivariant steerable CNNs", NeurIPS 2019. G.
-        Cesa, L. Lang, M. Weiler, "A program to build E(N)-equivariant steerable CNNs",
-        ICLR 2022.
+        M. Weiler, G. Cesa, "General E(2)-equivariant steerable CNNs", NeurIPS 2019.
     """
 
     _keeps_vectors = False
@@ -304,9 +302,8 @@ class SteerableConv(FeatureLayer):
     def _feature_output_shape(self, feature_shape: Shape) -> Shape:
         self._checked_channels(feature_shape)
         sizes = feature_shape[1 : self.rank + 1]
-        fibre = (
-            () if is_scalar(self.representation_out) else (self.representation_out.size,)
-        )
+        after = self.representation_out
+        fibre = () if is_scalar(after) else (after.size,)
         axes = zip(sizes, self.kernel_size, self.strides, self.dilation_rate, strict=True)
         spatial = tuple(output_size(*axis, self.padding, self._owner) for axis in axes)
         return (feature_shape[0], *spatial, *fibre, self.filters)
@@ -317,9 +314,8 @@ class SteerableConv(FeatureLayer):
         """The kernel of the convolution, as it is now.
 
         Returns:
-            Tensor `(*window, m_in * channels / groups, m_out * filters)`. Channels of the
-            input and of the output are ordered by component first; for `groups` above 1 by
-            group, then by component.
+            Tensor `(*window, m_in * channels / groups, m_out * filters)`, ordered by group,
+            then by component.
         """
         kernel = ops.cast(self.kernel, self.compute_dtype)
         basis = ops.convert_to_tensor(self.basis, dtype=kernel.dtype)
@@ -347,9 +343,11 @@ class SteerableConv(FeatureLayer):
         before, after = self.representation_in.size, self.representation_out.size
         spatial = tuple(ops.shape(f))[: self.rank + 1]
         channels = f.shape[-1]
-        f = ops.cast(f, self.compute_dtype)
-        f = ops.reshape(f, (*spatial, before * channels))
+        f = ops.reshape(ops.cast(f, self.compute_dtype), (*spatial, before * channels))
         f = _swapped(f, before, self.groups)
+        is_empty = f.shape[0] == 0
+        if is_empty:  # which convolutions of TensorFlow do not take
+            f = ops.zeros((1, *f.shape[1:]), dtype=f.dtype)
         f = ops.conv(
             f,
             self.conv_kernel(),
@@ -361,7 +359,7 @@ class SteerableConv(FeatureLayer):
         bias = self.conv_bias()
         if bias is not None:
             f = f + bias
-        f = _swapped(f, self.groups, after)
+        f = _swapped(f[:0] if is_empty else f, self.groups, after)
         if not is_scalar(self.representation_out):
             f = ops.reshape(f, (*tuple(ops.shape(f))[:-1], after, self.filters))
         return self.activation(f)
