@@ -284,10 +284,8 @@ class SteerableConv(FeatureLayer):
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
             )
-        axis = 1 if self.data_format == "channels_first" else -1
-        self.input_spec = keras.layers.InputSpec(
-            ndim=len(input_shape), axes={axis: channels}
-        )
+        axes = {1 if self.data_format == "channels_first" else -1: channels}
+        self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes=axes)
 
     def _checked_channels(self, feature_shape: Shape) -> int:
         """The number of channels of an input, whose shape has to fit the fields."""
