@@ -61,8 +61,8 @@ def steerable_classifier(
 
     **Invariance.** Exact for elements of the group that map the grid onto itself, for any
     size of the image: quarter turns, for `"c8"`, and the rotations of the cube for
-    volumes. For other elements it holds up to the error of the grid, which a network with
-    activations and poolings makes larger: it is measured in the tutorial.
+    volumes. For other elements it holds up to the error of the grid, which activations and
+    poolings make larger, and training on images of one orientation larger still.
 
     Args:
         include_top: Whether the model ends with a dense layer of class probabilities.
