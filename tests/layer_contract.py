@@ -93,12 +93,26 @@ def quarter_turn_of_orientations(f):
     return np.roll(np.rot90(f, axes=(2, 3)), f.shape[1] // 4, axis=1)
 
 
+def quarter_turn_of_functions(f):
+    """Of regular fields of the four turns, which are functions on them."""
+    return np.roll(quarter_turn(f), 1, axis=3)
+
+
+def quarter_turn_of_waves(f):
+    """Of the coefficients of functions on the circle up to degree 1."""
+    turned = quarter_turn(f)
+    matrix = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
+    return np.einsum("ij,...jc->...ic", matrix, turned)
+
+
 def shifts():
     return g.ShiftGenerators([(0, 1), (1, 0)], boundary="periodic")
 
 
 IMAGE = (5, 5, 2)
 EVEN_IMAGE = (4, 4, 2)
+REGULAR = (5, 5, 4, 2)  # of the quarter turns
+WAVES = (5, 5, 3, 2)  # degrees 0 and 1 on the circle
 VECTORS = (3, 2)
 FIELD = (4, 4, 3, 2)  # vectors at the positions of an image
 
@@ -180,6 +194,88 @@ ROWS = {
         EVEN_IMAGE,
         rolled(1, 3),
         rolled(1, 3),
+        mask_axes=2,
+    ),
+    "FieldDropout": Row(
+        lambda **k: layers.FieldDropout(0.5, "c4", "regular", **k),
+        REGULAR,
+        quarter_turn_of_functions,
+        quarter_turn_of_functions,
+        mask_axes=2,
+    ),
+    "FieldNormalization": Row(
+        lambda **k: layers.FieldNormalization("c4", "regular", **k),
+        REGULAR,
+        quarter_turn_of_functions,
+        quarter_turn_of_functions,
+        mask_axes=2,
+    ),
+    "FieldNormalization, layer": Row(
+        lambda **k: layers.FieldNormalization("so2", 1, kind="layer", **k),
+        WAVES,
+        quarter_turn_of_waves,
+        quarter_turn_of_waves,
+        mask_axes=2,
+    ),
+    "FourierActivation": Row(
+        lambda **k: layers.FourierActivation("so2", 1, **k),
+        WAVES,
+        quarter_turn_of_waves,
+        quarter_turn_of_waves,
+        mask_axes=2,
+    ),
+    "GatedActivation, positions": Row(
+        lambda **k: layers.GatedActivation(**k),
+        [WAVES, IMAGE],
+        [quarter_turn_of_waves, quarter_turn],
+        quarter_turn_of_waves,
+        mask_axes=2,
+    ),
+    "GroupPooling": Row(
+        lambda **k: layers.GroupPooling("c4", "regular", **k),
+        REGULAR,
+        quarter_turn_of_functions,
+        quarter_turn,
+        mask_axes=2,
+    ),
+    "GroupPooling, norm of averages": Row(
+        lambda **k: layers.GroupPooling(
+            "so2", 1, reduction="norm", positions="average", **k
+        ),
+        WAVES,
+        quarter_turn_of_waves,
+        mask_axes=2,
+    ),
+    "SteerableConv": Row(
+        lambda **k: layers.SteerableConv(
+            3, 3, group="c4", representation_out="regular", activation="relu", **k
+        ),
+        IMAGE,
+        quarter_turn,
+        quarter_turn_of_functions,
+        mask_axes=2,
+    ),
+    "SteerableConv, strides": Row(
+        lambda **k: layers.SteerableConv(
+            3, 3, group="so2", representation_in=1, strides=2, **k
+        ),
+        WAVES,
+        quarter_turn_of_waves,
+        quarter_turn,
+        mask_axes=2,
+    ),
+    "SteerablePool": Row(
+        lambda **k: layers.SteerablePool("c4", "regular", **k),
+        REGULAR,
+        quarter_turn_of_functions,
+        quarter_turn_of_functions,
+        mask_axes=2,
+    ),
+    "SteerablePool, longest": Row(
+        lambda **k: layers.SteerablePool("so2", 1, reduction="max", **k),
+        WAVES,
+        quarter_turn_of_waves,
+        quarter_turn_of_waves,
         mask_axes=2,
     ),
     "GatedActivation": Row(

@@ -137,8 +137,8 @@ OTHER_NAMES = {
     "on_fibres": "kind",
     "output_generators": "generators_out",
 }
-SIZES = ("filters", "units", "outputs")
-GENERATORS = ("generators", "generators_in", "generators_out")
+SIZES = ("filters", "units", "outputs", "degree", "rate")
+GENERATORS = ("generators", "generators_in", "generators_out", "group", "representation")
 DATA = (
     "function",
     "hamiltonian",
@@ -159,6 +159,7 @@ KERAS = (
     "classifier_activation",
     "include_top",
     "input_shape",
+    "kernel_size",
     "name",
     "padding",
     "pool_size",

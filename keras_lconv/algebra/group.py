@@ -181,6 +181,35 @@ class MatrixGroup:
 
         return regular_of(self)
 
+    def harmonics(self, degree: int) -> "Representation":
+        """The representation on functions on the sphere, up to a degree.
+
+        The functions are harmonic polynomials of positions. On the circle they are the
+        waves up to a frequency, `2 degree + 1` of them; on the sphere spherical
+        harmonics, `(degree + 1)^2` of them. Coordinates are those in an orthonormal basis,
+        by growing degree.
+
+        Args:
+            degree: The largest degree.
+
+        Returns:
+            A `Representation`.
+
+        Raises:
+            ValueError: If the matrices of the group are not orthogonal.
+
+        Example:
+        ```python
+        from keras_lconv.algebra import O, SO
+
+        assert SO(2).harmonics(3).size == 7
+        assert O(3).harmonics(2).size == 9
+        ```
+        """
+        from keras_lconv.algebra.constructors.representations import harmonics_of
+
+        return harmonics_of(self, degree)
+
     def __repr__(self) -> str:
         parts = [f"{self.matrix_size}x{self.matrix_size} matrices"]
         if self.dimension:

@@ -9,8 +9,9 @@ import numpy as np
 
 from keras_lconv.convert.block_diagonal import BlockDiagonal
 from keras_lconv.convert.settings import common_settings, take_over, values
+from keras_lconv.convert.steerable import conv_of_steerable, plain_model
 from keras_lconv.generators import ShiftGenerators
-from keras_lconv.layers import LConv
+from keras_lconv.layers import LConv, SteerableConv
 
 CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 
@@ -102,25 +103,34 @@ def from_conv(layer: keras.layers.Layer, input_shape: tuple[int | None, ...]) ->
     return lconv
 
 
-def to_conv(layer: LConv) -> keras.layers.Layer:
-    """An L-conv with shifts as a convolution: the way back of `from_conv`.
+def to_conv(layer: LConv | SteerableConv | keras.Model) -> keras.layers.Layer:
+    """A layer that is a convolution as one of Keras, or all of a model.
 
-    The window is the smallest one, with a dilation where the shifts allow it, that Keras
-    places as the shifts ask for. Entries of the kernel at offsets that are no shifts of the
-    L-conv are zero, and may become others in training. The self-interaction is the entry at
-    offset zero.
+    - An L-conv with shifts: the way back of `from_conv`. The window is the smallest one,
+      with a dilation where the shifts allow it, that Keras places as the shifts ask for.
+      Entries of the kernel at offsets that are no shifts of the L-conv are zero, and may
+      become others in training. The self-interaction is the entry at offset zero.
+    - A `SteerableConv`: for inference, since a convolution that is trained on loses its
+      symmetry. Components and channels of its fields are one axis, `m * channels`, ordered
+      by component.
+    - A functional or sequential model: a copy for inference. Steerable convolutions and
+      batch normalizations of fields become those of Keras, with a reshape before and
+      after; poolings, dropout and activations of fields become operations of Keras. Other
+      layers are copied as they are.
 
     Args:
-        layer: A built `LConv` with `ShiftGenerators`, for a feature map with channels.
+        layer: A built `LConv` with `ShiftGenerators`, for a feature map with channels; a
+            built `SteerableConv`; or a built model.
 
     Returns:
-        A built `Conv1D`, `Conv2D` or `Conv3D`.
+        A built `Conv1D`, `Conv2D` or `Conv3D`, or a `keras.Model`.
 
     Raises:
-        TypeError: If `layer` is no `LConv`, or its generators are no shifts.
-        ValueError: If it is not built, is for vectors `(batch, d)`, has more than three
-            spatial axes, applies itself in several steps, its shifts are periodic, or its
-            kernel has a constraint or a regularizer that would not mean the same.
+        TypeError: If `layer` is none of these, or generators of an L-conv are no shifts.
+        ValueError: If it is not built, or an L-conv is for vectors `(batch, d)`, has more
+            than three spatial axes, applies itself in several steps, its shifts are
+            periodic, or its kernel has a constraint or a regularizer that would not mean
+            the same.
 
     Example:
     ```python
@@ -137,11 +147,33 @@ def to_conv(layer: LConv) -> keras.layers.Layer:
     assert conv.kernel_size == (3, 3) and conv.padding == "same"
     assert keras.ops.max(keras.ops.abs(conv(images) - expected)) < 1e-5
     ```
+
+    ```python
+    import keras
+    import numpy as np
+    from keras_lconv import GroupPooling, SteerableConv
+    from keras_lconv.convert import to_conv
+
+    model = keras.Sequential([
+        keras.Input((9, 9, 1)),
+        SteerableConv(2, 3, group="c8", representation_out="regular", activation="relu"),
+        GroupPooling("c8", "regular", positions="average"),
+    ])
+    plain = to_conv(model)
+    images = np.random.default_rng(0).normal(size=(2, 9, 9, 1))
+    assert any(isinstance(layer, keras.layers.Conv2D) for layer in plain.layers)
+    same = plain.predict(images, verbose=0), model.predict(images, verbose=0)
+    assert np.allclose(*same, atol=1e-5)
+    ```
     """
+    if isinstance(layer, keras.Model):
+        return plain_model(layer)
+    if isinstance(layer, SteerableConv):
+        return conv_of_steerable(layer)
     if not isinstance(layer, LConv) or not isinstance(layer.generators, ShiftGenerators):
         raise TypeError(
-            "`layer` must be an LConv with ShiftGenerators: other generators couple "
-            "positions that no window around a position holds. "
+            "`layer` must be an LConv with ShiftGenerators, a SteerableConv or a model: "
+            "other generators couple positions that no window around a position holds. "
             f"Received: {type(layer).__name__}, with generators "
             f"{type(getattr(layer, 'generators', None)).__name__}"
         )

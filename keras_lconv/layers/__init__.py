@@ -21,6 +21,12 @@ from keras_lconv.layers.pooling.orbit_pooling import OrbitPooling
 from keras_lconv.layers.pooling.se2_projection import SE2Projection
 from keras_lconv.layers.pooling.strided_pooling import StridedPooling
 from keras_lconv.layers.rearrange import Rearrange
+from keras_lconv.layers.steerable.field_dropout import FieldDropout
+from keras_lconv.layers.steerable.field_normalization import FieldNormalization
+from keras_lconv.layers.steerable.fourier_activation import FourierActivation
+from keras_lconv.layers.steerable.group_pooling import GroupPooling
+from keras_lconv.layers.steerable.steerable_conv import SteerableConv
+from keras_lconv.layers.steerable.steerable_pool import SteerablePool
 
 __all__ = [
     "ActionRegularization",
@@ -28,8 +34,12 @@ __all__ = [
     "ClusterPooling",
     "EquivariantDense",
     "FibreNorm",
+    "FieldDropout",
+    "FieldNormalization",
+    "FourierActivation",
     "GatedActivation",
     "GradientNorm",
+    "GroupPooling",
     "InvariantPooling",
     "LConv",
     "LearnedPooling",
@@ -42,6 +52,8 @@ __all__ = [
     "Rearrange",
     "SE2Lift",
     "SE2Projection",
+    "SteerableConv",
+    "SteerablePool",
     "StridedPooling",
     "TensorProduct",
 ]

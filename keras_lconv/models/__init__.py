@@ -3,5 +3,11 @@
 from keras_lconv.models.equivariant_mlp import equivariant_mlp
 from keras_lconv.models.lconv_classifier import lconv_classifier
 from keras_lconv.models.se2_classifier import se2_classifier
+from keras_lconv.models.steerable_classifier import steerable_classifier
 
-__all__ = ["equivariant_mlp", "lconv_classifier", "se2_classifier"]
+__all__ = [
+    "equivariant_mlp",
+    "lconv_classifier",
+    "se2_classifier",
+    "steerable_classifier",
+]

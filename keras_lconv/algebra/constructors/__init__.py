@@ -23,6 +23,7 @@ from keras_lconv.algebra.constructors.groups import (
     with_translations,
     wreath_product,
 )
+from keras_lconv.algebra.constructors.named import named_group
 from keras_lconv.algebra.constructors.representations import induced
 from keras_lconv.algebra.constructors.solvable import abelian, bianchi, heisenberg
 
@@ -46,6 +47,7 @@ __all__ = [
     "gl",
     "heisenberg",
     "induced",
+    "named_group",
     "polyhedral",
     "realify",
     "se",

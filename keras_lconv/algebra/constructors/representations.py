@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_lconv._validation import positive_int
+from keras_lconv._validation import count, positive_int
+from keras_lconv.algebra import powers
 from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
 from keras_lconv.algebra.invariants import PRECISION
 from keras_lconv.algebra.representation import Representation, factor
@@ -52,6 +53,45 @@ def regular_of(group: MatrixGroup) -> Representation:
         permutation,
         "regular",
     )
+
+
+def harmonics_of(group: MatrixGroup, degree: int) -> Representation:
+    """The representation on harmonic polynomials up to a degree, as functions of points."""
+    degree = count("degree", degree)
+    position = standard(group)
+    if not position.is_orthogonal:
+        raise ValueError(
+            "Harmonic polynomials stay harmonic under orthogonal matrices only. "
+            f"Received: {group!r}"
+        )
+    result = trivial_of(group)
+    for p in range(1, degree + 1):
+        part = powers.harmonic_part(group.matrix_size, p)
+        if not part.shape[1]:
+            break  # on a line nothing is harmonic from degree 2 on
+        result = result + position.symmetric_power(p).on(part)
+    result.name = f"harmonics({degree})"
+    return result
+
+
+def harmonic_values(points: np.ndarray, degree: int) -> np.ndarray:
+    """The basis of `harmonics_of` at points of the unit sphere, `(..., m)`.
+
+    The columns are orthogonal functions, scaled to a mean square of 1.
+    """
+    size = points.shape[-1]
+    columns = []
+    for p in range(degree + 1):
+        table = powers.exponents(size, p)
+        part = powers.harmonic_part(size, p)
+        if not part.shape[1]:
+            break
+        monomials = np.prod(points[..., None, :] ** table, axis=-1)
+        values = (monomials * powers.monomial_scales(table)) @ part
+        # By the addition theorem the sum of squares is the same at all points.
+        squares = np.sum(values**2, axis=-1, keepdims=True)
+        columns.append(values * np.sqrt(part.shape[1] / squares))
+    return np.concatenate(columns, axis=-1)
 
 
 def induced(representation: Representation, group: GroupLike) -> Representation:

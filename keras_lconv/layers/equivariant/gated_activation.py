@@ -35,8 +35,9 @@ class GatedActivation(FeatureLayer):
 
     Input shape:
         A list of two: features `(batch, *spatial, channels)` and gates
-        `(batch, channels)`. With `data_format="channels_first"` channels of the
-        features are the second axis.
+        `(batch, channels)`, or `(batch, *positions, channels)` with the first of the
+        spatial axes, as of fields `(batch, *positions, m, channels)`. With
+        `data_format="channels_first"` channels are the second axis.
 
     Output shape:
         That of the features. Masked positions count as zero.
@@ -79,11 +80,13 @@ class GatedActivation(FeatureLayer):
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Shape of the output."""
         shapes = [tuple(shape) for shape in input_shape if isinstance(shape, (list, tuple))]
-        fits = len(shapes) == 2 and len(shapes[0]) >= 2 and len(shapes[1]) == 2
-        if not fits or channels_last_shape(shapes[0], self.data_format)[-1] != shapes[1][1]:
+        last = [channels_last_shape(shape, self.data_format) for shape in shapes]
+        fits = len(last) == 2 and 2 <= len(last[1]) <= len(last[0])
+        if not fits or (*last[0][1 : len(last[1]) - 1], last[0][-1]) != last[1][1:]:
             raise ValueError(
                 f"{self._owner} expects features of shape `(batch, *spatial, channels)` "
-                "and one gate for each of their channels, `(batch, channels)`. "
+                "and one gate for each of their channels, `(batch, channels)` or "
+                "`(batch, *positions, channels)` with the first of the spatial axes. "
                 f"Received: {input_shape}"
             )
         return shapes[0]
@@ -93,9 +96,10 @@ class GatedActivation(FeatureLayer):
         features, gates = (to_floats(each, self.compute_dtype) for each in inputs)
         f = to_channels_last(features, self.data_format)
         f = masked(f, mask[0] if isinstance(mask, (list, tuple)) else mask)
+        gates = to_channels_last(gates, self.data_format)
         factor = ops.cast(self.activation(gates), f.dtype)
-        for _ in range(len(f.shape) - 2):
-            factor = ops.expand_dims(factor, 1)
+        for _ in range(len(f.shape) - len(gates.shape)):
+            factor = ops.expand_dims(factor, -2)
         return from_channels_last(f * factor, self.data_format)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:

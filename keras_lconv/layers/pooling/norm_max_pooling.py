@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -15,6 +15,9 @@ from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.layers.fibre_layer import FibreLayer
 
 PADDINGS = ("valid", "same")
+
+# Along an axis: size, step, number, and how far windows reach over the border.
+Window: TypeAlias = tuple[int, int, int, tuple[int, int]]
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -114,7 +117,7 @@ class NormMaxPooling(FibreLayer):
         self._windows(feature_shape)
         super()._build(feature_shape)
 
-    def _windows(self, feature_shape: Shape) -> list[tuple[int, int, int, tuple[int, int]]]:
+    def _windows(self, feature_shape: Shape) -> list[Window]:
         """Size, step, number of windows and padding along each spatial axis."""
         owner = self._owner
         shape = spatial_shape(feature_shape, owner)[:-1]
@@ -153,27 +156,7 @@ class NormMaxPooling(FibreLayer):
         return (feature_shape[0], *counts, *feature_shape[-2:])
 
     def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
-        windows = self._windows(tuple(f.shape))
-        padding = [(0, 0), *(pad for *_, pad in windows), (0, 0)]
-        # Nothing outside of the grid is ever the largest.
-        square = ops.pad(self._square(f), padding, constant_values=-np.inf)
-        vectors = ops.pad(f, [*padding, (0, 0)])
-        slices = [
-            (
-                slice(None),
-                *(
-                    slice(start, start + (count - 1) * step + 1, step)
-                    for start, (_, step, count, _) in zip(offset, windows, strict=True)
-                ),
-            )
-            for offset in itertools.product(*(range(size) for size, *_ in windows))
-        ]
-        largest = ops.argmax(ops.stack([square[cut] for cut in slices], axis=-1), axis=-1)
-        kept = ops.zeros_like(vectors[slices[0]])
-        for number, cut in enumerate(slices):
-            chosen = ops.expand_dims(largest == number, -2)
-            kept = ops.where(chosen, vectors[cut], kept)
-        return kept
+        return largest_vectors(f, self._square(f), self._windows(tuple(f.shape)))
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """None: windows have no mask."""
@@ -187,3 +170,35 @@ class NormMaxPooling(FibreLayer):
             "strides": list(self.strides),
             "padding": self.padding,
         }
+
+
+def largest_vectors(f: Tensor, square: Tensor, windows: list[Window]) -> Tensor:
+    """Of the vectors in each window the one with the largest square, the first of several.
+
+    Args:
+        f: Vectors, `(batch, *spatial, n, channels)`.
+        square: Their squares, `(batch, *spatial, channels)`.
+        windows: The windows along each spatial axis.
+    """
+    padding = [(0, 0), *(pad for *_, pad in windows), (0, 0)]
+    # What is no number is kept, whatever a backend takes for the largest.
+    square = ops.where(ops.isnan(square), np.inf, square)
+    # Nothing outside of the grid is ever the largest.
+    square = ops.pad(square, padding, constant_values=-np.inf)
+    vectors = ops.pad(f, [*padding, (0, 0)])
+    slices = [
+        (
+            slice(None),
+            *(
+                slice(start, start + (count - 1) * step + 1, step)
+                for start, (_, step, count, _) in zip(offset, windows, strict=True)
+            ),
+        )
+        for offset in itertools.product(*(range(size) for size, *_ in windows))
+    ]
+    largest = ops.argmax(ops.stack([square[cut] for cut in slices], axis=-1), axis=-1)
+    kept = ops.zeros_like(vectors[slices[0]])
+    for number, cut in enumerate(slices):
+        chosen = ops.expand_dims(largest == number, -2)
+        kept = ops.where(chosen, vectors[cut], kept)
+    return kept

@@ -1,0 +1,269 @@
+"""Steerable convolutions beside plain ones: speed, and accuracy at any angle.
+
+- `speed`: a training step of a `SteerableConv` and of a convolution with the same window
+  and as many channels, in turns; inference before and after `to_conv`; the time to build.
+- `fashion`: Fashion-MNIST, upright images to train on, tested upright and at random angles.
+- `mnist`: rotated MNIST, images at random angles to train on and to test on.
+
+The last two compare `steerable_classifier` with a convolutional network of at least as
+many weights that sees each image at a new angle in each epoch. Data are what
+`keras.datasets` loads, or the four files of `--folder`, such as those of the Debian package
+dataset-fashion-mnist in /usr/share/datasets/fashion-mnist.
+
+Usage: python benchmarks/steerable.py {speed,fashion,mnist} [--quick] [--folder FOLDER]
+"""
+
+import argparse
+import gzip
+import pathlib
+import time
+
+import keras
+import numpy as np
+
+from keras_lconv import SteerableConv
+from keras_lconv.convert import to_conv
+from keras_lconv.datasets import rotate_images
+from keras_lconv.models import steerable_classifier
+
+layers = keras.layers
+
+
+# ------------------------------------------------------------------------------- speed
+
+
+def steps_in_turns(models, shapes, repeats, batch):
+    """The median time of a training step of each model, taken in turns."""
+    rng = np.random.default_rng(0)
+    data = [
+        (rng.normal(size=(batch, *s)).astype("float32"), np.zeros((batch, 1), "float32"))
+        for s in shapes
+    ]
+    for model in models:
+        model.compile("sgd", "mse")
+    times = []
+    for _ in range(repeats + 3):
+        row = []
+        for model, (x, y) in zip(models, data, strict=True):
+            start = time.perf_counter()
+            model.train_on_batch(x, y)
+            row.append(time.perf_counter() - start)
+        times.append(row)
+    return np.median(times[3:], axis=0)
+
+
+def compare_speed(quick):
+    """A steerable layer and a plain one, of the same window and number of channels."""
+    repeats = 10 if quick else 40
+    rows = [("c8", 8, (28, 28), 5, 8), ("c8", 8, (14, 14), 5, 16)]
+    if not quick:
+        rows += [("so2", 7, (28, 28), 5, 8), ("d8", 16, (28, 28), 5, 8)]
+        rows += [("so3", 9, (10, 10, 10), 3, 8)]
+    print("group  window  channels  image        step / plain  after to_conv / plain")
+    for group, size, shape, window, filters in rows:
+        fields = "regular" if group[0] in "cd" else {7: 3, 9: 2}[size]
+        channels = size * filters
+        start = time.perf_counter()
+        steerable = keras.Sequential(
+            [
+                keras.Input((*shape, size, filters)),
+                SteerableConv(
+                    filters,
+                    window,
+                    group=group,
+                    representation_in=fields,
+                    representation_out=fields,
+                ),
+                layers.Flatten(),
+                layers.Dense(1),
+            ]
+        )
+        seconds = time.perf_counter() - start
+        conv = {2: layers.Conv2D, 3: layers.Conv3D}[len(shape)]
+        plain = keras.Sequential(
+            [
+                keras.Input((*shape, channels)),
+                conv(channels, window, padding="same"),
+                layers.Flatten(),
+                layers.Dense(1),
+            ]
+        )
+        shapes = [(*shape, size, filters), (*shape, channels)]
+        step = steps_in_turns([steerable, plain], shapes, repeats, 64)
+        ratio = inference_ratio(to_conv(steerable), plain, shapes, repeats)
+        print(
+            f"{group:5s} {window:7d} {channels:9d}  {shape!s:12s} {step[0] / step[1]:12.2f}"
+            f" {ratio:22.2f}    (built in {seconds:.2f} s)"
+        )
+
+
+def inference_ratio(converted, plain, shapes, repeats):
+    """The time of a batch in inference, relative to that of a plain model."""
+    rng = np.random.default_rng(0)
+    data = [rng.normal(size=(64, *shape)).astype("float32") for shape in shapes]
+    times = []
+    for _ in range(repeats + 3):
+        row = []
+        for model, x in zip((converted, plain), data, strict=True):
+            start = time.perf_counter()
+            model.predict_on_batch(x)
+            row.append(time.perf_counter() - start)
+        times.append(row)
+    first, second = np.median(times[3:], axis=0)
+    return first / second
+
+
+# ---------------------------------------------------------------------------- accuracy
+
+
+def load(name, folder):
+    """Images `(num, 28, 28, 1)` from 0 to 1 and labels, to train on and to test."""
+    if folder is None:
+        parts = getattr(keras.datasets, name).load_data()
+    else:
+        parts = [
+            (
+                read(folder, f"{part}-images-idx3-ubyte", 16).reshape(-1, 28, 28),
+                read(folder, f"{part}-labels-idx1-ubyte", 8),
+            )
+            for part in ("train", "t10k")
+        ]
+    return [(x[..., None].astype("float32") / 255, y) for x, y in parts]
+
+
+def read(folder, name, header):
+    """The bytes of a file after its header, packed or not."""
+    packed = folder / f"{name}.gz"
+    content = packed.read_bytes() if packed.exists() else (folder / name).read_bytes()
+    content = gzip.decompress(content) if packed.exists() else content
+    return np.frombuffer(content, dtype="uint8", offset=header)
+
+
+def convolutional_network(shape, least):
+    """A network with at least as many weights."""
+    width = 8
+    while True:
+        model = keras.Sequential([keras.Input(shape), layers.ZeroPadding2D(2)])
+        for number, factor in enumerate((1, 2, 4)):
+            model.add(layers.Conv2D(width * factor, 5, padding="same", use_bias=False))
+            model.add(layers.BatchNormalization(momentum=0.9))
+            model.add(layers.ReLU())
+            if number < 2:
+                model.add(layers.AveragePooling2D(2))
+        model.add(layers.GlobalAveragePooling2D())
+        model.add(layers.Dropout(0.2))
+        model.add(layers.Dense(10))
+        if model.count_params() >= least:
+            return model
+        width += 1
+
+
+class RandomRotations(keras.utils.PyDataset):
+    """Batches of images, each at a new random angle in each epoch."""
+
+    def __init__(self, images, labels, batch_size=64, **kwargs):
+        super().__init__(**kwargs)
+        self.images, self.labels, self.batch_size = images, labels, batch_size
+        self.rng = np.random.default_rng(0)
+        self.on_epoch_begin()
+
+    def __len__(self):
+        return len(self.images) // self.batch_size
+
+    def on_epoch_begin(self):
+        """A new order."""
+        self.order = self.rng.permutation(len(self.images))
+
+    def __getitem__(self, index):
+        some = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        angles = self.rng.uniform(0, 360, len(some))
+        return rotate_images(self.images[some], angles), self.labels[some]
+
+
+def train(model, data, epochs, steps):
+    """Trains with a rate that rises and falls, and returns the seconds."""
+    rate = keras.optimizers.schedules.CosineDecay(
+        5e-4, steps * epochs, warmup_target=5e-3, warmup_steps=steps * epochs // 8
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    start = time.time()
+    model.fit(data, epochs=epochs, verbose=0)
+    return time.time() - start
+
+
+def compare_accuracy(name, options):
+    """The steerable network, and a convolutional one with images at random angles."""
+    num_train, num_test, epochs = {
+        ("fashion", True): (4_000, 2_000, 4),
+        ("fashion", False): (20_000, 10_000, 12),
+        ("mnist", True): (2_000, 2_000, 4),
+        ("mnist", False): (12_000, 10_000, 20),
+    }[name, options.quick]
+    epochs = options.epochs or epochs
+    dataset = "fashion_mnist" if name == "fashion" else "mnist"
+    (x, y), (x_test, y_test) = load(dataset, options.folder)
+    x, y = x[:num_train], y[:num_train]
+    x_test, y_test = x_test[:num_test], y_test[:num_test]
+    if options.validate:
+        # To choose by, what is neither trained nor tested on.
+        (x_all, y_all), _ = load(dataset, options.folder)
+        x_test, y_test = x_all[-num_test:], y_all[-num_test:]
+    rng = np.random.default_rng(options.seed)
+    x_random = rotate_images(x_test, rng.uniform(0, 360, len(x_test)))
+    if name == "mnist":
+        x = rotate_images(x, rng.uniform(0, 360, len(x)))
+    print("network             weights  seconds  upright  random angles", flush=True)
+    arguments = {"group": options.group, "size": options.size}
+    for network in options.networks:
+        keras.utils.set_random_seed(options.seed)
+        model = steerable_classifier(classifier_activation=None, **arguments)
+        steps = len(x) // 64
+        if network == "cnn":
+            model = convolutional_network(x.shape[1:], model.count_params())
+            data = RandomRotations(x, y)
+        else:
+            data = Batches(x, y)
+        seconds = train(model, data, epochs, steps)
+        found = [
+            model.evaluate(images, y_test, verbose=0, batch_size=500)[1]
+            for images in (x_test, x_random)
+        ]
+        print(
+            f"{network:18s} {model.count_params():8d} {seconds:8.0f} {found[0]:8.4f} "
+            f"{found[1]:14.4f}",
+            flush=True,
+        )
+
+
+class Batches(RandomRotations):
+    """Batches of images as they are."""
+
+    def __getitem__(self, index):
+        some = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return self.images[some], self.labels[some]
+
+
+def main(arguments=None):
+    """Prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["speed", "fashion", "mnist"])
+    parser.add_argument("--quick", action="store_true", help="a few minutes on one core")
+    parser.add_argument("--folder", type=pathlib.Path, help="of the four files of the data")
+    parser.add_argument("--group", default="c8")
+    parser.add_argument("--size", default="small")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--networks", nargs="+", default=["steerable", "cnn"])
+    parser.add_argument("--validate", action="store_true", help="on images to train on")
+    options = parser.parse_args(arguments)
+    print(f"Backend: {keras.config.backend()}")
+    if options.what == "speed":
+        compare_speed(options.quick)
+    else:
+        compare_accuracy(options.what, options)
+
+
+if __name__ == "__main__":
+    main()
