@@ -43,6 +43,16 @@ def positive_ints(name: str, value: Any) -> tuple[int, ...]:
     return tuple(positive_int(name, n) for n in value)
 
 
+def for_each_axis(name: str, value: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    """Returns `value` for each of `ndim` axes; one number counts for all of them."""
+    if len(value) not in (1, ndim):
+        raise ValueError(
+            f"`{name}` must be one number or {ndim}, one for each axis. "
+            f"Received: {name}={value}"
+        )
+    return value * (ndim // len(value))
+
+
 def _real_number(name: str, value: Any) -> float:
     """Returns `value` as a `float`, or raises if it is no finite real number."""
     is_number = isinstance(value, (Real, np.ndarray)) or hasattr(value, "dtype")

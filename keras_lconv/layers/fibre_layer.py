@@ -12,7 +12,7 @@ from keras_lconv._validation import not_negative
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.algebra.constraints import Acting
 from keras_lconv.generators.families.group import GroupGenerators, with_groups
-from keras_lconv.layers.base import GeneratorLayer
+from keras_lconv.layers.base import GeneratorOwner
 from keras_lconv.layers.forms import (
     acting_on_fibres,
     checked_form,
@@ -21,7 +21,7 @@ from keras_lconv.layers.forms import (
 )
 
 
-class FibreLayer(GeneratorLayer):
+class FibreLayer(GeneratorOwner):
     """Base of layers of vectors: the generators act on fibres, as `n x n` matrices.
 
     Features are `(batch, *positions, n, channels)`, where channels count vectors. The
@@ -157,9 +157,6 @@ class FibreLayer(GeneratorLayer):
     def _generator_shape(self, feature_shape: Shape) -> Shape:
         return (feature_shape[0], *feature_shape[-2:])
 
-    def _feature_output_shape(self, feature_shape: Shape) -> Shape:
-        return feature_shape
-
     def _build(self, feature_shape: Shape) -> None:
         size = feature_shape[-2]
         if self._form is None and not self._form_is_learned:
@@ -188,11 +185,6 @@ class FibreLayer(GeneratorLayer):
         if self.defect_weight:
             self.add_loss(self.defect_weight * self._squared_defect())
         return super().call(inputs, mask)
-
-    def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
-        """The output for vectors `(batch, *positions, n, channels)`, zero where masked."""
-        name = type(self).__name__
-        raise NotImplementedError(f"{name} does not implement `_transform`")
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""

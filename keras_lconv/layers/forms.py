@@ -12,7 +12,7 @@ from keras_lconv.algebra import LieAlgebra, invariant_forms
 from keras_lconv.algebra.constraints import Acting, action_of
 from keras_lconv.algebra.forms import casimir_form, nearest_to_identity
 from keras_lconv.generators import Generators
-from keras_lconv.generators.base import if_known
+from keras_lconv.generators.domain import if_known
 from keras_lconv.generators.families.group import GroupGenerators
 
 NEAREST = "nearest"

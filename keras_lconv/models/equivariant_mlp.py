@@ -16,7 +16,7 @@ from keras_lconv.algebra import (
     direct_sum,
     tensor_product,
 )
-from keras_lconv.generators.base import if_known
+from keras_lconv.generators.domain import if_known
 from keras_lconv.layers import EquivariantDense, GatedActivation, TensorProduct
 
 CHANNELS_LAST: dict[str, Any] = {"data_format": "channels_last"}

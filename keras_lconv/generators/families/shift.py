@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_lconv._layout import flatten, unflatten
 from keras_lconv._typing import ArrayLike, Shape, Tensor
-from keras_lconv._validation import one_of, positive_ints
+from keras_lconv._validation import for_each_axis, one_of, positive_ints
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.contraction import cost, result_bytes
 from keras_lconv.generators.cost import Cost
@@ -79,14 +79,8 @@ class ShiftGenerators(Generators):
     ):
         self.offsets = _checked_offsets(offsets)
         self.boundary = one_of("boundary", boundary, (*BOUNDARIES, "valid"))
-        self.strides = positive_ints("strides", strides)
-        ndim = len(self.offsets[0])
-        if len(self.strides) not in (1, ndim):
-            raise ValueError(
-                f"`strides` must be one number or {ndim}, one for each component of the "
-                f"offsets. Received: strides={strides}"
-            )
-        self.strides *= ndim // len(self.strides)
+        steps = positive_ints("strides", strides)
+        self.strides = for_each_axis("strides", steps, len(self.offsets[0]))
         # Shifts are never learned, also where a configuration holds the default.
         kwargs["trainable"] = False
         super().__init__(len(self.offsets), **kwargs)

@@ -20,7 +20,7 @@ from keras_lconv._typing import (
 from keras_lconv._validation import fraction, positive_int, positive_ints
 from keras_lconv.algebra import MatrixGroup, Representation, trivial
 from keras_lconv.generators import Generators
-from keras_lconv.generators.base import if_known
+from keras_lconv.generators.domain import if_known
 from keras_lconv.generators.families.group import GroupGenerators, with_groups
 from keras_lconv.layers.base import serialize_shared
 from keras_lconv.layers.convolution.kernel_layer import KernelLayer
