@@ -8,6 +8,16 @@ from typing import Any
 import numpy as np
 
 
+def boolean(name: str, value: Any) -> bool:
+    """Returns `value` as a `bool`, or raises if it is neither true nor false."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(
+            f"`{name}` must be True or False. "
+            f"Received: {name}={value!r} (of type {type(value).__name__})"
+        )
+    return bool(value)
+
+
 def positive_int(name: str, value: Any) -> int:
     """Returns `value` as an `int`, or raises if it is no positive integer."""
     if isinstance(value, bool) or not isinstance(value, Integral):

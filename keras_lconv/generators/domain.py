@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_lconv._typing import Shape
-from keras_lconv._validation import positive_int, spatial_shape
+from keras_lconv._validation import boolean, positive_int, spatial_shape
 
 
 class OnGrid(keras.layers.Layer):
@@ -23,7 +23,7 @@ class OnGrid(keras.layers.Layer):
     def __init__(self, num_generators: int, *, learned: bool, **kwargs: Any):
         super().__init__(**kwargs)
         self._num_generators = positive_int("num_generators", num_generators)
-        self._learned = bool(learned)
+        self._learned = boolean("trainable", learned)
         self._spatial_shape: tuple[int, ...] | None = None
 
     @property

@@ -39,6 +39,10 @@ def checked_form(form: Any, choices: tuple[str, ...] = (NEAREST,)) -> Any:
             "`form` must be a symmetric matrix. "
             f"Received: {'one that is not symmetric' if square else matrix.shape}"
         )
+    if not np.any(matrix):
+        raise ValueError(
+            "`form` must not vanish: all lengths would. Received: a matrix of zeros"
+        )
     return matrix
 
 

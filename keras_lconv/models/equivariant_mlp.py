@@ -178,6 +178,7 @@ def _of_vectors(generators: Any) -> Any:
         return generators
     found = generators_lib.get(generators)
     matrices = None
+    is_unbuilt = not found.is_learned and found.is_square and not found.built
     if not found.is_learned and found.is_square:
         matrices = if_known(found, found.matrices)
     if matrices is None:
@@ -185,5 +186,11 @@ def _of_vectors(generators: Any) -> Any:
             "`generators` must be fixed square matrices: an array of shape `(k, n, n)`, a "
             "`LieAlgebra`, `MatrixGenerators`, a `MatrixGroup` or a `Representation`. "
             f"Received: {generators!r}"
+            + (
+                ", which is not built yet. Build it before: `build((None, n))`, where n is "
+                "the number of components of a vector"
+                if is_unbuilt
+                else ""
+            )
         )
     return matrices

@@ -241,6 +241,7 @@ def test_save_load_clone_and_fit(tmp_path):
             "`epsilon` must be a positive",
         ),
         (lambda: GradientNorm(a.so(3), form="best"), ValueError, "`form` must be None"),
+        (lambda: FibreNorm(a.so(3), form=np.zeros((3, 3))), ValueError, "must not vanish"),
         (
             lambda: GradientNorm(a.so(3), form=[[0, 1, 0], [0, 0, 0], [0, 0, 0]]),
             ValueError,

@@ -90,6 +90,12 @@ class LieBlock(keras.layers.Layer):
         )
         self.num_layers = positive_int("num_layers", num_layers)
         self.generators = generators_lib.get(generators, rank=rank, dtype=self.dtype_policy)
+        if self.num_layers > 1 and not self.generators.is_square:
+            raise ValueError(
+                f"`generators` of LieBlock must be square where several layers share them. "
+                f"Received: generators {self.generators.name!r} that lead to another grid, "
+                f"with num_layers={num_layers}"
+            )
         self.layers = [
             LConv(
                 filters,

@@ -10,7 +10,7 @@ from keras import ops
 from keras_lconv._layout import flatten, unflatten
 from keras_lconv._ops import maximum, working_dtype
 from keras_lconv._typing import ArrayLike, GeneratorsLike, Shape, Tensor
-from keras_lconv._validation import for_each_axis, positive_ints, positive_number
+from keras_lconv._validation import boolean, for_each_axis, positive_ints, positive_number
 from keras_lconv.algebra.forms import smoothing_form
 from keras_lconv.generators.exponential import floored_norm_bounds
 from keras_lconv.generators.series import decay, taylor
@@ -116,7 +116,7 @@ class CasimirPooling(GeneratorLayer):
         super().__init__(generators, data_format=data_format, **kwargs)
         self._initial_tau = positive_number("tau", tau)
         self.strides = positive_ints("strides", strides)
-        self.trainable_tau = bool(trainable_tau)
+        self.trainable_tau = boolean("trainable_tau", trainable_tau)
         if max_tau is None:
             max_tau = self._initial_tau * (ROOM_FOR_TAU if self.trainable_tau else 1.0)
         self.max_tau = positive_number("max_tau", max_tau)

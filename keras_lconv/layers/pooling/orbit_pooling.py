@@ -122,8 +122,9 @@ class OrbitPooling(GeneratorLayer):
             pairs = zip(_repeated(self.period, k), counts, strict=True)
             return tuple(np.arange(n) * period / n for period, n in pairs)
         pairs = zip(_repeated(self.max_parameter, k), counts, strict=True)
+        # Symmetric to the last digit, with an exact zero among an odd number.
         return tuple(
-            np.linspace(-bound, bound, n) if n > 1 else np.zeros(1) for bound, n in pairs
+            bound * (2.0 * np.arange(n) - (n - 1)) / max(n - 1, 1) for bound, n in pairs
         )
 
     def _build(self, feature_shape: Shape) -> None:
@@ -150,10 +151,19 @@ class OrbitPooling(GeneratorLayer):
         """The samples of this generator and those after it, joined."""
         if number == self.generators.num_generators:
             return f
+        # Outward from the identity, both ways: what one large element takes away, another
+        # does not bring back.
         samples = self.parameters[number]
-        if samples[0]:
-            f = self._moved(f, number, samples[0])
-        total = self._pooled(f, number + 1)
+        total = self._pooled_along(f, number, samples[samples >= 0])
+        if samples[0] < 0:
+            backward = self._pooled_along(f, number, samples[samples < 0][::-1])
+            total = self._join(total, backward)
+        return total
+
+    def _pooled_along(self, f: Tensor, number: int, samples: np.ndarray) -> Tensor:
+        """Equidistant samples, each made from the one before."""
+        first = self._moved(f, number, samples[0]) if samples[0] else f
+        total = self._pooled(first, number + 1)
         if len(samples) == 1:
             return total
         step = samples[1] - samples[0]
@@ -162,7 +172,7 @@ class OrbitPooling(GeneratorLayer):
             moved = self._moved(last, number, step)
             return moved, self._join(total, self._pooled(moved, number + 1))
 
-        return repeat(join, (f, total), len(samples) - 1)[1]
+        return repeat(join, (first, total), len(samples) - 1)[1]
 
     def _moved(self, f: Tensor, number: int, parameter: float) -> Tensor:
         """`exp(t L) f` for one generator."""
