@@ -21,7 +21,9 @@ def checked_data_format(data_format: str | None) -> str:
 
 def data_format_of(function: Any, data_format: str | None) -> str:
     """The data format that is given, that a model says itself, or that of Keras."""
-    return checked_data_format(data_format or getattr(function, "data_format", None))
+    if data_format is None:
+        data_format = getattr(function, "data_format", None)
+    return checked_data_format(data_format)
 
 
 def channels_last_shape(shape: Shape, data_format: str) -> Shape:

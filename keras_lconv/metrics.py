@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._layout import data_format_of
-from keras_lconv._ops import working_dtype
+from keras_lconv._ops import to_numpy, working_dtype
 from keras_lconv._typing import ArrayLike, Data, GeneratorsLike
 from keras_lconv._validation import finite_array
 from keras_lconv.generators import Generators
@@ -207,6 +207,7 @@ class _Problem:
         self._model = function
         self._generators = get_known("generators", generators)
         self._data_format = data_format_of(function, data_format)
+        finite_array("x", to_numpy(x))
         self._x = ops.convert_to_tensor(x)
         if not keras.backend.is_float_dtype(self._x.dtype):
             self._x = ops.cast(self._x, self._generators.compute_dtype)
@@ -215,7 +216,7 @@ class _Problem:
                 "`x` must have shape `(batch, *spatial, channels)` or `(batch, d)`. "
                 f"Received: shape {tuple(self._x.shape)}"
             )
-        self._parameters = _checked_parameters(parameters, self._generators)
+        self._parameters = checked_parameters(parameters, self._generators)
         self._output = self._apply(self._x)
         finite_array("the output for `x`", self._output)
 
@@ -285,7 +286,8 @@ class _Problem:
         return EquivarianceReport(kind, self._parameters, errors[:, 0], errors[:, 1])
 
 
-def _checked_parameters(parameters: Any, generators: Generators) -> np.ndarray:
+def checked_parameters(parameters: Any, generators: Generators) -> np.ndarray:
+    """Parameters `(n, k)` of group elements, as a float64 array."""
     array = finite_array("parameters", parameters)
     k = generators.num_generators
     if array.ndim == 1 and k == 1:

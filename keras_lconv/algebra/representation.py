@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._validation import count, finite_array, positive_int, square_matrices
+from keras_lconv._validation import count, finite_array, matrices_if_any, positive_int
 from keras_lconv.algebra import powers
 from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
 from keras_lconv.algebra.invariants import PRECISION, are_permutations, asymmetry
@@ -71,7 +71,7 @@ class Representation:
     ):
         self.group = as_group("group", group)
         given = [
-            None if np.size(part) == 0 else square_matrices(label, part)
+            matrices_if_any(label, part)
             for label, part in (("generators", generators), ("elements", elements))
         ]
         sizes = {part.shape[1] for part in given if part is not None}

@@ -20,6 +20,7 @@ from keras_lconv._layout import (
 )
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import spatial_shape
+from keras_lconv.generators.registry import named
 
 
 class FeatureLayer(keras.layers.Layer):
@@ -110,6 +111,9 @@ class GeneratorOwner(FeatureLayer):
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
     """
 
+    # How the layer calls its generators, for messages.
+    _argument = "generators"
+
     def __init__(
         self,
         generators: GeneratorsLike,
@@ -119,7 +123,9 @@ class GeneratorOwner(FeatureLayer):
         **kwargs: Any,
     ):
         super().__init__(data_format=data_format, **kwargs)
-        self.generators = generators_lib.get(generators, rank=rank, dtype=self.dtype_policy)
+        self.generators = named(
+            self._argument, generators, rank=rank, dtype=self.dtype_policy
+        )
 
     # ---------------------------------------------------------------- shapes
 
@@ -193,12 +199,16 @@ class GeneratorOwner(FeatureLayer):
         if generators.is_learned:
             raise ValueError(
                 f"{type(self).__name__} needs fixed generators: the {found} of learned "
-                "ones move while they are learned. "
-                f"Received: learned generators {generators.name!r}. Fix what was "
+                "ones move while they are learned. Received: learned generators "
+                f"{generators.name!r} for `{self._name_of(generators)}`. Fix what was "
                 "learned by `generators.frozen()`. An integer asks "
                 "for learned ones; an algebra is given as an object, such as "
                 "`keras_lconv.algebra.so(3)`"
             )
+
+    def _name_of(self, generators: generators_lib.Generators) -> str:
+        """How the layer calls these generators."""
+        return self._argument if generators is self.generators else "generators_out"
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer. The generators carry their rank."""

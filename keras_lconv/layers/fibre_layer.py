@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_lconv._ops import working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
-from keras_lconv._validation import not_negative
+from keras_lconv._validation import fraction, not_negative, optional
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.algebra.constraints import Acting
 from keras_lconv.generators.families.group import GroupGenerators, with_groups
@@ -55,7 +55,7 @@ class FibreLayer(GeneratorOwner):
             with_groups(generators), rank=rank, data_format=data_format, **kwargs
         )
         self._given_form = checked_form(form)
-        self.tolerance = tolerance
+        self.tolerance = optional(fraction, "tolerance", tolerance)
         self.defect_weight = not_negative("defect_weight", defect_weight)
         self._require_square("they act on the components of a vector")
         is_given = isinstance(self._given_form, np.ndarray)

@@ -10,7 +10,7 @@ from keras import ops
 from keras_lconv._backend import repeat
 from keras_lconv._ops import maximum, working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
-from keras_lconv._validation import one_of, positive_int, positive_number
+from keras_lconv._validation import one_of, optional, positive_int, positive_number
 from keras_lconv.generators.exponential import exponential
 from keras_lconv.layers.base import GeneratorLayer
 
@@ -102,8 +102,8 @@ class OrbitPooling(GeneratorLayer):
                 "Either `period` or `max_parameter` must be given. "
                 f"Received: period={period!r}, max_parameter={max_parameter!r}"
             )
-        self.period = _for_each("period", period, positive_number)
-        self.max_parameter = _for_each("max_parameter", max_parameter, positive_number)
+        self.period = optional(_positive_for_each, "period", period)
+        self.max_parameter = optional(_positive_for_each, "max_parameter", max_parameter)
         k = self.generators.num_generators
         for name in ("num_samples", "period", "max_parameter"):
             value = getattr(self, name)
@@ -208,11 +208,13 @@ class OrbitPooling(GeneratorLayer):
 
 def _for_each(name: str, value: Any, check: Any) -> Any:
     """One number, or a tuple of them."""
-    if value is None:
-        return None
-    if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value):
+    if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
         return tuple(check(name, each) for each in value)
     return check(name, value)
+
+
+def _positive_for_each(name: str, value: Any) -> Any:
+    return _for_each(name, value, positive_number)
 
 
 def _repeated(value: Any, times: int) -> tuple:
