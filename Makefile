@@ -21,7 +21,7 @@ TEST_ENV = MPLBACKEND=agg OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_
 BACKEND_TESTS = $(addprefix test-,tensorflow jax torch)
 
 .PHONY: demo check test test-free $(BACKEND_TESTS) nightly lowest newest test-sdist lint \
-	types docs check-site check-browser serve clean
+	types docs fuzz check-site check-browser serve clean
 
 demo: $(DEMO)/ready
 	KERAS_BACKEND=$(BACKEND) MPLBACKEND=agg TF_CPP_MIN_LOG_LEVEL=3 \
@@ -58,6 +58,16 @@ nightly: $(DEV)/ready
 	KERAS_BACKEND=torch NIGHTLY=1 $(TEST_ENV) $(DEV)/bin/python $(PYTEST) tests/algebra \
 		|| failed="$$failed algebra"; \
 	if [ -n "$$failed" ]; then echo "Nightly tests FAILED on:$$failed"; exit 1; fi
+
+# Values that may be wrong, for every argument of all that is public: `make fuzz CASES=300`.
+CASES ?= 10000
+SEED ?= 0
+fuzz: $(DEV)/ready
+	@for backend in $(BACKENDS); do \
+		KERAS_BACKEND=$$backend $(TEST_ENV) $(DEV)/bin/python -m tests.fuzz.fuzz \
+			--cases $(CASES) --seed $(SEED) || failed="$$failed $$backend"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "Violations on:$$failed"; exit 1; fi
 
 # The oldest versions that pyproject.toml admits.
 lowest: $(LOWEST)/ready

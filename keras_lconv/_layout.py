@@ -21,7 +21,9 @@ def checked_data_format(data_format: str | None) -> str:
 
 def data_format_of(function: Any, data_format: str | None) -> str:
     """The data format that is given, that a model says itself, or that of Keras."""
-    return checked_data_format(data_format or getattr(function, "data_format", None))
+    if data_format is None:
+        data_format = getattr(function, "data_format", None)
+    return checked_data_format(data_format)
 
 
 def channels_last_shape(shape: Shape, data_format: str) -> Shape:
@@ -101,8 +103,26 @@ def masked(f: Tensor, mask: Tensor | None) -> Tensor:
     """Features `(batch, *spatial, channels)`, zero where a mask says that nothing counts.
 
     The mask has the first axes of the features. What it hides may be NaN.
+
+    Raises:
+        TypeError: If the mask is of floating-point numbers: it says yes or no.
+        ValueError: If it has other axes.
     """
     if mask is None:
         return f
+    if keras.backend.is_float_dtype(keras.backend.standardize_dtype(mask.dtype)):
+        raise TypeError(
+            "`mask` must be of booleans: positions count, or they do not. "
+            f"Received: a mask of dtype {keras.backend.standardize_dtype(mask.dtype)}"
+        )
+    given, axes = tuple(mask.shape), tuple(f.shape[:-1])
+    pairs = zip(given, axes, strict=False)
+    if len(given) > len(axes) or any(
+        n not in (1, size) for n, size in pairs if None not in (n, size)
+    ):
+        raise ValueError(
+            f"`mask` must have the first axes of the input, out of {axes}. "
+            f"Received: a mask of shape {given}"
+        )
     keep = ops.cast(expand_to_rank(mask, len(f.shape)), "bool")
     return ops.where(keep, f, ops.zeros_like(f))

@@ -59,6 +59,7 @@ def sample_means(x: Tensor) -> Tensor:
 
 def maximum(a: Tensor, b: Tensor | float) -> Tensor:
     """The larger of two, entry by entry; NaN where one of them is NaN."""
+    b = ops.convert_to_tensor(b, dtype=a.dtype)
     return ops.where((a >= b) | ops.isnan(a), a, b)
 
 

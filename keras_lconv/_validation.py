@@ -1,11 +1,33 @@
 """Checks of arguments, with one wording for all error messages."""
 
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Returns `value` as a `bool`, or raises if it is neither true nor false."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(
+            f"`{name}` must be True or False. "
+            f"Received: {name}={value!r} (of type {type(value).__name__})"
+        )
+    return bool(value)
+
+
+def optional(check: Callable[[str, Any], Any], name: str, value: Any) -> Any:
+    """Returns `None`, or what `check` makes of any other value."""
+    return None if value is None else check(name, value)
+
+
+def progress(value: Any) -> bool | None:
+    """Returns whether to show progress: `None`, a `bool`, or Keras' 0, 1 and 2."""
+    if type(value) is int and value in (0, 1, 2):
+        return bool(value)
+    return optional(boolean, "verbose", value)
 
 
 def positive_int(name: str, value: Any) -> int:
@@ -43,7 +65,17 @@ def positive_ints(name: str, value: Any) -> tuple[int, ...]:
     return tuple(positive_int(name, n) for n in value)
 
 
-def _real_number(name: str, value: Any) -> float:
+def for_each_axis(name: str, value: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    """Returns `value` for each of `ndim` axes; one number counts for all of them."""
+    if len(value) not in (1, ndim):
+        raise ValueError(
+            f"`{name}` must be one number or {ndim}, one for each axis. "
+            f"Received: {name}={value}"
+        )
+    return value * (ndim // len(value))
+
+
+def real_number(name: str, value: Any) -> float:
     """Returns `value` as a `float`, or raises if it is no finite real number."""
     is_number = isinstance(value, (Real, np.ndarray)) or hasattr(value, "dtype")
     if isinstance(value, (bool, np.bool_)) or not is_number:
@@ -61,7 +93,7 @@ def _real_number(name: str, value: Any) -> float:
 
 def positive_number(name: str, value: Any) -> float:
     """Returns `value` as a `float`, or raises if it is no positive number."""
-    number = _real_number(name, value)
+    number = real_number(name, value)
     if number <= 0:
         raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}")
     return number
@@ -69,7 +101,7 @@ def positive_number(name: str, value: Any) -> float:
 
 def not_negative(name: str, value: Any) -> float:
     """Returns `value` as a `float`, or raises if it is no number from 0 on."""
-    number = _real_number(name, value)
+    number = real_number(name, value)
     if number < 0:
         raise ValueError(
             f"`{name}` must be a number that is not negative. Received: {name}={value!r}"
@@ -77,9 +109,19 @@ def not_negative(name: str, value: Any) -> float:
     return float(number)
 
 
+def share(name: str, value: Any) -> float:
+    """Returns `value` as a `float`, or raises if it is no number from 0 to below 1."""
+    number = not_negative(name, value)
+    if number >= 1:
+        raise ValueError(
+            f"`{name}` must be a number from 0 to below 1. Received: {name}={value!r}"
+        )
+    return number
+
+
 def fraction(name: str, value: Any) -> float:
     """Returns `value` as a `float`, or raises if it is no number between 0 and 1."""
-    number = _real_number(name, value)
+    number = real_number(name, value)
     if not 0 < number < 1:
         raise ValueError(
             f"`{name}` must be a number between 0 and 1. Received: {name}={value!r}"
@@ -89,7 +131,9 @@ def fraction(name: str, value: Any) -> float:
 
 def one_of(name: str, value: Any, options: Sequence[Any]) -> Any:
     """Returns `value`, or raises if it is not among `options`."""
-    if not any(value is option or value == option for option in options):
+    # Arrays compare entry by entry: they are no option.
+    is_plain = isinstance(value, (str, int, type(None))) and not isinstance(value, bool)
+    if not is_plain or value not in options:
         listed = ", ".join(repr(option) for option in options)
         raise ValueError(f"`{name}` must be one of {listed}. Received: {name}={value!r}")
     return value
@@ -118,6 +162,21 @@ def finite_array(name: str, value: Any) -> np.ndarray:
     return array
 
 
+def integer_array(name: str, value: Any) -> np.ndarray:
+    """Returns `value` as an array of integers, or raises if an entry is none."""
+    try:
+        array = np.array(value)
+        is_whole = np.issubdtype(array.dtype, np.integer) or not array.size
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise TypeError(
+            f"`{name}` must be integers. Received: {name}={reprlib.repr(value)} "
+            f"(of type {getattr(value, 'dtype', type(value).__name__)})"
+        )
+    return array
+
+
 def square_matrices(name: str, value: Any) -> np.ndarray:
     """Returns a stack `(k, n, n)` of square matrices, which may be given as one matrix."""
     matrices = finite_array(name, value)
@@ -133,6 +192,12 @@ def square_matrices(name: str, value: Any) -> np.ndarray:
             f"Received: shape {np.shape(value)}"
         )
     return matrices
+
+
+def matrices_if_any(name: str, value: Any) -> np.ndarray | None:
+    """Returns a stack of square matrices, or `None` for an empty array."""
+    array = finite_array(name, value)
+    return square_matrices(name, array) if array.size else None
 
 
 def spatial_shape(input_shape: Sequence[int | None], owner: str) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._layout import data_format_of, flatten, to_features
-from keras_lconv._ops import working_dtype
+from keras_lconv._ops import to_numpy, working_dtype
 from keras_lconv._typing import ArrayLike, Data, GeneratorsLike
 from keras_lconv._validation import finite_array, positive_int
 from keras_lconv.algebra import MatrixGroup, Representation
@@ -230,6 +230,7 @@ class _Problem:
         self._model = function
         self._acting = _acting("generators", generators, parameters)
         self._data_format = data_format_of(function, data_format)
+        finite_array("x", to_numpy(x))
         self._x = ops.convert_to_tensor(x)
         if not keras.backend.is_float_dtype(self._x.dtype):
             self._x = ops.cast(self._x, self._acting.compute_dtype)
@@ -238,7 +239,7 @@ class _Problem:
                 "`x` must have shape `(batch, *spatial, channels)` or `(batch, d)`. "
                 f"Received: shape {tuple(self._x.shape)}"
             )
-        self._parameters = _checked_parameters(parameters, self._acting)
+        self._parameters = checked_parameters(parameters, self._acting)
         self._output = self._apply(self._x)
         finite_array("the output for `x`", self._output)
 
@@ -344,9 +345,10 @@ def _acting(name: str, value: Any, parameters: Any) -> "Generators | _RandomElem
     return _RandomElements(representation, positive_int("parameters", parameters))
 
 
-def _checked_parameters(
+def checked_parameters(
     parameters: Any, acting: "Generators | _RandomElements"
 ) -> np.ndarray:
+    """Parameters `(n, k)` of group elements, as a float64 array."""
     if isinstance(acting, _RandomElements):
         return acting.numbers
     array = finite_array("parameters", parameters)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_lconv._validation import finite_array
+from keras_lconv._validation import count, finite_array, integer_array
 from keras_lconv.generators import Generators
 
 __all__ = [
@@ -151,7 +151,7 @@ def plot_errors(
     ```
     """
     parameters = finite_array("parameters", parameters)
-    errors = np.asarray(errors, dtype="float64")
+    errors = finite_array("errors", errors)
     if parameters.ndim != 2 or errors.shape != parameters.shape[:1]:
         raise ValueError(
             "`parameters` must have shape `(n, k)` and `errors` `(n,)`. "
@@ -199,6 +199,7 @@ def plot_spectrum(
         raise ValueError(
             f"`singular_values` must have shape `(p,)`. Received: shape {values.shape}"
         )
+    dimension = count("dimension", dimension)
     # Zeros have no place on the scale, and are drawn at its lower end.
     positive = values[values > 0]
     drawn = np.maximum(values, float(positive.min()) if len(positive) else 1.0)
@@ -287,11 +288,19 @@ def plot_graph(points: Any, pairs: Any, ax: Any = None, title: str | None = None
     """
     from matplotlib.collections import LineCollection
 
-    points, pairs = np.asarray(points, dtype="float64"), np.asarray(pairs)
+    # Points that are not known are NaN, and their lines are left out.
+    given = np.nan_to_num(points) if isinstance(points, np.ndarray) else points
+    finite_array("points", given)
+    points, pairs = np.asarray(points, dtype="float64"), integer_array("pairs", pairs)
     if points.ndim != 2 or pairs.ndim != 2 or points.shape[1] != 2 or pairs.shape[1] != 2:
         raise ValueError(
             "`points` must have shape `(d, 2)` and `pairs` `(m, 2)`. "
             f"Received: shapes {points.shape} and {pairs.shape}"
+        )
+    if pairs.size and not 0 <= pairs.min() <= pairs.max() < len(points):
+        raise ValueError(
+            f"`pairs` must be numbers of points from 0 to {len(points) - 1}. "
+            f"Received: numbers from {pairs.min()} to {pairs.max()}"
         )
     lines = points[pairs][..., ::-1]
     lines = lines[np.all(np.isfinite(lines), axis=(1, 2))]

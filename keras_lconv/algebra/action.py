@@ -7,7 +7,7 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._validation import finite_array, square_matrices
+from keras_lconv._validation import finite_array, matrices_if_any
 from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
 from keras_lconv.algebra.invariants import PRECISION, are_permutations, asymmetry
 
@@ -37,7 +37,7 @@ class GroupAction:
     ):
         self.group = as_group("group", group)
         given = [
-            None if np.size(part) == 0 else square_matrices(label, part)
+            matrices_if_any(label, part)
             for label, part in (("generators", generators), ("elements", elements))
         ]
         sizes = {part.shape[1] for part in given if part is not None}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._validation import finite_array
+from keras_lconv._validation import finite_array, not_negative
 
 
 def _as_columns(name: str, value: ArrayLike) -> np.ndarray:
@@ -33,11 +33,13 @@ def _as_columns(name: str, value: ArrayLike) -> np.ndarray:
     return columns / norms
 
 
-def _columns_of_both(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    left, right = _as_columns("a", a), _as_columns("b", b)
+def _columns_of_both(
+    a: ArrayLike, b: ArrayLike, name: str = "b"
+) -> tuple[np.ndarray, np.ndarray]:
+    left, right = _as_columns("a", a), _as_columns(name, b)
     if len(left) != len(right):
         raise ValueError(
-            "`a` and `b` must hold matrices of one shape. "
+            f"`a` and `{name}` must hold matrices of one shape. "
             f"Received: {np.shape(a)} and {np.shape(b)}"
         )
     return left, right
@@ -137,16 +139,22 @@ def closest(
     assert angle < 1e-12
     ```
     """
+    is_listed = isinstance(candidates, (Mapping, Sequence, np.ndarray))
+    if not is_listed or not getattr(candidates, "ndim", 1):
+        raise TypeError(
+            "`candidates` must be a mapping or a sequence of matrices. "
+            f"Received: {candidates!r} (of type {type(candidates).__name__})"
+        )
     named = candidates if isinstance(candidates, Mapping) else dict(enumerate(candidates))
     if not named:
         raise ValueError("`candidates` must not be empty")
-    distances = {name: _distance(a, candidate) for name, candidate in named.items()}
+    distances = {key: _distance(a, candidate) for key, candidate in named.items()}
     name = min(distances, key=lambda key: distances[key])
     return name, distances[name]
 
 
 def _distance(a: ArrayLike, b: ArrayLike) -> float:
-    left, right = _columns_of_both(a, b)
+    left, right = _columns_of_both(a, b, "candidates")
     if np.linalg.matrix_rank(left) != np.linalg.matrix_rank(right):
         return np.pi / 2
     return float(principal_angles(a, b)[0])
@@ -178,6 +186,7 @@ def align(a: ArrayLike, b: ArrayLike, tolerance: float = 1e-6) -> np.ndarray:
     assert np.allclose(align(so(3), b), mixed)
     ```
     """
+    tolerance = not_negative("tolerance", tolerance)
     left, right = _columns_of_both(a, b)
     if left.shape != right.shape:
         raise ValueError(

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._validation import finite_array, positive_int, square_matrices
+from keras_lconv._validation import (
+    finite_array,
+    matrices_if_any,
+    positive_int,
+    square_matrices,
+)
 from keras_lconv.algebra.components import Components
 from keras_lconv.algebra.enumeration import Elements, Walk, all_elements
 from keras_lconv.algebra.forms import positive_form
@@ -77,7 +82,7 @@ class MatrixGroup:
         *,
         name: str | None = None,
     ):
-        given = None if np.size(elements) == 0 else square_matrices("elements", elements)
+        given = matrices_if_any("elements", elements)
         if algebra is None:
             if given is None:
                 raise ValueError(
@@ -85,7 +90,9 @@ class MatrixGroup:
                     "the identity: elements=[np.eye(n)]"
                 )
             algebra = np.zeros((0, *given.shape[1:]))
-        self.algebra = algebra if isinstance(algebra, LieAlgebra) else LieAlgebra(algebra)
+        if not isinstance(algebra, LieAlgebra):
+            algebra = LieAlgebra(square_matrices("algebra", algebra))
+        self.algebra = algebra
         size = self.algebra.matrix_size
         self.elements = np.zeros((0, size, size)) if given is None else given
         self.elements.flags.writeable = False

@@ -5,9 +5,17 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lconv._layout import checked_data_format
+from keras_lconv._ops import to_numpy
 from keras_lconv._typing import ArrayLike, Data, GeneratorsLike
-from keras_lconv._validation import one_of, positive_int
-from keras_lconv.metrics import EquivarianceReport, equivariance_error, invariance_error
+from keras_lconv._validation import finite_array, one_of, positive_int
+from keras_lconv.generators.registry import get_known
+from keras_lconv.metrics import (
+    EquivarianceReport,
+    checked_parameters,
+    equivariance_error,
+    invariance_error,
+)
 
 
 class EquivarianceMonitor(keras.callbacks.Callback):
@@ -77,10 +85,15 @@ class EquivarianceMonitor(keras.callbacks.Callback):
                 f"does not transform. Received: generators_out={generators_out!r}"
             )
         self.name = name or f"{kind}_error"
+        finite_array("x", to_numpy(x))
         self._x = x
-        self._parameters = parameters
-        self._generators = generators
-        self._generators_out = generators_out
+        self._generators = get_known("generators", generators)
+        self._parameters = checked_parameters(parameters, self._generators)
+        self._generators_out = None
+        if generators_out is not None:
+            self._generators_out = get_known("generators_out", generators_out)
+        if data_format is not None:
+            checked_data_format(data_format)
         self._data_format = data_format
         self._forget()
 

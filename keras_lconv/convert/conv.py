@@ -214,11 +214,11 @@ def to_conv(layer: LConv | SteerableConv | keras.Model) -> keras.layers.Layer:
 
 def _checked_shape(layer: Any, input_shape: Any, channels: int) -> tuple[int, ...]:
     """The spatial shape."""
-    shape = tuple(input_shape)
+    shape = tuple(input_shape) if isinstance(input_shape, (list, tuple)) else ()
     if len(shape) != layer.rank + 2:
         raise ValueError(
             f"`input_shape` must have {layer.rank + 2} entries, with the batch and the "
-            f"channels. Received: input_shape={shape}"
+            f"channels. Received: input_shape={input_shape!r}"
         )
     last = layer.data_format == "channels_last"
     spatial, given = (shape[1:-1], shape[-1]) if last else (shape[2:], shape[1])

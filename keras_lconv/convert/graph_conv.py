@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keras_lconv._validation import finite_array, one_of
+from keras_lconv._validation import finite_array, one_of, positive_number
 from keras_lconv.convert.settings import take_over
 from keras_lconv.generators import chebyshev_graph, graph
 from keras_lconv.layers import LConv
@@ -68,6 +68,7 @@ def from_graph_conv(
         networks", ICLR 2017. M. Defferrard, X. Bresson, P. Vandergheynst, "Convolutional
         neural networks on graphs with fast localized spectral filtering", NIPS 2016.
     """
+    largest_eigenvalue = positive_number("largest_eigenvalue", largest_eigenvalue)
     one_of("normalization", normalization, NORMALIZATIONS)
     kernel = finite_array("kernel", kernel)
     is_chebyshev = normalization == "chebyshev"

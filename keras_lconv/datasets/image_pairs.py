@@ -104,10 +104,9 @@ def image_pairs(
 
 def _field_matrices(field: Any) -> tuple[np.ndarray, bool]:
     """Fields `(k, 2, 3)`, and whether one was given by itself."""
-    if not isinstance(field, str) and len(field) and isinstance(field[0], str):
-        return np.array([_field_matrix(name) for name in field]), False
-    if not isinstance(field, str) and np.ndim(field) == 3 and len(field):
-        return np.array([_field_matrix(matrix) for matrix in field]), False
+    is_listed = isinstance(field, (list, tuple)) or getattr(field, "ndim", 0) > 0
+    if is_listed and len(field) and (isinstance(field[0], str) or np.ndim(field[0]) == 2):
+        return np.array([_field_matrix(each) for each in field]), False
     return _field_matrix(field)[None], True
 
 

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_lconv import generators as generators_lib
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.generators import Generators, MatrixGenerators, VectorFieldGenerators
 from keras_lconv.generators.polynomials import DEGREES, exponents, monomials
-from keras_lconv.generators.registry import NAMES
+from keras_lconv.generators.registry import NAMES, named
 
 # Entries up to this part of the largest one do not decide about the sign of a generator.
 SIGN_TOLERANCE = 0.2
@@ -195,7 +194,7 @@ def maps_among(search: Any, size: int) -> MapSpace:
         known = search.matrices()
     array = finite_array("search", known)
     shapes = ((size, size), (size, size + 1), (size + 1, size + 1))
-    if array.ndim != 3 or array.shape[1:] not in shapes or not len(array):
+    if array.ndim != 3 or array.shape[1:] not in shapes or not np.any(array):
         raise ValueError(
             f"`search` must be matrices of shape `(p, {size}, {size})` for vectors of size "
             f"{size}, or affine maps `[A | b]` of shape `(p, {size}, {size + 1})`. "
@@ -411,7 +410,7 @@ def generators_among(search: Any, shape: tuple[int, ...], owner: str) -> Generat
             f"Received: search={search!r}"
         )
     else:
-        found = generators_lib.get(search)
+        found = named("search", search)
     if not found.is_square:
         raise ValueError(
             "`search` must hold square generators: others lead to another grid. "

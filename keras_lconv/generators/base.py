@@ -10,29 +10,24 @@ says by overriding a method here, or by registering a function of its own with t
 the family.
 """
 
-import math
-from collections.abc import Callable
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-import keras
 import numpy as np
 from keras import ops
 
 from keras_lconv._backend import concrete_value, outside_of_graphs
 from keras_lconv._layout import flatten, to_features, unflatten
-from keras_lconv._typing import Shape, Tensor
-from keras_lconv._validation import positive_int, spatial_shape
+from keras_lconv._typing import Tensor
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.algebra.constraints import Acting
+from keras_lconv.generators.domain import OnGrid
 from keras_lconv.generators.exponential import transform
 
 # Columns of matrices that `to_dense` computes at a time.
 COLUMNS = 4096
 
-T = TypeVar("T")
 
-
-class Generators(keras.layers.Layer):
+class Generators(OnGrid):
     """Base class of all families of generators.
 
     A family is a Keras layer that owns `num_generators` matrices `L_i` and applies them
@@ -89,114 +84,8 @@ class Generators(keras.layers.Layer):
     """
 
     def __init__(self, num_generators: int, *, trainable: bool = True, **kwargs: Any):
-        super().__init__(**kwargs)
-        self._num_generators = positive_int("num_generators", num_generators)
-        self._learned = bool(trainable)
-        self._spatial_shape: tuple[int, ...] | None = None
+        super().__init__(num_generators, learned=trainable, **kwargs)
         self._fixed_bounds: np.ndarray | None = None
-
-    # ---------------------------------------------------------------- domain
-
-    @property
-    def num_generators(self) -> int:
-        """The number `k` of generators."""
-        return self._num_generators
-
-    @property
-    def is_learned(self) -> bool:
-        """Whether the generators are learned, rather than given."""
-        return self._learned
-
-    @property
-    def spatial_shape(self) -> tuple[int, ...] | None:
-        """Spatial shape of the inputs; `None` before the generators are built."""
-        return self._spatial_shape
-
-    @property
-    def is_square(self) -> bool:
-        """Whether the generators map the positions of the input to themselves."""
-        return True
-
-    def output_spatial_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Spatial shape of `L_i f` for `f` of spatial shape `shape`."""
-        return shape
-
-    @property
-    def size(self) -> int:
-        """The number `d` of positions of the input.
-
-        Raises:
-            ValueError: If the generators are not built yet.
-        """
-        return math.prod(self.require_built("size"))
-
-    @property
-    def output_size(self) -> int:
-        """The number `d'` of positions of `L_i f`.
-
-        Raises:
-            ValueError: If the generators are not built yet.
-        """
-        return math.prod(self.output_spatial_shape(self.require_built("output_size")))
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of `call(f)`."""
-        shape = spatial_shape(input_shape, type(self).__name__)
-        channels = input_shape[-1] if len(input_shape) > 2 else 1
-        output = self.output_spatial_shape(shape)
-        return (input_shape[0], *output, self.num_generators, channels)
-
-    def build(self, input_shape: Shape) -> None:
-        """Fixes the grid. Subclasses call it first and then create their weights."""
-        shape = spatial_shape(input_shape, type(self).__name__)
-        self._spatial_shape = shape
-        axes = {axis + 1: size for axis, size in enumerate(shape)}
-        self.input_spec = keras.layers.InputSpec(
-            min_ndim=2 if len(shape) == 1 else len(shape) + 2,
-            max_ndim=len(shape) + 2,
-            axes=axes,
-        )
-
-    def build_for(self, input_shape: Shape, owner: str) -> None:
-        """Builds the generators for a layer, or checks that they fit it.
-
-        Args:
-            input_shape: Shape of the channels-last input of the layer.
-            owner: Name of the layer, for the message.
-
-        Raises:
-            ValueError: If the generators were built for another spatial shape.
-        """
-        shape = spatial_shape(input_shape, owner)
-        if not self.built:
-            self.build(input_shape)
-        elif shape != self._spatial_shape:
-            raise ValueError(
-                f"The generators {self.name!r} of {owner} were built for inputs of "
-                f"spatial shape {self._spatial_shape}, and can only be shared by "
-                f"layers with the same one. Received: spatial shape {shape}"
-            )
-
-    def require_built(self, method: str) -> tuple[int, ...]:
-        """The spatial shape, which `method` needs.
-
-        Args:
-            method: Name of the method that asks, for the message.
-
-        Returns:
-            The spatial shape.
-
-        Raises:
-            ValueError: If the generators are not built yet.
-        """
-        if self._spatial_shape is None:
-            raise ValueError(
-                f"`{method}` needs the spatial shape, which {self.name!r} does not know "
-                "yet. Call it on an input, or `build((None, *spatial, channels))`, first"
-            )
-        return self._spatial_shape
-
-    # --------------------------------------------------------------- promise
 
     def apply(self, f: Tensor) -> Tensor:
         """All Lie derivatives of flat features. Each family implements it.
@@ -522,13 +411,3 @@ def matrix_norm_bounds(matrices: Any, xp: Any = ops) -> Any:
     columns = xp.max(xp.sum(sizes, axis=1), axis=1)
     rows = xp.max(xp.sum(sizes, axis=2), axis=1)
     return xp.sqrt(columns * rows)
-
-
-def if_known(generators: Generators, ask: Callable[[], T]) -> T | None:
-    """What a method of fixed generators says, or `None` if they must be built before."""
-    try:
-        return ask()
-    except ValueError:
-        if generators.built:
-            raise
-        return None

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from keras import ops
@@ -133,6 +134,47 @@ class LineDerivative:
             return 2
         # Two transforms of real numbers, each half of `4 log2(n)` for complex ones.
         return 4 * math.ceil(math.log2(self.size)) if self._by_fft else self.size
+
+
+class Gradient:
+    """The derivatives of flat features along all axes of a grid.
+
+    Args:
+        shape: Spatial shape of the grid.
+        kind: As in `derivative_matrix`.
+
+    Attributes:
+        norms: The spectral norms of the derivatives, or close bounds, an array `(ndim,)`.
+    """
+
+    def __init__(self, shape: tuple[int, ...], kind: str):
+        self.shape = shape
+        self._derivatives = tuple(LineDerivative(n, kind) for n in shape)
+        self.norms = np.array([D.norm for D in self._derivatives])
+
+    def along(self, f: Tensor, axis: int) -> Tensor:
+        """The derivative of `(batch, *spatial, ...)` along a spatial axis, from 0."""
+        return self._derivatives[axis].along(f, axis + 1)
+
+    def slopes(self, f: Tensor) -> Iterator[Tensor]:
+        """The derivatives of `(batch, d, ...)` along each axis, in its shape."""
+        for axis, derivative in enumerate(self._derivatives):
+            rest = math.prod(self.shape[axis + 1 :] + tuple(f.shape[2:]))
+            lines = ops.reshape(f, (-1, self.shape[axis], rest))
+            yield ops.reshape(derivative(lines), (-1, *f.shape[1:]))
+
+    def __call__(self, f: Tensor) -> Tensor:
+        """All derivatives of `(batch, d, channels)`: `(batch, d, ndim, channels)`."""
+        return ops.stack(list(self.slopes(f)), axis=2)
+
+    def matrix(self, axis: int) -> np.ndarray:
+        """The derivative along one axis as a matrix `(d, d)`, float64."""
+        return on_grid(self._derivatives[axis].matrix, self.shape, axis)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds for the derivatives of one value, along all axes."""
+        return sum(derivative.multiply_adds for derivative in self._derivatives)
 
 
 def derivative_norm(size: int, kind: str) -> float:

@@ -69,6 +69,12 @@ def get(
     assert generators.get(3, rank=8).num_generators == 3
     ```
     """
+    return named("identifier", identifier, rank=rank, **kwargs)
+
+
+def _resolved(
+    identifier: Any, rank: int | Sequence[int] | None = None, **kwargs: Any
+) -> Generators:
     if isinstance(identifier, Integral) and not isinstance(identifier, bool):
         if rank is None:
             return DenseGenerators(int(identifier), **kwargs)
@@ -121,7 +127,18 @@ def get_known(name: str, identifier: GeneratorsLike, **kwargs: Any) -> Generator
         TypeError: If `identifier` is an integer, or of another type.
         ValueError: If it is an unknown name, or an array of another shape.
     """
-    return get(require_known(name, identifier), **kwargs)
+    return named(name, require_known(name, identifier), **kwargs)
+
+
+def named(name: str, identifier: GeneratorsLike, **kwargs: Any) -> Generators:
+    """What `get` resolves; an error names the argument that generators were given as."""
+    try:
+        return _resolved(identifier, **kwargs)
+    except (TypeError, ValueError) as error:
+        if any(f"`{known}`" in str(error) for known in (name, "rank")):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"`{name}` are no generators. {error}") from error
 
 
 def require_known(name: str, identifier: GeneratorsLike) -> GeneratorsLike:

@@ -20,6 +20,7 @@ from keras_lconv._layout import (
 )
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import spatial_shape
+from keras_lconv.generators.registry import named
 
 
 class FeatureLayer(keras.layers.Layer):
@@ -94,17 +95,14 @@ class FeatureLayer(keras.layers.Layer):
         return {**super().get_config(), "data_format": self.data_format}
 
 
-class GeneratorLayer(FeatureLayer):
-    """Base of layers that own generators of positions.
+class GeneratorOwner(FeatureLayer):
+    """Base of layers that own generators, of positions or of fibres.
 
-    Features are `(batch, d, channels)` inside. A subclass implements
+    A subclass implements `_transform`, as for every layer of features, and
 
-    - `_act(f)`: maps `f` of shape `(batch, d, channels)` to `(batch, d', channels')`;
     - `_build(feature_shape)`: creates its weights, once the generators are built;
-    - `_output_spatial_shape(shape)`: the spatial shape of the output, if it is another
-      than that of the input;
-    - `_feature_output_shape(feature_shape)`: the shape of the output, if it has another
-      number of channels.
+    - `_generator_shape(feature_shape)`: the shape of what the generators act on, if it is
+      another than that of the feature map.
 
     Args:
         generators: What `keras_lconv.generators.get` takes.
@@ -112,6 +110,9 @@ class GeneratorLayer(FeatureLayer):
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
     """
+
+    # How the layer calls its generators, for messages.
+    _argument = "generators"
 
     def __init__(
         self,
@@ -122,7 +123,9 @@ class GeneratorLayer(FeatureLayer):
         **kwargs: Any,
     ):
         super().__init__(data_format=data_format, **kwargs)
-        self.generators = generators_lib.get(generators, rank=rank, dtype=self.dtype_policy)
+        self.generators = named(
+            self._argument, generators, rank=rank, dtype=self.dtype_policy
+        )
 
     # ---------------------------------------------------------------- shapes
 
@@ -142,23 +145,6 @@ class GeneratorLayer(FeatureLayer):
 
     def _build(self, feature_shape: Shape) -> None:
         """Creates the weights; there are none by default."""
-
-    def _output_spatial_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return shape
-
-    def _feature_output_shape(self, feature_shape: Shape) -> Shape:
-        shape = self._output_spatial_shape(spatial_shape(feature_shape, self._owner))
-        return (feature_shape[0], *shape, feature_shape[-1])
-
-    # ------------------------------------------------------------------ call
-
-    def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
-        shape = self._output_spatial_shape(tuple(f.shape[1:-1]))
-        return unflatten(self._act(flatten(f)), shape)
-
-    def _act(self, f: Tensor) -> Tensor:
-        """The output for `f` of shape `(batch, d, channels)`, zero where masked."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement `_act`")
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the input, where the output has the same positions."""
@@ -213,16 +199,49 @@ class GeneratorLayer(FeatureLayer):
         if generators.is_learned:
             raise ValueError(
                 f"{type(self).__name__} needs fixed generators: the {found} of learned "
-                "ones move while they are learned. "
-                f"Received: learned generators {generators.name!r}. Fix what was "
+                "ones move while they are learned. Received: learned generators "
+                f"{generators.name!r} for `{self._name_of(generators)}`. Fix what was "
                 "learned by `generators.frozen()`. An integer asks "
                 "for learned ones; an algebra is given as an object, such as "
                 "`keras_lconv.algebra.so(3)`"
             )
 
+    def _name_of(self, generators: generators_lib.Generators) -> str:
+        """How the layer calls these generators."""
+        return self._argument if generators is self.generators else "generators_out"
+
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer. The generators carry their rank."""
         return {**super().get_config(), "generators": serialize_shared(self.generators)}
+
+
+class GeneratorLayer(GeneratorOwner):
+    """Base of layers whose generators act on positions.
+
+    Features are `(batch, d, channels)` inside. A subclass implements
+
+    - `_act(f)`: maps `f` of shape `(batch, d, channels)` to `(batch, d', channels')`;
+    - `_build(feature_shape)`: creates its weights, once the generators are built;
+    - `_output_spatial_shape(shape)`: the spatial shape of the output, if it is another
+      than that of the input;
+    - `_feature_output_shape(feature_shape)`: the shape of the output, if it has another
+      number of channels.
+    """
+
+    def _output_spatial_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+    def _feature_output_shape(self, feature_shape: Shape) -> Shape:
+        shape = self._output_spatial_shape(spatial_shape(feature_shape, self._owner))
+        return (feature_shape[0], *shape, feature_shape[-1])
+
+    def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
+        shape = self._output_spatial_shape(tuple(f.shape[1:-1]))
+        return unflatten(self._act(flatten(f)), shape)
+
+    def _act(self, f: Tensor) -> Tensor:
+        """The output for `f` of shape `(batch, d, channels)`, zero where masked."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement `_act`")
 
 
 def serialize_shared(layer: keras.layers.Layer) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from keras import ops
 
 from keras_lconv._ops import working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
-from keras_lconv._validation import not_negative
+from keras_lconv._validation import fraction, not_negative, optional
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.algebra.constraints import Acting
-from keras_lconv.generators.base import if_known
+from keras_lconv.generators.domain import if_known
 from keras_lconv.generators.families.group import with_groups
-from keras_lconv.layers.base import GeneratorLayer
+from keras_lconv.layers.base import GeneratorOwner
 from keras_lconv.layers.forms import (
     checked_form,
     form_of_fibres,
@@ -21,7 +21,7 @@ from keras_lconv.layers.forms import (
 )
 
 
-class FibreLayer(GeneratorLayer):
+class FibreLayer(GeneratorOwner):
     """Base of layers of vectors: the generators act on fibres, as `n x n` matrices.
 
     Features are `(batch, *positions, n, channels)`, where channels count vectors. The
@@ -55,7 +55,7 @@ class FibreLayer(GeneratorLayer):
             with_groups(generators), rank=rank, data_format=data_format, **kwargs
         )
         self._given_form = checked_form(form)
-        self.tolerance = tolerance
+        self.tolerance = optional(fraction, "tolerance", tolerance)
         self.defect_weight = not_negative("defect_weight", defect_weight)
         self._require_square("they act on the components of a vector")
         is_given = isinstance(self._given_form, np.ndarray)
@@ -158,9 +158,6 @@ class FibreLayer(GeneratorLayer):
     def _generator_shape(self, feature_shape: Shape) -> Shape:
         return (feature_shape[0], *feature_shape[-2:])
 
-    def _feature_output_shape(self, feature_shape: Shape) -> Shape:
-        return feature_shape
-
     def _build(self, feature_shape: Shape) -> None:
         size = feature_shape[-2]
         if self._form is None and not self._form_is_learned:
@@ -189,11 +186,6 @@ class FibreLayer(GeneratorLayer):
         if self.defect_weight:
             self.add_loss(self.defect_weight * self._squared_defect())
         return super().call(inputs, mask)
-
-    def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
-        """The output for vectors `(batch, *positions, n, channels)`, zero where masked."""
-        name = type(self).__name__
-        raise NotImplementedError(f"{name} does not implement `_transform`")
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""

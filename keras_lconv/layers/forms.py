@@ -12,7 +12,7 @@ from keras_lconv.algebra import LieAlgebra, invariant_forms
 from keras_lconv.algebra.constraints import Acting, action_of
 from keras_lconv.algebra.forms import casimir_form, nearest_to_identity
 from keras_lconv.generators import Generators
-from keras_lconv.generators.base import if_known
+from keras_lconv.generators.domain import if_known
 
 NEAREST = "nearest"
 # `-tr(L L)` of an elementary rotation or boost, whose length on the algebra is then 1.
@@ -37,6 +37,10 @@ def checked_form(form: Any, choices: tuple[str, ...] = (NEAREST,)) -> Any:
         raise ValueError(
             "`form` must be a symmetric matrix. "
             f"Received: {'one that is not symmetric' if square else matrix.shape}"
+        )
+    if not np.any(matrix):
+        raise ValueError(
+            "`form` must not vanish: all lengths would. Received: a matrix of zeros"
         )
     return matrix
 

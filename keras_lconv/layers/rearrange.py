@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_lconv._layout import flatten, unflatten
 from keras_lconv._typing import ArrayLike, Shape, Tensor
-from keras_lconv._validation import positive_ints, spatial_shape
+from keras_lconv._validation import integer_array, positive_ints, spatial_shape
 from keras_lconv.layers.base import FeatureLayer
 
 
@@ -105,13 +105,9 @@ class Rearrange(FeatureLayer):
 
 
 def _checked_order(order: Any) -> np.ndarray:
-    positions = np.array(order)
+    positions = integer_array("order", order)
     if positions.ndim != 1 or not positions.size:
         raise ValueError(f"`order` must have shape `(d',)`. Received: {positions.shape}")
-    if not np.issubdtype(positions.dtype, np.integer):
-        raise TypeError(
-            f"`order` must be integers. Received: an array of type {positions.dtype}"
-        )
     if positions.min() < -1:
         raise ValueError(
             "`order` must be positions from 0, or -1 for none. "

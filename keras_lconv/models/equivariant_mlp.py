@@ -7,16 +7,16 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from keras_lconv import generators as generators_lib
 from keras_lconv._typing import GeneratorsLike
-from keras_lconv._validation import count, one_of, positive_int, positive_ints
+from keras_lconv._validation import boolean, count, one_of, positive_int, positive_ints
 from keras_lconv.algebra import (
     MatrixGroup,
     Representation,
     direct_sum,
     tensor_product,
 )
-from keras_lconv.generators.base import if_known
+from keras_lconv.generators.domain import if_known
+from keras_lconv.generators.registry import named
 from keras_lconv.layers import EquivariantDense, GatedActivation, TensorProduct
 
 CHANNELS_LAST: dict[str, Any] = {"data_format": "channels_last"}
@@ -122,6 +122,7 @@ def equivariant_mlp(
     blocks, outputs = positive_int("blocks", blocks), positive_int("outputs", outputs)
     vectors = positive_int("vectors", vectors)
     hidden_units = positive_ints("hidden_units", hidden_units)
+    include_top = boolean("include_top", include_top)
     scalars = count("scalars", scalars)
     squares = times(matrices, matrices)
     hidden = plus(matrices, squares) if one_of("order", order, ORDERS) == 2 else matrices
@@ -142,7 +143,7 @@ def equivariant_mlp(
     # One channel a vector.
     x = ops.reshape(inputs[:, scalars:], (-1, blocks, size))
     x = ops.transpose(x, (0, 2, 1))
-    if learn_frame:
+    if boolean("learn_frame", learn_frame):
         x = layers.EinsumDense(
             "bac,da->bdc", (size, blocks), kernel_initializer="identity", name="frame"
         )(x)
@@ -176,8 +177,9 @@ def _of_vectors(generators: Any) -> Any:
         return generators.standard
     if isinstance(generators, Representation):
         return generators
-    found = generators_lib.get(generators)
+    found = named("generators", generators)
     matrices = None
+    is_unbuilt = not found.is_learned and found.is_square and not found.built
     if not found.is_learned and found.is_square:
         matrices = if_known(found, found.matrices)
     if matrices is None:
@@ -185,5 +187,11 @@ def _of_vectors(generators: Any) -> Any:
             "`generators` must be fixed square matrices: an array of shape `(k, n, n)`, a "
             "`LieAlgebra`, `MatrixGenerators`, a `MatrixGroup` or a `Representation`. "
             f"Received: {generators!r}"
+            + (
+                ", which is not built yet. Build it before: `build((None, n))`, where n is "
+                "the number of components of a vector"
+                if is_unbuilt
+                else ""
+            )
         )
     return matrices

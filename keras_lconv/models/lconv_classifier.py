@@ -6,9 +6,16 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from keras_lconv import generators as generators_lib
-from keras_lconv._validation import one_of, positive_int
+from keras_lconv._validation import (
+    boolean,
+    one_of,
+    optional,
+    positive_int,
+    positive_ints,
+    share,
+)
 from keras_lconv.generators import Generators, translation
+from keras_lconv.generators.registry import named
 from keras_lconv.layers import CasimirPooling, InvariantPooling, LConv
 
 POOLINGS = (None, "avg", "linear", "max", "spectrum")
@@ -111,9 +118,17 @@ def lconv_classifier(
     shape = _checked_shape(input_shape)
     one_of("pooling", pooling, POOLINGS)
     downsampling = positive_int("downsampling", downsampling)
-    widths = [positive_int("filters", width) for width in filters]
+    widths = (
+        ()
+        if isinstance(filters, (list, tuple)) and not filters
+        else positive_ints("filters", filters)
+    )
+    classes = positive_int("classes", classes)
+    include_top = boolean("include_top", include_top)
+    hidden_units = optional(positive_int, "hidden_units", hidden_units)
+    dropout = share("dropout", dropout)
     ndim = max(len(shape) - 1, 1)
-    acting = generators_lib.get(generators)
+    acting = named("generators", generators)
 
     inputs = keras.Input(shape)
     x = inputs
@@ -145,11 +160,13 @@ def lconv_classifier(
 
 
 def _checked_shape(input_shape: Any) -> tuple[int, ...]:
-    if input_shape is None or None in (shape := tuple(input_shape)):
+    is_open = isinstance(input_shape, (list, tuple)) and None in input_shape
+    if input_shape is None or is_open:
         raise ValueError(
             "`input_shape` must state all sizes, such as (28, 28, 1): generators act on a "
             f"grid of given size. Received: input_shape={input_shape}"
         )
+    shape = positive_ints("input_shape", input_shape)
     if not 1 <= len(shape) <= 4:
         raise ValueError(
             "`input_shape` must have one to three spatial axes, and one for the channels. "

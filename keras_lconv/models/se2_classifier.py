@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from keras_lconv._validation import one_of, positive_int, positive_ints
+from keras_lconv._validation import boolean, one_of, positive_int, positive_ints
 from keras_lconv.generators import SE2Generators
 from keras_lconv.layers import LConv, SE2Lift, SE2Projection
 
@@ -89,6 +89,7 @@ def se2_classifier(
         E. Bekkers, "B-spline CNNs on Lie groups", ICLR 2020.
     """
     one_of("pooling", pooling, (None, *POOLINGS))
+    include_top = boolean("include_top", include_top)
     stages = _checked_stages(filters)
     lift = SE2Lift(
         stages[0].pop(0),
@@ -100,7 +101,7 @@ def se2_classifier(
         use_bias=False,  # batch normalization has one
         name="lift",
     )
-    inputs = keras.Input(tuple(input_shape))
+    inputs = keras.Input(positive_ints("input_shape", input_shape))
     x = _activated(lift(inputs))
     for number, stage in enumerate(stages):
         if number:

@@ -17,7 +17,7 @@ from keras_lconv._layout import (
 )
 from keras_lconv._ops import sample_means, to_numpy, working_dtype
 from keras_lconv._typing import Data
-from keras_lconv._validation import positive_int
+from keras_lconv._validation import finite_array, positive_int, progress
 from keras_lconv.generators import Generators
 from keras_lconv.generators.exponential import linear_combination
 from keras_lconv.generators.registry import get_known
@@ -207,6 +207,7 @@ def robustness(
 
     derivatives = compiled(_derivatives(_in_inference_mode(function, x), _by_sample(loss)))
     starts = range(0, len(x), batch_size)
+    verbose = progress(verbose)
     if verbose is None:
         verbose = len(starts) >= 20
     bar = keras.utils.Progbar(len(starts), verbose=int(verbose), unit_name="batch")
@@ -348,7 +349,9 @@ def _checked_names(
 
 
 def _checked_inputs(x: Any) -> np.ndarray:
-    x = np.asarray(to_numpy(x))
+    x = to_numpy(x)
+    finite_array("x", x)
+    x = np.asarray(x)
     if x.ndim < 2 or not len(x):
         raise ValueError(
             "`x` must have shape `(n, *spatial, channels)` or `(n, d)` with n > 0. "

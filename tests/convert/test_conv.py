@@ -342,7 +342,7 @@ def test_unsupported_layers_are_refused_with_the_reason(layer, error, words):
         (
             lambda: g.ShiftGenerators([(0, 1)], strides=(1, 2, 3)),
             ValueError,
-            "`strides` must be",
+            "`strides` must be one number or 2, one for each axis",
         ),
         (
             lambda: g.ShiftGenerators([1], strides=0),

@@ -305,3 +305,17 @@ def test_methods_before_build_say_what_is_missing():
         g.rotation().to_dense()
     with pytest.raises(ValueError, match="needs the spatial shape"):
         g.rotation().vector_fields()
+
+
+@square_families
+def test_matrices_are_the_matrices(name):
+    generators, _ = families.build(name)
+    if generators.is_learned:
+        with pytest.raises(ValueError, match="are learned"):
+            generators.matrices()
+    else:
+        known = generators.matrices()
+        assert known.dtype == np.float64
+        assert relative_error(known, families.reference_matrices(generators)) < 1e-6
+        brackets = generators.representation()
+        assert brackets.shape[0] == generators.num_generators

@@ -169,6 +169,8 @@ def test_block_passes_options_and_masks():
         ({"generators": "rotation", "rank": 2}, ValueError, "`rank` belongs to"),
         ({"num_steps": 0}, ValueError, "`num_steps` must be a positive integer"),
         ({"self_interaction": "none"}, ValueError, "`self_interaction` must be one"),
+        ({"use_bias": "no"}, TypeError, "`use_bias` must be True or False"),
+        ({"contraction": "best"}, ValueError, "`contraction` must be one of 'auto'"),
         ({"data_format": "nhwc"}, ValueError, "`data_format` must be one of"),
         ({"activation": "no_such"}, ValueError, "no_such"),
         ({"kernel_initializer": "no_such"}, ValueError, "no_such"),
@@ -216,7 +218,7 @@ def test_block_names_its_own_argument():
         (
             lambda: LieBlock(3, g.DenseGenerators(2, output_dim=2), num_layers=2),
             (None, 5, 3),
-            "built for inputs of spatial shape",
+            "`generators` of LieBlock must be square",
         ),
     ],
 )
@@ -250,3 +252,17 @@ def test_numbers_are_numbers(value):
 def test_complex_matrices_are_refused():
     with pytest.raises(TypeError, match="`matrices` must be an array of real numbers"):
         g.MatrixGenerators(1j * np.ones((1, 2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("mask", "error", "words"),
+    [
+        (np.full((2, 5), 0.5, "float32"), TypeError, "`mask` must be of booleans"),
+        (np.ones((2, 4), bool), ValueError, "`mask` must have the first axes"),
+        (np.ones((2, 5, 3), bool), ValueError, "`mask` must have the first axes"),
+    ],
+)
+def test_masks_that_do_not_fit_are_refused(mask, error, words):
+    layer = LConv(2, families.random_matrices(1, 5, 5))
+    with pytest.raises(error, match=words):
+        layer(random((2, 5, 3)), mask=keras.ops.convert_to_tensor(mask))

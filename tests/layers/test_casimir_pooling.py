@@ -372,7 +372,7 @@ def test_saved_and_cloned(tmp_path):
             lambda: CasimirPooling("rotation", tau=0.1, strides=(2, 2, 2)),
             (5, 5, 1),
             ValueError,
-            "`strides` must be one number or 2",
+            "`strides` must be one number or 2, one for each axis",
         ),
         (
             lambda: CasimirPooling("rotation", tau=0.1, form=[[0, 1], [2, 0]]),

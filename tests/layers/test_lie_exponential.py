@@ -216,3 +216,19 @@ def test_dtypes(dtype):
 def test_bad_arguments_are_refused(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_parameters_on_the_border_are_exact_in_double_precision():
+    generators = g.MatrixGenerators(
+        np.random.default_rng(3).normal(size=(2, 5, 5)), trainable=True, dtype="float64"
+    )
+    layer = LieExponential(
+        1, generators, num_elements=1, use_bias=False, max_parameter=0.7, dtype="float64"
+    )
+    with float64():
+        f = np.random.default_rng(1).normal(size=(2, 5, 1))
+        layer.build(f.shape)
+        layer.parameters.assign([[0.7, 0.7]])
+        layer.kernel.assign([[[1.0]]])
+        element = expm(0.7 * to_numpy(generators.to_dense()).sum(axis=0))
+        assert relative_error(layer(f), np.einsum("ij,bjc->bic", element, f)) < 1e-12

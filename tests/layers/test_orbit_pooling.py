@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from scipy.linalg import expm
 
 from keras_lconv import OrbitPooling
 from keras_lconv import algebra as a
@@ -129,6 +130,19 @@ def test_average_over_a_window_commutes_exactly():
     moved = layer(to_numpy(layer.generators.transform(f, 0.7)))
     expected = layer.generators.transform(ops.convert_to_tensor(layer(f)), 0.7)
     assert relative_error(moved, expected) < 1e-5
+
+
+@pytest.mark.parametrize("num_samples", [4, 5])
+def test_samples_of_large_generators_keep_their_digits(num_samples):
+    """`exp(-L)` and `exp(L)` are made from the identity, not one from the other."""
+    L = np.array([[9.0, 5.0], [0.0, -9.0]])
+    layer = OrbitPooling(
+        L[None], reduction="average", num_samples=num_samples, max_parameter=1.0
+    )
+    f = random((3, 2, 2))
+    elements = [expm(t * L) for t in np.linspace(-1, 1, num_samples)]
+    expected = np.einsum("ij,bjc->bic", np.mean(elements, axis=0), f)
+    assert relative_error(layer(f), expected) < 1e-5
 
 
 @pytest.mark.parametrize("reduction", JOINED)

@@ -118,6 +118,8 @@ def test_bad_arguments():
         equivariant_mlp("rotation")
     with pytest.raises(ValueError, match="fixed square matrices"):
         equivariant_mlp(g.MatrixGenerators(V3, trainable=True))
+    with pytest.raises(ValueError, match=r"not built yet. .*`build\(\(None, n\)\)`"):
+        equivariant_mlp("translation")
     with pytest.raises(ValueError, match="no maps"):
         equivariant_mlp(gl(3))
     with pytest.raises(ValueError, match="order"):

@@ -6,7 +6,7 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._validation import finite_array, positive_int
+from keras_lconv._validation import count, finite_array, positive_int
 from keras_lconv.algebra.lie_algebra import LieAlgebra
 
 
@@ -23,9 +23,7 @@ def _stack(matrices: Iterable[np.ndarray], n: int) -> np.ndarray:
 
 
 def _signature(p: int, q: int) -> tuple[int, int]:
-    if isinstance(q, bool) or q != 0:
-        q = positive_int("q", q)
-    return positive_int("p", p), int(q)
+    return positive_int("p", p), count("q", q)
 
 
 def realify(matrices: ArrayLike) -> np.ndarray:
@@ -50,7 +48,11 @@ def realify(matrices: ArrayLike) -> np.ndarray:
     assert LieAlgebra(realify(0.5j * pauli)).identify().name == "so(3)"
     ```
     """
-    array = np.asarray(matrices)
+    try:
+        array = np.asarray(matrices)
+    except ValueError:
+        # Rows of different lengths are no array, which the check below says.
+        array = np.asarray(None)
     real, imaginary = (
         finite_array("matrices", part) for part in (np.real(array), np.imag(array))
     )

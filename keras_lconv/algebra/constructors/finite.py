@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_lconv._validation import one_of, positive_int
+from keras_lconv._validation import boolean, one_of, positive_int
 from keras_lconv.algebra.group import MatrixGroup
 
 GOLDEN = (1 + np.sqrt(5)) / 2
@@ -167,6 +167,7 @@ def polyhedral(solid: str, inversion: bool = False) -> MatrixGroup:
         "cube": [third, np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])],
         "icosahedron": [third, half, _fifth_turn()],
     }[solid]
+    inversion = boolean("inversion", inversion)
     if inversion:
         elements.append(-np.eye(3))
     return MatrixGroup(elements=elements, name=solid + (" with inversion" * inversion))

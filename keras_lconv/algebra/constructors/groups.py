@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_lconv._validation import positive_int
+from keras_lconv._validation import boolean, positive_int
 from keras_lconv.algebra.constructors.classical import gl, sl, so, sp, su
 from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
 
@@ -29,8 +29,8 @@ def SO(p: int, q: int = 0) -> MatrixGroup:  # noqa: N802
     assert SO(3, 1).dimension == 6
     ```
     """
-    name = f"SO({p})" if not q else f"SO+({p},{q})"
-    return MatrixGroup(so(p, q), name=name)
+    algebra = so(p, q)
+    return MatrixGroup(algebra, name=f"SO+({p},{q})" if q else f"SO({p})")
 
 
 def O(  # noqa: E743, N802
@@ -62,6 +62,8 @@ def O(  # noqa: E743, N802
     assert O(3, 1, time_reversal=False).name == "O(3,1), orthochronous"
     ```
     """
+    parity = boolean("parity", parity)
+    time_reversal = boolean("time_reversal", time_reversal)
     algebra = so(p, q)
     size = p + q
     elements = []
@@ -90,6 +92,7 @@ def SU(n: int) -> MatrixGroup:  # noqa: N802
         TypeError: If `n` is no integer.
         ValueError: If `n` is below 2.
     """
+    n = positive_int("n", n)
     return MatrixGroup(su(n), name=f"SU({n})")
 
 
@@ -175,6 +178,7 @@ def E(n: int) -> MatrixGroup:  # noqa: N802
         TypeError: If `n` is no integer.
         ValueError: If `n` is below 1.
     """
+    n = positive_int("n", n)
     group = with_translations(O(n))
     group.name = f"E({n})"
     return group

@@ -119,6 +119,11 @@ def induced(representation: Representation, group: GroupLike) -> Representation:
     assert induced(turns.trivial(), dihedral(4)).size == 2
     ```
     """
+    if not isinstance(representation, Representation):
+        raise TypeError(
+            "`representation` must be a `Representation`. "
+            f"Received: {representation!r} (of type {type(representation).__name__})"
+        )
     large = as_group("group", group)
     small = representation.group.all_elements()
     everything = large.all_elements()

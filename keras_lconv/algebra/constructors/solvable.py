@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_lconv._validation import finite_array, one_of, positive_int
+from keras_lconv._validation import one_of, positive_int, real_number
 from keras_lconv.algebra.constructors.affine_type import se
 from keras_lconv.algebra.constructors.classical import so
 from keras_lconv.algebra.lie_algebra import LieAlgebra
@@ -139,7 +139,7 @@ def _parameter(kind: str, h: float | None) -> float:
         if h is not None:
             raise ValueError(f"Type {kind} has no parameter. Received: h={h!r}")
         return 0.0
-    value = float("nan") if h is None else float(finite_array("h", h))
+    value = float("nan") if h is None else real_number("h", h)
     wanted = "negative, and not -1" if kind == "VI_h" else "positive"
     fits = (value < 0 and value != -1) if kind == "VI_h" else value > 0
     if not fits:

@@ -10,14 +10,21 @@ import numpy as np
 
 from keras_lconv._layout import data_format_of
 from keras_lconv._typing import Data
-from keras_lconv._validation import count, one_of, positive_int
+from keras_lconv._validation import (
+    count,
+    finite_array,
+    one_of,
+    optional,
+    positive_int,
+    progress,
+)
 from keras_lconv.discovery.functions.derivatives import (
     derivatives_of,
     finite_differences,
     given_derivatives,
 )
 from keras_lconv.discovery.functions.grid_equations import GridEquations
-from keras_lconv.discovery.functions.table_equations import TableEquations
+from keras_lconv.discovery.functions.table_equations import OUTPUTS, TableEquations
 from keras_lconv.discovery.report import SymmetryReport
 from keras_lconv.discovery.tables import scalar_names, table_of
 
@@ -233,31 +240,22 @@ def symmetries_of(
         batch_size: As for `find_symmetries`.
         verbose: As for `find_symmetries`.
     """
-    one_of("kind", kind, KINDS)
+    verbose = progress(verbose)
+    batch_size = positive_int("batch_size", batch_size)
     labels = scalar_names(scalars)
     table = table_of("x", x, columns, labels)
-    blocks = positive_int("blocks", table.blocks or blocks)
-    scalars = len(labels) if labels else count("scalars", scalars)
     samples = distinct_rows(table.values)
-    equations: GridEquations | TableEquations
-    if samples.ndim > 2:
-        if blocks > 1 or scalars:
-            raise ValueError(
-                "`blocks` and `scalars` belong to vectors, of which maps are searched. "
-                f"Received: blocks={blocks!r}, scalars={scalars!r} with a grid"
-            )
-        data_format = data_format_of(function, data_format)
-        equations = GridEquations(samples, kind, search, output, data_format)
-    else:
-        equations = TableEquations(
-            samples, kind, blocks, scalars, search, output, table.names
-        )
-    if dimension is not None and not 0 <= dimension <= equations.num_searched:
-        raise ValueError(
-            f"`dimension` must be from 0 to {equations.num_searched}, the dimension of "
-            f"what is searched. Received: dimension={dimension!r}"
-        )
-    batch_size = positive_int("batch_size", batch_size)
+    equations = equations_for(
+        samples,
+        kind,
+        table.blocks or blocks,
+        len(labels) or scalars,
+        search,
+        output,
+        dimension,
+        data_format_of(function, data_format),
+        table.names,
+    )
     batches = np.array_split(samples, math.ceil(len(samples) / batch_size))
     if verbose is None:
         verbose = len(batches) >= BATCHES_WITH_BAR
@@ -275,9 +273,57 @@ def symmetries_of(
     if not equations.depends_on_input:
         raise ValueError(
             "`function` must depend on its input. Received: a function with derivatives "
-            f"that are zero at all {len(samples)} samples"
+            f"that are zero at all {len(samples)} samples of `x` that differ"
         )
     return equations.report(dimension, fit_error)
+
+
+def equations_for(
+    samples: np.ndarray,
+    kind: str,
+    blocks: int,
+    scalars: Any,
+    search: Any,
+    output: Any,
+    dimension: int | None,
+    data_format: str,
+    names: Any = None,
+) -> GridEquations | TableEquations:
+    """The equations that symmetries fulfil, without any yet: arguments that fit samples.
+
+    Args:
+        samples: Array `(batch, n)` or `(batch, *spatial, channels)`.
+        kind: As for `find_symmetries`.
+        blocks: As for `find_symmetries`.
+        scalars: Their number.
+        search: As for `find_symmetries`.
+        output: As for `find_symmetries`.
+        dimension: As for `find_symmetries`.
+        data_format: `"channels_last"` or `"channels_first"`.
+        names: Names of the columns of a table.
+    """
+    one_of("kind", kind, KINDS)
+    if isinstance(output, str):
+        one_of("output", output, OUTPUTS)
+    elif kind == "invariance":
+        finite_array("output", output)
+    blocks, scalars = positive_int("blocks", blocks), count("scalars", scalars)
+    equations: GridEquations | TableEquations
+    if samples.ndim > 2:
+        if blocks > 1 or scalars:
+            raise ValueError(
+                "`blocks` and `scalars` belong to vectors, of which maps are searched. "
+                f"Received: blocks={blocks!r}, scalars={scalars!r} with a grid"
+            )
+        equations = GridEquations(samples, kind, search, output, data_format)
+    else:
+        equations = TableEquations(samples, kind, blocks, scalars, search, output, names)
+    if (optional(count, "dimension", dimension) or 0) > equations.num_searched:
+        raise ValueError(
+            f"`dimension` must be from 0 to {equations.num_searched}, the dimension of "
+            f"what is searched. Received: dimension={dimension!r}"
+        )
+    return equations
 
 
 def _evaluation(

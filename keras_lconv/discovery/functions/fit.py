@@ -10,8 +10,8 @@ import numpy as np
 
 from keras_lconv._ops import mean
 from keras_lconv._typing import Data
-from keras_lconv._validation import fraction, one_of, positive_int
-from keras_lconv.discovery.functions.find import KINDS, symmetries_of
+from keras_lconv._validation import fraction, one_of, optional, positive_int, progress
+from keras_lconv.discovery.functions.find import KINDS, equations_for, symmetries_of
 from keras_lconv.discovery.functions.network import (
     MEMBERS,
     STEPS_BETWEEN,
@@ -117,16 +117,26 @@ def fit_symmetries(
             "`validation_split` must leave samples on both sides. "
             f"Received: validation_split={validation_split!r} of {len(x)} samples"
         )
+    if model is not None and not isinstance(model, keras.Model):
+        raise TypeError(
+            f"`model` must be a `keras.Model`. Received: {model!r} "
+            f"(of type {type(model).__name__})"
+        )
+    batch_size = positive_int("batch_size", batch_size)
+    epochs = optional(positive_int, "epochs", epochs)
+    blocks, scalars = table.blocks or blocks, len(labels) or scalars
+    # Before the networks are trained, which takes long.
+    equations_for(x, kind, blocks, scalars, search, output, dimension, "channels_last")
     x, error, model, notes = _trained(
-        x, targets, model, held_out, epochs, batch_size, bool(verbose)
+        x, targets, model, held_out, epochs, batch_size, bool(progress(verbose))
     )
     report = symmetries_of(
         model,
         x[:MOST_SAMPLES].astype("float64"),
         members=members,
         kind=kind,
-        blocks=table.blocks or blocks,
-        scalars=len(labels) or scalars,
+        blocks=blocks,
+        scalars=scalars,
         search=search,
         output=output,
         dimension=dimension,
@@ -168,7 +178,6 @@ def _trained(
     steps = -(-(len(x) - held_out) // batch_size)
     if epochs is None:
         epochs = max(LEAST_EPOCHS, -(-LEAST_STEPS // steps))
-    positive_int("epochs", epochs)
     # A few passes at a time: what comes after each epoch takes longer than a step.
     passes = min(epochs, max(1, -(-STEPS_BETWEEN // steps)))
     rounds = -(-epochs // passes)

@@ -374,10 +374,11 @@ def _same_scale(slopes: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _checked_samples(samples: np.ndarray, blocks: int, scalars: int) -> np.ndarray:
-    if samples.ndim != 2 or 0 in samples.shape:
+    if samples.ndim != 2 or 0 in samples.shape or len(samples) < 2:
         raise ValueError(
             "`x` must have shape `(batch, n)`, or `(batch, *spatial, channels)` for "
-            f"images. Received: shape {samples.shape}"
+            "images, with two samples that differ at least. "
+            f"Received: shape {samples.shape}"
         )
     size = samples.shape[1] - scalars
     if size <= 0:

@@ -7,7 +7,15 @@ import numpy as np
 
 from keras_lconv._ops import to_numpy
 from keras_lconv._typing import Data
-from keras_lconv._validation import finite_array, not_negative, positive_int, spatial_shape
+from keras_lconv._validation import (
+    count,
+    finite_array,
+    not_negative,
+    optional,
+    positive_int,
+    progress,
+    spatial_shape,
+)
 from keras_lconv.discovery.null_space import NUM_GROUPS, trust
 from keras_lconv.discovery.pairs.motion import GridMotion, Motion, VectorMotion
 from keras_lconv.discovery.pairs.report import GeneratorReport
@@ -107,6 +115,10 @@ def fit_generators(
         iterative image registration technique", IJCAI 1981, for registration by
         derivatives from coarse to fine.
     """
+    verbose = bool(progress(verbose))
+    smoothing = not_negative("smoothing", smoothing)
+    border = optional(count, "border", border)
+    dimension = optional(count, "dimension", dimension)
     x, y = _checked_pairs(x, y)
     motion = _motion(search, x.shape, blocks, smoothing, border)
     if isinstance(motion, VectorMotion):
@@ -114,11 +126,12 @@ def fit_generators(
     known = _known_parameters(parameters, len(x))
     if known is not None:
         dimension = _agreed("parameters", known.shape[1], dimension)
-    count = motion.observed(x[:1]).size
-    if dimension is None and motion.size >= count:
+    num_equations = motion.observed(x[:1]).size
+    if dimension is None and motion.size >= num_equations:
         raise ValueError(
-            f"`dimension` must be given where a pair has fewer equations ({count}) than "
-            f"there are unknowns ({motion.size}). Received: dimension=None"
+            "`dimension` must be given where a pair has fewer equations "
+            f"({num_equations}) than there are unknowns ({motion.size}). "
+            "Received: dimension=None"
         )
     if dimension is not None and not 0 < dimension <= motion.size:
         raise ValueError(
@@ -138,7 +151,7 @@ def fit_generators(
     left, before = state.distances(), distances_of(motion, x, y)
     values = gap = None
     confidence, given = 1.0, dimension
-    if known is None and motion.size < count:
+    if known is None and motion.size < num_equations:
         dimension, gap, confidence, values = judged(equations, given)
     if given is None and dimension and not is_related(motion, x, y, start, dimension):
         dimension, confidence = 0, 0.0
@@ -240,8 +253,7 @@ def _motion(
         )
     space = GridSpace(found)
     if space.has_flows:
-        width = not_negative("smoothing", smoothing)
-        return GridMotion(space, width, _border(border, space.shape))
+        return GridMotion(space, smoothing, _border(border, space.shape))
     return VectorMotion(maps_among(found.matrices(), size))
 
 
@@ -255,9 +267,6 @@ def _as_vectors(f: np.ndarray, blocks: int) -> np.ndarray:
 def _border(border: int | None, shape: tuple[int, ...]) -> int:
     if border is None:
         return round(min(shape) / 10)
-    if border == 0 and not isinstance(border, bool):
-        return 0
-    border = positive_int("border", border)
     if 2 * border >= min(shape):
         raise ValueError(
             f"`border` must leave points of a grid of shape {shape}. "

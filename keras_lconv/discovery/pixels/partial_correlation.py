@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lconv._validation import finite_array
+from keras_lconv._validation import finite_array, progress
 
 BATCH_SIZE = 4096
 # Of a bar for fewer batches nothing would be seen.
@@ -42,6 +42,7 @@ def correlations(x: Any, verbose: bool | None) -> tuple[np.ndarray, np.ndarray, 
     spread = np.where(varies, spread, 1.0)
     products, squares = np.zeros((size, size)), np.zeros((size, size))
     batches = np.array_split(samples, math.ceil(number / BATCH_SIZE))
+    verbose = progress(verbose)
     if verbose is None:
         verbose = len(batches) >= BATCHES_WITH_BAR
     bar = keras.utils.Progbar(len(batches), verbose=int(verbose), unit_name="batch")

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_lconv._typing import Constraint, Initializer, Regularizer
-from keras_lconv._validation import positive_int
+from keras_lconv._validation import positive_int, positive_ints
 from keras_lconv.generators.base import Generators
 
 # Learned generators start with about this spectral norm: small beside the identity, so
@@ -106,10 +106,4 @@ class FactoredGenerators(Generators):
 def _checked_output_shape(output_dim: Any) -> tuple[int, ...] | None:
     if output_dim is None:
         return None
-    if isinstance(output_dim, Sequence) and not isinstance(output_dim, str):
-        if not output_dim:
-            raise ValueError(
-                f"`output_dim` must not be empty. Received: output_dim={output_dim!r}"
-            )
-        return tuple(positive_int("output_dim", n) for n in output_dim)
-    return (positive_int("output_dim", output_dim),)
+    return positive_ints("output_dim", output_dim)

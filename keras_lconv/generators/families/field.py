@@ -14,22 +14,20 @@ from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.contraction import cost, result_bytes
 from keras_lconv.generators.cost import BYTES, Cost
-from keras_lconv.generators.derivatives import DERIVATIVES, LineDerivative, on_grid
+from keras_lconv.generators.derivatives import DERIVATIVES, Gradient
 from keras_lconv.generators.exponential import (
     linear_combination,
     operator_norm,
     traced_norm_bound,
 )
 from keras_lconv.generators.families.factored import INITIAL_NORM
-from keras_lconv.generators.polynomials import (
-    DEGREES,
-    as_matrices,
-    centred_points,
-    exponents,
-    monomials,
-    radius,
-    units,
+from keras_lconv.generators.field_basis import (
+    FieldBasis,
+    check_fit,
+    checked_coefficients,
+    nearest_coefficients,
 )
+from keras_lconv.generators.polynomials import DEGREES, as_matrices, exponents, units
 
 FIELDS = (*DEGREES, "free")
 
@@ -102,7 +100,7 @@ class VectorFieldGenerators(Generators):
         super().__init__(positive_int("num", num), **kwargs)
         self.field = one_of("field", field, FIELDS)
         self.derivative = one_of("derivative", derivative, DERIVATIVES)
-        self._given = self._check_given(coefficients)
+        self._given = checked_coefficients(coefficients, num, field)
         self.regularizer = keras.regularizers.get(regularizer)
         self.constraint = keras.constraints.get(constraint)
 
@@ -142,9 +140,8 @@ class VectorFieldGenerators(Generators):
         """
         one_of("field", field, tuple(DEGREES))
         array = finite_array("coefficients", coefficients)
-        kwargs.setdefault("trainable", False)
         given = array * units(field, tuple(shape))
-        return cls(len(array), field, coefficients=given, **kwargs)
+        return cls(len(array), field, coefficients=given, **{"trainable": False, **kwargs})
 
     @classmethod
     def from_values(cls, values: ArrayLike, field: str = "affine", **kwargs: Any) -> Self:
@@ -173,75 +170,23 @@ class VectorFieldGenerators(Generators):
         assert generators.algebra().dimension == 1
         ```
         """
-        array = finite_array("values", values)
-        if array.ndim < 3 or array.shape[-1] != array.ndim - 2 or 0 in array.shape:
-            raise ValueError(
-                "`values` must have shape `(k, *spatial, ndim)` with `ndim` spatial axes. "
-                f"Received: shape {array.shape}"
-            )
         one_of("field", field, FIELDS)
-        shape = array.shape[1:-1]
-        flat = np.swapaxes(array.reshape(len(array), -1, len(shape)), 1, 2)
-        if field != "free":
-            unit = units(field, shape)
-            columns = monomials(field, centred_points(shape) / radius(shape)).T
-            found = np.linalg.lstsq(columns, flat.reshape(-1, flat.shape[-1]).T, rcond=None)
-            # From coordinates in units of the radius to grid steps.
-            scaled = found[0].T.reshape(*flat.shape[:2], -1) / radius(shape)
-            flat = scaled * unit
-        kwargs.setdefault("trainable", False)
-        return cls(len(array), field, coefficients=flat, **kwargs)
-
-    def _check_given(self, coefficients: Any) -> np.ndarray | None:
-        if coefficients is None:
-            return None
-        given = finite_array("coefficients", coefficients)
-        if given.ndim != 3 or len(given) != self.num_generators:
-            raise ValueError(
-                f"`coefficients` must have shape `(k, ndim, p)` with "
-                f"k={self.num_generators}. Received: shape {given.shape}"
-            )
-        if self.field != "free":
-            ndim = given.shape[1]
-            expected = len(exponents(self.field, ndim))
-            if given.shape[2] != expected:
-                raise ValueError(
-                    f"A {self.field} field on {ndim} spatial axes has "
-                    f"p={expected} monomials. "
-                    f"Received: `coefficients` of shape {given.shape}"
-                )
-        return given
+        given = nearest_coefficients(values, field)
+        return cls(len(given), field, coefficients=given, **{"trainable": False, **kwargs})
 
     def build(self, input_shape: Shape) -> None:
         """Creates `coefficients`, of shape `(k, ndim, p)`."""
         super().build(input_shape)
         shape = self.require_built("build")
-        ndim = len(shape)
-        self._radius = radius(shape)
-        self._derivatives = tuple(LineDerivative(n, self.derivative) for n in shape)
-        self._derivative_norms = np.array([D.norm for D in self._derivatives])
-        if self.field == "free":
-            self._monomials = None
-            self._units = np.full(math.prod(shape), self._radius)
-        else:
-            self._monomials = monomials(self.field, centred_points(shape) / self._radius)
-            self._units = units(self.field, shape)
-        expected = (self.num_generators, ndim, len(self._units))
-        if self._given is not None and self._given.shape[1] != ndim:
-            raise ValueError(
-                f"The fields of {self.name!r} are for {self._given.shape[1]} spatial axes, "
-                "and need an input with so many, and with an axis of channels. "
-                f"Received: an input of spatial shape {shape}"
-            )
-        if self._given is not None and self._given.shape != expected:
-            raise ValueError(
-                f"The `coefficients` of {self.name!r} have shape {self._given.shape}. "
-                f"An input of spatial shape {shape} needs shape {expected}"
-            )
+        self._basis = FieldBasis(self.field, shape)
+        self._gradient = Gradient(shape, self.derivative)
+        expected = (self.num_generators, len(shape), self._basis.size)
+        if self._given is not None:
+            check_fit(self.name, self._given.shape, expected, shape)
         self.coefficients = self.add_weight(
             name="coefficients",
             shape=expected,
-            initializer=self._initializer(ndim),
+            initializer=self._initializer(len(shape)),
             regularizer=self.regularizer,
             constraint=self.constraint,
             trainable=self.is_learned,
@@ -249,21 +194,16 @@ class VectorFieldGenerators(Generators):
 
     def _initializer(self, ndim: int) -> Any:
         if self._given is not None:
-            values = self._given / self._units
+            values = self._given / self._basis.units
             return lambda shape, dtype=None: ops.convert_to_tensor(values, dtype=dtype)
-        # |L| <= sum_a max |v^a| |D| with |D| <= pi; a component with p normal
-        # coefficients is at most about 3 stddev sqrt(p) at its largest point.
-        num_monomials = 1 if self._monomials is None else len(self._monomials)
-        largest = 3 * self._radius * math.sqrt(num_monomials)
-        stddev = INITIAL_NORM / (math.pi * ndim * largest)
+        stddev = self._basis.initial_stddev(INITIAL_NORM, ndim)
         return keras.initializers.RandomNormal(stddev=stddev)
 
     def initial_norm_bounds(self) -> np.ndarray:
         """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
         if self._given is None:
             return np.full(self.num_generators, INITIAL_NORM)
-        largest = np.abs(self._fields_from(self._given / self._units)).max(axis=-1)
-        return largest @ self._derivative_norms
+        return np.abs(self._given_fields()).max(axis=-1) @ self._gradient.norms
 
     def norm_bounds(self) -> Tensor:
         """Bounds `sum_a max_x |v^a(x)| |d/dx^a|` of the spectral norms, a tensor `(k,)`."""
@@ -271,13 +211,13 @@ class VectorFieldGenerators(Generators):
 
     def field_norms(self, fields: Tensor) -> Tensor:
         """Bounds of `|v^a d_a|` for fields `(..., ndim, d)` in grid steps."""
-        norms = ops.convert_to_tensor(self._derivative_norms, dtype=fields.dtype)
+        norms = ops.convert_to_tensor(self._gradient.norms, dtype=fields.dtype)
         return ops.sum(ops.max(ops.abs(fields), axis=-1) * norms, axis=-1)
 
     @property
     def largest_displacement(self) -> float:
         """A bound of `|v^a d_a|` for a field that moves by `pi` radii along each axis."""
-        return math.pi * self._radius * float(np.sum(self._derivative_norms))
+        return math.pi * self._basis.radius * float(np.sum(self._gradient.norms))
 
     @property
     def is_antisymmetric(self) -> bool:
@@ -292,10 +232,9 @@ class VectorFieldGenerators(Generators):
         depends = exponents(self.field, ndim).T > 0
         return not np.any(self._given[:, depends])
 
-    def _fields_from(self, coefficients: np.ndarray) -> np.ndarray:
-        """Fields `(k, ndim, d)` in grid steps, in NumPy."""
-        fields = self._radius * coefficients
-        return fields if self._monomials is None else fields @ self._monomials
+    def _given_fields(self) -> np.ndarray:
+        """The given fields at all positions, `(k, ndim, d)` in grid steps, float64."""
+        return self._basis.values(self._given / self._basis.units)
 
     def vector_fields(self) -> np.ndarray:
         """The fields `v_i` at the grid points, in grid steps per unit of parameter.
@@ -304,7 +243,7 @@ class VectorFieldGenerators(Generators):
             Array `(k, *spatial, ndim)`.
         """
         shape = self.require_built("vector_fields")
-        fields = self._fields_from(ops.convert_to_numpy(self.coefficients))
+        fields = self._basis.values(ops.convert_to_numpy(self.coefficients))
         return np.moveaxis(fields, 1, -1).reshape(-1, *shape, len(shape))
 
     def vector_field_tensor(self, dtype: str | None = None) -> Tensor:
@@ -346,7 +285,7 @@ class VectorFieldGenerators(Generators):
         assert rotation(3).algebra().identify().name == "so(3)"
         ```
         """
-        values = self._known_coefficients()
+        values = ops.convert_to_numpy(self.coefficients) if self.built else self._given
         if values is None or self.field not in ("linear", "affine"):
             return super().algebra(tolerance)
         return LieAlgebra(as_matrices(values, self.field), tolerance)
@@ -356,12 +295,9 @@ class VectorFieldGenerators(Generators):
         if self.is_learned or self._given is None:
             return super().matrices()
         shape = self.require_built("matrices")
-        fields = self._fields_from(self._given / self._units)
-        matrices = np.zeros((self.num_generators, math.prod(shape), math.prod(shape)))
-        for axis, derivative in enumerate(self._derivatives):
-            along = on_grid(derivative.matrix, shape, axis)
-            matrices -= fields[:, axis, :, None] * along
-        return matrices
+        fields = self._given_fields()
+        D = self._gradient.matrix
+        return -np.asarray(sum(fields[:, a, :, None] * D(a) for a in range(len(shape))))
 
     def representation(self) -> np.ndarray:
         """Matrices with the brackets of generators that are not learned, in NumPy.
@@ -372,24 +308,9 @@ class VectorFieldGenerators(Generators):
             return super().representation()
         return as_matrices(self._given, self.field)
 
-    def _known_coefficients(self) -> np.ndarray | None:
-        """The values that the coefficients have, if they have any yet."""
-        return ops.convert_to_numpy(self.coefficients) if self.built else self._given
-
     def fields(self, dtype: str) -> Tensor:
         """The fields at all positions, a tensor `(k, ndim, d)` in grid steps."""
-        fields = self._radius * ops.cast(self.coefficients, dtype)
-        if self._monomials is None:
-            return fields
-        monomials = ops.convert_to_tensor(self._monomials, dtype=dtype)
-        return ops.einsum("kap,pd->kad", fields, monomials)
-
-    def slope(self, f: Tensor, axis: int) -> Tensor:
-        """The derivative of flat features `(batch, d, ...)` along a spatial axis."""
-        shape = self.require_built("apply")
-        rest = math.prod(shape[axis + 1 :] + tuple(f.shape[2:]))
-        lines = ops.reshape(f, (-1, shape[axis], rest))
-        return ops.reshape(self._derivatives[axis](lines), (-1, *f.shape[1:]))
+        return self._basis.tensor_values(ops.cast(self.coefficients, dtype))
 
     def differentiate(self, f: Tensor, axis: int) -> Tensor:
         """The derivative along one spatial axis, as the generators take it.
@@ -401,35 +322,31 @@ class VectorFieldGenerators(Generators):
         Returns:
             Tensor of the shape of `f`, per grid step.
         """
-        shape = self.require_built("differentiate")
-        flat = ops.reshape(f, (-1, math.prod(shape), *f.shape[1 + len(shape) :]))
-        return ops.reshape(self.slope(flat, axis), (-1, *f.shape[1:]))
+        self.require_built("differentiate")
+        return self._gradient.along(f, axis)
 
     def apply(self, f: Tensor) -> Tensor:
         """All Lie derivatives `L_i f`, of shape `(batch, d, k, channels)`."""
-        gradient = ops.stack([self.slope(f, axis) for axis in self._axes], axis=2)
-        return -ops.einsum("kad,bdac->bdkc", self.fields(f.dtype), gradient)
+        self.require_built("apply")
+        return -ops.einsum("kad,bdac->bdkc", self.fields(f.dtype), self._gradient(f))
 
     def combine(self, z: Tensor) -> Tensor:
         """The sum `sum_i L_i z_i`, of shape `(batch, d, channels)`."""
         fields = self.fields(z.dtype)
         return -sum(
-            ops.einsum("kd,bdkc->bdc", fields[:, axis], self.slope(z, axis))
-            for axis in self._axes
+            ops.einsum("kd,bdkc->bdc", fields[:, axis], slope)
+            for axis, slope in enumerate(self._gradient.slopes(z))
         )
 
     def along(self, field: Tensor, f: Tensor) -> Tensor:
         """Minus the derivative of flat features along fields `(1 or batch, ndim, d, 1)`."""
-        return -sum(field[:, axis] * self.slope(f, axis) for axis in self._axes)
+        slopes = enumerate(self._gradient.slopes(f))
+        return -sum(field[:, axis] * slope for axis, slope in slopes)
 
     @property
     def multiply_adds(self) -> int:
         """Multiply-adds for the derivatives of one value, along all axes."""
-        return sum(derivative.multiply_adds for derivative in self._derivatives)
-
-    @property
-    def _axes(self) -> range:
-        return range(len(self.require_built("apply")))
+        return self._gradient.multiply_adds
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""

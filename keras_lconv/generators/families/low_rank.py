@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_lconv._typing import Constraint, Initializer, Regularizer, Shape, Tensor
-from keras_lconv._validation import positive_int
+from keras_lconv._validation import positive_ints
 from keras_lconv.generators.contraction import (
     ORDERS,
     contract,
@@ -89,10 +89,7 @@ class LowRankGenerators(FactoredGenerators):
             constraint=constraint,
             **kwargs,
         )
-        chain = tuple(rank) if isinstance(rank, Sequence) else (rank,)
-        if not chain:
-            raise ValueError(f"`rank` must not be empty. Received: rank={rank!r}")
-        self._hidden_sizes = tuple(positive_int("rank", size) for size in chain)
+        self._hidden_sizes = positive_ints("rank", rank)
 
     def build(self, input_shape: Shape) -> None:
         """Creates the factors, the one that acts first at the front."""

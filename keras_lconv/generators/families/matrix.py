@@ -62,7 +62,7 @@ class MatrixGenerators(DenseGenerators):
         array = finite_array("matrices", matrices)
         if array.ndim == 2:
             array = array[None]
-        if len(array) == 0:
+        if array.ndim and not len(array):
             raise ValueError(
                 "`matrices` must hold at least one generator. Received none, as of an "
                 f"algebra of dimension 0: shape {np.shape(matrices)}"

@@ -18,7 +18,14 @@ from keras_lconv._typing import (
     Shape,
     Tensor,
 )
-from keras_lconv._validation import finite_array, one_of, positive_int
+from keras_lconv._validation import (
+    finite_array,
+    for_each_axis,
+    integer_array,
+    one_of,
+    positive_int,
+    positive_ints,
+)
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.contraction import (
     ORDERS,
@@ -63,10 +70,9 @@ def grid_neighbors(
     assert table[0].tolist() == [-1, -1, -1, -1, 0, 1, -1, 3, 4]
     ```
     """
-    shape = tuple(positive_int("shape", n) for n in shape)
-    sizes = tuple(size) if isinstance(size, Sequence) else (size,) * len(shape)
-    sizes = tuple(positive_int("size", n) for n in sizes)
-    if len(sizes) != len(shape) or any(n % 2 == 0 for n in sizes):
+    shape = positive_ints("shape", shape)
+    sizes = for_each_axis("size", positive_ints("size", size), len(shape))
+    if any(n % 2 == 0 for n in sizes):
         raise ValueError(
             f"`size` must be odd, one number or {len(shape)} numbers. "
             f"Received: size={size!r}"
@@ -353,12 +359,7 @@ def _segment_sum(entries: np.ndarray, segments: np.ndarray, num: int) -> np.ndar
 
 
 def _checked_table(neighbors: Any) -> np.ndarray:
-    table = np.array(neighbors)
-    if table.size and not np.issubdtype(table.dtype, np.integer):
-        raise TypeError(
-            "`neighbors` must be a table of integers. "
-            f"Received: an array of type {table.dtype}"
-        )
+    table = integer_array("neighbors", neighbors)
     if table.ndim != 2 or 0 in table.shape:
         raise ValueError(
             "`neighbors` must have shape `(d, n)`, with a row for each position. "

@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_lconv._layout import flatten, unflatten
 from keras_lconv._typing import Shape, Tensor
-from keras_lconv._validation import one_of
+from keras_lconv._validation import boolean, one_of
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.contraction import (
@@ -82,8 +82,8 @@ class SE2Generators(Generators):
     def __init__(self, *, derivative: str = "spectral", **kwargs: Any):
         self.derivative = one_of("derivative", derivative, DERIVATIVES)
         # The fields are never learned, also where a configuration holds the default.
-        kwargs["trainable"] = False
-        super().__init__(3, **kwargs)
+        boolean("trainable", kwargs.pop("trainable", False))
+        super().__init__(3, trainable=False, **kwargs)
 
     def build(self, input_shape: Shape) -> None:
         """Prepares the derivatives along the three axes."""

@@ -12,7 +12,13 @@ from keras import ops
 
 from keras_lconv._layout import flatten, unflatten
 from keras_lconv._typing import ArrayLike, Shape, Tensor
-from keras_lconv._validation import one_of, positive_ints
+from keras_lconv._validation import (
+    boolean,
+    for_each_axis,
+    integer_array,
+    one_of,
+    positive_ints,
+)
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.contraction import cost, result_bytes
 from keras_lconv.generators.cost import Cost
@@ -79,17 +85,11 @@ class ShiftGenerators(Generators):
     ):
         self.offsets = _checked_offsets(offsets)
         self.boundary = one_of("boundary", boundary, (*BOUNDARIES, "valid"))
-        self.strides = positive_ints("strides", strides)
-        ndim = len(self.offsets[0])
-        if len(self.strides) not in (1, ndim):
-            raise ValueError(
-                f"`strides` must be one number or {ndim}, one for each component of the "
-                f"offsets. Received: strides={strides}"
-            )
-        self.strides *= ndim // len(self.strides)
+        steps = positive_ints("strides", strides)
+        self.strides = for_each_axis("strides", steps, len(self.offsets[0]))
         # Shifts are never learned, also where a configuration holds the default.
-        kwargs["trainable"] = False
-        super().__init__(len(self.offsets), **kwargs)
+        boolean("trainable", kwargs.pop("trainable", False))
+        super().__init__(len(self.offsets), trainable=False, **kwargs)
 
     def build(self, input_shape: Shape) -> None:
         """Checks the number of spatial axes."""
@@ -226,9 +226,7 @@ def shift(
 
 
 def _checked_offsets(offsets: Any) -> tuple[tuple[int, ...], ...]:
-    array = np.asarray(offsets)
-    if array.size and not np.issubdtype(array.dtype, np.integer):
-        raise TypeError(f"`offsets` must be integers. Received: offsets={offsets!r}")
+    array = integer_array("offsets", offsets)
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2 or 0 in array.shape:

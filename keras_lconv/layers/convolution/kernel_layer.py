@@ -14,7 +14,7 @@ from keras_lconv._typing import (
     Shape,
     Tensor,
 )
-from keras_lconv._validation import positive_int
+from keras_lconv._validation import boolean, positive_int
 from keras_lconv.layers.base import GeneratorLayer
 
 
@@ -71,7 +71,7 @@ class KernelLayer(GeneratorLayer):
         )
         self.filters = positive_int("filters", filters)
         self.activation = keras.activations.get(activation)
-        self.use_bias = bool(use_bias)
+        self.use_bias = boolean("use_bias", use_bias)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)

@@ -160,12 +160,8 @@ class LConv(KernelLayer):
         self.self_interaction = one_of(
             "self_interaction", self_interaction, SELF_INTERACTIONS
         )
-        if not isinstance(contraction, str):
-            raise TypeError(
-                "`contraction` must be the name of an order of products. "
-                f"Received: contraction={contraction!r}"
-            )
-        self._contraction = contraction
+        options = ("auto", *contractions(self.generators))
+        self._contraction = one_of("contraction", contraction, options)
         self.contraction = self._contraction
         # Here and not in `build`, which may run while a graph is traced.
         if self.kernel_initializer is None:
@@ -213,16 +209,10 @@ class LConv(KernelLayer):
 
     def _choose_contraction(self, channels: int) -> str:
         """The order of products with the least effort, or the given one."""
+        if self._contraction != "auto":
+            return self._contraction
         costs = self.contraction_costs(channels)
-        if self._contraction == "auto":
-            return min(costs, key=lambda order: costs[order].effort)
-        if self._contraction not in costs:
-            raise ValueError(
-                f"`contraction` of {self._owner} with {type(self.generators).__name__} "
-                f"must be 'auto' or one of {sorted(costs)}. "
-                f"Received: contraction={self._contraction!r}"
-            )
-        return self._contraction
+        return min(costs, key=lambda order: costs[order].effort)
 
     def contraction_costs(self, channels: int) -> dict[str, Cost]:
         """What the products of `sum_i (L_i f) W_i` cost for one sample, in each order.

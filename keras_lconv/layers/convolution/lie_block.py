@@ -5,9 +5,9 @@ from typing import Any
 
 import keras
 
-from keras_lconv import generators as generators_lib
 from keras_lconv._typing import Activation, GeneratorsLike, Regularizer, Shape, Tensor
 from keras_lconv._validation import positive_int
+from keras_lconv.generators.registry import named
 from keras_lconv.layers.base import serialize_shared
 from keras_lconv.layers.convolution.lconv import LConv
 
@@ -89,7 +89,15 @@ class LieBlock(keras.layers.Layer):
             trainable=trainable,
         )
         self.num_layers = positive_int("num_layers", num_layers)
-        self.generators = generators_lib.get(generators, rank=rank, dtype=self.dtype_policy)
+        self.generators = named(
+            "generators", generators, rank=rank, dtype=self.dtype_policy
+        )
+        if self.num_layers > 1 and not self.generators.is_square:
+            raise ValueError(
+                f"`generators` of LieBlock must be square where several layers share them. "
+                f"Received: generators {self.generators.name!r} that lead to another grid, "
+                f"with num_layers={num_layers}"
+            )
         self.layers = [
             LConv(
                 filters,

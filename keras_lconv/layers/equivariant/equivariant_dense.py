@@ -8,7 +8,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv import generators as generators_lib
 from keras_lconv._typing import (
     Activation,
     Constraint,
@@ -20,8 +19,9 @@ from keras_lconv._typing import (
 from keras_lconv._validation import fraction, positive_int, positive_ints
 from keras_lconv.algebra import MatrixGroup, Representation, trivial
 from keras_lconv.generators import Generators
-from keras_lconv.generators.base import if_known
+from keras_lconv.generators.domain import if_known
 from keras_lconv.generators.families.group import with_groups
+from keras_lconv.generators.registry import named
 from keras_lconv.layers.base import serialize_shared
 from keras_lconv.layers.convolution.kernel_layer import KernelLayer
 from keras_lconv.layers.equivariant.maps import equivariant_maps, invariant_vectors
@@ -145,6 +145,8 @@ class EquivariantDense(KernelLayer):
         multilayer perceptrons for arbitrary matrix groups", ICML 2021.
     """
 
+    _argument = "generators_in"
+
     def __init__(
         self,
         units: int,
@@ -185,8 +187,8 @@ class EquivariantDense(KernelLayer):
         if generators_out is None:
             self.generators_out = self.generators
         elif not (isinstance(generators_out, str) and generators_out == TRIVIAL):
-            self.generators_out = generators_lib.get(
-                with_groups(generators_out), dtype=self.dtype_policy
+            self.generators_out = named(
+                "generators_out", with_groups(generators_out), dtype=self.dtype_policy
             )
         self._output_dim = None
         if output_dim is not None:

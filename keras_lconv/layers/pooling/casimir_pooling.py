@@ -10,7 +10,7 @@ from keras import ops
 from keras_lconv._layout import flatten, unflatten
 from keras_lconv._ops import maximum, working_dtype
 from keras_lconv._typing import ArrayLike, GeneratorsLike, Shape, Tensor
-from keras_lconv._validation import positive_ints, positive_number
+from keras_lconv._validation import boolean, for_each_axis, positive_ints, positive_number
 from keras_lconv.algebra.forms import smoothing_form
 from keras_lconv.generators.exponential import floored_norm_bounds
 from keras_lconv.generators.series import decay, taylor
@@ -116,7 +116,7 @@ class CasimirPooling(GeneratorLayer):
         super().__init__(generators, data_format=data_format, **kwargs)
         self._initial_tau = positive_number("tau", tau)
         self.strides = positive_ints("strides", strides)
-        self.trainable_tau = bool(trainable_tau)
+        self.trainable_tau = boolean("trainable_tau", trainable_tau)
         if max_tau is None:
             max_tau = self._initial_tau * (ROOM_FOR_TAU if self.trainable_tau else 1.0)
         self.max_tau = positive_number("max_tau", max_tau)
@@ -131,7 +131,7 @@ class CasimirPooling(GeneratorLayer):
     def _build(self, feature_shape: Shape) -> None:
         owner, generators = self._owner, self.generators
         self._require_square("only such have an exponential")
-        self._strides_for(generators.require_built("build"))
+        for_each_axis("strides", self.strides, len(generators.require_built("build")))
         self.form = self._find_form()
         norms = floored_norm_bounds(generators)
         size = float(norms @ np.abs(self.form) @ norms)
@@ -176,18 +176,10 @@ class CasimirPooling(GeneratorLayer):
                 "what it smooths along shall not be equivariant"
             ) from error
 
-    def _strides_for(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The stride along each spatial axis."""
-        if len(self.strides) not in (1, len(shape)):
-            raise ValueError(
-                f"`strides` must be one number or {len(shape)}, one for each spatial axis. "
-                f"Received: strides={self.strides}"
-            )
-        return self.strides * (len(shape) // len(self.strides))
-
     def _slices(self, shape: tuple[int, ...]) -> tuple[slice, ...]:
         """The positions that are kept, as symmetric about the centre as can be."""
-        pairs = zip(shape, self._strides_for(shape), strict=True)
+        steps = for_each_axis("strides", self.strides, len(shape))
+        pairs = zip(shape, steps, strict=True)
         return tuple(slice((n - 1) % step // 2, n, step) for n, step in pairs)
 
     def _output_spatial_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_lconv._ops import segment_sum, working_dtype
 from keras_lconv._typing import ArrayLike, GeneratorsLike, Tensor
+from keras_lconv._validation import integer_array
 from keras_lconv.layers.pooling.coarse_pooling import CoarsePooling
 
 
@@ -114,12 +115,7 @@ class ClusterPooling(CoarsePooling):
 
 
 def _labels(clusters: Any) -> np.ndarray:
-    labels = np.asarray(clusters)
-    if labels.size and not np.issubdtype(labels.dtype, np.integer):
-        raise TypeError(
-            f"`clusters` must be integers. Received: an array of type {labels.dtype}"
-        )
-    labels = labels.ravel()
+    labels = integer_array("clusters", clusters).ravel()
     if not len(labels) or labels.min() < 0 or labels.max() >= len(labels):
         raise ValueError(
             "`clusters` must be the label of each position, where the labels are all "

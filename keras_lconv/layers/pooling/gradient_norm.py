@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_lconv._ops import signed_length, working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
-from keras_lconv._validation import one_of, positive_number
+from keras_lconv._validation import fraction, one_of, optional, positive_number
 from keras_lconv.layers.base import GeneratorLayer
 from keras_lconv.layers.forms import checked_form, form_of_gradients
 
@@ -93,7 +93,7 @@ class GradientNorm(GeneratorLayer):
         super().__init__(generators, rank=rank, data_format=data_format, **kwargs)
         self.kind = one_of("kind", kind, KINDS)
         self.epsilon = positive_number("epsilon", epsilon)
-        self.tolerance = tolerance
+        self.tolerance = optional(fraction, "tolerance", tolerance)
         self._given_form = checked_form(form)
         # What is known before a build is refused before it.
         self.form = form_of_gradients(self.generators, self._given_form, tolerance)

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_lconv._ops import safe_sqrt, segment_sum, working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
-from keras_lconv._validation import fraction, one_of, positive_int
+from keras_lconv._validation import boolean, fraction, one_of, positive_int
 from keras_lconv.algebra import invariants
 from keras_lconv.algebra.forms import casimir_matrix, smoothing_form
 from keras_lconv.generators import Generators
@@ -136,7 +136,7 @@ class InvariantPooling(GeneratorLayer):
                 "`refine` of 'linear' invariants must be one operator, whose eigenvectors "
                 f"they are. Received: {len(self._operators)} operators"
             )
-        self.keepdims = bool(keepdims)
+        self.keepdims = boolean("keepdims", keepdims)
         self.tolerance = fraction("tolerance", tolerance)
         self._require_fixed(self.generators, "invariants")
         self.refinement_errors: tuple[float, ...] = ()

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
-from keras_lconv._validation import one_of, positive_ints, spatial_shape
+from keras_lconv._validation import for_each_axis, one_of, positive_ints, spatial_shape
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.layers.fibre_layer import FibreLayer
 
@@ -110,7 +110,9 @@ class NormMaxPooling(FibreLayer):
             **kwargs,
         )
         self.pool_size = positive_ints("pool_size", pool_size)
-        self.strides = positive_ints("strides", strides or self.pool_size)
+        self.strides = positive_ints(
+            "strides", self.pool_size if strides is None else strides
+        )
         self.padding = one_of("padding", padding, PADDINGS)
 
     def _build(self, feature_shape: Shape) -> None:
@@ -127,14 +129,8 @@ class NormMaxPooling(FibreLayer):
                 f"Received: an input of shape {tuple(feature_shape)}, channels last"
             )
         found = []
-        for name, value in (("pool_size", self.pool_size), ("strides", self.strides)):
-            if len(value) not in (1, len(shape)):
-                raise ValueError(
-                    f"`{name}` of {owner} must be one number or {len(shape)}. "
-                    f"Received: {name}={value}"
-                )
-        sizes = self.pool_size * (len(shape) // len(self.pool_size))
-        steps = self.strides * (len(shape) // len(self.strides))
+        sizes = for_each_axis("pool_size", self.pool_size, len(shape))
+        steps = for_each_axis("strides", self.strides, len(shape))
         for length, size, step in zip(shape, sizes, steps, strict=True):
             if self.padding == "same":
                 count = math.ceil(length / step)

@@ -10,7 +10,7 @@ from keras import ops
 from keras_lconv._backend import repeat
 from keras_lconv._ops import maximum, working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
-from keras_lconv._validation import one_of, positive_int, positive_number
+from keras_lconv._validation import one_of, optional, positive_int, positive_number
 from keras_lconv.generators.exponential import exponential
 from keras_lconv.layers.base import GeneratorLayer
 
@@ -102,8 +102,8 @@ class OrbitPooling(GeneratorLayer):
                 "Either `period` or `max_parameter` must be given. "
                 f"Received: period={period!r}, max_parameter={max_parameter!r}"
             )
-        self.period = _for_each("period", period, positive_number)
-        self.max_parameter = _for_each("max_parameter", max_parameter, positive_number)
+        self.period = optional(_positive_for_each, "period", period)
+        self.max_parameter = optional(_positive_for_each, "max_parameter", max_parameter)
         k = self.generators.num_generators
         for name in ("num_samples", "period", "max_parameter"):
             value = getattr(self, name)
@@ -122,8 +122,9 @@ class OrbitPooling(GeneratorLayer):
             pairs = zip(_repeated(self.period, k), counts, strict=True)
             return tuple(np.arange(n) * period / n for period, n in pairs)
         pairs = zip(_repeated(self.max_parameter, k), counts, strict=True)
+        # Symmetric to the last digit, with an exact zero among an odd number.
         return tuple(
-            np.linspace(-bound, bound, n) if n > 1 else np.zeros(1) for bound, n in pairs
+            bound * (2.0 * np.arange(n) - (n - 1)) / max(n - 1, 1) for bound, n in pairs
         )
 
     def _build(self, feature_shape: Shape) -> None:
@@ -150,10 +151,19 @@ class OrbitPooling(GeneratorLayer):
         """The samples of this generator and those after it, joined."""
         if number == self.generators.num_generators:
             return f
+        # Outward from the identity, both ways: what one large element takes away, another
+        # does not bring back.
         samples = self.parameters[number]
-        if samples[0]:
-            f = self._moved(f, number, samples[0])
-        total = self._pooled(f, number + 1)
+        total = self._pooled_along(f, number, samples[samples >= 0])
+        if samples[0] < 0:
+            backward = self._pooled_along(f, number, samples[samples < 0][::-1])
+            total = self._join(total, backward)
+        return total
+
+    def _pooled_along(self, f: Tensor, number: int, samples: np.ndarray) -> Tensor:
+        """Equidistant samples, each made from the one before."""
+        first = self._moved(f, number, samples[0]) if samples[0] else f
+        total = self._pooled(first, number + 1)
         if len(samples) == 1:
             return total
         step = samples[1] - samples[0]
@@ -162,7 +172,7 @@ class OrbitPooling(GeneratorLayer):
             moved = self._moved(last, number, step)
             return moved, self._join(total, self._pooled(moved, number + 1))
 
-        return repeat(join, (f, total), len(samples) - 1)[1]
+        return repeat(join, (first, total), len(samples) - 1)[1]
 
     def _moved(self, f: Tensor, number: int, parameter: float) -> Tensor:
         """`exp(t L) f` for one generator."""
@@ -198,11 +208,13 @@ class OrbitPooling(GeneratorLayer):
 
 def _for_each(name: str, value: Any, check: Any) -> Any:
     """One number, or a tuple of them."""
-    if value is None:
-        return None
-    if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value):
+    if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
         return tuple(check(name, each) for each in value)
     return check(name, value)
+
+
+def _positive_for_each(name: str, value: Any) -> Any:
+    return _for_each(name, value, positive_number)
 
 
 def _repeated(value: Any, times: int) -> tuple:

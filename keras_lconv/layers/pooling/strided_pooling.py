@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._typing import GeneratorsLike, Tensor
-from keras_lconv._validation import one_of, positive_ints
+from keras_lconv._validation import for_each_axis, one_of, positive_ints
 from keras_lconv.generators import Generators
 from keras_lconv.generators.coarsening import coarsened
 from keras_lconv.layers.pooling.coarse_pooling import CoarsePooling
@@ -101,12 +101,7 @@ class StridedPooling(CoarsePooling):
 
     def _steps(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The strides along each axis."""
-        if len(self.strides) not in (1, len(shape)):
-            raise ValueError(
-                f"`strides` of {self._owner} must be one number, or {len(shape)} for the "
-                f"spatial shape {shape}. Received: strides={self.strides}"
-            )
-        return self.strides * (len(shape) // len(self.strides))
+        return for_each_axis("strides", self.strides, len(shape))
 
     def _output_spatial_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         pairs = zip(shape, self._steps(shape), strict=True)

@@ -1,20 +1,18 @@
-"""Invariant forms of gradients and of vectors: norms, and the longest in a window."""
+"""Invariant forms of vectors: norms that generators keep."""
 
-import itertools
 import json
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
-from scipy.linalg import expm
 
 from keras_lconv import FibreNorm, GradientNorm, NormMaxPooling
 from keras_lconv import algebra as a
 from keras_lconv import generators as g
 from keras_lconv.metrics import invariance_error
 from tests.autodiff import BACKEND, assert_gradients_match, float64, gradients
-from tests.families import euclidean, relative_error, to_numpy
+from tests.families import relative_error, to_numpy
 
 MINKOWSKI = np.diag([1.0, 1.0, 1.0, -1.0])
 BOOST = np.array([[[0.0, 1.0], [1.0, 0.0]]])
@@ -26,101 +24,6 @@ def random(shape, seed=0, dtype="float32"):
 
 def signed_root(square):
     return np.sign(square) * np.sqrt(np.abs(square))
-
-
-# --------------------------------------------------------------------- gradients
-
-
-@pytest.mark.parametrize(
-    ("make", "metric"),
-    [
-        (lambda: "translation", np.eye(2)),
-        (lambda: "rotation", np.eye(1)),
-        (lambda: g.rotation(3), np.eye(3)),
-        (euclidean, np.diag([1.0, 1.0, 0.0])),
-        (lambda: a.so(3, 1), np.diag([1.0, 1, 1, -1, -1, -1])),
-        (lambda: g.DenseGenerators(3), np.eye(3)),
-    ],
-)
-def test_metric_of_known_algebras(make, metric):
-    form = GradientNorm(make()).form
-    # Rotations come in pairs of axes; their order in so(3,1) is that of the basis.
-    assert np.allclose(np.sort(np.diag(form)), np.sort(np.diag(metric)), atol=1e-8)
-    assert np.allclose(form, np.diag(np.diag(form)), atol=1e-8)
-
-
-def test_length_of_the_gradient_is_that_of_numpy():
-    f = random((2, 5, 6, 3))
-    layer = GradientNorm("translation", epsilon=1e-4)
-    rows = np.einsum("ij,bjkc->bikc", g.derivative_matrix(5), f)
-    columns = np.einsum("ij,bkjc->bkic", g.derivative_matrix(6), f)
-    expected = np.sqrt(rows**2 + columns**2)
-    assert relative_error(layer(f), expected) < 1e-5
-    square = GradientNorm("translation", kind="square")
-    assert relative_error(square(f), expected**2) < 1e-5
-    assert layer.compute_output_shape(f.shape) == f.shape
-
-
-def test_does_not_depend_on_the_basis():
-    """so(3) in a random basis: the same length, where the identity would give another."""
-    f = random((1, 4, 4, 4, 1))
-    basis = np.array(g.rotation(3).get_config()["coefficients"])
-    mixed = np.tensordot(random((3, 3), 3), basis, 1)
-    other = g.VectorFieldGenerators(3, "linear", coefficients=mixed, trainable=False)
-    expected = GradientNorm(g.rotation(3))(f)
-    assert relative_error(GradientNorm(other)(f), expected) < 1e-5
-    other = g.VectorFieldGenerators(3, "linear", coefficients=mixed, trainable=False)
-    plain = g.DenseGenerators(3)
-    assert np.allclose(GradientNorm(plain).form, np.eye(3))
-    assert np.linalg.norm(GradientNorm(other).form - np.eye(3)) > 0.1
-
-
-@pytest.mark.parametrize("make", [lambda: "translation", lambda: "rotation", euclidean])
-def test_commutes_with_quarter_turns_exactly(make):
-    """A quarter turn mixes the generators, and moves the points of the grid."""
-    f, layer = random((2, 7, 7, 2)), GradientNorm(make())
-    turned = to_numpy(layer(np.rot90(f, axes=(1, 2)).copy()))
-    assert relative_error(turned, np.rot90(to_numpy(layer(f)), axes=(1, 2))) < 1e-5
-
-
-def test_commutes_with_turns_of_space_that_do_not_commute():
-    f, layer = random((1, 5, 5, 5, 1)), GradientNorm(g.rotation(3))
-    for axes in ((1, 2), (2, 3)):
-        turned = to_numpy(layer(np.rot90(f, axes=axes).copy()))
-        assert relative_error(turned, np.rot90(to_numpy(layer(f)), axes=axes)) < 1e-5
-
-
-def test_commutes_with_steps_on_a_torus():
-    f = random((2, 7, 5, 1))
-    layer = GradientNorm(g.translation(2, derivative="fourier"))
-    moved = layer(np.roll(f, (3, -2), axis=(1, 2)))
-    assert relative_error(moved, np.roll(to_numpy(layer(f)), (3, -2), axis=(1, 2))) < 1e-5
-
-
-def test_any_angle_up_to_the_resolution():
-    """Turned smooth functions have the turned lengths: by analysis, not by the grid."""
-    layer = GradientNorm("translation", epsilon=1e-6)
-    cosine, sine = np.cos(0.4), np.sin(0.4)
-    x = np.linspace(-3, 3, 31)
-    rows, columns = np.meshgrid(x, x, indexing="ij")
-    u, v = cosine * rows + sine * columns, cosine * columns - sine * rows
-    f = np.exp(-((u - 0.4) ** 2) - 2 * v**2)
-    length = f * np.sqrt(4 * (u - 0.4) ** 2 + 16 * v**2) * (x[1] - x[0])
-    f = f[None, ..., None].astype("float32")
-    assert relative_error(layer(f), length[None, ..., None]) < 1e-3
-
-
-def test_no_metric_is_a_precise_error():
-    with pytest.raises(ValueError, match=r"no length: no form on the algebra aff\(2\)"):
-        GradientNorm("affine")
-    assert np.allclose(
-        GradientNorm("translation", form=np.diag([1, 2])).form, np.diag([1, 2])
-    )
-    with pytest.raises(ValueError, match="`form` must be invariant"):
-        GradientNorm(g.rotation(3), form=np.diag([1.0, 2.0, 3.0]))
-
-
-# ------------------------------------------------------------------------ fibres
 
 
 def lorentz(seed):
@@ -243,9 +146,6 @@ def test_training_finds_the_form(jit_compile):
     assert layer.defect < 0.05
 
 
-# --------------------------------------------------------------- smoothness, dtypes
-
-
 def test_gradients_are_finite_at_zero_and_on_the_light_cone():
     layer = FibreNorm(a.so(3, 1))
     light = np.array([[0, 0, 0, 0], [3, 0, 4, 5], [1e-20, 0, 0, 0], [1e15, 0, 0, 1]])
@@ -297,82 +197,6 @@ def test_dtypes(dtype):
             assert np.all(np.isfinite(to_numpy(output).astype("float32")))
 
 
-# ---------------------------------------------------------------------- norm max
-
-
-def longest(x, pool, step, padding, form):
-    """Norm max pooling with loops."""
-    sizes = x.shape[1:3]
-    if padding == "same":
-        counts = [-(-n // step) for n in sizes]
-        pairs = zip(counts, sizes, strict=True)
-        before = [max((c - 1) * step + pool - n, 0) // 2 for c, n in pairs]
-    else:
-        counts, before = [(n - pool) // step + 1 for n in sizes], [0, 0]
-    output = np.zeros((len(x), *counts, *x.shape[3:]), x.dtype)
-    for b, i, j, c in itertools.product(*map(range, (len(x), *counts, x.shape[-1]))):
-        best = -np.inf
-        for di, dj in itertools.product(range(pool), repeat=2):
-            row, column = i * step - before[0] + di, j * step - before[1] + dj
-            if 0 <= row < sizes[0] and 0 <= column < sizes[1]:
-                vector = x[b, row, column, :, c]
-                if vector @ form @ vector > best:
-                    best, output[b, i, j, :, c] = vector @ form @ vector, vector
-    return output
-
-
-@pytest.mark.parametrize(
-    ("pool", "step", "padding"), [(2, 2, "valid"), (3, 1, "same"), (3, 2, "same")]
-)
-@pytest.mark.parametrize("kind", ["rotations", "lorentz"])
-def test_norm_max_keeps_the_longest_vector(pool, step, padding, kind):
-    algebra, form = (a.so(3), np.eye(3)) if kind == "rotations" else (a.so(3, 1), MINKOWSKI)
-    x = random((2, 5, 6, len(form), 2))
-    # Many are time-like, with a negative form: no reason to take nothing instead.
-    x[..., -1, :] *= 3
-    layer = NormMaxPooling(algebra, pool_size=pool, strides=step, padding=padding)
-    expected = longest(x, pool, step, padding, form)
-    assert np.array_equal(to_numpy(layer(x)), expected)
-    assert layer.compute_output_shape(x.shape) == expected.shape
-    first = NormMaxPooling(
-        algebra, pool_size=pool, strides=step, padding=padding, data_format="channels_first"
-    )
-    moved = to_numpy(first(np.moveaxis(x, -1, 1)))
-    assert np.array_equal(np.moveaxis(moved, 1, -1), expected)
-
-
-def test_norm_max_of_one_component_is_max_pooling_of_sizes():
-    """so(1), without generators but the zero: the entry of the largest size."""
-    x = random((2, 6, 1, 3))
-    layer = NormMaxPooling(np.zeros((1, 1, 1)), pool_size=3)
-    expected = keras.layers.MaxPooling1D(3)(np.abs(x[:, :, 0]))
-    assert relative_error(np.abs(to_numpy(layer(x)))[:, :, 0], expected) < 1e-6
-
-
-def test_norm_max_commutes_with_the_group():
-    """Turned vectors are kept where vectors were kept, turned."""
-    layer, x = NormMaxPooling(a.so(3, 1), pool_size=2), random((2, 4, 4, 4, 3))
-    turn = expm(0.3 * np.tensordot(random(6, 1), a.so(3, 1).basis, 1)).astype("float32")
-    moved_then = to_numpy(layer(np.einsum("ij,bxyjc->bxyic", turn, x)))
-    then_moved = np.einsum("ij,bxyjc->bxyic", turn, to_numpy(layer(x)))
-    assert relative_error(moved_then, then_moved) < 1e-5
-    assert relative_error(moved_then, to_numpy(layer(x))) > 0.1
-
-
-def test_norm_max_gives_its_gradient_to_one_vector():
-    layer = NormMaxPooling(a.so(3), pool_size=2)
-    ties = np.ones((1, 2, 2, 3, 1), "float32")
-    layer(ties)
-    (slope,) = gradients(lambda f: ops.sum(layer(f)), [ties])
-    assert np.array_equal(slope[0, 0, 0, :, 0], np.ones(3))
-    assert np.sum(slope) == 3
-    (slope,) = gradients(lambda f: ops.sum(layer(f)), [0 * ties])
-    assert np.all(np.isfinite(slope))
-
-
-# ------------------------------------------------------------------- persistence
-
-
 def model():
     turned = lorentz(3)[0]
     return keras.Sequential(
@@ -418,6 +242,7 @@ def test_save_load_clone_and_fit(tmp_path):
             "`epsilon` must be a positive",
         ),
         (lambda: GradientNorm(a.so(3), form="best"), ValueError, "`form` must be None"),
+        (lambda: FibreNorm(a.so(3), form=np.zeros((3, 3))), ValueError, "must not vanish"),
         (
             lambda: GradientNorm(a.so(3), form=[[0, 1, 0], [0, 0, 0], [0, 0, 0]]),
             ValueError,
@@ -482,7 +307,7 @@ def test_save_load_clone_and_fit(tmp_path):
         (
             lambda: NormMaxPooling(a.so(3), pool_size=(2, 2, 2))(np.ones((2, 4, 4, 3, 1))),
             ValueError,
-            "must be one number or 2",
+            "`pool_size` must be one number or 2, one for each axis",
         ),
         (
             lambda: NormMaxPooling(a.so(3), pool_size=5)(np.ones((2, 4, 4, 3, 1))),

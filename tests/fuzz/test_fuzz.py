@@ -1,0 +1,16 @@
+"""A sample of what `make fuzz` tries: no wrong value is accepted, or fails unnamed."""
+
+from tests.fuzz.fuzz import run
+from tests.fuzz.table import RESULTS, ROWS
+from tests.public import PUBLIC
+
+
+def test_every_public_name_has_a_row():
+    made_by_users = {name for name in PUBLIC if not name.endswith(RESULTS)}
+    assert set(ROWS) == made_by_users
+
+
+def test_wrong_values_are_refused_by_name():
+    found, _, done = run(300, seed=1)
+    assert done == 300
+    assert not found
