@@ -205,8 +205,15 @@ class Span:
         return array
 
 
+def _is_complex(basis: ArrayLike) -> bool:
+    try:
+        return np.iscomplexobj(basis)
+    except ValueError:  # rows of different lengths are no array
+        return False
+
+
 def _checked(basis: ArrayLike) -> np.ndarray:
-    if np.iscomplexobj(basis):
+    if _is_complex(basis):
         raise TypeError(
             "`basis` must be an array of real numbers. Received complex matrices: "
             "`keras_lconv.algebra.realify` makes real ones of them"

@@ -65,6 +65,13 @@ def each(kind):
     )
 
 
+def any_number_of(kind):
+    """As `each`, or none at all."""
+    return lambda value: (
+        each(kind)(value) or (isinstance(value, (list, tuple)) and not value)
+    )
+
+
 def each_of(kind):
     """As `each`, or an array."""
     return lambda value: (
@@ -924,7 +931,7 @@ OTHERS = {
             "input_shape": optional(each(whole())),
             "classes": whole(),
             "generators": generators,
-            "filters": each(whole()),
+            "filters": any_number_of(whole()),
             "downsampling": whole(),
             "num_invariants": optional(whole()),
             "hidden_units": optional(each(whole())),
