@@ -84,7 +84,7 @@ class InvariantLoss(keras.losses.Loss):
         self.generators = get_known("generators", generators)
         self.mass = not_negative("mass", mass)
         self.data_format = checked_data_format(data_format)
-        self._given_form = checked_form(form, ())
+        self._given_form = checked_form(form, (), may_vanish=True)
         # What is known before the generators are built is refused before it.
         self.form = positive_form_of_gradients(self.generators, self._given_form)
 

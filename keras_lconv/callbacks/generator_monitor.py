@@ -169,7 +169,10 @@ class GeneratorMonitor(keras.callbacks.Callback):
         epochs = np.array(self.history["epoch"], dtype="float64")[:, None]
         for key, label in (("closure_error", "closure error"), ("angle", "angle")):
             if key in self.history:
-                plot_errors(epochs, self.history[key], axes)
+                errors = np.array(self.history[key])
+                # Generators that depend on each other span no algebra, and have no error.
+                known = np.isfinite(errors)
+                plot_errors(epochs[known], errors[known], axes)
                 axes.lines[-1].set_label(label)
         axes.set_xlabel("epoch")
         axes.set_ylabel("error")

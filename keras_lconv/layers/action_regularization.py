@@ -101,7 +101,7 @@ class ActionRegularization(GeneratorLayer):
         self._require_square("their action is on the positions of the input")
         self.weight = not_negative("weight", weight)
         self.mass = not_negative("mass", mass)
-        self._given_form = checked_form(form, (LEARNED,))
+        self._given_form = checked_form(form, (LEARNED,), may_vanish=True)
         self._form = None
         if not self._is_learned:
             # What is known before a build is refused before it.

@@ -22,8 +22,13 @@ TRACE_UNIT = 2.0
 LARGEST_REPRESENTATION = 64
 
 
-def checked_form(form: Any, choices: tuple[str, ...] = (NEAREST,)) -> Any:
-    """Returns `None`, a choice that has a name, or a symmetric matrix."""
+def checked_form(
+    form: Any, choices: tuple[str, ...] = (NEAREST,), *, may_vanish: bool = False
+) -> Any:
+    """Returns `None`, a choice that has a name, or a symmetric matrix.
+
+    Zeros leave an action without derivatives, but no lengths.
+    """
     if form is None:
         return None
     if isinstance(form, str):
@@ -38,7 +43,7 @@ def checked_form(form: Any, choices: tuple[str, ...] = (NEAREST,)) -> Any:
             "`form` must be a symmetric matrix. "
             f"Received: {'one that is not symmetric' if square else matrix.shape}"
         )
-    if not np.any(matrix):
+    if not may_vanish and not np.any(matrix):
         raise ValueError(
             "`form` must not vanish: all lengths would. Received: a matrix of zeros"
         )

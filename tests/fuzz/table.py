@@ -125,6 +125,11 @@ def matrices(value):
     return hasattr(value, "basis") or is_array(value)
 
 
+def group(value):
+    """Names, matrices and objects: a name that there is not is refused by the group."""
+    return (isinstance(value, str) and value in ("c4", "so2")) or hasattr(value, "standard")
+
+
 DATA_FORMAT = one_of("channels_last", "channels_first")
 LEARNED = {"rank": optional(each(whole()))}
 FLAGS = {"trainable": flag}
@@ -145,6 +150,7 @@ NDIM = {"ndim": whole(), **FIELD}
 REPORT_KIND = one_of("invariance", "equivariance")
 
 IMAGE = (2, 5, 5, 2)
+FIELDS = (2, 5, 5, 4, 2)
 VECTORS = (2, 3, 2)
 
 
@@ -283,6 +289,46 @@ LAYERS = {
             **KERNEL,
         },
         VECTORS,
+    ),
+    "keras_lconv.FieldDropout": layer(
+        k.FieldDropout,
+        {"rate": 0.5, "group": "c4", "representation": "regular"},
+        {
+            "rate": lambda v: is_number(v) and 0 <= v < 1,
+            "group": group,
+            "kind": one_of("position", "channel"),
+            "seed": optional(whole(0)),
+        },
+        FIELDS,
+    ),
+    "keras_lconv.FieldNormalization": layer(
+        k.FieldNormalization,
+        {"group": "c4", "representation": "regular"},
+        {
+            "group": group,
+            "kind": one_of("batch", "layer"),
+            "momentum": lambda v: is_number(v) and 0 <= v < 1,
+            "epsilon": positive,
+            "center": flag,
+            "scale": flag,
+        },
+        FIELDS,
+    ),
+    "keras_lconv.FourierActivation": layer(
+        k.FourierActivation,
+        {"group": "so2", "degree": 2},
+        {"degree": whole(), "num_samples": optional(whole())},
+        (2, 5, 5, 5, 2),
+    ),
+    "keras_lconv.GroupPooling": layer(
+        k.GroupPooling,
+        {"group": "c4", "representation": "regular"},
+        {
+            "group": group,
+            "reduction": one_of("max", "average", "norm"),
+            "positions": one_of("max", "average"),
+        },
+        FIELDS,
     ),
     "keras_lconv.FibreNorm": layer(
         k.FibreNorm,
@@ -443,6 +489,31 @@ LAYERS = {
     ),
     "keras_lconv.SE2Projection": layer(
         k.SE2Projection, {}, {"reduction": one_of("max", "average")}, (2, 4, 5, 5, 2)
+    ),
+    "keras_lconv.SteerableConv": layer(
+        k.SteerableConv,
+        {"filters": 2, "kernel_size": 3, "group": "c4", "representation_out": "regular"},
+        {
+            "filters": whole(),
+            "kernel_size": each(whole()),
+            "group": group,
+            "strides": each(whole()),
+            "padding": one_of("same", "valid"),
+            "dilation_rate": each(whole()),
+            "groups": whole(),
+            **KERNEL,
+        },
+        IMAGE,
+    ),
+    "keras_lconv.SteerablePool": layer(
+        k.SteerablePool,
+        {"group": "c4", "representation": "regular"},
+        {
+            "group": group,
+            "strides": whole(),
+            "reduction": one_of("blur", "average", "max"),
+        },
+        FIELDS,
     ),
     "keras_lconv.StridedPooling": layer(
         k.StridedPooling,
@@ -659,6 +730,9 @@ ALGEBRA = {
         {"group": algebra.cyclic_shifts(2), "number": 2},
         {"group": matrices, "number": whole()},
     ),
+    "keras_lconv.algebra.named_group": Row(
+        algebra.named_group, {"name": "c4"}, {"name": lambda v: v == "c4"}
+    ),
     "keras_lconv.algebra.induced": Row(
         algebra.induced,
         {"representation": algebra.cyclic(3).trivial(1), "group": algebra.dihedral(3)},
@@ -702,6 +776,16 @@ TABLE_KINDS = {
     "batch_size": whole(),
 }
 DISCOVERY = {
+    "keras_lconv.discovery.find_discrete_symmetries": Row(
+        discovery.find_discrete_symmetries,
+        {"function": squares, "x": points()},
+        {
+            "x": is_array,
+            "blocks": whole(),
+            "tolerance": positive,
+            "derivatives": one_of("automatic", "finite"),
+        },
+    ),
     "keras_lconv.discovery.find_symmetries": Row(
         discovery.find_symmetries,
         {"function": squares, "x": points(), "verbose": False},
@@ -953,6 +1037,20 @@ OTHERS = {
             "strides": whole(),
             "derivative": FIELD["derivative"],
             "pooling": one_of("avg", "max"),
+        },
+    ),
+    "keras_lconv.models.steerable_classifier": Row(
+        models.steerable_classifier,
+        {"input_shape": (9, 9, 1), "group": "c4", "padding": 0},
+        {
+            "include_top": flag,
+            "input_shape": each(whole()),
+            "classes": whole(),
+            "group": group,
+            "size": one_of("small", "medium", "large"),
+            "padding": whole(0),
+            "pooling": one_of("avg", "max"),
+            "dropout": lambda v: is_number(v) and 0 <= v < 1,
         },
     ),
     "keras_lconv.physics.Lagrangian": Row(

@@ -92,6 +92,9 @@ ALL = {**LAYERS, **FIXED_ONLY}
 def test_every_layer_with_generators_is_here():
     named = {name.split(",")[0] for name in ALL}
     others = {"GatedActivation", "Rearrange", "TensorProduct", "SE2Lift", "SE2Projection"}
+    # These take a group in place of generators.
+    others |= {"SteerableConv", "SteerablePool", "FieldNormalization", "FieldDropout"}
+    others |= {"FourierActivation", "GroupPooling"}
     layers = {
         name
         for name in k.layers.__all__
