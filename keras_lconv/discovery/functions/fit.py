@@ -11,7 +11,6 @@ import numpy as np
 from keras_lconv._ops import mean
 from keras_lconv._typing import Data
 from keras_lconv._validation import fraction, one_of, optional, positive_int, progress
-from keras_lconv.discovery.functions.find import KINDS, equations_for, symmetries_of
 from keras_lconv.discovery.functions.network import (
     MEMBERS,
     STEPS_BETWEEN,
@@ -19,6 +18,7 @@ from keras_lconv.discovery.functions.network import (
     network,
     train,
 )
+from keras_lconv.discovery.functions.solve import KINDS, equations_for, symmetries_of
 from keras_lconv.discovery.functions.targets import Targets, targets_of
 from keras_lconv.discovery.report import SymmetryReport
 from keras_lconv.discovery.tables import scalar_names, table_of

@@ -1,13 +1,12 @@
 """What motion conserves, from trajectories alone."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_lconv._ops import to_numpy
-from keras_lconv._validation import finite_array, one_of
+from keras_lconv._validation import count, finite_array, one_of, optional
 from keras_lconv.physics.conservation.canonical import ACTIONS, phase_space
 from keras_lconv.physics.conservation.motion import Motion
 from keras_lconv.physics.conservation.quantities import ConservationReport, Drift
@@ -74,6 +73,7 @@ def fit_conserved_quantities(
         V. I. Arnold, "Mathematical Methods of Classical Mechanics", chapter 8.
     """
     one_of("action", action, ACTIONS)
+    dimension = optional(count, "dimension", dimension)
     paths, clocks = _paths(trajectories, times)
     points = np.concatenate(paths)
     motion = Motion(paths, clocks, search, action)
@@ -107,11 +107,8 @@ def fit_conserved_quantities(
 def _paths(trajectories: Any, times: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Trajectories that differ, without points that are not known, and their times."""
     trajectories = to_numpy(trajectories)
-    if (
-        callable(trajectories)
-        or isinstance(trajectories, str)
-        or not isinstance(trajectories, (Sequence, np.ndarray))
-    ):
+    is_listed = isinstance(trajectories, (list, tuple, np.ndarray))
+    if not is_listed or not getattr(trajectories, "ndim", 1):
         raise TypeError(
             "`trajectories` must be an array `(trajectories, times, 2n)`, or a list of "
             "arrays; a Hamiltonian belongs to `find_conserved_quantities`. "
@@ -119,10 +116,10 @@ def _paths(trajectories: Any, times: Any) -> tuple[list[np.ndarray], list[np.nda
         )
     paths, clocks, seen = [], [], set()
     for number, given in enumerate(trajectories):
-        path = np.asarray(given, dtype="float64")
+        path = _numbers("trajectories", given)
         clock = _clock(times, number, len(path)) if path.ndim else np.zeros(0)
         known = np.all(np.isfinite(path), axis=-1) if path.ndim == 2 else slice(None)
-        path = phase_space("trajectories", path[known], 2)
+        path = phase_space("trajectories", path[known] if path.ndim else path, 2)
         if path.tobytes() not in seen:
             seen.add(path.tobytes())
             paths.append(path)
@@ -141,10 +138,24 @@ def _paths(trajectories: Any, times: Any) -> tuple[list[np.ndarray], list[np.nda
     return paths, clocks
 
 
+def _numbers(name: str, value: Any) -> np.ndarray:
+    """A float64 array of real numbers, some of which may not be known, as NaN."""
+    try:
+        return np.asarray(value, dtype="float64")
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"`{name}` must be an array of real numbers. "
+            f"Received: an object of type {type(value).__name__}"
+        ) from error
+
+
 def _clock(times: Any, number: int, length: int) -> np.ndarray:
     if times is None:
         return np.arange(length, dtype="float64")
-    own = times[number] if np.ndim(times[0]) else times
+    arrays = (list, tuple, np.ndarray)
+    is_listed = isinstance(times, arrays) and getattr(times, "ndim", 1) > 0
+    is_nested = is_listed and len(times) > number and isinstance(times[0], arrays)
+    own = times[number] if is_nested else times
     clock = finite_array("times", own)
     if clock.shape != (length,):
         raise ValueError(
