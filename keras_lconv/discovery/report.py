@@ -11,6 +11,7 @@ import numpy as np
 from keras_lconv.algebra import Identification, LieAlgebra
 from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.discovery.discrete.report import DiscreteReport
+from keras_lconv.discovery.gap import EXACT_LEVEL
 from keras_lconv.discovery.kinds import formula_of, kind_of
 from keras_lconv.discovery.naming import name_of
 from keras_lconv.generators import Generators, MatrixGenerators
@@ -44,6 +45,13 @@ class Level:
     def dimension(self) -> int:
         """The dimension of the algebra."""
         return self.algebra.dimension
+
+    @property
+    def short(self) -> str:
+        """Its name and how exact it is, as `"so(3) to 2%"`."""
+        name = name_of(self.algebra).split(" (isomorphic")[0]
+        exact = "exact" if self.size <= EXACT_LEVEL else f"to {self.size:.1%}"
+        return f"{name} {exact}"
 
     def __str__(self) -> str:
         return f"{name_of(self.algebra)} (dimension {self.dimension}) to {self.size:.1e}"
@@ -358,7 +366,7 @@ class SymmetryReport(Report):
         return MatrixGenerators(np.array(matrices), **kwargs)
 
     def plot(self) -> Any:
-        """Draws the spectrum with its gaps, and the generators.
+        """Draws the spectrum with its gaps and levels, and the generators.
 
         Matrices are those of a canonical basis, in units in which all components have
         spread 1; fields on images are arrows.
@@ -374,4 +382,6 @@ class SymmetryReport(Report):
         if self.dimension:
             moves, v = self._in_units(self.readable()), self.unidentified.shape[1]
             matrices = list(moves if self.basis.shape[1] > v else moves[..., :-1])
-        return plot_result(self.singular_values, self.dimension, matrices)
+        names = {each.dimension: each.short for each in self.levels}
+        levels = names if len(names) > 1 else None
+        return plot_result(self.singular_values, self.dimension, matrices, levels)

@@ -59,7 +59,8 @@ def fit_symmetries(
 
     **Scales.** Positive outputs over more than two decades are fitted by their logarithm,
     which has the same symmetries; columns of `x` with heavy tails are also given to the
-    network on a logarithmic scale. `report.notes` says so.
+    network on a logarithmic scale. Of counts, whole numbers from 0 on, the square roots are
+    fitted, which have noise of one size. `report.notes` says so.
 
     Args:
         x: Inputs `(batch, n)`, also a pandas `DataFrame`.
