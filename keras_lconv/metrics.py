@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -11,13 +12,15 @@ from keras import ops
 from keras_lconv._layout import data_format_of, flatten, to_features
 from keras_lconv._ops import to_numpy, working_dtype
 from keras_lconv._typing import ArrayLike, Data, GeneratorsLike
-from keras_lconv._validation import finite_array, positive_int
+from keras_lconv._validation import finite_array, one_of, positive_int
 from keras_lconv.algebra import MatrixGroup, Representation
-from keras_lconv.generators import Generators
+from keras_lconv.generators import Generators, MatrixGenerators
 from keras_lconv.generators.registry import get_known
 from keras_lconv.report import Report
 
 __all__ = ["EquivarianceReport", "equivariance_error", "invariance_error"]
+
+UNITS = ("generators", "data")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,6 +92,7 @@ def equivariance_error(
     parameters: ArrayLike | int,
     *,
     generators_out: GeneratorsLike | MatrixGroup | Representation | None = None,
+    unit: str = "generators",
     data_format: str | None = None,
 ) -> EquivarianceReport:
     """Relative error of `F(g x) = g F(x)`, for `g = exp(sum_i t_i L_i)`, or of a group.
@@ -112,6 +116,11 @@ def equivariance_error(
         generators_out: How the output transforms, as many generators as for the input, or
             a representation of the same group. By default the same, which needs an output
             of the same spatial shape.
+        unit: What a parameter of 1 is. `"generators"`: the element `exp(L)`. `"data"`: for
+            each generator the parameter is divided by how far it moves the samples, in
+            units of their spread (root mean squares, over the columns of a table or over
+            whole images). Steps are then of one size whatever units the data have. The
+            random elements of a group have no parameters, and no unit.
         data_format: Where the channels of input and output are, `"channels_last"` or
             `"channels_first"`. By default as the layer says in its own `data_format`, and
             else as the Keras configuration does.
@@ -158,7 +167,7 @@ def equivariance_error(
         M. Finzi, M. Welling, A. G. Wilson, "A practical method for constructing
         equivariant multilayer perceptrons for arbitrary matrix groups", ICML 2021.
     """
-    problem = _Problem(function, generators, x, parameters, data_format)
+    problem = _Problem(function, generators, x, parameters, unit, data_format)
     acting = problem.output_action(generators_out)
     return problem.report("equivariance", acting)
 
@@ -169,6 +178,7 @@ def invariance_error(
     x: Data,
     parameters: ArrayLike | int,
     *,
+    unit: str = "generators",
     data_format: str | None = None,
 ) -> EquivarianceReport:
     """Relative error of `F(g x) = F(x)`, for `g = exp(sum_i t_i L_i)`, or of a group.
@@ -184,6 +194,8 @@ def invariance_error(
         x: One batch of inputs, `(batch, *spatial, channels)` or `(batch, d)`.
         parameters: Group parameters `t`, `(n, k)`; `(n,)` will do for one generator. For a
             group, how many random elements there shall be, those of `random_elements`.
+        unit: As for `equivariance_error`: `"data"` for steps in units of the data, as for
+            generators that were found in a table whose columns have different units.
         data_format: Where the channels of the input are, as in `equivariance_error`.
 
     Returns:
@@ -207,7 +219,7 @@ def invariance_error(
     assert report.max < 1e-5
     ```
     """
-    problem = _Problem(function, generators, x, parameters, data_format)
+    problem = _Problem(function, generators, x, parameters, unit, data_format)
     return problem.report("invariance", lambda y, _: y)
 
 
@@ -220,6 +232,7 @@ class _Problem:
         generators: Any,
         x: Any,
         parameters: Any,
+        unit: str,
         data_format: str | None,
     ):
         if not callable(function):
@@ -240,8 +253,45 @@ class _Problem:
                 f"Received: shape {tuple(self._x.shape)}"
             )
         self._parameters = checked_parameters(parameters, self._acting)
+        self._steps = self._parameters
+        self._moved = partial(self._move, self._acting, self._x)
+        if one_of("unit", unit, UNITS) == "data":
+            if isinstance(self._acting, _RandomElements):
+                raise ValueError(
+                    "`unit` must be 'generators' for random elements of a group, which "
+                    "have no parameters. Received: unit='data'"
+                )
+            self._steps = self._parameters / self._moves(self._acting)
+            if len(self._x.shape) == 2:
+                self._moved = partial(self._move_in_units, self._acting, self._x)
         self._output = self._apply(self._x)
         finite_array("the output for `x`", self._output)
+
+    def _spread(self) -> np.ndarray:
+        """The spread of each column of a table, 1 where there is none."""
+        spread = np.std(ops.convert_to_numpy(self._x).astype("float64"), axis=0)
+        return np.where(spread > 0, spread, 1.0)
+
+    def _moves(self, generators: Generators) -> np.ndarray:
+        """How far each generator moves the samples, in units of their spread, `(k,)`."""
+        x = self._x
+        if not self._channels_last(tuple(x.shape)):
+            x = ops.moveaxis(x, 1, -1)
+        moved = ops.convert_to_numpy(generators(x)).astype("float64")
+        if len(x.shape) == 2:
+            moved = moved.reshape(*x.shape, -1) / self._spread()[:, None]
+        else:
+            spread = np.std(ops.convert_to_numpy(x).astype("float64")) or 1.0
+            moved = np.moveaxis(moved, -2, -1) / spread
+        sizes = np.sqrt(np.mean(moved**2, axis=tuple(range(moved.ndim - 1))))
+        return np.where(sizes > 0, sizes, 1.0)
+
+    def _move_in_units(self, generators: Generators, f: Any, t: np.ndarray) -> Any:
+        """A move in units in which all columns have spread 1: the series is short there."""
+        spread = self._spread()
+        balanced = MatrixGenerators(generators.matrices() * spread / spread[:, None])
+        units = ops.convert_to_tensor(spread, dtype=f.dtype)
+        return balanced.transform(f / units, t) * units
 
     def _apply(self, x: Any) -> np.ndarray:
         if isinstance(self._model, keras.layers.Layer):
@@ -302,10 +352,10 @@ class _Problem:
         errors = np.array(
             [
                 _relative_errors(
-                    self._apply(self._move(self._acting, self._x, t)),
+                    self._apply(self._moved(t)),
                     ops.convert_to_numpy(acting(self._output, t)),
                 )
-                for t in self._parameters
+                for t in self._steps
             ]
         )
         return EquivarianceReport(kind, self._parameters, errors[:, 0], errors[:, 1])

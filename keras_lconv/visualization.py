@@ -1,6 +1,6 @@
 """Plots of generators and errors. Matplotlib is imported when a function is called."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -171,7 +171,11 @@ def plot_errors(
 
 
 def plot_spectrum(
-    singular_values: Any, dimension: int, ax: Any = None, title: str | None = None
+    singular_values: Any,
+    dimension: int,
+    ax: Any = None,
+    title: str | None = None,
+    levels: Mapping[int, str] | None = None,
 ) -> Any:
     """Draws singular values on a logarithmic scale, those of the null space apart.
 
@@ -180,6 +184,8 @@ def plot_spectrum(
         dimension: How many of them count as zero.
         ax: Matplotlib axes; by default a new figure's.
         title: Title of the plot.
+        levels: Names of nested null spaces by their dimension, as of symmetries that hold
+            nearly. Each is marked after its last value.
 
     Returns:
         The axes.
@@ -208,6 +214,20 @@ def plot_spectrum(
     ax.plot(numbers[:dimension], drawn[:dimension], "o", label="symmetries")
     ax.plot(numbers[dimension:], drawn[dimension:], "o", label="no symmetries")
     ax.axvline(dimension + 0.5, color="grey", linestyle="--", linewidth=1)
+    for last, name in (levels or {}).items():
+        ax.axvline(last + 0.5, color="C2", linestyle=":", linewidth=1)
+        ax.annotate(
+            name,
+            (last + 0.5, 0.4),
+            (-2, 0),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            rotation=90,
+            ha="right",
+            va="center",
+            fontsize="small",
+            color="C2",
+        )
     ax.set_yscale("log")
     ax.set_xlabel("number")
     ax.set_ylabel("singular value")
@@ -216,7 +236,12 @@ def plot_spectrum(
     return ax
 
 
-def plot_result(singular_values: Any, dimension: int, generators: Any) -> Any:
+def plot_result(
+    singular_values: Any,
+    dimension: int,
+    generators: Any,
+    levels: Mapping[int, str] | None = None,
+) -> Any:
     """Draws what a search found: the spectrum with its gap, and the generators.
 
     Vector fields on images are arrows, all other generators matrices.
@@ -225,6 +250,7 @@ def plot_result(singular_values: Any, dimension: int, generators: Any) -> Any:
         singular_values: Array `(p,)`, growing, or `None` where there is no spectrum.
         dimension: How many of them count as zero.
         generators: Built `Generators`, or a sequence of matrices.
+        levels: As for `plot_spectrum`.
 
     Returns:
         The figure.
@@ -253,7 +279,8 @@ def plot_result(singular_values: Any, dimension: int, generators: Any) -> Any:
     figure = plt.figure(figsize=(2.4 * columns, 4.8), layout="constrained")
     grid = figure.add_gridspec(2, columns)
     if singular_values is not None:
-        plot_spectrum(singular_values, dimension, figure.add_subplot(grid[:, :2]))
+        spectrum = figure.add_subplot(grid[:, :2])
+        plot_spectrum(singular_values, dimension, spectrum, levels=levels)
     for number, picture in enumerate(pictures):
         axes = figure.add_subplot(grid[number % 2, first + number // 2])
         draw(picture, axes, f"$L_{{{number + 1}}}$")

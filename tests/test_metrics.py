@@ -226,3 +226,40 @@ def test_groups_of_permutations():
         equivariance_error(
             lambda x: x, a.symmetric(5), rows, 6, generators_out=np.eye(5)[None]
         )
+    with pytest.raises(ValueError, match="`unit` must be 'generators' for random"):
+        invariance_error(lambda x: x, a.symmetric(5), rows, 6, unit="data")
+
+
+def test_steps_in_units_of_the_data():
+    """A boost that breaks: the error does not depend on the units of the columns."""
+    x, scales = random((50, 2)) + 3, np.array([1e4, 1e-4])
+    found = []
+    for units in (np.ones(2), scales):
+        boost = np.array([[[0.0, 1.0], [1.0, 0.0]]]) * units[:, None] / units
+        boost /= np.linalg.norm(boost)
+
+        def function(z, units=units):
+            return ops.sum(z / ops.convert_to_tensor(units.astype("float32")), axis=1)
+
+        steps = [0.1, 1.0]
+        samples = (x * units).astype("float32")
+        found.append(invariance_error(function, boost, samples, steps, unit="data"))
+    assert np.allclose(found[0].errors, found[1].errors, rtol=1e-3)
+    assert 0.01 < found[0].errors[0] < found[0].errors[1]
+    # A step of 0.1 moves samples by a tenth of their spread.
+    moved = x[:, ::-1] / np.std(x, axis=0)
+    expected = np.expm1(0.1 / np.sqrt(np.mean(moved**2)))
+    assert np.isclose(found[0].errors[0], expected, rtol=1e-3)
+
+
+def test_steps_of_images_in_units_of_the_data():
+    f = random((3, 7, 7, 2))
+    rotation = g.get("rotation")
+    rotation.build((None, 7, 7, 2))
+    size = np.sqrt(np.mean(to_numpy(rotation(f)) ** 2)) / np.std(f)
+    layer = LConv(3, "translation")
+    found = equivariance_error(layer, "rotation", f, [0.3], unit="data")
+    expected = equivariance_error(layer, "rotation", f, [0.3 / size])
+    assert np.isclose(found.errors[0], expected.errors[0], rtol=1e-3)
+    with pytest.raises(ValueError, match="`unit` must be one of"):
+        equivariance_error(layer, "rotation", f, [0.3], unit="metres")

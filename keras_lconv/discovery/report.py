@@ -11,11 +11,9 @@ import numpy as np
 from keras_lconv.algebra import Identification, LieAlgebra
 from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.discovery.discrete.report import DiscreteReport
-from keras_lconv.discovery.gap import nested_dimensions
+from keras_lconv.discovery.gap import EXACT_LEVEL
 from keras_lconv.discovery.kinds import formula_of, kind_of
-from keras_lconv.discovery.naming import LARGEST_STRUCTURE, name_of
-from keras_lconv.discovery.null_space import NullSpace
-from keras_lconv.discovery.standard import Standard, fixed_point, free_directions
+from keras_lconv.discovery.naming import name_of
 from keras_lconv.generators import Generators, MatrixGenerators
 from keras_lconv.report import Report
 
@@ -23,10 +21,6 @@ from keras_lconv.report import Report
 MOST_PICTURES = 12
 # A network that misses its data by more is a doubtful witness.
 LARGE_FIT_ERROR = 0.05
-# A span that is less closed under brackets is no algebra.
-LARGEST_CLOSURE_ERROR = 0.3
-# Spans that are closed up to this are named with the tolerance.
-EXACT_CLOSURE, EXACT_TOLERANCE = 1e-5, 1e-3
 
 
 def on_whole_input(matrix: np.ndarray, blocks: int, scalars: int = 0) -> np.ndarray:
@@ -52,33 +46,15 @@ class Level:
         """The dimension of the algebra."""
         return self.algebra.dimension
 
+    @property
+    def short(self) -> str:
+        """Its name and how exact it is, as `"so(3) to 2%"`."""
+        name = name_of(self.algebra).split(" (isomorphic")[0]
+        exact = "exact" if self.size <= EXACT_LEVEL else f"to {self.size:.1%}"
+        return f"{name} {exact}"
+
     def __str__(self) -> str:
         return f"{name_of(self.algebra)} (dimension {self.dimension}) to {self.size:.1e}"
-
-
-@dataclass(frozen=True)
-class Assumptions:
-    """What was asked, and what was taken for granted.
-
-    Args:
-        kind: `"invariance"` or `"equivariance"`.
-        output: What was assumed of the output.
-        blocks: Number of vectors in an input.
-        scalars: Number of components before them.
-        is_affine: Whether maps have translations.
-        is_algebra: Whether what was searched is closed under brackets.
-        searched: What was searched, in words.
-        names: Names of the components of a vector.
-    """
-
-    kind: str
-    output: str | None
-    blocks: int
-    scalars: int
-    is_affine: bool
-    is_algebra: bool
-    searched: str
-    names: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -390,7 +366,7 @@ class SymmetryReport(Report):
         return MatrixGenerators(np.array(matrices), **kwargs)
 
     def plot(self) -> Any:
-        """Draws the spectrum with its gaps, and the generators.
+        """Draws the spectrum with its gaps and levels, and the generators.
 
         Matrices are those of a canonical basis, in units in which all components have
         spread 1; fields on images are arrows.
@@ -406,86 +382,6 @@ class SymmetryReport(Report):
         if self.dimension:
             moves, v = self._in_units(self.readable()), self.unidentified.shape[1]
             matrices = list(moves if self.basis.shape[1] > v else moves[..., :-1])
-        return plot_result(self.singular_values, self.dimension, matrices)
-
-
-def symmetry_report(
-    space: NullSpace,
-    maps: np.ndarray,
-    coordinates: Standard,
-    assumed: Assumptions,
-) -> SymmetryReport:
-    """The report about affine maps of vectors.
-
-    Args:
-        space: The null space.
-        maps: All solutions as maps `[A | b]` in standard coordinates, `(q, r, r + 1)`.
-        coordinates: The standard coordinates.
-        assumed: What was asked.
-
-    Returns:
-        A `SymmetryReport`.
-    """
-    k = space.dimension
-    found = maps[:k]
-    centre = None
-    if assumed.is_affine and k:
-        origin = fixed_point(found)
-        if origin is not None:
-            centre = coordinates.mean + coordinates.restore @ origin
-    standard = _named_algebra(_matrices(found, assumed.is_affine))
-    return SymmetryReport(
-        basis=_matrices(coordinates.raw(found), assumed.is_affine),
-        kind=assumed.kind,
-        output=assumed.output,
-        blocks=assumed.blocks,
-        scalars=assumed.scalars,
-        singular_values=space.singular_values,
-        gap=space.gap,
-        confidence=space.confidence * (_closed(standard) if assumed.is_algebra else 1.0),
-        errors=space.errors,
-        unidentified=coordinates.unreached,
-        searched=assumed.searched,
-        independent=free_directions(found) @ coordinates.restore.T,
-        centre=centre,
-        standard=standard,
-        levels=_levels(space, maps, assumed.is_affine),
-        is_determined=space.is_determined,
-        names=assumed.names,
-        scales=coordinates.scales,
-    )
-
-
-def _matrices(maps: np.ndarray, is_affine: bool) -> np.ndarray:
-    """Maps `[A | b]` as square matrices, with a row of zeros if there is a `b`."""
-    return np.pad(maps, ((0, 0), (0, 1), (0, 0))) if is_affine else maps[..., :-1]
-
-
-def _named_algebra(matrices: np.ndarray) -> LieAlgebra:
-    """An algebra with a tolerance that suits derivatives in float32.
-
-    An affine span can be closed to rounding while its matrices are known to a few digits.
-    """
-    algebra = LieAlgebra(matrices)
-    is_small = algebra.dimension <= LARGEST_STRUCTURE
-    if is_small and algebra.closure_error < EXACT_CLOSURE:
-        return LieAlgebra(matrices, tolerance=EXACT_TOLERANCE)
-    return algebra
-
-
-def _closed(algebra: LieAlgebra) -> float:
-    """How far a span is closed, as a factor of the confidence: a symmetry is an algebra."""
-    if algebra.dimension < 2:
-        return 1.0
-    return max(0.0, 1 - (algebra.closure_error / LARGEST_CLOSURE_ERROR) ** 2)
-
-
-def _levels(space: NullSpace, maps: np.ndarray, is_affine: bool) -> tuple[Level, ...]:
-    if not space.is_determined:
-        return ()
-    levels = []
-    for dimension in nested_dimensions(space.singular_values):
-        algebra = _named_algebra(_matrices(maps[:dimension], is_affine))
-        if algebra.closure_error <= LARGEST_CLOSURE_ERROR:
-            levels.append(Level(algebra, float(space.singular_values[dimension - 1])))
-    return tuple(levels)
+        names = {each.dimension: each.short for each in self.levels}
+        levels = names if len(names) > 1 else None
+        return plot_result(self.singular_values, self.dimension, matrices, levels)

@@ -1,12 +1,14 @@
 """Physics of symmetries: field theory of layers, and what symmetries conserve."""
 
 from keras_lconv.physics.conservation import (
+    ConservationReport,
+    ConservedQuantity,
+    Drift,
     find_conserved_quantities,
     fit_conserved_quantities,
 )
 from keras_lconv.physics.lagrangian import Lagrangian
 from keras_lconv.physics.landscape import LandscapeReport, flat_directions
-from keras_lconv.physics.quantities import ConservationReport, ConservedQuantity, Drift
 from keras_lconv.physics.robustness import RobustnessReport, robustness
 
 __all__ = [

@@ -28,7 +28,7 @@ from keras_lconv.discovery.discrete.report import DiscreteReport
 from keras_lconv.discovery.discrete.search import Search
 from keras_lconv.discovery.discrete.trial import Trial, parts_of
 from keras_lconv.discovery.functions.derivatives import derivatives_of, finite_differences
-from keras_lconv.discovery.functions.find import distinct_rows, symmetries_of
+from keras_lconv.discovery.functions.solve import distinct_rows, symmetries_of
 from keras_lconv.discovery.naming import name_of
 from keras_lconv.discovery.tables import scalar_names, table_of
 

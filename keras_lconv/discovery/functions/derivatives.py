@@ -18,8 +18,13 @@ DIFFERENTIABLE = (
     "`fit_symmetries(x, function(x))`."
 )
 
-# Steps of central differences, in units of the spread of a column.
-STEP = 1e-5
+BY_DIFFERENCES = "`function` takes NumPy arrays: its derivatives are central differences"
+# Of samples where a function with derivatives changes at least.
+LEAST_CHANGING = 0.5
+
+
+class JumpsError(ValueError):
+    """A function is constant near most samples, as trees are."""
 
 
 def derivatives_of(
@@ -109,17 +114,20 @@ def _on_devices(x: np.ndarray) -> Any:
 
 
 def values_of_arrays(function: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """Values `(batch, ...)` of a function of NumPy arrays, of batches or of single rows."""
+    """Values `(batch, ...)` of a function of NumPy arrays, of batches or of single rows.
+
+    In the precision in which it computes, single or double.
+    """
 
     def call(x: np.ndarray) -> np.ndarray:
         try:
-            values = np.asarray(function(x), dtype="float64")
+            values = np.asarray(function(x))
             is_batch = values.ndim > 0 and len(values) == len(x)
         except (TypeError, ValueError, IndexError):
             is_batch = False
         if not is_batch:
-            values = np.array([np.asarray(function(row), dtype="float64") for row in x])
-        return values
+            values = np.array([np.asarray(function(row)) for row in x])
+        return values.astype("float32" if values.dtype == np.float32 else "float64")
 
     return call
 
@@ -137,29 +145,78 @@ def finite_differences(
         A function as that of `derivatives_of`.
     """
     spread = np.std(samples, axis=0)
-    steps = STEP * np.where(spread > 0, spread, 1.0)
-    values_of = values_of_arrays(function)
-
-    def call(x: np.ndarray) -> np.ndarray:
-        return finite_array("the values of `function`", values_of(x))
+    spread = np.where(spread > 0, spread, 1.0)
 
     def evaluate(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        values = call(x)
+        values = values_of(function, x)
+        # Where errors of rounding and of the series are alike.
+        steps = np.finfo(values.dtype).eps ** (1 / 3) * spread
         slopes = np.zeros((len(x), math.prod(values.shape[1:]), *x.shape[1:]))
         for index in np.ndindex(x.shape[1:]):
             step = np.zeros(x.shape[1:])
             step[index] = steps[index]
-            change = (call(x + step) - call(x - step)) / (2 * steps[index])
-            slopes[(..., *index)] = change.reshape(len(x), -1)
+            change = values_of(function, x + step) - values_of(function, x - step)
+            slopes[(..., *index)] = change.reshape(len(x), -1) / (2 * steps[index])
         if not np.any(slopes):
-            raise ValueError(
+            raise JumpsError(
                 "`function` must change with its input. Received: a function that is "
                 "constant near all samples, as trees are; `fit_symmetries(x, function(x))` "
                 "fits a smooth network to it"
             )
-        return values, slopes
+        return values.astype("float64"), slopes
 
     return evaluate
+
+
+def values_of(function: Any, x: np.ndarray) -> np.ndarray:
+    """Values of a function of NumPy arrays at samples `(batch, n)`, which are finite."""
+    values = values_of_arrays(function)(x)
+    finite_array("the values of `function`", values)
+    return values
+
+
+class AnyDerivatives:
+    """Derivatives by the backend, or by differences where a function asks for arrays.
+
+    Args:
+        function: As for `derivatives_of`, or as for `finite_differences`.
+        samples: All samples.
+
+    Attributes:
+        notes: What was done, if it is not the backend that differentiates.
+    """
+
+    def __init__(self, function: Any, samples: np.ndarray):
+        self._function, self._samples = function, samples
+        self._evaluate = derivatives_of(function)
+        self.notes: tuple[str, ...] = ()
+
+    def __call__(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values and derivatives, as those of `derivatives_of`."""
+        try:
+            values, slopes = self._evaluate(x)
+        except Exception:
+            if self.notes or not self._takes_arrays():
+                raise
+            self._evaluate = finite_differences(self._function, self._samples)
+            self.notes = (BY_DIFFERENCES,)
+            values, slopes = self._evaluate(x)
+        if self.notes and np.mean(np.any(slopes != 0, axis=(1, 2))) < LEAST_CHANGING:
+            raise JumpsError(
+                "`function` must change with its input. Received: a function that is "
+                "constant near most samples"
+            )
+        return values, slopes
+
+    def _takes_arrays(self) -> bool:
+        """Whether the function has values for what is no tensor."""
+        if isinstance(self._function, keras.layers.Layer) or self._samples.ndim != 2:
+            return False
+        try:
+            values_of(self._function, self._samples[:2])
+        except Exception:
+            return False
+        return True
 
 
 def given_derivatives(

@@ -1,37 +1,22 @@
 """From a function to the algebra of its symmetries."""
 
-import math
+import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 
-from keras_lconv._layout import data_format_of
 from keras_lconv._typing import Data
-from keras_lconv._validation import (
-    count,
-    finite_array,
-    one_of,
-    optional,
-    positive_int,
-    progress,
-)
-from keras_lconv.discovery.functions.derivatives import (
-    derivatives_of,
-    finite_differences,
-    given_derivatives,
-)
-from keras_lconv.discovery.functions.grid_equations import GridEquations
-from keras_lconv.discovery.functions.table_equations import OUTPUTS, TableEquations
+from keras_lconv.discovery.functions.derivatives import JumpsError, values_of
+from keras_lconv.discovery.functions.fit import fit_symmetries
+from keras_lconv.discovery.functions.solve import symmetries_of
 from keras_lconv.discovery.report import SymmetryReport
 from keras_lconv.discovery.tables import scalar_names, table_of
 
-KINDS = ("invariance", "equivariance")
-
-# From so many batches on there is a progress bar.
-BATCHES_WITH_BAR = 20
+BY_NETWORKS = (
+    "`function` is constant near most samples: networks were fitted to its values there, "
+    "as by `fit_symmetries(x, function(x))`"
+)
 
 
 def find_symmetries(
@@ -91,7 +76,10 @@ def find_symmetries(
             function of `keras.ops` or of the backend that runs, smooth nearly everywhere.
             It maps `(batch, ...)` to `(batch, ...)`, and samples do not mix. Each component
             of the output gives an equation: of a classifier those before the softmax, or
-            those after.
+            those after. Of a table also a function of NumPy arrays, or a model with
+            `predict`, as those of scikit-learn. Derivatives are then central differences,
+            and where there are none, as for trees, smooth networks are fitted to its
+            values. `report.notes` says so.
         x: Samples: a table `(batch, n)`, also a `DataFrame`, or images
             `(batch, *spatial, channels)`.
         kind: `"invariance"` or `"equivariance"`.
@@ -118,10 +106,11 @@ def find_symmetries(
             found with `A`. Fewer assumptions find more symmetries: the report says which
             were made.
         dimension: Dimension of the algebra, where it is known; by default it is found.
-        derivatives: By default the backend differentiates `function`. `"finite"`: central
-            differences, of a function that gets and returns NumPy arrays, also of a single
-            row. Or those of each sample, `(batch, n)` or `(batch, m, n)`, in the order of
-            `x`; the function may then be `None` for invariance.
+        derivatives: By default the backend differentiates `function` where it can.
+            `"finite"`: central differences, of a function that gets and returns NumPy
+            arrays, also of a single row. Or those of each sample, `(batch, n)` or
+            `(batch, m, n)`, in the order of `x`; the function may then be `None` for
+            invariance.
         data_format: Where the channels of images are, `"channels_last"` or
             `"channels_first"`. By default as the function says in its own `data_format`,
             and else as the Keras configuration does.
@@ -161,16 +150,22 @@ def find_symmetries(
         for the null space of one polarization matrix. N. Gruver et al., "The Lie Derivative
         for Measuring Learned Equivariance", ICLR 2023, for Lie derivatives of classifiers.
     """
-    report = symmetries_of(
+    if not callable(function):
+        predict = getattr(function, "predict", function)
+        function = getattr(function, "predict_proba", predict)
+    asked: dict[str, Any] = {
+        "kind": kind,
+        "blocks": blocks,
+        "scalars": scalars,
+        "columns": columns,
+        "search": search,
+        "output": output,
+        "dimension": dimension,
+    }
+    report = _found(
         function,
         x,
-        kind=kind,
-        blocks=blocks,
-        scalars=scalars,
-        columns=columns,
-        search=search,
-        output=output,
-        dimension=dimension,
+        asked,
         derivatives=derivatives,
         data_format=data_format,
         batch_size=batch_size,
@@ -189,7 +184,7 @@ def find_symmetries(
             "that can be asked at other samples. Received: discrete=True with "
             f"{f'kind={kind!r}' if is_table else 'images'} and derivatives={derivatives!r}"
         )
-    return replace(
+    return dataclasses.replace(
         report,
         discrete=find_discrete_symmetries(
             function,
@@ -203,144 +198,19 @@ def find_symmetries(
     )
 
 
-def symmetries_of(
-    function: Callable[[Any], Any] | None,
-    x: Data,
-    *,
-    members: int = 1,
-    fit_error: float = 0.0,
-    kind: str = "invariance",
-    blocks: int = 1,
-    scalars: int | Sequence[str] = 0,
-    columns: Any = None,
-    search: Any = None,
-    output: Any = "free",
-    dimension: int | None = None,
-    derivatives: Any = None,
-    data_format: str | None = None,
-    batch_size: int = 512,
-    verbose: bool | None = None,
+def _found(
+    function: Any, x: Data, asked: dict[str, Any], **settings: Any
 ) -> SymmetryReport:
-    """What `find_symmetries` does, for one function or some that should be the same.
-
-    Args:
-        function: A function to `(batch, ...)`, or to `(batch, members, ...)`.
-        x: As for `find_symmetries`.
-        members: How many functions there are.
-        fit_error: Their relative error.
-        kind: As for `find_symmetries`.
-        blocks: As for `find_symmetries`.
-        scalars: As for `find_symmetries`.
-        columns: As for `find_symmetries`.
-        search: As for `find_symmetries`.
-        output: As for `find_symmetries`.
-        dimension: As for `find_symmetries`.
-        derivatives: As for `find_symmetries`.
-        data_format: As for `find_symmetries`.
-        batch_size: As for `find_symmetries`.
-        verbose: As for `find_symmetries`.
-    """
-    verbose = progress(verbose)
-    batch_size = positive_int("batch_size", batch_size)
-    labels = scalar_names(scalars)
-    table = table_of("x", x, columns, labels)
-    samples = distinct_rows(table.values)
-    equations = equations_for(
-        samples,
-        kind,
-        table.blocks or blocks,
-        len(labels) or scalars,
-        search,
-        output,
-        dimension,
-        data_format_of(function, data_format),
-        table.names,
-    )
-    batches = np.array_split(samples, math.ceil(len(samples) / batch_size))
-    if verbose is None:
-        verbose = len(batches) >= BATCHES_WITH_BAR
-    bar = keras.utils.Progbar(len(batches), verbose=int(verbose), unit_name="batch")
-    evaluate = _evaluation(function, derivatives, table.values)
-    for batch in batches:
-        values, slopes = evaluate(batch)
-        if members > 1:
-            slopes = slopes.reshape(len(batch), members, -1, *slopes.shape[2:])
-            each = np.moveaxis(slopes, 1, 0)
-            equations.add(batch, values.mean(axis=1), each.mean(axis=0), each)
-        else:
-            equations.add(batch, values, slopes)
-        bar.add(1)
-    if not equations.depends_on_input:
-        raise ValueError(
-            "`function` must depend on its input. Received: a function with derivatives "
-            f"that are zero at all {len(samples)} samples of `x` that differ"
-        )
-    return equations.report(dimension, fit_error)
-
-
-def equations_for(
-    samples: np.ndarray,
-    kind: str,
-    blocks: int,
-    scalars: Any,
-    search: Any,
-    output: Any,
-    dimension: int | None,
-    data_format: str,
-    names: Any = None,
-) -> GridEquations | TableEquations:
-    """The equations that symmetries fulfil, without any yet: arguments that fit samples.
-
-    Args:
-        samples: Array `(batch, n)` or `(batch, *spatial, channels)`.
-        kind: As for `find_symmetries`.
-        blocks: As for `find_symmetries`.
-        scalars: Their number.
-        search: As for `find_symmetries`.
-        output: As for `find_symmetries`.
-        dimension: As for `find_symmetries`.
-        data_format: `"channels_last"` or `"channels_first"`.
-        names: Names of the columns of a table.
-    """
-    one_of("kind", kind, KINDS)
-    if isinstance(output, str):
-        one_of("output", output, OUTPUTS)
-    elif kind == "invariance":
-        finite_array("output", output)
-    blocks, scalars = positive_int("blocks", blocks), count("scalars", scalars)
-    equations: GridEquations | TableEquations
-    if samples.ndim > 2:
-        if blocks > 1 or scalars:
-            raise ValueError(
-                "`blocks` and `scalars` belong to vectors, of which maps are searched. "
-                f"Received: blocks={blocks!r}, scalars={scalars!r} with a grid"
-            )
-        equations = GridEquations(samples, kind, search, output, data_format)
-    else:
-        equations = TableEquations(samples, kind, blocks, scalars, search, output, names)
-    if (optional(count, "dimension", dimension) or 0) > equations.num_searched:
-        raise ValueError(
-            f"`dimension` must be from 0 to {equations.num_searched}, the dimension of "
-            f"what is searched. Received: dimension={dimension!r}"
-        )
-    return equations
-
-
-def _evaluation(
-    function: Any, derivatives: Any, samples: np.ndarray
-) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """How values and derivatives of a batch are had."""
-    if derivatives is None:
-        return derivatives_of(function)
-    if isinstance(derivatives, str):
-        one_of("derivatives", derivatives, ("finite",))
-        return finite_differences(function, samples)
-    return given_derivatives(function, derivatives, samples)
-
-
-def distinct_rows(samples: np.ndarray) -> np.ndarray:
-    """Samples without repetitions, each where it came first."""
-    if samples.ndim < 2:
-        return samples
-    first = {row.tobytes(): number for number, row in reversed(list(enumerate(samples)))}
-    return samples[sorted(first.values())]
+    """What derivatives say; where there are none, what networks say."""
+    try:
+        return symmetries_of(function, x, **settings, **asked)
+    except JumpsError:
+        values = None
+        if settings["derivatives"] is None:
+            labels = scalar_names(asked["scalars"])
+            table = table_of("x", x, asked["columns"], labels)
+            values = values_of(function, table.values)
+        if values is None or not np.any(values != values[0]):
+            raise
+    report = fit_symmetries(x, values, verbose=bool(settings["verbose"]), **asked)
+    return dataclasses.replace(report, notes=(BY_NETWORKS, *report.notes))

@@ -11,7 +11,6 @@ import numpy as np
 from keras_lconv._ops import mean
 from keras_lconv._typing import Data
 from keras_lconv._validation import fraction, one_of, optional, positive_int, progress
-from keras_lconv.discovery.functions.find import KINDS, equations_for, symmetries_of
 from keras_lconv.discovery.functions.network import (
     MEMBERS,
     STEPS_BETWEEN,
@@ -19,6 +18,7 @@ from keras_lconv.discovery.functions.network import (
     network,
     train,
 )
+from keras_lconv.discovery.functions.solve import KINDS, equations_for, symmetries_of
 from keras_lconv.discovery.functions.targets import Targets, targets_of
 from keras_lconv.discovery.report import SymmetryReport
 from keras_lconv.discovery.tables import scalar_names, table_of
@@ -59,7 +59,8 @@ def fit_symmetries(
 
     **Scales.** Positive outputs over more than two decades are fitted by their logarithm,
     which has the same symmetries; columns of `x` with heavy tails are also given to the
-    network on a logarithmic scale. `report.notes` says so.
+    network on a logarithmic scale. Of counts, whole numbers from 0 on, the square roots are
+    fitted, which have noise of one size. `report.notes` says so.
 
     Args:
         x: Inputs `(batch, n)`, also a pandas `DataFrame`.

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from keras_lconv._validation import finite_array, one_of
+from keras_lconv.discovery.grid_space import GridSpace, generators_among
 from keras_lconv.discovery.null_space import NormalMatrices
 from keras_lconv.discovery.report import SymmetryReport
-from keras_lconv.discovery.search_space import GridSpace, generators_among
 from keras_lconv.generators import Generators, VectorFieldGenerators
 
 OUTPUTS = ("free", "same")

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from keras_lconv._validation import finite_array, one_of
+from keras_lconv.discovery.functions.table_report import Assumptions, symmetry_report
+from keras_lconv.discovery.map_space import MapSpace, all_maps, maps_among
 from keras_lconv.discovery.null_space import NormalMatrices, NullSpace
-from keras_lconv.discovery.report import Assumptions, SymmetryReport, symmetry_report
-from keras_lconv.discovery.search_space import MapSpace, all_maps, maps_among
+from keras_lconv.discovery.report import SymmetryReport
 from keras_lconv.discovery.standard import (
     SMALLEST_VARIATION,
     has_clear_mean,

@@ -1,4 +1,4 @@
-"""What a network is to predict: outputs as they are, their logarithm, or labels."""
+"""What a network is to predict: outputs, their logarithms or roots, or labels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -54,11 +54,22 @@ def targets_of(y: Any, kind: str) -> Targets:
                 "the logarithm of `y` was fitted, which has the same symmetries: `y` "
                 f"spans {np.log10(high / low):.1f} decades",
             )
+    if kind == "invariance" and not notes and _are_counts(values):
+        # The noise of counts grows with their root: that of the roots does not grow.
+        values = np.sqrt(values + 0.375)
+        notes = (
+            "`y` was taken for counts: their square roots were fitted, which have the same "
+            "symmetries and noise of one size",
+        )
     spread = float(np.std(values))
     if spread == 0:
         raise ValueError("`y` must not be constant. Received: the same number everywhere")
     # Only scaled: a shift would be no output of an equivariant function any more.
     return Targets(values / spread, None, notes)
+
+
+def _are_counts(values: np.ndarray) -> bool:
+    return bool(np.all(values >= 0) and np.all(values == np.round(values)))
 
 
 def _classes(y: np.ndarray) -> np.ndarray | None:

@@ -16,6 +16,8 @@ from keras_lconv._validation import (
     progress,
     spatial_shape,
 )
+from keras_lconv.discovery.grid_space import GridSpace, generators_among
+from keras_lconv.discovery.map_space import maps_among
 from keras_lconv.discovery.null_space import NUM_GROUPS, trust
 from keras_lconv.discovery.pairs.motion import GridMotion, Motion, VectorMotion
 from keras_lconv.discovery.pairs.report import GeneratorReport
@@ -27,11 +29,6 @@ from keras_lconv.discovery.pairs.search import (
     distances_of,
     is_related,
     judged,
-)
-from keras_lconv.discovery.search_space import (
-    GridSpace,
-    generators_among,
-    maps_among,
 )
 
 # Floats in the normal matrices of all pairs.

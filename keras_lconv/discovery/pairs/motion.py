@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_lconv.discovery.search_space import GridSpace, MapSpace, SearchSpace
+from keras_lconv.discovery.grid_space import GridSpace
+from keras_lconv.discovery.map_space import MapSpace
+from keras_lconv.discovery.search_space import SearchSpace
 
 # Samples in memory at a time, with all derivatives.
 BATCH_SIZE = 512

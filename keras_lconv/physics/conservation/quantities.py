@@ -109,6 +109,14 @@ class ConservedQuantity:
         return _as_sum(terms, digits)
 
 
+def quantity_of(matrix: np.ndarray) -> ConservedQuantity:
+    """The quantity whose flow is that of a map `[L | b]`, `(2n, 2n + 1)`."""
+    inverse = symplectic_form(len(matrix) // 2).T
+    quadratic = inverse @ matrix[:, :-1]
+    # Symmetric up to rounding, and then exactly.
+    return ConservedQuantity((quadratic + quadratic.T) / 2, inverse @ matrix[:, -1])
+
+
 def _as_sum(terms: list[tuple[float, float, str]], digits: int) -> str:
     """`3 x - y` for values, contributions and symbols `[(3, 3, "x"), (-1, -1, "y")]`."""
     largest = max(abs(contribution) for _, contribution, _ in terms)

@@ -1,0 +1,179 @@
+"""From a function and its derivatives to the equations of its symmetries."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lconv._layout import data_format_of
+from keras_lconv._typing import Data
+from keras_lconv._validation import (
+    count,
+    finite_array,
+    one_of,
+    optional,
+    positive_int,
+    progress,
+)
+from keras_lconv.discovery.functions.derivatives import (
+    AnyDerivatives,
+    finite_differences,
+    given_derivatives,
+)
+from keras_lconv.discovery.functions.grid_equations import GridEquations
+from keras_lconv.discovery.functions.table_equations import OUTPUTS, TableEquations
+from keras_lconv.discovery.report import SymmetryReport
+from keras_lconv.discovery.tables import scalar_names, table_of
+
+KINDS = ("invariance", "equivariance")
+
+# From so many batches on there is a progress bar.
+BATCHES_WITH_BAR = 20
+
+
+def symmetries_of(
+    function: Callable[[Any], Any] | None,
+    x: Data,
+    *,
+    members: int = 1,
+    fit_error: float = 0.0,
+    kind: str = "invariance",
+    blocks: int = 1,
+    scalars: int | Sequence[str] = 0,
+    columns: Any = None,
+    search: Any = None,
+    output: Any = "free",
+    dimension: int | None = None,
+    derivatives: Any = None,
+    data_format: str | None = None,
+    batch_size: int = 512,
+    verbose: bool | None = None,
+) -> SymmetryReport:
+    """What `find_symmetries` does, for one function or some that should be the same.
+
+    Args:
+        function: A function to `(batch, ...)`, or to `(batch, members, ...)`.
+        x: As for `find_symmetries`.
+        members: How many functions there are.
+        fit_error: Their relative error.
+        kind: As for `find_symmetries`.
+        blocks: As for `find_symmetries`.
+        scalars: As for `find_symmetries`.
+        columns: As for `find_symmetries`.
+        search: As for `find_symmetries`.
+        output: As for `find_symmetries`.
+        dimension: As for `find_symmetries`.
+        derivatives: As for `find_symmetries`.
+        data_format: As for `find_symmetries`.
+        batch_size: As for `find_symmetries`.
+        verbose: As for `find_symmetries`.
+    """
+    verbose = progress(verbose)
+    batch_size = positive_int("batch_size", batch_size)
+    labels = scalar_names(scalars)
+    table = table_of("x", x, columns, labels)
+    samples = distinct_rows(table.values)
+    equations = equations_for(
+        samples,
+        kind,
+        table.blocks or blocks,
+        len(labels) or scalars,
+        search,
+        output,
+        dimension,
+        data_format_of(function, data_format),
+        table.names,
+    )
+    batches = np.array_split(samples, math.ceil(len(samples) / batch_size))
+    if verbose is None:
+        verbose = len(batches) >= BATCHES_WITH_BAR
+    bar = keras.utils.Progbar(len(batches), verbose=int(verbose), unit_name="batch")
+    evaluate = _evaluation(function, derivatives, table.values)
+    for batch in batches:
+        values, slopes = evaluate(batch)
+        if members > 1:
+            slopes = slopes.reshape(len(batch), members, -1, *slopes.shape[2:])
+            each = np.moveaxis(slopes, 1, 0)
+            equations.add(batch, values.mean(axis=1), each.mean(axis=0), each)
+        else:
+            equations.add(batch, values, slopes)
+        bar.add(1)
+    if not equations.depends_on_input:
+        raise ValueError(
+            "`function` must depend on its input. Received: a function with derivatives "
+            f"that are zero at all {len(samples)} samples of `x` that differ"
+        )
+    report = equations.report(dimension, fit_error)
+    notes = getattr(evaluate, "notes", ())
+    return dataclasses.replace(report, notes=report.notes + notes)
+
+
+def equations_for(
+    samples: np.ndarray,
+    kind: str,
+    blocks: int,
+    scalars: Any,
+    search: Any,
+    output: Any,
+    dimension: int | None,
+    data_format: str,
+    names: Any = None,
+) -> GridEquations | TableEquations:
+    """The equations that symmetries fulfil, without any yet: arguments that fit samples.
+
+    Args:
+        samples: Array `(batch, n)` or `(batch, *spatial, channels)`.
+        kind: As for `find_symmetries`.
+        blocks: As for `find_symmetries`.
+        scalars: Their number.
+        search: As for `find_symmetries`.
+        output: As for `find_symmetries`.
+        dimension: As for `find_symmetries`.
+        data_format: `"channels_last"` or `"channels_first"`.
+        names: Names of the columns of a table.
+    """
+    one_of("kind", kind, KINDS)
+    if isinstance(output, str):
+        one_of("output", output, OUTPUTS)
+    elif kind == "invariance":
+        finite_array("output", output)
+    blocks, scalars = positive_int("blocks", blocks), count("scalars", scalars)
+    equations: GridEquations | TableEquations
+    if samples.ndim > 2:
+        if blocks > 1 or scalars:
+            raise ValueError(
+                "`blocks` and `scalars` belong to vectors, of which maps are searched. "
+                f"Received: blocks={blocks!r}, scalars={scalars!r} with a grid"
+            )
+        equations = GridEquations(samples, kind, search, output, data_format)
+    else:
+        equations = TableEquations(samples, kind, blocks, scalars, search, output, names)
+    if (optional(count, "dimension", dimension) or 0) > equations.num_searched:
+        raise ValueError(
+            f"`dimension` must be from 0 to {equations.num_searched}, the dimension of "
+            f"what is searched. Received: dimension={dimension!r}"
+        )
+    return equations
+
+
+def _evaluation(
+    function: Any, derivatives: Any, samples: np.ndarray
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """How values and derivatives of a batch are had."""
+    if derivatives is None:
+        return AnyDerivatives(function, samples)
+    if isinstance(derivatives, str):
+        one_of("derivatives", derivatives, ("finite",))
+        return finite_differences(function, samples)
+    return given_derivatives(function, derivatives, samples)
+
+
+def distinct_rows(samples: np.ndarray) -> np.ndarray:
+    """Samples without repetitions, each where it came first."""
+    if samples.ndim < 2:
+        return samples
+    first = {row.tobytes(): number for number, row in reversed(list(enumerate(samples)))}
+    return samples[sorted(first.values())]

@@ -1,0 +1,150 @@
+"""Spans of affine maps of vectors, where symmetries of tables are searched for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from keras_lconv._validation import finite_array
+from keras_lconv.discovery.search_space import SearchSpace
+from keras_lconv.generators import Generators, MatrixGenerators
+
+# A map has no logarithm if an eigenvalue is negative, up to this.
+EXACT = 1e-9
+
+
+class MapSpace(SearchSpace):
+    """Affine maps `x -> A x + b` of the vectors that samples `(batch, blocks, v)` hold.
+
+    Args:
+        elements: The maps `[A | b]`, `(p, v, v + 1)`, linearly independent.
+    """
+
+    def __init__(self, elements: np.ndarray):
+        super().__init__(len(elements))
+        self.elements = elements
+
+    @property
+    def vector_size(self) -> int:
+        """The number `v` of components of a vector."""
+        return self.elements.shape[1]
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether no map has a translation."""
+        return not np.any(self.elements[..., -1])
+
+    def act(self, f: np.ndarray) -> np.ndarray:
+        """All `E_a f`, with a further axis `p`."""
+        linear, constant = self.elements[..., :-1], self.elements[..., -1]
+        return np.einsum("pvw,sbw->sbvp", linear, f, optimize=True) + constant.T
+
+    def move(self, f: np.ndarray, c: np.ndarray) -> np.ndarray:
+        """`exp(sum_a c_a E_a) f`, with coefficients `(batch, p)`."""
+        from scipy.linalg import expm
+
+        maps = expm(self._homogeneous(c))[:, :-1]
+        return np.einsum("svw,sbw->sbv", maps[..., :-1], f) + maps[:, None, :, -1]
+
+    def mover(
+        self, c: np.ndarray, shape: tuple[int, ...]
+    ) -> Callable[[np.ndarray], np.ndarray]:
+        """The same motion for many samples of a shape."""
+        from scipy.linalg import expm
+
+        element = expm(self._homogeneous(c))[0, :-1]
+        return lambda f: f @ element[:, :-1].T + element[:, -1]
+
+    def sizes(self, c: np.ndarray) -> np.ndarray:
+        """How far motions go, `(batch,)`: pi for a half turn."""
+        return np.linalg.norm(self._homogeneous(c), 2, axis=(1, 2))
+
+    def logarithm(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Coefficients of the principal logarithm of the map from all `x` to all `y`.
+
+        The logarithm is projected onto the span. Where the map has none, its turns are too
+        large to be told from others, and the result is zero.
+        """
+        from scipy.linalg import logm
+
+        v = self.vector_size
+        vectors = [f.reshape(-1, v) for f in (x, y)]
+        if not self.is_linear:
+            vectors = [np.pad(f, ((0, 0), (0, 1)), constant_values=1.0) for f in vectors]
+        matrix = np.linalg.lstsq(vectors[0], vectors[1], rcond=None)[0].T
+        eigenvalues = np.linalg.eigvals(matrix)
+        if np.any((np.abs(eigenvalues.imag) < EXACT) & (eigenvalues.real < EXACT)):
+            return np.zeros(self.size)
+        found = np.zeros((1, v + 1, v + 1))
+        found[0, : len(matrix), : len(matrix)] = np.real(logm(matrix))
+        return self._coefficients(found)[0]
+
+    def matrices(self, coefficients: np.ndarray) -> np.ndarray:
+        """Combinations as matrices: `A`, or `[[A, b], [0, 0]]` where maps are affine."""
+        maps = self._homogeneous(coefficients)
+        return maps[:, :-1, :-1] if self.is_linear else maps
+
+    def generators(self, coefficients: np.ndarray) -> MatrixGenerators:
+        """Fixed generators `sum_a c_ia E_a`, built."""
+        found = MatrixGenerators(self.matrices(coefficients))
+        found.build((None, self.vector_size + (not self.is_linear), 1))
+        return found
+
+    def _homogeneous(self, c: np.ndarray) -> np.ndarray:
+        return np.pad(np.tensordot(c, self.elements, 1), ((0, 0), (0, 1), (0, 0)))
+
+    def _coefficients(self, maps: np.ndarray) -> np.ndarray:
+        """The coefficients `(k, p)` of the nearest combinations to maps."""
+        rows = self.elements.reshape(self.size, -1)
+        flat = maps[:, :-1].reshape(len(maps), -1)
+        return np.linalg.lstsq(rows.T, flat.T, rcond=None)[0].T
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        v = self.vector_size
+        for columns in (v, v + 1):
+            if self.size == v * columns:
+                return v, columns
+        return 1, self.size
+
+
+def all_maps(size: int, affine: bool) -> MapSpace:
+    """All linear or all affine maps of vectors of a size."""
+    columns = size + 1 if affine else size
+    elements = np.eye(size * columns).reshape(-1, size, columns)
+    return MapSpace(elements if affine else _without_translation(elements))
+
+
+def maps_among(search: Any, size: int) -> MapSpace:
+    """The maps of vectors of a size that an argument `search` stands for."""
+    if isinstance(search, str):
+        if search not in ("linear", "affine"):
+            raise ValueError(
+                "`search` must be 'linear' or 'affine' for vectors, or matrices, or a "
+                f"`LieAlgebra`. Received: search={search!r}"
+            )
+        return all_maps(size, search == "affine")
+    known = search
+    if isinstance(search, Generators):
+        search.build_for((None, size, 1), "`search`")
+        known = search.matrices()
+    array = finite_array("search", known)
+    shapes = ((size, size), (size, size + 1), (size + 1, size + 1))
+    if array.ndim != 3 or array.shape[1:] not in shapes or not np.any(array):
+        raise ValueError(
+            f"`search` must be matrices of shape `(p, {size}, {size})` for vectors of size "
+            f"{size}, or affine maps `[A | b]` of shape `(p, {size}, {size + 1})`. "
+            f"Received: shape {array.shape}"
+        )
+    if array.shape[1:] == (size, size):
+        return MapSpace(_without_translation(array))
+    if np.any(array[:, size:]):
+        raise ValueError(
+            "`search` must hold affine maps `[[A, b], [0, 0]]`. Received: matrices of "
+            f"shape {array.shape} whose last row is not zero"
+        )
+    return MapSpace(array[:, :size])
+
+
+def _without_translation(matrices: np.ndarray) -> np.ndarray:
+    return np.pad(matrices, ((0, 0), (0, 0), (0, 1)))

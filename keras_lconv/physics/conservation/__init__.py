@@ -1,0 +1,17 @@
+"""What a Hamiltonian or trajectories conserve, by Noether's theorem."""
+
+from keras_lconv.physics.conservation.hamiltonian import find_conserved_quantities
+from keras_lconv.physics.conservation.quantities import (
+    ConservationReport,
+    ConservedQuantity,
+    Drift,
+)
+from keras_lconv.physics.conservation.trajectories import fit_conserved_quantities
+
+__all__ = [
+    "ConservationReport",
+    "ConservedQuantity",
+    "Drift",
+    "find_conserved_quantities",
+    "fit_conserved_quantities",
+]

@@ -1,0 +1,95 @@
+"""A span of conserved quantities in a basis that is easy to read."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_lconv.algebra import LieAlgebra
+from keras_lconv.algebra.sparse_basis import sparse_basis
+from keras_lconv.physics.conservation.quantities import (
+    ConservationReport,
+    ConservedQuantity,
+)
+
+# Entries up to this multiple of their error bar are taken to be zero in a sparse basis,
+# from a least to a largest part of the largest entry.
+CLEAR, EXACT, LARGEST_TOLERANCE = 3.0, 1e-4, 0.1
+# Coordinates whose mean is so many times their spread are far from the origin.
+FAR = 3.0
+
+
+def conservation_report(
+    quantities: list[ConservedQuantity],
+    points: np.ndarray,
+    action: str,
+    found: dict[str, Any],
+) -> ConservationReport:
+    """The result, in a basis that is easy to read."""
+    units, size = _units(points), points.shape[1]
+    errors = float(np.max(found["errors"], initial=0.0))
+    readable = readable_basis(quantities, points, CLEAR * errors)
+    maps = np.array([each.generator[:-1] for each in readable])
+    maps = maps.reshape(-1, size, size + 1)
+    scaled = maps * np.append(units, 1.0) / units[:, None]
+    origin = points.mean(axis=0) / units
+    # About the mean of the points, where translations are no larger than the rest.
+    scaled[..., -1] += scaled[..., :-1] @ origin
+    return ConservationReport(
+        algebra=_algebra(maps, action),
+        quantities=tuple(readable),
+        standard=_algebra(scaled, action),
+        **found,
+    )
+
+
+def _algebra(maps: np.ndarray, action: str) -> LieAlgebra:
+    if action == "linear":
+        return LieAlgebra(maps[..., :-1])
+    return LieAlgebra(np.pad(maps, ((0, 0), (0, 1), (0, 0))))
+
+
+def readable_basis(
+    quantities: list[ConservedQuantity], points: np.ndarray, tolerance: float
+) -> list[ConservedQuantity]:
+    """A basis with many zeros in units of the spread.
+
+    It is about the origin, or about the mean where that is far away: there quantities have
+    large terms that nearly cancel.
+    """
+    if not quantities:
+        return []
+    units = _units(points)
+    mean = points.mean(axis=0)
+    is_far = np.any(np.abs(mean) > FAR * units)
+    origin = mean if is_far else np.zeros_like(mean)
+    tables = []
+    for each in quantities:
+        quadratic = each.quadratic * units[:, None] * units
+        linear = (each.linear + each.quadratic @ origin) * units
+        tables.append(np.concatenate([quadratic, linear[:, None]], axis=1))
+    flat = np.array(tables).reshape(len(tables), -1)
+    frame = np.linalg.qr(flat.T)[0].T.reshape(np.shape(tables))
+    limit = float(np.clip(tolerance, EXACT, LARGEST_TOLERANCE))
+    readable = []
+    for table in sparse_basis(frame, limit):
+        quadratic = (table[:, :-1] + table[:, :-1].T) / 2 / units[:, None] / units
+        linear = table[:, -1] / units - quadratic @ origin
+        readable.append(_scaled(ConservedQuantity(quadratic, linear, units)))
+    return readable
+
+
+def _scaled(quantity: ConservedQuantity) -> ConservedQuantity:
+    """With the first coefficient positive and the largest one 1.
+
+    Energies are then positive, and angular momenta start with `q1 p2`.
+    """
+    quadratic, linear = quantity.quadratic, quantity.linear
+    terms = np.concatenate([quadratic[np.triu_indices(len(linear))], linear])
+    scale = np.sign(terms[np.flatnonzero(terms)[0]]) * np.max(np.abs(terms))
+    return ConservedQuantity(quadratic / scale + 0.0, linear / scale + 0.0, quantity.spread)
+
+
+def _units(points: np.ndarray) -> np.ndarray:
+    """The spread of each coordinate, `(2n,)`, 1 where there is none."""
+    spread = np.std(points, axis=0)
+    return np.where(spread > 0, spread, 1.0)

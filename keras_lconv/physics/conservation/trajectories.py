@@ -1,0 +1,165 @@
+"""What motion conserves, from trajectories alone."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from keras_lconv._ops import to_numpy
+from keras_lconv._validation import count, finite_array, one_of, optional
+from keras_lconv.physics.conservation.canonical import ACTIONS, phase_space
+from keras_lconv.physics.conservation.motion import Motion
+from keras_lconv.physics.conservation.quantities import ConservationReport, Drift
+from keras_lconv.physics.conservation.readable import (
+    CLEAR,
+    conservation_report,
+    readable_basis,
+)
+
+
+def fit_conserved_quantities(
+    trajectories: Any,
+    *,
+    times: Any = None,
+    search: Any = None,
+    action: str = "affine",
+    dimension: int | None = None,
+) -> ConservationReport:
+    """Finds what motion conserves, from trajectories alone.
+
+    A quantity `G = z^T S z / 2 + c . z` is conserved if it varies between trajectories and
+    not along them: with the covariances of all monomials over all points and along
+    trajectories it is one null space. Units, offsets and linear coordinates do not matter.
+    It is the other way to ask what `find_conserved_quantities` finds from a Hamiltonian,
+    and sees polynomials of degree 2 at most.
+
+    What changes slowly and steadily is no conserved quantity: where a straight line in time
+    explains most of how a quantity varies along trajectories, it is listed under
+    `report.drifting` with its rate of decay. Noise of the coordinates is estimated from
+    differences of neighbouring times, which should be closer than the motion is fast.
+
+    Args:
+        trajectories: Array `(trajectories, times, 2n)` in canonical coordinates, all
+            positions before all momenta, or a list of arrays `(times, 2n)` of different
+            lengths. Points with NaN are left out. It takes many trajectories, which differ
+            in what they conserve; one that is given twice counts once.
+        times: Times of the points, `(times,)`, or one array for each trajectory; by default
+            0, 1, 2 and so on. They only say what a rate is.
+        search: As for `find_conserved_quantities`.
+        action: As for `find_conserved_quantities`.
+        dimension: As for `find_conserved_quantities`.
+
+    Returns:
+        A `ConservationReport`.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If a shape does not fit, `search` does not keep the symplectic form, or
+            there are fewer than two different trajectories.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.physics import fit_conserved_quantities
+
+    rng, t = np.random.default_rng(0), np.linspace(0, 6, 50)
+    size, phase = rng.uniform(1, 2, (40, 1)), rng.uniform(0, 6, (40, 1))
+    paths = [size * np.cos(t + phase), -size * np.sin(t + phase)]
+    report = fit_conserved_quantities(np.stack(paths, axis=2))
+    assert report.quantities[0].formula() == "0.5 q1^2 + 0.5 p1^2"
+    ```
+
+    Reference:
+        V. I. Arnold, "Mathematical Methods of Classical Mechanics", chapter 8.
+    """
+    one_of("action", action, ACTIONS)
+    dimension = optional(count, "dimension", dimension)
+    paths, clocks = _paths(trajectories, times)
+    points = np.concatenate(paths)
+    motion = Motion(paths, clocks, search, action)
+    space = motion.solve(dimension)
+    basis: np.ndarray = space.basis
+    drifting: list[Drift] = []
+    if dimension is None:
+        basis, drifting = motion.without_drift(space.basis)
+    mixed = [motion.combined(column) for column in basis.T]
+    tolerance = CLEAR * float(np.max(space.errors, initial=0.0))
+    return conservation_report(
+        mixed,
+        points,
+        action,
+        {
+            "singular_values": space.singular_values,
+            "gap": space.gap,
+            "confidence": space.confidence,
+            "errors": space.errors[: len(mixed)],
+            "is_determined": space.is_determined,
+            "drifting": tuple(
+                dataclasses.replace(
+                    drift, quantity=readable_basis([drift.quantity], points, tolerance)[0]
+                )
+                for drift in drifting
+            ),
+        },
+    )
+
+
+def _paths(trajectories: Any, times: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Trajectories that differ, without points that are not known, and their times."""
+    trajectories = to_numpy(trajectories)
+    is_listed = isinstance(trajectories, (list, tuple, np.ndarray))
+    if not is_listed or not getattr(trajectories, "ndim", 1):
+        raise TypeError(
+            "`trajectories` must be an array `(trajectories, times, 2n)`, or a list of "
+            "arrays; a Hamiltonian belongs to `find_conserved_quantities`. "
+            f"Received: an object of type {type(trajectories).__name__}"
+        )
+    paths, clocks, seen = [], [], set()
+    for number, given in enumerate(trajectories):
+        path = _numbers("trajectories", given)
+        clock = _clock(times, number, len(path)) if path.ndim else np.zeros(0)
+        known = np.all(np.isfinite(path), axis=-1) if path.ndim == 2 else slice(None)
+        path = phase_space("trajectories", path[known] if path.ndim else path, 2)
+        if path.tobytes() not in seen:
+            seen.add(path.tobytes())
+            paths.append(path)
+            clocks.append(clock[known])
+    if len(paths) < 2:
+        raise ValueError(
+            "`trajectories` must hold at least 2 trajectories that differ: along a single "
+            "one, what is conserved by the motion cannot be told from what is constant "
+            f"anyway. Received: {len(paths)}"
+        )
+    if len({path.shape[1] for path in paths}) > 1:
+        raise ValueError(
+            "`trajectories` must all have the same coordinates. Received: numbers of "
+            f"coordinates {sorted({path.shape[1] for path in paths})}"
+        )
+    return paths, clocks
+
+
+def _numbers(name: str, value: Any) -> np.ndarray:
+    """A float64 array of real numbers, some of which may not be known, as NaN."""
+    try:
+        return np.asarray(value, dtype="float64")
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"`{name}` must be an array of real numbers. "
+            f"Received: an object of type {type(value).__name__}"
+        ) from error
+
+
+def _clock(times: Any, number: int, length: int) -> np.ndarray:
+    if times is None:
+        return np.arange(length, dtype="float64")
+    arrays = (list, tuple, np.ndarray)
+    is_listed = isinstance(times, arrays) and getattr(times, "ndim", 1) > 0
+    is_nested = is_listed and len(times) > number and isinstance(times[0], arrays)
+    own = times[number] if is_nested else times
+    clock = finite_array("times", own)
+    if clock.shape != (length,):
+        raise ValueError(
+            f"`times` must be one for each point. Received: shape {clock.shape} for the "
+            f"{length} points of trajectory {number}"
+        )
+    return clock
