@@ -162,6 +162,17 @@ def finite_array(name: str, value: Any) -> np.ndarray:
     return array
 
 
+def any_array(name: str, value: Any) -> np.ndarray:
+    """Returns `value` as an array of numbers or labels, or raises if it is none."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise TypeError(
+            f"`{name}` must be an array, with rows of one length. "
+            f"Received: {name}={reprlib.repr(value)}"
+        ) from None
+
+
 def integer_array(name: str, value: Any) -> np.ndarray:
     """Returns `value` as an array of integers, or raises if an entry is none."""
     try:

@@ -5,7 +5,15 @@ from typing import Any
 
 import keras
 
-from keras_lconv._validation import one_of, positive_int
+from keras_lconv._validation import (
+    boolean,
+    count,
+    fraction,
+    one_of,
+    positive_int,
+    positive_ints,
+    real_number,
+)
 from keras_lconv.layers import (
     FieldNormalization,
     FourierActivation,
@@ -105,11 +113,16 @@ def steerable_classifier(
     Reference:
         M. Weiler, G. Cesa, "General E(2)-equivariant steerable CNNs", NeurIPS 2019.
     """
+    boolean("include_top", include_top)
+    positive_int("classes", classes)
+    count("padding", padding)
+    if real_number("dropout", dropout):
+        fraction("dropout", dropout)
     one_of("pooling", pooling, POOLINGS)
     one_of("size", size, tuple(SIZES))
     acting = group_of(group)
     rank = acting.matrix_size
-    shape = tuple(positive_int("input_shape", n) for n in input_shape)
+    shape = positive_ints("input_shape", input_shape)
     if len(shape) != rank + 1:
         raise ValueError(
             f"`input_shape` must have {rank} spatial axes and one of channels, since "

@@ -317,7 +317,7 @@ LAYERS = {
     "keras_lconv.FourierActivation": layer(
         k.FourierActivation,
         {"group": "so2", "degree": 2},
-        {"degree": whole(), "num_samples": optional(whole())},
+        {"degree": whole(0), "num_samples": optional(whole())},
         (2, 5, 5, 5, 2),
     ),
     "keras_lconv.GroupPooling": layer(

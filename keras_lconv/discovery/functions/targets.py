@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_lconv._ops import to_numpy
-from keras_lconv._validation import finite_array
+from keras_lconv._validation import any_array, finite_array
 
 # So many different whole numbers at most are labels of classes, with so many samples each.
 MOST_CLASSES = 10
@@ -36,7 +36,7 @@ def targets_of(y: Any, kind: str) -> Targets:
     A function of an invariant is invariant: of what does not transform the logarithm, or
     the probability of a class, has the same symmetries.
     """
-    raw = np.asarray(to_numpy(y))
+    raw = any_array("y", to_numpy(y))
     if kind == "invariance" and (classes := _classes(raw)) is not None:
         return _labels(raw, classes)
     values = finite_array("y", raw)

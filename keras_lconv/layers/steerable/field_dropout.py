@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from keras_lconv._typing import Tensor
-from keras_lconv._validation import fraction, one_of
+from keras_lconv._validation import count, fraction, one_of, optional, real_number
 from keras_lconv.layers.steerable.field_layer import FieldLayer
 from keras_lconv.layers.steerable.fields import FieldArgument, GroupArgument
 
@@ -66,9 +66,10 @@ class FieldDropout(FieldLayer):
         **kwargs: Any,
     ):
         super().__init__(group, representation, data_format=data_format, **kwargs)
-        self.rate = fraction("rate", rate) if rate else 0.0
+        is_nothing = real_number("rate", rate) == 0
+        self.rate = 0.0 if is_nothing else fraction("rate", rate)
         self.kind = one_of("kind", kind, KINDS)
-        self.seed = seed
+        self.seed = optional(count, "seed", seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_lconv._ops import mean, working_dtype
 from keras_lconv._typing import Initializer, Shape, Tensor
-from keras_lconv._validation import fraction, one_of, positive_number
+from keras_lconv._validation import boolean, fraction, one_of, positive_number
 from keras_lconv.algebra import intertwiners
 from keras_lconv.layers.steerable.field_layer import FieldLayer
 from keras_lconv.layers.steerable.fields import FieldArgument, GroupArgument
@@ -100,7 +100,7 @@ class FieldNormalization(FieldLayer):
         self.kind = one_of("kind", kind, KINDS)
         self.momentum = fraction("momentum", momentum)
         self.epsilon = positive_number("epsilon", epsilon)
-        self.center, self.scale = bool(center), bool(scale)
+        self.center, self.scale = boolean("center", center), boolean("scale", scale)
         self.beta_initializer = keras.initializers.get(beta_initializer)
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
         # Orthonormal rows `(s, m)`.

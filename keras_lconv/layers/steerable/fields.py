@@ -1,6 +1,6 @@
 """What turns how: groups and representations as arguments, and in configurations."""
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def group_of(value: GroupArgument) -> MatrixGroup:
     """The group that is given by a name, as an object, or by a configuration."""
     if isinstance(value, str):
         return named_group(value)
-    if isinstance(value, dict):
+    if _is_configuration(value):
         return MatrixGroup(*_matrices(value), name=value["name"])
     if isinstance(value, (MatrixGroup, LieAlgebra)):
         return as_group("group", value)
@@ -41,7 +41,7 @@ def representation_of(
                 f"`{name}` must be a representation of {group!r}. Received: {value!r}"
             )
         return value
-    if isinstance(value, dict):
+    if _is_configuration(value):
         return Representation(group, *_matrices(value), name=value["name"])
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return group.harmonics(value)
@@ -87,6 +87,11 @@ def configuration(value: Any) -> Any:
             "name": value.name,
         }
     return value
+
+
+def _is_configuration(value: Any) -> TypeGuard[dict[str, Any]]:
+    keys = {"generators", "elements", "size", "name"}
+    return isinstance(value, dict) and keys <= value.keys()
 
 
 def _matrices(config: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,14 @@ from keras_lconv._typing import (
     Shape,
     Tensor,
 )
-from keras_lconv._validation import count, one_of, positive_int, positive_ints
+from keras_lconv._validation import (
+    boolean,
+    count,
+    for_each_axis,
+    one_of,
+    positive_int,
+    positive_ints,
+)
 from keras_lconv.algebra import intertwiners
 from keras_lconv.layers.base import FeatureLayer
 from keras_lconv.layers.steerable.basis import default_degrees, steerable_basis
@@ -222,7 +229,7 @@ class SteerableConv(FeatureLayer):
                 f"`NormActivation` after the layer. Received: activation={activation!r} "
                 f"for {self.representation_out!r}"
             )
-        self.use_bias = bool(use_bias)
+        self.use_bias = boolean("use_bias", use_bias)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
@@ -231,13 +238,7 @@ class SteerableConv(FeatureLayer):
         self.bias_constraint = keras.constraints.get(bias_constraint)
 
     def _per_axis(self, name: str, value: Any) -> tuple[int, ...]:
-        numbers = positive_ints(name, value)
-        if len(numbers) not in (1, self.rank):
-            raise ValueError(
-                f"`{name}` must be one number, or one for each of the {self.rank} spatial "
-                f"axes that the group acts on. Received: {name}={value}"
-            )
-        return numbers * (self.rank // len(numbers))
+        return for_each_axis(name, positive_ints(name, value), self.rank)
 
     def _checked_degrees(self, degrees: Any) -> tuple[int, ...]:
         if degrees is None:
