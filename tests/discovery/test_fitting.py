@@ -12,7 +12,7 @@ def normal(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape)
 
 
-@pytest.mark.thorough
+@pytest.mark.nightly
 def test_rotations_of_a_function_of_the_length():
     x = normal(4000, 3)
     y = np.exp(-np.sum(x**2, axis=1) / 4)

@@ -45,6 +45,8 @@ def targets_of(y: Any, kind: str) -> Targets:
             "`y` must have shape `(batch,)` or `(batch, ...)`. "
             f"Received: shape {values.shape}"
         )
+    if np.ptp(values) == 0:
+        raise ValueError("`y` must not be constant. Received: the same number everywhere")
     notes: tuple[str, ...] = ()
     if kind == "invariance" and np.all(values > 0):
         low, high = np.quantile(values, (0.01, 0.99))
@@ -61,11 +63,8 @@ def targets_of(y: Any, kind: str) -> Targets:
             "`y` was taken for counts: their square roots were fitted, which have the same "
             "symmetries and noise of one size",
         )
-    spread = float(np.std(values))
-    if spread == 0:
-        raise ValueError("`y` must not be constant. Received: the same number everywhere")
     # Only scaled: a shift would be no output of an equivariant function any more.
-    return Targets(values / spread, None, notes)
+    return Targets(values / float(np.std(values)), None, notes)
 
 
 def _are_counts(values: np.ndarray) -> bool:
