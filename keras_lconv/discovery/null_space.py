@@ -17,8 +17,9 @@ SMALLEST_EXPECTED = 1e-4
 OVERFITTED = 5.0
 # A fit that explains 1 / 1.25 of the variance is as good as any.
 TRUSTED = 1.25
-# Measured: the angle of a solution over its value, relative to the next one.
-MISFIT = 0.5
+# Measured: the angle of a solution of a fit over its value, relative to the next one, and
+# over the ratio of what the fit does not explain to what it explains.
+MISFIT, ANGLE_OF_ERROR, SMALLEST_EXPLAINED = 0.15, 0.08, 0.01
 TINY = float(np.finfo("float64").tiny)
 
 
@@ -186,7 +187,10 @@ class NormalMatrices:
         confidence *= trust(fit_error)
         # What is left of the equations of a fit is its error: about so far it turns them.
         following = max(float(values[found]), TINY) if found < len(values) else 1.0
-        misfit = MISFIT * values[: tilts.shape[1]] / following * (fit_error > 0)
+        misfit = np.hypot(
+            MISFIT * values[: tilts.shape[1]] / following * (fit_error > 0),
+            ANGLE_OF_ERROR * fit_error / np.sqrt(max(1 - fit_error**2, SMALLEST_EXPLAINED)),
+        )
         solutions = frame @ vectors
         solutions = solutions / np.linalg.norm(solutions, axis=0)
         return NullSpace(

@@ -6,6 +6,8 @@ import pytest
 
 from keras_lconv import algebra as a
 from keras_lconv.discovery import fit_symmetries
+from keras_lconv.discovery.functions.quadratic import quadratic_fit
+from keras_lconv.discovery.functions.targets import targets_of
 
 
 def normal(*shape, seed=0):
@@ -61,6 +63,48 @@ def test_inertia_of_masses_and_positions():
     assert report.algebra.identify().name == "so(3) + R"
     similar = np.concatenate([a.so(3).basis, np.eye(3)[None]])
     assert np.degrees(np.max(a.principal_angles(report.algebra, similar))) < 2
+
+
+def jets(number, seed=0):
+    """Four-momenta of two jets over two decades of energy, and the mass of both."""
+    rng = np.random.default_rng(seed)
+    sizes = 10 ** rng.uniform(1, 3, (number, 2))
+    directions = rng.normal(size=(number, 2, 3))
+    momenta = sizes[..., None] * directions
+    energies = np.sqrt(np.sum(momenta**2, axis=2) + (0.1 * sizes) ** 2)
+    total = np.append(momenta.sum(axis=1), energies.sum(axis=1)[:, None], axis=1)
+    mass = np.sqrt(total**2 @ [-1, -1, -1, 1])
+    return np.concatenate([momenta, energies[..., None]], axis=2).reshape(-1, 8), mass
+
+
+def test_the_mass_of_two_jets_needs_no_network():
+    x, mass = jets(500)
+    report = fit_symmetries(x, mass, blocks=2, search="linear", verbose=0)
+    assert report.name == "so(3,1)"
+    assert np.linalg.norm(a.principal_angles(report.basis, a.so(3, 1))) < 1e-4
+    assert "no network was needed" in report.summary()
+    squares = report.model.predict(x[:50], verbose=0)[:, 0]
+    assert np.allclose(squares, mass[:50] ** 2, rtol=1e-2)
+
+
+@pytest.mark.backend_free
+def test_what_is_no_polynomial_is_left_to_networks():
+    x = normal(300, 3)
+    assert quadratic_fit(x, np.exp(-np.sum(x**2, axis=1) / 4), 30) is None
+    noisy = np.sum(x**2, axis=1) + 0.1 * normal(300, seed=1)
+    assert quadratic_fit(x, noisy, 30) is None
+    # Fewer samples than coefficients are explained by anything.
+    assert quadratic_fit(x[:20], normal(20), 2) is None
+
+
+@pytest.mark.backend_free
+def test_counts_are_fitted_with_noise_of_one_size():
+    rates = np.repeat([4.0, 40.0, 400.0], 4000)
+    drawn = np.random.default_rng(0).poisson(rates)
+    targets = targets_of(drawn, "invariance")
+    assert "taken for counts" in targets.notes[0]
+    spreads = np.std(targets.values.reshape(3, -1), axis=1)
+    assert np.ptp(spreads) < 0.1 * np.mean(spreads)
 
 
 @pytest.mark.thorough

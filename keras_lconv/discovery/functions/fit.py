@@ -18,6 +18,7 @@ from keras_lconv.discovery.functions.network import (
     network,
     train,
 )
+from keras_lconv.discovery.functions.quadratic import quadratic_fit
 from keras_lconv.discovery.functions.solve import KINDS, equations_for, symmetries_of
 from keras_lconv.discovery.functions.targets import Targets, targets_of
 from keras_lconv.discovery.report import SymmetryReport
@@ -53,6 +54,9 @@ def fit_symmetries(
     enters the thresholds, the confidence and the error bars. The result is as good as the
     fit: look at `report.fit_error`, and take more data, more epochs or a better `model` if
     it is large.
+
+    **Polynomials.** Where one output, or its square, is a polynomial of degree 2 of `x`, to
+    a percent of its spread, that is asked and no network is trained.
 
     **Labels.** One column of strings, truth values or at most ten different whole numbers
     is taken for labels, and the probabilities of the classes are asked for invariance.
@@ -128,9 +132,17 @@ def fit_symmetries(
     blocks, scalars = table.blocks or blocks, len(labels) or scalars
     # Before the networks are trained, which takes long.
     equations_for(x, kind, blocks, scalars, search, output, dimension, "channels_last")
-    x, error, model, notes = _trained(
-        x, targets, model, held_out, epochs, batch_size, bool(progress(verbose))
-    )
+    quadratic = None
+    if model is None and targets.outputs is not None:
+        order = np.random.default_rng(0).permutation(len(x))
+        quadratic = quadratic_fit(x[order], targets.outputs[order], held_out)
+    if quadratic is not None:
+        members, model, error = 1, quadratic.model, quadratic.error
+        notes: tuple[str, ...] = (quadratic.note,)
+    else:
+        x, error, model, notes = _trained(
+            x, targets, model, held_out, epochs, batch_size, bool(progress(verbose))
+        )
     report = symmetries_of(
         model,
         x[:MOST_SAMPLES].astype("float64"),

@@ -23,11 +23,14 @@ class Targets:
         values: Array `(batch, *outputs)`, of spread 1 unless they are labels.
         activation: Of the last layer.
         notes: What was done, in words.
+        outputs: For invariance of one number, not of labels: the outputs as they came,
+            `(batch,)`.
     """
 
     values: np.ndarray
     activation: str | None
     notes: tuple[str, ...] = ()
+    outputs: np.ndarray | None = None
 
 
 def targets_of(y: Any, kind: str) -> Targets:
@@ -48,6 +51,8 @@ def targets_of(y: Any, kind: str) -> Targets:
     if np.ptp(values) == 0:
         raise ValueError("`y` must not be constant. Received: the same number everywhere")
     notes: tuple[str, ...] = ()
+    is_number = kind == "invariance" and values.size == len(values)
+    outputs = values.ravel() if is_number else None
     if kind == "invariance" and np.all(values > 0):
         low, high = np.quantile(values, (0.01, 0.99))
         if np.log10(high / low) > DECADES:
@@ -64,7 +69,7 @@ def targets_of(y: Any, kind: str) -> Targets:
             "symmetries and noise of one size",
         )
     # Only scaled: a shift would be no output of an equivariant function any more.
-    return Targets(values / float(np.std(values)), None, notes)
+    return Targets(values / float(np.std(values)), None, notes, outputs)
 
 
 def _are_counts(values: np.ndarray) -> bool:

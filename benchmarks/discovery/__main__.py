@@ -1,0 +1,50 @@
+"""How far discovery can be trusted: coordinates, calibration, and known tasks.
+
+Run: KERAS_BACKEND=torch python benchmarks/discovery coordinates [--full]
+(or `calibration`, `error-bars`, `tasks`). All draws are seeded; `--first-seed` has others.
+The quick mode takes some minutes, the full one much longer.
+"""
+
+import argparse
+
+import keras
+from calibration import calibration, error_bars
+from coordinates import coordinates
+from tasks import tasks
+
+
+def show(rows):
+    """A table in Markdown."""
+    names = list(rows[0])
+    print("| " + " | ".join(names) + " |")
+    print("|" + " --- |" * len(names))
+    for row in rows:
+        print("| " + " | ".join(str(row[name]) for name in names) + " |")
+
+
+BENCHMARKS = {
+    "coordinates": coordinates,
+    "calibration": calibration,
+    "error-bars": error_bars,
+    "tasks": tasks,
+}
+SEEDED = ("calibration", "error-bars")
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=BENCHMARKS)
+    parser.add_argument("--full", action="store_true", help="all draws: takes long")
+    parser.add_argument("--float64", action="store_true", help="evaluate in float64")
+    parser.add_argument("--first-seed", type=int, default=0, help="of draws, to be blind")
+    options = parser.parse_args(arguments)
+    if options.float64:
+        keras.config.set_floatx("float64")
+    seeds = {"first_seed": options.first_seed} if options.what in SEEDED else {}
+    rows = BENCHMARKS[options.what](options.full, **seeds)
+    show(rows)
+    return rows
+
+
+if __name__ == "__main__":
+    main()
