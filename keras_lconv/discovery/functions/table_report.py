@@ -82,7 +82,7 @@ def symmetry_report(
         independent=free_directions(found) @ coordinates.restore.T,
         centre=centre,
         standard=standard,
-        levels=_levels(space, maps, assumed.is_affine),
+        levels=_levels(space, maps, assumed.is_affine, standard),
         is_determined=space.is_determined,
         names=assumed.names,
         scales=coordinates.scales,
@@ -113,12 +113,16 @@ def _closed(algebra: LieAlgebra) -> float:
     return max(0.0, 1 - (algebra.closure_error / LARGEST_CLOSURE_ERROR) ** 2)
 
 
-def _levels(space: NullSpace, maps: np.ndarray, is_affine: bool) -> tuple[Level, ...]:
+def _levels(
+    space: NullSpace, maps: np.ndarray, is_affine: bool, found: LieAlgebra
+) -> tuple[Level, ...]:
     if not space.is_determined:
         return ()
     levels = []
     for dimension in nested_dimensions(space.singular_values):
-        algebra = _named_algebra(_matrices(maps[:dimension], is_affine))
+        algebra = found
+        if dimension != found.dimension:
+            algebra = _named_algebra(_matrices(maps[:dimension], is_affine))
         if algebra.closure_error <= LARGEST_CLOSURE_ERROR:
             levels.append(Level(algebra, float(space.singular_values[dimension - 1])))
     return tuple(levels)
