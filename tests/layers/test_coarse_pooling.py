@@ -12,6 +12,7 @@ from keras_lconv import ClusterPooling, LConv, LearnedPooling, StridedPooling
 from keras_lconv import generators as g
 from tests.autodiff import BACKEND, assert_gradients_match, float64, run
 from tests.families import relative_error, to_numpy
+from tests.layers.coarse import matrices, random, ring
 
 
 def coarse(generators, **arguments):
@@ -21,27 +22,6 @@ def coarse(generators, **arguments):
     return (LearnedPooling if "output_dim" in arguments else StridedPooling)(
         generators, **arguments
     )
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
-
-
-def built(layer, *spatial):
-    layer.build((None, *spatial, 1))
-    return layer
-
-
-def matrices(generators, *spatial):
-    if not generators.built:
-        generators.build((None, *spatial, 1))
-    return to_numpy(generators.to_dense()).astype("float64")
-
-
-def ring(size, step=1):
-    """The adjacency of a closed chain, or of every n-th neighbour."""
-    forth = np.roll(np.eye(size), step, axis=0)
-    return forth + forth.T
 
 
 @pytest.mark.parametrize("spatial", [(6, 4), (7, 5)])
