@@ -138,8 +138,8 @@ def test_bad_sizes_are_refused(make, n, error):
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: a.so(2, -1), ValueError, "`q` must be a positive integer"),
-        (lambda: a.so(2, 1.0), TypeError, "`q` must be a positive integer"),
+        (lambda: a.so(2, -1), ValueError, "`q` must be an integer that is not negative"),
+        (lambda: a.so(2, 1.0), TypeError, "`q` must be an integer that is not negative"),
         (lambda: a.sp(3), ValueError, "`n` must be even. Received: n=3"),
         (lambda: a.heisenberg(4), ValueError, "`n` must be odd"),
         (lambda: a.heisenberg(1), ValueError, "at least 3"),
