@@ -254,7 +254,9 @@ class _Problem:
             )
         self._parameters = checked_parameters(parameters, self._acting)
         self._steps = self._parameters
-        self._moved = partial(self._move, self._acting, self._x)
+        self._moved: Callable[[np.ndarray], Any] = partial(
+            self._move, self._acting, self._x
+        )
         if one_of("unit", unit, UNITS) == "data":
             if isinstance(self._acting, _RandomElements):
                 raise ValueError(
@@ -263,7 +265,7 @@ class _Problem:
                 )
             self._steps = self._parameters / self._moves(self._acting)
             if len(self._x.shape) == 2:
-                self._moved = partial(self._move_in_units, self._acting, self._x)
+                self._moved = self._moved_in_units(self._acting)
         self._output = self._apply(self._x)
         finite_array("the output for `x`", self._output)
 
@@ -286,12 +288,13 @@ class _Problem:
         sizes = np.sqrt(np.mean(moved**2, axis=tuple(range(moved.ndim - 1))))
         return np.where(sizes > 0, sizes, 1.0)
 
-    def _move_in_units(self, generators: Generators, f: Any, t: np.ndarray) -> Any:
-        """A move in units in which all columns have spread 1: the series is short there."""
+    def _moved_in_units(self, generators: Generators) -> Callable[[np.ndarray], Any]:
+        """Moves in units in which all columns have spread 1: the series is short there."""
         spread = self._spread()
         balanced = MatrixGenerators(generators.matrices() * spread / spread[:, None])
-        units = ops.convert_to_tensor(spread, dtype=f.dtype)
-        return balanced.transform(f / units, t) * units
+        units = ops.convert_to_tensor(spread, dtype=self._x.dtype)
+        scaled = self._x / units
+        return lambda t: balanced.transform(scaled, t) * units
 
     def _apply(self, x: Any) -> np.ndarray:
         if isinstance(self._model, keras.layers.Layer):

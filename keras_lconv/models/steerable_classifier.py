@@ -8,11 +8,10 @@ import keras
 from keras_lconv._validation import (
     boolean,
     count,
-    fraction,
     one_of,
     positive_int,
     positive_ints,
-    real_number,
+    share,
 )
 from keras_lconv.layers import (
     FieldNormalization,
@@ -116,8 +115,7 @@ def steerable_classifier(
     boolean("include_top", include_top)
     positive_int("classes", classes)
     count("padding", padding)
-    if real_number("dropout", dropout):
-        fraction("dropout", dropout)
+    share("dropout", dropout)
     one_of("pooling", pooling, POOLINGS)
     one_of("size", size, tuple(SIZES))
     acting = group_of(group)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from keras_lconv._typing import Tensor
-from keras_lconv._validation import count, fraction, one_of, optional, real_number
+from keras_lconv._validation import count, one_of, optional, share
 from keras_lconv.layers.steerable.field_layer import FieldLayer
 from keras_lconv.layers.steerable.fields import FieldArgument, GroupArgument
 
@@ -66,8 +66,7 @@ class FieldDropout(FieldLayer):
         **kwargs: Any,
     ):
         super().__init__(group, representation, data_format=data_format, **kwargs)
-        is_nothing = real_number("rate", rate) == 0
-        self.rate = 0.0 if is_nothing else fraction("rate", rate)
+        self.rate = share("rate", rate)
         self.kind = one_of("kind", kind, KINDS)
         self.seed = optional(count, "seed", seed)
         self.seed_generator = keras.random.SeedGenerator(seed)
