@@ -12,15 +12,20 @@ NEWEST = .venv-newest
 INSTALL = bin/pip install --quiet --disable-pip-version-check --no-compile
 PINNED = -c tests/constraints.txt
 PYTEST = -m pytest --durations 20 --durations-min 2 $(PYTEST_ARGS)
-# Two test processes share two cores: one thread for each. Most of the time of the tests on
-# JAX is compilation. They leave out optimizations, and what one process compiled the other
-# finds in a cache, as the next run does.
+# Most of the time of the tests on JAX is compilation of single operations, and XLA's older
+# emitters without optimizations compile them in half of the time; TensorFlow's functions in
+# a seventh.
+XLA_QUICK = --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true \
+	--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1
+# Two test processes share two cores: one thread for each. What one process compiled the
+# other finds in a cache, as the next run does.
 TEST_ENV = MPLBACKEND=agg OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 \
+	XLA_FLAGS="$(XLA_QUICK)" \
 	JAX_DISABLE_MOST_OPTIMIZATIONS=1 JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax \
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 BACKEND_TESTS = $(addprefix test-,tensorflow jax torch)
 
-.PHONY: demo check test test-free $(BACKEND_TESTS) nightly lowest newest test-sdist lint \
+.PHONY: demo check test test-free test-examples $(BACKEND_TESTS) nightly lowest newest test-sdist lint \
 	types docs fuzz check-site check-browser serve clean
 
 demo: $(DEMO)/ready
@@ -32,7 +37,7 @@ demo: $(DEMO)/ready
 check: PYTEST_ARGS =
 check: lint types test-jax check-site test
 
-test: $(addprefix test-,$(BACKENDS)) test-free
+test: $(addprefix test-,$(BACKENDS)) test-free test-examples
 	@echo "All tests passed on: $(BACKENDS)"
 
 # What is the same on every backend runs once, on PyTorch, which compiles nothing.
@@ -45,6 +50,13 @@ $(BACKEND_TESTS): test-%: $(DEV)/ready
 	@echo "== Tests on $*"
 	KERAS_BACKEND=$* $(TEST_ENV) $(DEV)/bin/python $(PYTEST) \
 		-m "not backend_free and not nightly"
+
+# Every example runs once: as a test, and its page of the documentation shows that run.
+test-examples: $(DEV)/ready
+	@echo "== Tests of the examples"
+	KERAS_BACKEND=torch $(TEST_ENV) $(DEV)/bin/python $(PYTEST) tests/examples
+
+test-torch: PYTEST_ARGS += --ignore tests/examples
 
 # What takes long and seldom fails: every example on every backend, all families of
 # generators in every product, and the compilers of the backends.
@@ -94,7 +106,7 @@ lint: $(DEV)/ready
 types: $(DEV)/ready
 	$(DEV)/bin/mypy
 
-docs: $(DEV)/ready
+docs: test-examples
 	KERAS_BACKEND=torch $(DEV)/bin/mkdocs build --strict
 
 check-site: docs

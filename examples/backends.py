@@ -219,7 +219,8 @@ def run(backend, *arguments):
     command = [sys.executable, __file__, *map(str, arguments)]
     environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""}
     if backend == "jax":
-        environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
+        flags = "--xla_force_host_platform_device_count=4"
+        environment["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}"
     if backend == "torch":
         # The same as the command `torchrun`.
         torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]

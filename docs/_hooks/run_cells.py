@@ -1,13 +1,18 @@
 """Runs a py:percent script cell by cell and records what each cell shows.
 
-Usage: run_cells.py SCRIPT FOLDER, which writes FOLDER/cells.json and FOLDER/*.png.
+`run_cells.py SCRIPT` writes `cells.json` and pictures to a folder in `.cache/tutorials`,
+whose name has a hash of the script, the package, the versions and the backend.
 """
 
 import contextlib
+import hashlib
+import importlib.metadata
 import io
 import json
+import os
 import pathlib
 import re
+import shutil
 import sys
 
 import matplotlib
@@ -18,11 +23,31 @@ import matplotlib.pyplot as plt
 
 # Okabe and Ito's colours, which colour-blind readers tell apart, the palest left out.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-plt.rcParams["axes.prop_cycle"] = plt.cycler(color=COLORS)
 
+ROOT = pathlib.Path(__file__).parents[2]
+CACHE = ROOT / ".cache" / "tutorials"
+# With another name of the module it does not, and its result can be had.
+RUNS_MAIN = 'if __name__ == "__main__":'
 CELL = re.compile(r"^# %%(.*)$", re.MULTILINE)
 # What a progress bar wrote over: all before the last carriage return of a line.
 OVERWRITTEN = re.compile(r"[^\n]*[\r\x08]+")
+
+
+def key(script):
+    """A hash of all that the result depends on."""
+    digest = hashlib.sha256()
+    package = sorted((ROOT / "keras_lconv").rglob("*.py"))
+    for path in [script, pathlib.Path(__file__), *package]:
+        digest.update(path.read_bytes())
+    backend = os.environ["KERAS_BACKEND"]
+    for name in ("keras", backend, "numpy", "scipy", "matplotlib"):
+        digest.update(f"{name}={importlib.metadata.version(name)}".encode())
+    return digest.hexdigest()[:16]
+
+
+def folder_of(script):
+    """Where the result is kept."""
+    return CACHE / f"{script.stem}-{key(script)}"
 
 
 def split(source):
@@ -70,24 +95,35 @@ def save_figures(stem, folder, count):
     return saved
 
 
-def main(script, folder):
-    script, folder = pathlib.Path(script), pathlib.Path(folder)
-    # The script sees its own command line, without arguments.
-    sys.argv = [str(script)]
-    scope = {"__name__": "__main__", "__file__": str(script)}
-    cells, count = [], 0
+@plt.rc_context({"axes.prop_cycle": plt.cycler(color=COLORS)})
+def run(script):
+    """Runs a script, keeps what it shows, and returns its names and what `main` returned.
+
+    The script sees the command line and the working directory of this process.
+    """
+    folder = folder_of(script)
+    for old in CACHE.glob(f"{script.stem}-*"):
+        shutil.rmtree(old)
+    folder.mkdir(parents=True)
+    scope = {"__name__": script.stem, "__file__": str(script)}
+    cells, count, result = [], 0, None
     for kind, text in split(script.read_text("utf-8")):
         cell = {"kind": kind, "source": text, "text": "", "figures": []}
         if kind == "code":
             buffer = io.StringIO()
             with contextlib.redirect_stdout(buffer):
                 exec(compile(text, str(script), "exec"), scope)
+                if RUNS_MAIN in text:
+                    result = scope["main"]()
             cell["text"] = OVERWRITTEN.sub("", buffer.getvalue()).strip()
             cell["figures"] = save_figures(script.stem, folder, count)
             count += len(cell["figures"])
         cells.append(cell)
     (folder / "cells.json").write_text(json.dumps(cells), "utf-8")
+    return scope, result
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    # The script sees its own command line, without arguments.
+    sys.argv = sys.argv[1:]
+    run(pathlib.Path(sys.argv[0]))

@@ -1,71 +1,46 @@
 """MkDocs hook: runs every `examples/*.py` and makes a page of it.
 
-A result is kept in `.cache/tutorials`, under a hash of the script, the package, the
-versions and the backend.
+What `run_cells.py` keeps is not run again: the tests of the examples run them, too.
 """
 
 import concurrent.futures
-import hashlib
-import importlib.metadata
 import json
 import logging
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
+from run_cells import folder_of
 
 log = logging.getLogger("mkdocs.hooks.tutorials")
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
-CACHE = ROOT / ".cache" / "tutorials"
 PROCESSES = min(4, os.cpu_count() or 1)
 EPOCHS = re.compile(
     r"(^Epoch 1/(?P<last>\d+)\n.*\n)(?:Epoch \d+/(?P=last)\n.*\n)+"
     r"(Epoch (?P=last)/(?P=last)\n)",
     re.MULTILINE,
 )
-ENVIRONMENT = {
-    "KERAS_BACKEND": "torch",
-    "MPLBACKEND": "agg",
-    "OMP_NUM_THREADS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    **os.environ,
-}
-
-
-def key(script):
-    """A hash of all that the result depends on."""
-    digest = hashlib.sha256()
-    package = sorted((ROOT / "keras_lconv").rglob("*.py"))
-    for path in [script, HERE / "run_cells.py", *package]:
-        digest.update(path.read_bytes())
-    backend = ENVIRONMENT["KERAS_BACKEND"]
-    for name in ("keras", backend, "numpy", "scipy", "matplotlib"):
-        digest.update(f"{name}={importlib.metadata.version(name)}".encode())
-    return digest.hexdigest()[:16]
+os.environ.setdefault("KERAS_BACKEND", "torch")
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
 
 
 def execute(script):
     """Runs a script in its own process, unless its result is known."""
-    folder = CACHE / f"{script.stem}-{key(script)}"
+    folder = folder_of(script)
     if not (folder / "cells.json").exists():
-        for old in CACHE.glob(f"{script.stem}-*"):
-            shutil.rmtree(old)
-        folder.mkdir(parents=True)
         done = subprocess.run(
-            [sys.executable, HERE / "run_cells.py", script, folder],
+            [sys.executable, HERE / "run_cells.py", script],
             env=ENVIRONMENT,
             cwd=ROOT,
             capture_output=True,
             text=True,
         )
         if done.returncode:
-            shutil.rmtree(folder)
             name = script.relative_to(ROOT)
             raise PluginError(f"{name} failed:\n{done.stderr[-3000:]}")
         log.info("ran %s", script.name)

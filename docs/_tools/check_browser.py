@@ -1,9 +1,10 @@
 """Opens a built site in Chromium: `python docs/_tools/check_browser.py site`.
 
-Every page is opened on a desktop and on a phone, in light and in dark. There must be no
-warning in the console, no error, no request to another host and none that fails, no unset
-formula, no page wider than the screen, no broken image or one without a description, and
-no text that is hard to tell from its background. The search must find something.
+Every page is opened in light and in dark, and looked at on a desktop and on a phone. There
+must be no warning in the console, no error, no request to another host and none that fails,
+no unset formula, no page wider than the screen, no broken image or one without a
+description, and no text that is hard to tell from its background. The search must find
+something.
 
 The browser is the one that the environment variable CHROMIUM names, or the one on the path,
 or Playwright's own. `--screenshots FOLDER` keeps a picture of every page.
@@ -13,7 +14,6 @@ import argparse
 import contextlib
 import functools
 import http.server
-import itertools
 import os
 import pathlib
 import shutil
@@ -61,16 +61,12 @@ def launch(playwright):
 
 
 class Visit:
-    """One window of the browser, which goes from page to page and notes what is wrong."""
+    """A window of the browser, which goes from page to page and notes what is wrong."""
 
-    def __init__(self, browser, address, device, scheme):
-        self.address, self.device, self.scheme = address, device, scheme
-        self.width, self.faults, self.where = WIDTHS[device], [], ""
-        self.page = browser.new_page(
-            viewport={"width": self.width, "height": 900},
-            color_scheme=scheme,
-            service_workers="block",
-        )
+    def __init__(self, browser, address, scheme):
+        self.address, self.scheme, self.device = address, scheme, "desktop"
+        self.faults, self.where = [], ""
+        self.page = browser.new_page(color_scheme=scheme, service_workers="block")
         self.page.on("request", self._request)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self._note(f"error: {error}"))
@@ -101,16 +97,24 @@ class Visit:
         if response.status >= 400:
             self._note(f"{response.status}: {response.url}")
 
+    def turn_to(self, device):
+        """Makes the window as wide as that of a device."""
+        self.device = device
+        self.page.set_viewport_size({"width": WIDTHS[device], "height": 900})
+
     def open(self, where):
-        """Opens a page and looks at it."""
+        """Opens a page."""
         self.where = where
         self.page.goto(self.address + where)
         self.page.evaluate("document.fonts.ready")
-        for fault in self.page.evaluate(LOOK, self.width):
-            self._note(fault)
+
+    def look(self):
+        """Notes what is wrong with the page as it stands."""
         shown = self.page.locator("body").get_attribute("data-md-color-scheme")
         if shown != SCHEMES[self.scheme]:
             self._note(f"does not follow the reader's system: {shown}")
+        for fault in self.page.evaluate(LOOK, WIDTHS[self.device]):
+            self._note(fault)
 
     def search(self, word):
         """Types a word into the search box of the first page."""
@@ -137,13 +141,18 @@ def check(site, folder=None):
     faults = []
     with served(site) as address, sync_playwright() as playwright:
         browser = launch(playwright)
-        for device, scheme in itertools.product(WIDTHS, SCHEMES):
-            visit = Visit(browser, address, device, scheme)
+        for scheme in SCHEMES:
+            visit = Visit(browser, address, scheme)
             for name in names:
                 visit.open(name)
-                if folder:
-                    visit.keep(folder)
-            visit.search("rotation")
+                for device in WIDTHS:
+                    visit.turn_to(device)
+                    visit.look()
+                    if folder:
+                        visit.keep(folder)
+            for device in WIDTHS:
+                visit.turn_to(device)
+                visit.search("rotation")
             visit.page.close()
             faults += dict.fromkeys(visit.faults)
         browser.close()
@@ -159,7 +168,8 @@ def main():
         sys.exit(f"{arguments.site} holds no built site")
     faults, pages = check(arguments.site, arguments.screenshots)
     views = len(WIDTHS) * len(SCHEMES)
-    print(*faults, f"Faults of {pages} pages in {views} views: {len(faults)}", sep="\n")
+    count = f"Faults of {pages} pages in {views} views: {len(faults)}"
+    print(*faults, count, sep="\n")
     sys.exit(bool(faults))
 
 

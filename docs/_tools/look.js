@@ -47,10 +47,14 @@
   };
   const over = (top, below) =>
     top.parts.map((part, i) => top.alpha * part + (1 - top.alpha) * below[i]);
+  const backgrounds = new Map([[null, [255, 255, 255]]]);
   const background = (element) => {
-    if (!element) return [255, 255, 255];
-    const own = rgba(getComputedStyle(element).backgroundColor);
-    return own.alpha === 1 ? own.parts : over(own, background(element.parentElement));
+    if (!backgrounds.has(element)) {
+      const own = rgba(getComputedStyle(element).backgroundColor);
+      const parts = own.alpha === 1 ? own.parts : over(own, background(element.parentElement));
+      backgrounds.set(element, parts);
+    }
+    return backgrounds.get(element);
   };
   const luminance = (parts) => {
     const [r, g, b] = parts.map((part) =>

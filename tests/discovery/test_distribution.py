@@ -45,7 +45,7 @@ PROGRAM = textwrap.dedent(
 
 @pytest.mark.skipif(keras.config.backend() != "jax", reason="Keras distributes on JAX")
 def test_devices_share_batches_and_find_the_same():
-    flags = "--xla_force_host_platform_device_count=4"
+    flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env={**os.environ, "XLA_FLAGS": flags, "KERAS_BACKEND": "jax"},

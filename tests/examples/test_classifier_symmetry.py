@@ -1,14 +1,10 @@
 """The example of symmetries of classifiers."""
 
-from tests.examples import load_example
 
-
-def test_main_job(tmp_path):
-    example = load_example("classifier_symmetry")
-    reports, accuracies = example.main(
-        ["--copies", "2", "--epochs", "4", "--output", str(tmp_path)]
-    )
-    assert (tmp_path / "classifier_symmetry.png").stat().st_size > 10_000
+def test_main_job(run_example, tmp_path):
+    arguments = ["--copies", "2", "--epochs", "4"]
+    _, (reports, accuracies) = run_example("classifier_symmetry", *arguments)
+    assert (tmp_path / "outputs" / "classifier_symmetry.png").stat().st_size > 10_000
     changes = {title: report.sensitivities for title, report in reports.items()}
     rotated = changes["CNN, rotated"]
     assert min(rotated, key=rotated.get) == "rotation"

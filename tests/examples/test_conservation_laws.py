@@ -2,15 +2,12 @@
 
 import numpy as np
 
-from tests.examples import load_example
 
-
-def test_main_job(tmp_path):
-    example = load_example("conservation_laws")
-    results = example.main(["--output", str(tmp_path)])
+def test_main_job(run_example, tmp_path):
+    example, results = run_example("conservation_laws")
     unseen = example.orbits(10, seed=3)
     for found, largest in zip(results.values(), (1e-8, 1e-8, 1e-3), strict=True):
         assert found.algebra.identify().name == "so(3)"
         assert example.correlation(found, unseen) > 0.9999
         assert np.abs(found.drift(unseen)).max() < largest
-    assert (tmp_path / "conservation_laws.png").stat().st_size > 10_000
+    assert (tmp_path / "outputs" / "conservation_laws.png").stat().st_size > 10_000

@@ -2,15 +2,12 @@
 
 import numpy as np
 
-from tests.examples import load_example
 
-
-def test_main_job(tmp_path):
-    example = load_example("equivariance")
-    options = ["--size", "15", "--angles", "2", "--output", str(tmp_path)]
-    vectors, images = example.main(options).values()
-    assert (tmp_path / "equivariance.png").stat().st_size > 10_000
-    assert (tmp_path / "equivariance_errors.png").stat().st_size > 10_000
+def test_main_job(run_example, tmp_path):
+    _, results = run_example("equivariance", "--size", "15", "--angles", "2")
+    vectors, images = results.values()
+    assert (tmp_path / "outputs" / "equivariance.png").stat().st_size > 10_000
+    assert (tmp_path / "outputs" / "equivariance_errors.png").stat().st_size > 10_000
     for name, errors in vectors.items():
         assert (np.min(errors) > 0.1) == (name == "L-conv, all of so(3)"), name
         assert (np.max(errors) < 1e-5) == (name != "L-conv, all of so(3)"), name

@@ -2,13 +2,10 @@
 
 import numpy as np
 
-from tests.examples import load_example
 
-
-def test_main_job(tmp_path):
-    example = load_example("group_convolution")
-    results = example.main(["--depth", "16", "--output", str(tmp_path)])
-    assert (tmp_path / "group_convolution.png").stat().st_size > 10_000
+def test_main_job(run_example, tmp_path):
+    _, results = run_example("group_convolution", "--depth", "16")
+    assert (tmp_path / "outputs" / "group_convolution.png").stat().st_size > 10_000
     assert len(results) == 2
     for curves in results.values():
         for order, errors in curves.items():

@@ -18,11 +18,10 @@ def test_generator_of_rotations_is_learned(quickstart, size, least, seed):
     assert agreement >= least
 
 
-def test_main_job(quickstart, tmp_path):
-    """The whole script, with fewer epochs on digits."""
-    agreement, results = quickstart.main(["--digit-epochs", "4", "--output", str(tmp_path)])
+def test_main_job(run_example, tmp_path):
+    _, (agreement, results) = run_example("quickstart", "--digit-epochs", "4")
     assert agreement >= 0.99
-    assert (tmp_path / "quickstart_generator.png").stat().st_size > 10_000
+    assert (tmp_path / "outputs" / "quickstart_generator.png").stat().st_size > 10_000
     assert set(results) == {"LConv", "Dense", "Conv2D"}
     for accuracy, _ in results.values():
         assert accuracy > 0.8
