@@ -1,3 +1,4 @@
+import gc
 import os
 import pathlib
 import sys
@@ -31,6 +32,12 @@ def pytest_collection_modifyitems(items):
         is_thorough = is_example or item.get_closest_marker("thorough")
         if is_thorough and backend != "torch":
             item.add_marker(pytest.mark.nightly)
+
+
+def pytest_collection_finish():
+    """What is imported stays: the collector of garbage need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header(config):

@@ -6,6 +6,7 @@ import sys
 
 import keras
 import numpy as np
+import pytest
 
 import keras_lconv
 from keras_lconv import (
@@ -154,6 +155,18 @@ MODELS = {
         functional,
     )
 }
+
+
+# These have nearly all layers among them, and a block and a sublayer that is shared.
+SOME = ("sequential_shared", "block", "pooling", "invariants", "lifted")
+
+
+def rows():
+    """Parameters for a test of all models: the others are thorough."""
+    return [
+        name if name in SOME else pytest.param(name, marks=pytest.mark.thorough)
+        for name in MODELS
+    ]
 
 
 def make(name, seed=0):

@@ -154,7 +154,7 @@ def test_weights_have_the_dtype_of_the_layer(name):
 @pytest.mark.parametrize(
     ("dtype", "tolerance"),
     [
-        ("float16", 2e-2),
+        pytest.param("float16", 2e-2, marks=pytest.mark.thorough),
         ("mixed_bfloat16", 0.15),
         ("float64", 1e-5),
         pytest.param("bfloat16", 0.15, marks=pytest.mark.thorough),

@@ -22,8 +22,8 @@ def run_exported(model, x, folder):
     return exported.serve(x).numpy()
 
 
-# These have nearly all layers among them.
-FEW = ("pooling", "invariants", "lifted")
+# JAX compiles for its export, once more than in other tests.
+FEW = ("pooling",) if BACKEND == "jax" else ("pooling", "invariants", "lifted")
 MODELS = [
     name if name in FEW else pytest.param(name, marks=pytest.mark.thorough)
     for name in saved_models.MODELS

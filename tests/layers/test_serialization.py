@@ -22,7 +22,7 @@ from tests.families import relative_error, to_numpy
 BACKENDS = ["tensorflow", "jax", "torch"]
 
 
-@pytest.fixture(params=saved_models.MODELS)
+@pytest.fixture(params=saved_models.rows())
 def model(request):
     return saved_models.make(request.param)
 
