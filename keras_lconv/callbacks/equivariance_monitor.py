@@ -10,12 +10,8 @@ from keras_lconv._ops import to_numpy
 from keras_lconv._typing import ArrayLike, Data, GeneratorsLike
 from keras_lconv._validation import finite_array, one_of, positive_int
 from keras_lconv.generators.registry import get_known
-from keras_lconv.metrics import (
-    EquivarianceReport,
-    checked_parameters,
-    equivariance_error,
-    invariance_error,
-)
+from keras_lconv.metrics import EquivarianceReport, equivariance_error, invariance_error
+from keras_lconv.metrics.elements import checked_parameters
 
 
 class EquivarianceMonitor(keras.callbacks.Callback):

@@ -9,7 +9,9 @@ def test_main_job(run_example, tmp_path):
     assert (tmp_path / "outputs" / "equivariance.png").stat().st_size > 10_000
     assert (tmp_path / "outputs" / "equivariance_errors.png").stat().st_size > 10_000
     for name, errors in vectors.items():
-        assert (np.min(errors) > 0.1) == (name == "L-conv, all of so(3)"), name
+        # From a right angle on: at a small one the error is small.
+        large_angles = errors[len(errors) // 2 - 1 :]
+        assert (np.min(large_angles) > 0.1) == (name == "L-conv, all of so(3)"), name
         assert (np.max(errors) < 1e-5) == (name != "L-conv, all of so(3)"), name
     assert np.max(images["L-conv, rotation"]) < 1e-5
     assert 1e-5 < np.max(images["lift to SE(2), L-conv"]) < 1e-2

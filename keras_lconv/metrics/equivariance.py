@@ -1,7 +1,6 @@
 """How far a model is from being equivariant, or invariant."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -9,80 +8,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._layout import data_format_of, flatten, to_features
+from keras_lconv._layout import data_format_of
 from keras_lconv._ops import to_numpy, working_dtype
 from keras_lconv._typing import ArrayLike, Data, GeneratorsLike
-from keras_lconv._validation import finite_array, one_of, positive_int
+from keras_lconv._validation import finite_array, one_of
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.generators import Generators, MatrixGenerators
-from keras_lconv.generators.registry import get_known
-from keras_lconv.report import Report
-
-__all__ = ["EquivarianceReport", "equivariance_error", "invariance_error"]
+from keras_lconv.metrics.elements import RandomElements, acting_by, checked_parameters
+from keras_lconv.metrics.report import EquivarianceReport
 
 UNITS = ("generators", "data")
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class EquivarianceReport(Report):
-    """Errors of a model under group elements, one for each parameter.
-
-    Args:
-        kind: `"equivariance"` or `"invariance"`.
-        parameters: The group parameters, `(n, k)`; for random elements of a group their
-            numbers, `(n, 1)`.
-        errors: Relative errors, `(n,)`.
-        emlp_errors: The same, relative to the sum of both norms, `(n,)`.
-
-    Attributes:
-        mean: Mean of `errors`.
-        max: Largest of `errors`.
-
-    Example:
-    ```python
-    import numpy as np
-    from keras_lconv.metrics import invariance_error
-
-    turns = np.linspace(0, np.pi, 5)
-    images = np.random.default_rng(0).normal(size=(2, 9, 9, 1))
-    report = invariance_error(lambda f: f, "rotation", images, turns)
-    assert report.errors[0] < 1e-6 and report.max > 1
-    ```
-    """
-
-    kind: str
-    parameters: np.ndarray
-    errors: np.ndarray
-    emlp_errors: np.ndarray
-
-    @property
-    def mean(self) -> float:
-        """The mean of the relative errors."""
-        return float(np.mean(self.errors))
-
-    @property
-    def max(self) -> float:
-        """The largest relative error."""
-        return float(np.max(self.errors))
-
-    def summary(self) -> str:
-        """The result in words."""
-        number = len(self.errors)
-        return (
-            f"{self.kind}: mean error {self.mean:.2e}, largest {self.max:.2e}, "
-            f"over {number} group element{'s' if number > 1 else ''}"
-        )
-
-    def plot(self) -> Any:
-        """Draws the errors against the parameter, or its length if there are several.
-
-        Returns:
-            The figure.
-        """
-        from keras_lconv.visualization import plot_errors
-
-        title = f"{self.kind} error"
-        return plot_errors(self.parameters, self.errors, title=title).figure
 
 
 def equivariance_error(
@@ -241,7 +176,7 @@ class _Problem:
                 f"Received: {function!r} (of type {type(function).__name__})"
             )
         self._model = function
-        self._acting = _acting("generators", generators, parameters)
+        self._acting = acting_by("generators", generators, parameters)
         self._data_format = data_format_of(function, data_format)
         finite_array("x", to_numpy(x))
         self._x = ops.convert_to_tensor(x)
@@ -258,7 +193,7 @@ class _Problem:
             self._move, self._acting, self._x
         )
         if one_of("unit", unit, UNITS) == "data":
-            if isinstance(self._acting, _RandomElements):
+            if isinstance(self._acting, RandomElements):
                 raise ValueError(
                     "`unit` must be 'generators' for random elements of a group, which "
                     "have no parameters. Received: unit='data'"
@@ -314,7 +249,7 @@ class _Problem:
     def _channels_last(self, shape: tuple[int, ...]) -> bool:
         return len(shape) == 2 or self._data_format == "channels_last"
 
-    def _move(self, acting: "Generators | _RandomElements", f: Any, t: np.ndarray) -> Any:
+    def _move(self, acting: Generators | RandomElements, f: Any, t: np.ndarray) -> Any:
         f = ops.convert_to_tensor(f)
         if self._channels_last(tuple(f.shape)):
             return acting.transform(f, t)
@@ -337,10 +272,10 @@ class _Problem:
                     f"{inner} and {outer}"
                 )
             return lambda y, t: self._move(self._acting, y, t)
-        acting = _acting("generators_out", generators_out, len(self._parameters))
-        is_group = isinstance(self._acting, _RandomElements)
+        acting = acting_by("generators_out", generators_out, len(self._parameters))
+        is_group = isinstance(self._acting, RandomElements)
         fits = acting.num_generators == self._acting.num_generators
-        if not fits or isinstance(acting, _RandomElements) != is_group:
+        if not fits or isinstance(acting, RandomElements) != is_group:
             raise ValueError(
                 "`generators_out` must be as many as `generators`, "
                 f"{self._acting.num_generators}, or act for the same group. "
@@ -362,58 +297,6 @@ class _Problem:
             ]
         )
         return EquivarianceReport(kind, self._parameters, errors[:, 0], errors[:, 1])
-
-
-class _RandomElements:
-    """Random elements of a group, in one of its representations.
-
-    Those of two representations of one group belong together.
-    """
-
-    def __init__(self, representation: Representation, number: int):
-        self.num_generators = len(representation.generators) + len(representation.elements)
-        self._matrices = representation.random_elements(number)
-        self.numbers = np.arange(number)[:, None]
-        self.compute_dtype = keras.config.floatx()
-
-    def transform(self, f: Any, t: np.ndarray) -> Any:
-        """The element with the number `t` on features `(batch, *spatial, channels)`."""
-        matrix = self._matrices[int(t[0])]
-        features = to_features(f, f.dtype)
-        flat = flatten(features)
-        if flat.shape[1] != len(matrix):
-            raise ValueError(
-                f"The group acts on {len(matrix)} components. Received: an input or output "
-                f"with {flat.shape[1]}, of shape {tuple(f.shape)}"
-            )
-        moved = ops.einsum("ij,bjc->bic", ops.cast(matrix, f.dtype), flat)
-        return ops.reshape(moved, f.shape)
-
-
-def _acting(name: str, value: Any, parameters: Any) -> "Generators | _RandomElements":
-    """Generators with parameters, or random elements of a group."""
-    if not isinstance(value, (MatrixGroup, Representation)):
-        return get_known(name, value)
-    representation = value.standard if isinstance(value, MatrixGroup) else value
-    return _RandomElements(representation, positive_int("parameters", parameters))
-
-
-def checked_parameters(
-    parameters: Any, acting: "Generators | _RandomElements"
-) -> np.ndarray:
-    """Parameters `(n, k)` of group elements, as a float64 array."""
-    if isinstance(acting, _RandomElements):
-        return acting.numbers
-    array = finite_array("parameters", parameters)
-    k = acting.num_generators
-    if array.ndim == 1 and k == 1:
-        array = array[:, None]
-    if array.ndim != 2 or array.shape[1] != k or not len(array):
-        raise ValueError(
-            f"`parameters` must have shape `(n, k)` with k={k} generators and n > 0. "
-            f"Received: shape {np.shape(parameters)}"
-        )
-    return array
 
 
 def _relative_errors(value: np.ndarray, expected: np.ndarray) -> tuple[float, float]:

@@ -1,0 +1,6 @@
+"""How far a model is from being equivariant, or invariant."""
+
+from keras_lconv.metrics.equivariance import equivariance_error, invariance_error
+from keras_lconv.metrics.report import EquivarianceReport
+
+__all__ = ["EquivarianceReport", "equivariance_error", "invariance_error"]

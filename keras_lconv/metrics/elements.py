@@ -1,0 +1,63 @@
+"""The group elements that move the input and the output of a model."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv._layout import flatten, to_features
+from keras_lconv._validation import finite_array, positive_int
+from keras_lconv.algebra import MatrixGroup, Representation
+from keras_lconv.generators import Generators
+from keras_lconv.generators.registry import get_known
+
+
+class RandomElements:
+    """Random elements of a group, in one of its representations.
+
+    Those of two representations of one group belong together.
+    """
+
+    def __init__(self, representation: Representation, number: int):
+        self.num_generators = len(representation.generators) + len(representation.elements)
+        self._matrices = representation.random_elements(number)
+        self.numbers = np.arange(number)[:, None]
+        self.compute_dtype = keras.config.floatx()
+
+    def transform(self, f: Any, t: np.ndarray) -> Any:
+        """The element with the number `t` on features `(batch, *spatial, channels)`."""
+        matrix = self._matrices[int(t[0])]
+        features = to_features(f, f.dtype)
+        flat = flatten(features)
+        if flat.shape[1] != len(matrix):
+            raise ValueError(
+                f"The group acts on {len(matrix)} components. Received: an input or output "
+                f"with {flat.shape[1]}, of shape {tuple(f.shape)}"
+            )
+        moved = ops.einsum("ij,bjc->bic", ops.cast(matrix, f.dtype), flat)
+        return ops.reshape(moved, f.shape)
+
+
+def acting_by(name: str, value: Any, parameters: Any) -> Generators | RandomElements:
+    """Generators with parameters, or random elements of a group."""
+    if not isinstance(value, (MatrixGroup, Representation)):
+        return get_known(name, value)
+    representation = value.standard if isinstance(value, MatrixGroup) else value
+    return RandomElements(representation, positive_int("parameters", parameters))
+
+
+def checked_parameters(parameters: Any, acting: Generators | RandomElements) -> np.ndarray:
+    """Parameters `(n, k)` of group elements, as a float64 array."""
+    if isinstance(acting, RandomElements):
+        return acting.numbers
+    array = finite_array("parameters", parameters)
+    k = acting.num_generators
+    if array.ndim == 1 and k == 1:
+        array = array[:, None]
+    if array.ndim != 2 or array.shape[1] != k or not len(array):
+        raise ValueError(
+            f"`parameters` must have shape `(n, k)` with k={k} generators and n > 0. "
+            f"Received: shape {np.shape(parameters)}"
+        )
+    return array
