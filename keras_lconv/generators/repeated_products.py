@@ -1,5 +1,6 @@
 """Products of any generators, by applying them again and again."""
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,8 +70,8 @@ class RepeatedProducts:
         size, total, channels = z.shape[1:]
         z = self._smoothed(ops.reshape(z, (-1, size, total * channels)), tau)
         z = ops.reshape(z, (-1, size, total, channels))
-        ends = np.cumsum([1, *(len(step) for step in self._steps)])
-        *lower, found = ops.split(z, ends[:-1].tolist(), axis=2)
+        ends = np.cumsum([0, 1, *(len(step) for step in self._steps)]).tolist()
+        *lower, found = [z[:, :, a:b] for a, b in itertools.pairwise(ends)]
         for step, level in zip(reversed(self._steps), reversed(lower), strict=True):
             _, k, number = step.shape
             step = ops.convert_to_tensor(step, dtype=z.dtype)

@@ -65,6 +65,7 @@ CASES = {
     "signals": (lambda: g.translation(1), (7,), 3, 0.4),
     "volumes": (lambda: g.translation(3), (3, 4, 3), 2, 0.4),
     "rotation": ("rotation", (5, 4), 2, 0.01),
+    "rotation, invariant": ("rotation", (5, 4), 0, (0.01, 0.05)),
     "affine": ("affine", (5, 4), 2, None),
     "space": (families.so3, (3,), 3, 0.2),
     "euclidean": (families.euclidean, (4, 4), 2, 0.1),
