@@ -324,7 +324,7 @@ ROWS = {
         mask_axes=2,
     ),
     "LConv, wide and learned": Row(
-        lambda **k: layers.LConv(3, 2, rank=3, order=2, smoothing="learned", **k),
+        lambda **k: layers.LConv(3, 2, rank=3, order=2, smoothing=0.1, **k),
         IMAGE,
         mask_axes=2,
     ),

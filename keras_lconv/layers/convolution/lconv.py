@@ -70,7 +70,8 @@ class LConv(KernelLayer):
         smoothing: `None`, one `tau` or several, in squared units of the parameters, or
             `"learned"` for one that is learned. 0.5 suits translations: a blur of one grid
             step. Others are best small: about 0.5 over the square of the largest
-            displacement that a unit of the parameter makes, in grid steps.
+            displacement that a unit of the parameter makes, in grid steps. Where learned
+            generators grow beyond what the series is made for, `tau` is scaled back.
         num_steps: How often `Q` is applied, with the same weights. With several steps
             a layer reaches group elements farther from the identity,
             `(1 + t/n L)^n -> exp(t L)`. The number of channels must then be `filters`.
