@@ -309,6 +309,25 @@ ROWS = {
         IMAGE,
         mask_axes=2,
     ),
+    "LConv, wide": Row(
+        lambda **k: layers.LConv(
+            3,
+            g.translation(derivative="fourier", dtype=k.get("dtype")),
+            order=2,
+            smoothing=(0.5, 2.0),
+            activation="relu",
+            **k,
+        ),
+        IMAGE,
+        rolled(1, 3),
+        rolled(1, 3),
+        mask_axes=2,
+    ),
+    "LConv, wide and learned": Row(
+        lambda **k: layers.LConv(3, 2, rank=3, order=2, smoothing=0.1, **k),
+        IMAGE,
+        mask_axes=2,
+    ),
     "LieBlock": Row(
         lambda **k: layers.LieBlock(3, "rotation", num_layers=2, use_bias=False, **k),
         IMAGE,

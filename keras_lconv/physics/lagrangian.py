@@ -332,8 +332,9 @@ def _check_layer(layer: Any) -> None:
             "`layer` must be linear, since its squared output is the action of a free "
             f"field. Received: {layer.name!r} with activation={layer.activation!r}"
         )
-    if layer.num_steps != 1:
+    if (layer.num_steps, layer.order, layer.smoothing) != (1, 1, None):
         raise ValueError(
             "`layer` must be of first order in its generators. "
-            f"Received: {layer.name!r} with num_steps={layer.num_steps}"
+            f"Received: {layer.name!r} with num_steps={layer.num_steps}, "
+            f"order={layer.order}, smoothing={layer.smoothing}"
         )

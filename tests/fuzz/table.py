@@ -375,6 +375,8 @@ LAYERS = {
         {
             "filters": whole(),
             "generators": generators,
+            "order": whole(),
+            "smoothing": lambda v: each(positive)(v) or one_of("learned")(v),
             "num_steps": whole(),
             "self_interaction": one_of("learned", "identity"),
             "contraction": one_of(

@@ -11,6 +11,7 @@ from keras import ops
 from keras_lconv._typing import ArrayLike, Constraint, Regularizer, Shape, Tensor
 from keras_lconv._validation import finite_array, one_of, positive_int
 from keras_lconv.algebra import LieAlgebra
+from keras_lconv.generators.axis_products import derivative_along_axes
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.contraction import cost, result_bytes
 from keras_lconv.generators.cost import BYTES, Cost
@@ -232,6 +233,16 @@ class VectorFieldGenerators(Generators):
         depends = exponents(self.field, ndim).T > 0
         return not np.any(self._given[:, depends])
 
+    @property
+    def are_translations(self) -> bool:
+        """Whether they are the translations along each axis, in grid steps."""
+        if self.is_learned or self._given is None or self.field != "affine":
+            return False
+        ndim = self._given.shape[1]
+        units = np.zeros((ndim, ndim, ndim + 1))
+        units[..., 0] = np.eye(ndim)
+        return self._given.shape == units.shape and bool(np.all(self._given == units))
+
     def _given_fields(self) -> np.ndarray:
         """The given fields at all positions, `(k, ndim, d)` in grid steps, float64."""
         return self._basis.values(self._given / self._basis.units)
@@ -397,3 +408,8 @@ def _operator_norm(generators: VectorFieldGenerators, t: Tensor) -> Tensor:
 def _traced_norm_bound(generators: VectorFieldGenerators) -> float:
     # A half turn, or a translation beyond the border.
     return generators.largest_displacement
+
+
+@derivative_along_axes.register
+def _derivative_along_axes(generators: VectorFieldGenerators) -> str | None:
+    return generators.derivative if generators.are_translations else None

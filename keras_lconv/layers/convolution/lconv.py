@@ -15,9 +15,10 @@ from keras_lconv._typing import (
     Regularizer,
     Tensor,
 )
-from keras_lconv._validation import one_of, positive_int
-from keras_lconv.generators import Cost
+from keras_lconv._validation import count, one_of, optional, positive_int, positive_number
+from keras_lconv.generators import Cost, Generators
 from keras_lconv.generators.contraction import contract, contraction_cost, contractions
+from keras_lconv.generators.enveloping import LEARNED, Enveloping
 from keras_lconv.initializers import LConvInitializer, activation_gain
 from keras_lconv.layers.convolution.kernel_layer import KernelLayer
 
@@ -33,11 +34,27 @@ class LConv(KernelLayer):
     term of a group convolution whose kernel sits near the identity. The generators may
     be known (`"rotation"`) or learned (an integer), and may be shared by layers.
 
+    **Width.** A first derivative has none. With `order=r` and `smoothing` the layer has all
+    products of generators up to degree `r`, on smoothed features, as a convolution sees all
+    points of its window:
+
+    `Q[f] = f W_0 + sum_a (L^a exp(-tau C) f / u_a) W_a + b`, with `|a| <= r`,
+
+    where `C` is the Casimir operator, as in `CasimirPooling` (minus the Laplacian, and
+    `exp(-tau C)` the Gaussian blur of width `sqrt(2 tau)`, for translations). There is one
+    operator for each multi-index `a`: the mean over all orders of the factors, which for
+    generators that commute is the product. Units `u_a` are constants that let all weights
+    learn at one speed: for translations every operator keeps the variance of noise; for
+    others units are bounds of norms, with 1 for the norm of learned generators. No matrix
+    on all positions is formed.
+
     **Equivariance.** If an operator `S` on positions commutes with every `L_i`, then
     `Q[S f] = S Q[f]` (with any bias, if `S` maps constants to themselves, and any
     pointwise activation, if `S` moves points). So the layer is equivariant to
     `exp(t L)` of one generator, or of generators that commute with each other, such as
     translations. With generators that do not commute it is not: conjugation mixes them.
+    With `order=0` only the functions `exp(-tau C)` of the Casimir operator are left, which
+    commute with all of the algebra, and for translations with rotations, too.
     Features on the group itself are the way out: the left-invariant fields of
     `SE2Generators` commute with all of SE(2).
 
@@ -49,6 +66,12 @@ class LConv(KernelLayer):
             `(k, d', d)` or a `LieAlgebra`: fixed matrices. Or an instance of
             `keras_lconv.generators.Generators`, also one that other layers use too.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
+        order: The largest degree of products of generators; 0 with `smoothing` only.
+        smoothing: `None`, one `tau` or several, in squared units of the parameters, or
+            `"learned"` for one that is learned. 0.5 suits translations: a blur of one grid
+            step. Others are best small: about 0.5 over the square of the largest
+            displacement that a unit of the parameter makes, in grid steps. Where learned
+            generators grow beyond what the series is made for, `tau` is scaled back.
         num_steps: How often `Q` is applied, with the same weights. With several steps
             a layer reaches group elements farther from the identity,
             `(1 + t/n L)^n -> exp(t L)`. The number of channels must then be `filters`.
@@ -63,7 +86,8 @@ class LConv(KernelLayer):
         kernel_initializer: Initializer of `kernel`. The default, `None`, takes `W_0`
             orthogonal and `W_i` normal, scaled by the norms of the generators and for
             the activation, so that the variance of activations stays about that of
-            the input, over many layers.
+            the input, over many layers. Products of translations start as convolutions
+            do, with equal shares of all operators.
         bias_initializer: Initializer of `bias`.
         kernel_regularizer: Regularizer of `kernel`.
         bias_regularizer: Regularizer of `bias`.
@@ -72,9 +96,9 @@ class LConv(KernelLayer):
         bias_constraint: Constraint on `bias`.
         contraction: Order of the products: `"generators_first"`, `"channels_first"`; with
             dense and neighbor generators also `"precombined"`, one matrix for positions and
-            channels; with generators of low rank also `"between_factors"`. All give the
-            same result. `"auto"` takes the one with the least `Cost.effort`, see
-            `contraction_costs`.
+            channels; with generators of low rank also `"between_factors"`; with products
+            of translations also `"between_axes"`. All give the same result. `"auto"` takes
+            the one with the least `Cost.effort`, see `contraction_costs`.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Input shape:
@@ -89,8 +113,11 @@ class LConv(KernelLayer):
 
     Attributes:
         generators: The generators, a Keras layer.
+        operators: What acts on positions: `generators`, or their products.
         kernel: `W`, of shape `(k + 1, channels, filters)`, with `W_0` first; without
-            a learned self-interaction of shape `(k, channels, filters)`.
+            a learned self-interaction of shape `(k, channels, filters)`. With `order` or
+            `smoothing`, `k` is the number of operators, which are sorted by `tau`, then by
+            degree, then by multi-index, `(2, 0), (1, 1), (0, 2)`.
         bias: `b`, of shape `(filters,)`, or `None`.
         contraction: The order of the products, once the layer is built.
 
@@ -114,9 +141,21 @@ class LConv(KernelLayer):
     assert model.output_shape == (None, 10)
     ```
 
+    In place of a convolution with a small window:
+
+    ```python
+    from keras_lconv.generators import translation
+
+    layer = LConv(16, translation(1), order=3, smoothing=0.5, activation="relu")
+    layer.build((None, 64, 1))
+    assert layer.kernel.shape == (1 + 4, 1, 16)
+    ```
+
     Reference:
         N. Dehmamy, R. Walters, Y. Liu, D. Wang, R. Yu, "Automatic Symmetry Discovery
-        with Lie Algebra Convolutional Network", NeurIPS 2021, equation 6.
+        with Lie Algebra Convolutional Network", NeurIPS 2021, equation 6. E. Jenner, M.
+        Weiler, "Steerable partial differential operators for equivariant neural
+        networks", ICLR 2022, for higher orders.
     """
 
     def __init__(
@@ -125,6 +164,8 @@ class LConv(KernelLayer):
         generators: GeneratorsLike,
         *,
         rank: int | Sequence[int] | None = None,
+        order: int = 1,
+        smoothing: float | Sequence[float] | str | None = None,
         num_steps: int = 1,
         self_interaction: str | None = "learned",
         data_format: str | None = None,
@@ -160,18 +201,51 @@ class LConv(KernelLayer):
         self.self_interaction = one_of(
             "self_interaction", self_interaction, SELF_INTERACTIONS
         )
-        options = ("auto", *contractions(self.generators))
+        self.order = count("order", order)
+        self.smoothing = _checked_smoothing(smoothing)
+        self._enveloping = self._wider()
+        options = ("auto", *contractions(self.operators))
         self._contraction = one_of("contraction", contraction, options)
         self.contraction = self._contraction
         # Here and not in `build`, which may run while a graph is traced.
         if self.kernel_initializer is None:
             self._gain = activation_gain(self.activation)
 
+    @property
+    def operators(self) -> Generators:
+        """What acts on positions: the generators, or their products."""
+        return self.generators if self._enveloping is None else self._enveloping
+
+    def _wider(self) -> Enveloping | None:
+        """The products of generators, unless the generators alone are asked for."""
+        if self.order == 1 and self.smoothing is None:
+            return None
+        self._require_square(f"`order={self.order}` multiplies them, `smoothing` as well")
+        if self.order == 0 and self.smoothing is None:
+            raise ValueError(
+                "`order=0` leaves no generators, and needs `smoothing`. "
+                "Received: order=0, smoothing=None"
+            )
+        return Enveloping(
+            self.generators,
+            self.order,
+            self.smoothing,
+            name="products",
+            dtype=self.dtype_policy,
+        )
+
+    def _build_enveloping(self, products: Enveloping) -> None:
+        products.norm_bound = self._norm_bound
+        products.build_for((None, *self.generators.require_built("build"), 1), self._owner)
+        self._norm_bound = products.norm_bound
+
     def _add_kernel(self, channels: int) -> None:
         self._check_steps(channels)
         is_square = self.generators.is_square
         self._kernel_has_mix = is_square and self.self_interaction == "learned"
-        num_matrices = self.generators.num_generators + self._kernel_has_mix
+        if self._enveloping is not None:
+            self._build_enveloping(self._enveloping)
+        num_matrices = self.operators.num_generators + self._kernel_has_mix
         self.contraction = self._choose_contraction(channels)
         self.kernel = self.add_weight(
             name="kernel",
@@ -181,9 +255,14 @@ class LConv(KernelLayer):
             constraint=self.kernel_constraint,
         )
 
-    def _default_kernel(self) -> LConvInitializer:
+    def _default_kernel(self) -> keras.initializers.Initializer:
+        is_sum = self.self_interaction != "identity" and self.num_steps == 1
+        if is_sum and self._enveloping is not None and self._enveloping.keeps_variance:
+            return keras.initializers.VarianceScaling(
+                self._gain**2, mode="fan_in", distribution="untruncated_normal"
+            )
         return LConvInitializer(
-            self.generators.initial_norm_bounds(),
+            self.operators.initial_norm_bounds(),
             self_interaction=self.self_interaction if self.generators.is_square else None,
             gain=self._gain,
             num_steps=self.num_steps,
@@ -227,8 +306,8 @@ class LConv(KernelLayer):
             ValueError: If the layer is not built yet.
         """
         return {
-            order: contraction_cost(self.generators, order, channels, self.filters)
-            for order in contractions(self.generators)
+            order: contraction_cost(self.operators, order, channels, self.filters)
+            for order in contractions(self.operators)
         }
 
     # ------------------------------------------------------------------ call
@@ -245,7 +324,7 @@ class LConv(KernelLayer):
         kernel = ops.cast(self.kernel, f.dtype)
         weights = kernel[1:] if self._kernel_has_mix else kernel
         # The sum `sum_i (L_i f) W_i`, in the order of products that was chosen.
-        output = contract(self.generators, f, weights, self.contraction)
+        output = contract(self.operators, f, weights, self.contraction)
         if self._kernel_has_mix:
             output = output + ops.einsum("bdc,cf->bdf", f, kernel[0])
         elif self.self_interaction == "identity":
@@ -256,7 +335,24 @@ class LConv(KernelLayer):
         """The configuration of the layer. The generators carry their rank."""
         return {
             **super().get_config(),
+            "order": self.order,
+            "smoothing": self.smoothing,
             "num_steps": self.num_steps,
             "self_interaction": self.self_interaction,
             "contraction": self._contraction,
         }
+
+
+def _checked_smoothing(smoothing: Any) -> tuple[float, ...] | str | None:
+    """`None`, `"learned"`, or several positive numbers."""
+    if smoothing is None or isinstance(smoothing, str):
+        return optional(
+            lambda name, value: one_of(name, value, (LEARNED,)), "smoothing", smoothing
+        )
+    if isinstance(smoothing, (list, tuple)):
+        if not smoothing:
+            raise ValueError(
+                f"`smoothing` must not be empty. Received: smoothing={smoothing!r}"
+            )
+        return tuple(positive_number("smoothing", tau) for tau in smoothing)
+    return (positive_number("smoothing", smoothing),)

@@ -8,20 +8,11 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._layout import flatten, unflatten
-from keras_lconv._ops import maximum, working_dtype
 from keras_lconv._typing import ArrayLike, GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import boolean, for_each_axis, positive_ints, positive_number
-from keras_lconv.algebra.forms import smoothing_form
-from keras_lconv.generators.exponential import floored_norm_bounds
-from keras_lconv.generators.series import decay, taylor
+from keras_lconv.generators.smoothing import ROOM_FOR_TAU, Smoothing, form_of_smoothing
 from keras_lconv.layers.base import GeneratorLayer
 from keras_lconv.layers.forms import checked_form
-
-# `exp(-tau C)` grows no further than `exp` of this, where `C` has negative eigenvalues.
-LARGEST_EXPONENT = {"float16": 8.0}
-DEFAULT_EXPONENT = 30.0
-# How much larger than at the start a learned `tau` may become.
-ROOM_FOR_TAU = 4.0
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -129,26 +120,13 @@ class CasimirPooling(GeneratorLayer):
     # ----------------------------------------------------------------- build
 
     def _build(self, feature_shape: Shape) -> None:
-        owner, generators = self._owner, self.generators
+        generators = self.generators
         self._require_square("only such have an exponential")
         for_each_axis("strides", self.strides, len(generators.require_built("build")))
         self.form = self._find_form()
-        norms = floored_norm_bounds(generators)
-        size = float(norms @ np.abs(self.form) @ norms)
-        self._bound = self._fix_norm_bound(self.max_tau * size)
-        lowest = np.linalg.eigvalsh(self.form)[0]
-        rounding = np.finfo("float64").eps * np.abs(self.form).sum()
-        self._is_positive = generators.is_antisymmetric and lowest >= -rounding
-        largest = LARGEST_EXPONENT.get(self.compute_dtype, DEFAULT_EXPONENT)
-        if not self._is_positive and self._bound > largest:
-            raise ValueError(
-                f"exp(-tau C) of {owner} may overflow: these generators are not known to "
-                "be antisymmetric, so that C may have negative eigenvalues, up to "
-                f"{self._bound / self.max_tau:.3g} in size. "
-                f"`max_tau` must be at most {largest * self.max_tau / self._bound:.3g} "
-                f"with the dtype {self.compute_dtype}. "
-                f"Received: tau={self._initial_tau}, max_tau={self.max_tau}"
-            )
+        self._smoothing = Smoothing(generators, self.form, self.max_tau, self._norm_bound)
+        self._fix_norm_bound(self._smoothing.bound)
+        self._smoothing.check("max_tau", self._owner, self.compute_dtype)
         self.tau = self.add_weight(
             name="tau",
             shape=(),
@@ -166,10 +144,8 @@ class CasimirPooling(GeneratorLayer):
                     f"generators. Received: shape {self._given_form.shape}"
                 )
             return self._given_form
-        if k == 1 or self.generators.is_learned:
-            return np.eye(k)
         try:
-            return smoothing_form(self.generators.representation())
+            return form_of_smoothing(self.generators)
         except ValueError as error:
             raise ValueError(
                 f"{error}. {self._owner} then needs a `form`: any symmetric matrix, if "
@@ -189,32 +165,10 @@ class CasimirPooling(GeneratorLayer):
     # ------------------------------------------------------------------ call
 
     def _act(self, f: Tensor) -> Tensor:
-        dtype = working_dtype(f)
-        y = ops.cast(f, dtype)
-        form = self._scaled_form(dtype)
-
-        def casimir(y: Tensor) -> Tensor:
-            gradient = self.generators.apply(y)
-            return -self.generators.combine(ops.einsum("ij,bdjc->bdic", form, gradient))
-
-        if self._is_positive:
-            y = decay(casimir, y, self._bound, dtype)
-        else:
-            y = taylor(lambda y: -casimir(y), y, self._bound, dtype)
+        y = self._smoothing(f, self.tau)
         shape = self.generators.require_built("call")
         kept = unflatten(y, shape)[(slice(None), *self._slices(shape))]
-        return flatten(ops.cast(kept, f.dtype))
-
-    def _scaled_form(self, dtype: str) -> Tensor:
-        """`tau h`, such that `|tau C|` keeps the bound that the series relies on."""
-        # Values that were assigned, or loaded, know of no constraint.
-        tau = ops.clip(ops.cast(self.tau, dtype), 0.0, self.max_tau)
-        form = ops.convert_to_tensor(self.form, dtype=dtype)
-        if self.generators.is_learned:
-            norms = ops.cast(self.generators.norm_bounds(), dtype)
-            size = ops.einsum("i,ij,j->", norms, ops.abs(form), norms)
-            tau = tau / maximum(tau * size / self._bound, 1.0)
-        return tau * form
+        return flatten(kept)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the positions that are kept."""
