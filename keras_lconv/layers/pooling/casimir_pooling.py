@@ -20,6 +20,8 @@ from keras_lconv.layers.forms import checked_form
 # `exp(-tau C)` grows no further than `exp` of this, where `C` has negative eigenvalues.
 LARGEST_EXPONENT = {"float16": 8.0}
 DEFAULT_EXPONENT = 30.0
+# A series takes about 6 products with C for each unit of the root of this: some 10^5.
+LARGEST_BOUND = 1e9
 # How much larger than at the start a learned `tau` may become.
 ROOM_FOR_TAU = 4.0
 
@@ -53,7 +55,7 @@ class CasimirPooling(GeneratorLayer):
 
     Args:
         generators: The generators, as for `LConv`.
-        tau: How far to smooth, a positive number.
+        tau: How far to smooth, a positive number. `max_tau |C|` is at most `10^9`.
         strides: Every how many positions to keep one, along each spatial axis or along all.
             They lie symmetric about the centre, where the size allows it. Against aliasing,
             `tau` of translations should be about `strides**2 / 8`.
@@ -149,10 +151,20 @@ class CasimirPooling(GeneratorLayer):
                 f"with the dtype {self.compute_dtype}. "
                 f"Received: tau={self._initial_tau}, max_tau={self.max_tau}"
             )
+        if self._bound > LARGEST_BOUND:
+            raise ValueError(
+                f"`max_tau` of {owner} must be at most "
+                f"{LARGEST_BOUND * self.max_tau / self._bound:.3g}: the number of products "
+                "grows with its root. "
+                f"Received: tau={self._initial_tau}, max_tau={self.max_tau}"
+            )
         self.tau = self.add_weight(
             name="tau",
             shape=(),
-            initializer=keras.initializers.Constant(self._initial_tau),
+            # Keras' `Constant` has the digits of float32 only.
+            initializer=lambda shape, dtype=None: ops.convert_to_tensor(
+                np.full(shape, self._initial_tau), dtype=dtype
+            ),
             constraint=lambda tau: ops.clip(tau, 0.0, self.max_tau),
             trainable=self.trainable_tau,
         )

@@ -1,0 +1,171 @@
+"""Puts faults into the package and counts those that its tests notice: `make mutate`.
+
+The faults are those of Cosmic Ray: another operator, comparison, number or keyword, a loop
+that does not run, a decorator that is gone. A sample of them is drawn, each place in the
+code as likely as any other. A fault is killed if a test of its area fails, or if the tests
+take three times as long. No file is written: each fault lives in one process, which has it
+compiled in place of the module.
+"""
+
+import argparse
+import ast
+import importlib.machinery
+import os
+import pathlib
+import random
+import signal
+import sys
+import time
+
+import keras  # noqa: F401  (loaded once, and not for each fault)
+import parso  # noqa: F401  (before cosmic_ray, which imports a part of it first)
+import pytest
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+ROOT = pathlib.Path(__file__).parents[2]
+# What tests which part, the fastest first.
+AREAS = {
+    "generators": ("tests/generators", "tests/layers/test_contraction.py"),
+    "layers": ("tests/layers",),
+    "algebra": ("tests/algebra",),
+    "discovery": ("tests/discovery",),
+    "physics": ("tests/physics",),
+}
+# Faults that are none: `is` for `==` of small numbers and names.
+EQUIVALENT = ("_Is", "_IsNot")
+
+
+def annotations(code):
+    """Lines and columns that annotations of types take: no code that runs."""
+    for node in ast.walk(ast.parse(code)):
+        for name in ("annotation", "returns"):
+            found = getattr(node, name, None)
+            if found is not None:
+                yield (
+                    (found.lineno, found.col_offset),
+                    (found.end_lineno, found.end_col_offset),
+                )
+
+
+def faults(path):
+    """All faults of a module, by their place: lists of operators and occurrences."""
+    code = path.read_text()
+    skipped = list(annotations(code))
+    nodes = list(ast_nodes(get_ast(code)))
+    places = {}
+    for name in operator_names():
+        operator = get_operator(name)
+        if operator.arguments() or name.endswith(EQUIVALENT):
+            continue
+        positions = (p for node in nodes for p in operator().mutation_positions(node))
+        for occurrence, (start, end) in enumerate(positions):
+            if not any(first <= start < last for first, last in skipped):
+                places.setdefault((path, start, end), []).append((name, occurrence))
+    return places
+
+
+def sample(area, number, seed):
+    """So many faults of an area: paths, lines, names of operators, and the code."""
+    source = random.Random(f"{seed} {area}")
+    places = {}
+    for path in sorted((ROOT / "keras_lconv" / area).rglob("*.py")):
+        places.update(faults(path))
+    found = []
+    for path, start, end in source.sample(sorted(places), len(places)):
+        name, occurrence = source.choice(places[path, start, end])
+        mutated = mutate_code(path.read_text(), get_operator(name)(), occurrence)
+        if is_code(mutated):
+            found.append((path, start[0], name.removeprefix("core/"), mutated))
+        if len(found) == number:
+            break
+    return found
+
+
+def is_code(text):
+    """Whether it compiles: `**kwargs` is no power."""
+    try:
+        compile(text, "fault", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def run_tests(tests, path=None, code=None):
+    """The exit code of pytest, with a module's code replaced; never returns."""
+    load = importlib.machinery.SourceFileLoader.get_code
+
+    def get_code(loader, fullname):
+        if path is not None and loader.path == str(path):
+            return compile(code, loader.path, "exec")
+        return load(loader, fullname)
+
+    importlib.machinery.SourceFileLoader.get_code = get_code
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    os.chdir(ROOT)
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not nightly"]
+    try:
+        result = int(pytest.main([*options, *tests]))
+    except BaseException:
+        # The fault is in what collects the tests.
+        result = 1
+    os._exit(result)
+
+
+def in_child(limit, *arguments):
+    """The exit code of `run_tests` in a process of its own, or `None` after `limit` s."""
+    child = os.fork()
+    if not child:
+        os.setsid()
+        run_tests(*arguments)
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.05)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def order(area, path):
+    """The tests of an area, first those in files with a name as the module's."""
+    tests = [ROOT / name for name in AREAS[area]]
+    files = [file for test in tests for file in sorted(test.rglob("test_*.py")) or [test]]
+    words = set(path.stem.split("_")) | {path.parent.name}
+    return sorted(map(str, files), key=lambda f: -len(words & set(f[:-3].split("_"))))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--areas", nargs="+", choices=AREAS, default=list(AREAS))
+    parser.add_argument("--sample", type=int, default=20, help="faults of each area")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    totals = [0, 0]
+    for area in options.areas:
+        start = time.monotonic()
+        if in_child(3600, AREAS[area]) != 0:
+            sys.exit(f"The tests of {area} fail without any fault")
+        limit = 3 * (time.monotonic() - start) + 10
+        killed = number = 0
+        for path, line, name, code in sample(area, options.sample, options.seed):
+            result = in_child(limit, order(area, path), path, code)
+            number += 1
+            killed += result != 0
+            if not result and result is not None:
+                place = path.relative_to(ROOT)
+                text = code.splitlines()[line - 1].strip()
+                print(f"survived: {place}:{line} {name}: {text}", flush=True)
+        print(f"{area}: {killed} of {number} faults killed", flush=True)
+        totals[0] += killed
+        totals[1] += number
+    print(f"{totals[0]} of {totals[1]} faults killed, seed {options.seed}")
+
+
+if __name__ == "__main__":
+    main()
