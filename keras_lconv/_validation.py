@@ -217,6 +217,15 @@ def matrices_if_any(name: str, value: Any) -> np.ndarray | None:
     return square_matrices(name, array) if array.size else None
 
 
+def require_channels(shape: Sequence[int | None], owner: str) -> None:
+    """Raises if a channels-last shape has no channel, and so no numbers at all."""
+    if shape[-1] == 0:
+        raise ValueError(
+            f"{owner} needs at least one channel. "
+            f"Received: an input of shape {tuple(shape)}, channels last"
+        )
+
+
 def spatial_shape(input_shape: Sequence[int | None], owner: str) -> tuple[int, ...]:
     """Returns the spatial axes of a channels-last shape.
 
@@ -227,6 +236,8 @@ def spatial_shape(input_shape: Sequence[int | None], owner: str) -> tuple[int, .
             f"{owner} expects an input of shape `(batch, *spatial, channels)` or "
             f"`(batch, d)`. Received: input_shape={tuple(input_shape)}"
         )
+    if len(input_shape) > 2:
+        require_channels(input_shape, owner)
     shape = tuple(input_shape[1:-1] if len(input_shape) > 2 else input_shape[1:])
     if any(n is None for n in shape):
         raise ValueError(

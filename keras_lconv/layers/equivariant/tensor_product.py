@@ -16,6 +16,7 @@ from keras_lconv._layout import (
 )
 from keras_lconv._memory import require_memory
 from keras_lconv._typing import Shape, Tensor
+from keras_lconv._validation import require_channels
 from keras_lconv.layers.base import FeatureLayer
 
 
@@ -91,6 +92,7 @@ class TensorProduct(FeatureLayer):
                 f"{self._owner} needs inputs with the same number of channels, and with "
                 f"defined other axes. Received: {input_shape}"
             )
+        require_channels(u, self._owner)
         size = math.prod(sizes)
         if self.data_format == "channels_first":
             return (u[0], u[-1], size)
