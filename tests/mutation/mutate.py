@@ -1,14 +1,15 @@
 """Puts faults into the package and counts those that its tests notice: `make mutate`.
 
 The faults are those of Cosmic Ray: another operator, comparison, number or keyword, a loop
-that does not run, a decorator that is gone. A sample of them is drawn, each place in the
-code as likely as any other. A fault is killed if a test of its area fails, or takes too
-long. No file is written: each fault lives in one process, which has it compiled in place of
-the module. The tests have to pass without any fault.
+that does not run, a decorator that is gone. A sample of them is drawn: modules by their
+size, and each place in them as likely as any other. A fault is killed if a test of its area
+fails, or takes too long. No file is written: each fault lives in one process, which has it
+compiled in place of the module. The tests have to pass without any fault.
 """
 
 import argparse
 import ast
+import functools
 import importlib.machinery
 import os
 import pathlib
@@ -47,6 +48,7 @@ def annotations(code):
                 )
 
 
+@functools.cache
 def faults(path):
     """All faults of a module, by their place: lists of operators and occurrences."""
     code = path.read_text()
@@ -60,25 +62,27 @@ def faults(path):
         positions = (p for node in nodes for p in operator().mutation_positions(node))
         for occurrence, (start, end) in enumerate(positions):
             if not any(first <= start < last for first, last in skipped):
-                places.setdefault((path, start, end), []).append((name, occurrence))
+                places.setdefault((start, end), []).append((name, occurrence))
     return places
 
 
 def sample(area, number, seed):
     """So many faults of an area: paths, lines, names of operators, and the code."""
     source = random.Random(f"{seed} {area}")
-    places = {}
-    for path in sorted((ROOT / "keras_lconv" / area).rglob("*.py")):
-        places.update(faults(path))
-    found = []
-    for path, start, end in source.sample(sorted(places), len(places)):
-        name, occurrence = source.choice(places[path, start, end])
+    paths = sorted((ROOT / "keras_lconv" / area).rglob("*.py"))
+    sizes = [path.stat().st_size for path in paths]
+    drawn = set()
+    while len(drawn) < number:
+        (path,) = source.choices(paths, sizes)
+        places = faults(path)
+        if not places:
+            continue
+        place = source.choice(sorted(places))
+        name, occurrence = source.choice(places[place])
         mutated = mutate_code(path.read_text(), get_operator(name)(), occurrence)
-        if is_code(mutated):
-            found.append((path, start[0], name.removeprefix("core/"), mutated))
-        if len(found) == number:
-            break
-    return found
+        if (path, place) not in drawn and is_code(mutated):
+            drawn.add((path, place))
+            yield path, place[0][0], name.removeprefix("core/"), mutated
 
 
 def is_code(text):
@@ -154,10 +158,9 @@ def main():
             failed = in_child(options.seconds, tests, path, code)
             number += 1
             killed += failed
-            if not failed:
-                place = path.relative_to(ROOT)
-                text = code.splitlines()[line - 1].strip()
-                print(f"survived: {place}:{line} {name}: {text}", flush=True)
+            place = f"{path.relative_to(ROOT)}:{line}"
+            text = "" if failed else code.splitlines()[line - 1].strip()
+            print(f"{'killed' if failed else 'SURVIVED'} {place} {name} {text}", flush=True)
         print(f"{area}: {killed} of {number} faults killed", flush=True)
         totals[0] += killed
         totals[1] += number

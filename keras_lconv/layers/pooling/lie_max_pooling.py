@@ -12,7 +12,7 @@ from keras_lconv._validation import positive_int
 from keras_lconv.layers.base import GeneratorLayer
 
 # Beyond this power a number of products is out of reach, and out of the range of floats.
-MOST_DIGITS = 60
+LARGEST_POWER = 60
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -95,7 +95,7 @@ class LieMaxPooling(GeneratorLayer):
     def _build(self, feature_shape: Shape) -> None:
         # All products of up to `hops` generators are held at once, for each sample.
         k, hops = self.generators.num_generators, self.hops
-        products = hops + 1.0 if k == 1 else float(k) ** min(hops, MOST_DIGITS)
+        products = hops + 1.0 if k == 1 else float(k) ** min(hops, LARGEST_POWER)
         require_memory(
             f"All products of up to hops={hops} of {k} generators in {self._owner}",
             2 * products * self.generators.size * (feature_shape[-1] or 1),
