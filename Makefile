@@ -8,6 +8,7 @@ DEMO = .venv-$(BACKEND)
 DEV = .venv
 LOWEST = .venv-lowest
 NEWEST = .venv-newest
+MUTATION = .venv-mutation
 # What is imported is compiled then.
 INSTALL = bin/pip install --quiet --disable-pip-version-check --no-compile
 PINNED = -c tests/constraints.txt
@@ -24,8 +25,8 @@ TEST_ENV = MPLBACKEND=agg OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 BACKEND_TESTS = $(addprefix test-,tensorflow jax torch)
 
-.PHONY: demo check test test-free test-examples $(BACKEND_TESTS) nightly lowest newest test-sdist lint \
-	types docs fuzz check-site check-browser serve clean
+.PHONY: demo check test test-free test-examples $(BACKEND_TESTS) nightly lowest newest \
+	test-sdist lint types docs fuzz fuzz-files mutate check-site check-browser serve clean
 
 demo: $(DEMO)/ready
 	KERAS_BACKEND=$(BACKEND) MPLBACKEND=agg TF_CPP_MIN_LOG_LEVEL=3 \
@@ -80,6 +81,20 @@ fuzz: $(DEV)/ready
 	done; \
 	if [ -n "$$failed" ]; then echo "Violations on:$$failed"; exit 1; fi
 
+# Edited and hostile files of models, which must be harmless.
+FILES ?= 2000
+fuzz-files: $(DEV)/ready
+	KERAS_BACKEND=torch $(TEST_ENV) $(DEV)/bin/python -m tests.fuzz.files \
+		--files $(FILES) --seed $(SEED)
+
+# Faults that are put into the package, and how many of them its tests notice:
+# `make mutate AREAS=generators SAMPLE=30`.
+AREAS ?= generators layers algebra discovery physics
+SAMPLE ?= 20
+mutate: $(MUTATION)/ready
+	KERAS_BACKEND=torch $(TEST_ENV) nice $(MUTATION)/bin/python -m tests.mutation.mutate \
+		--areas $(AREAS) --sample $(SAMPLE) --seed $(SEED)
+
 # The oldest versions that pyproject.toml admits.
 lowest: $(LOWEST)/ready
 	@echo "== Tests with the oldest dependencies"
@@ -129,6 +144,11 @@ $(DEV)/ready: pyproject.toml tests/constraints.txt
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/$(INSTALL) $(PINNED) torch
 	$(DEV)/$(INSTALL) $(PINNED) -e ".[tensorflow,jax,torch,dev]"
+	touch $@
+
+$(MUTATION)/ready: pyproject.toml tests/constraints.txt
+	$(PYTHON) -m venv $(MUTATION)
+	$(MUTATION)/$(INSTALL) $(PINNED) -e ".[torch,test,mutation]"
 	touch $@
 
 $(LOWEST)/ready: pyproject.toml tests/lowest.txt

@@ -30,8 +30,8 @@ def progress(value: Any) -> bool | None:
     return optional(boolean, "verbose", value)
 
 
-def positive_int(name: str, value: Any) -> int:
-    """Returns `value` as an `int`, or raises if it is no positive integer."""
+def positive_int(name: str, value: Any, most: int | None = None) -> int:
+    """Returns `value` as an `int`, or raises if it is no positive integer up to `most`."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(
             f"`{name}` must be a positive integer. "
@@ -39,11 +39,11 @@ def positive_int(name: str, value: Any) -> int:
         )
     if value <= 0:
         raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
-    return int(value)
+    return _at_most(name, int(value), most)
 
 
-def count(name: str, value: Any) -> int:
-    """Returns `value` as an `int`, or raises if it is no integer from 0 on."""
+def count(name: str, value: Any, most: int | None = None) -> int:
+    """Returns `value` as an `int`, or raises if it is no integer from 0 to `most`."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(
             f"`{name}` must be an integer that is not negative. "
@@ -53,7 +53,13 @@ def count(name: str, value: Any) -> int:
         raise ValueError(
             f"`{name}` must be an integer that is not negative. Received: {name}={value!r}"
         )
-    return int(value)
+    return _at_most(name, int(value), most)
+
+
+def _at_most(name: str, value: int, most: int | None) -> int:
+    if most is not None and value > most:
+        raise ValueError(f"`{name}` must be at most {most:,}. Received: {name}={value!r}")
+    return value
 
 
 def positive_ints(name: str, value: Any) -> tuple[int, ...]:
@@ -211,6 +217,15 @@ def matrices_if_any(name: str, value: Any) -> np.ndarray | None:
     return square_matrices(name, array) if array.size else None
 
 
+def require_channels(shape: Sequence[int | None], owner: str) -> None:
+    """Raises if a channels-last shape has no channel, and so no numbers at all."""
+    if shape[-1] == 0:
+        raise ValueError(
+            f"{owner} needs at least one channel. "
+            f"Received: an input of shape {tuple(shape)}, channels last"
+        )
+
+
 def spatial_shape(input_shape: Sequence[int | None], owner: str) -> tuple[int, ...]:
     """Returns the spatial axes of a channels-last shape.
 
@@ -221,6 +236,8 @@ def spatial_shape(input_shape: Sequence[int | None], owner: str) -> tuple[int, .
             f"{owner} expects an input of shape `(batch, *spatial, channels)` or "
             f"`(batch, d)`. Received: input_shape={tuple(input_shape)}"
         )
+    if len(input_shape) > 2:
+        require_channels(input_shape, owner)
     shape = tuple(input_shape[1:-1] if len(input_shape) > 2 else input_shape[1:])
     if any(n is None for n in shape):
         raise ValueError(

@@ -5,6 +5,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_lconv._memory import require_memory
 from keras_lconv._validation import square_matrices
 
 # Spaces of maps up to this dimension are searched by an eigendecomposition, in a few
@@ -81,6 +82,12 @@ def projected_candidates(
     block = FIRST_BLOCK
     while True:
         block = min(block, size)
+        require_memory(
+            f"{block} or more linear maps of {source.shape[1]} to {target.shape[1]} "
+            "components, which commute with the generators,",
+            4 * block * size,
+            "More generators, of a larger group, leave fewer maps",
+        )
         maps = rng.normal(size=(block, target.shape[1], source.shape[1]))
         maps = np.array([_projected(each, source, target) for each in maps])
         # What is left of rounding grows to order 1 here, and shows in its defect.

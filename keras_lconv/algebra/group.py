@@ -197,13 +197,14 @@ class MatrixGroup:
         by growing degree.
 
         Args:
-            degree: The largest degree.
+            degree: The largest degree, up to 100.
 
         Returns:
             A `Representation`.
 
         Raises:
-            ValueError: If the matrices of the group are not orthogonal.
+            ValueError: If the matrices of the group are not orthogonal, or the degree is
+                negative or above 100.
 
         Example:
         ```python

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._validation import count, finite_array
+from keras_lconv._validation import finite_array
 from keras_lconv.algebra import powers
 from keras_lconv.algebra.constraints import action_of
 from keras_lconv.algebra.group import GroupLike, as_group
@@ -82,7 +82,7 @@ def equivariant_kernels(
             positions `x` as it is.
         representation_in: The `Representation` of the group on the values of the input.
         representation_out: That on the values of the output.
-        degree: The largest degree.
+        degree: The largest degree, up to 100.
         tolerance: What counts as commuting, as for `intertwiners`.
 
     Returns:
@@ -123,7 +123,7 @@ def equivariant_kernels(
             )
     size = position.size
     exponents, coefficients, degrees = [], [], []
-    for p in range(count("degree", degree) + 1):
+    for p in range(powers.checked_degree(size, degree) + 1):
         table = powers.exponents(size, p)
         is_harmonic = position.is_orthogonal
         part = powers.harmonic_part(size, p) if is_harmonic else np.eye(len(table))

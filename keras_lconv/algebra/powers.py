@@ -5,9 +5,27 @@ nothing of the size `n^p` of the tensors is held.
 """
 
 from itertools import combinations, combinations_with_replacement
-from math import factorial, prod
+from math import comb, factorial, prod
 
 import numpy as np
+
+from keras_lconv._memory import require_memory
+from keras_lconv._validation import count
+
+# A power is found from the one before, so that time grows with the degree, too.
+MOST_DEGREE = 100
+
+
+def checked_degree(size: int, degree: int) -> int:
+    """A degree whose polynomials of so many variables fit into memory, an integer."""
+    degree = count("degree", degree, most=MOST_DEGREE)
+    number = comb(size + degree - 1, degree)
+    _require_room(f"Polynomials with degree={degree} in {size} variables", number**2)
+    return degree
+
+
+def _require_room(what: str, numbers: int) -> None:
+    require_memory(what, 2 * numbers, "A lower degree, or fewer variables, need less")
 
 
 def exponents(size: int, degree: int) -> np.ndarray:
@@ -42,6 +60,8 @@ def symmetric_step(size: int, degree: int) -> np.ndarray:
 
 def alternating_step(size: int, degree: int) -> np.ndarray:
     """The same for alternating tensors."""
+    numbers = size * comb(size, degree) * comb(size, degree - 1)
+    _require_room(f"Alternating tensors with degree={degree} of {size} components", numbers)
     upper = list(combinations(range(size), degree))
     index = {row: i for i, row in enumerate(combinations(range(size), degree - 1))}
     step = np.zeros((size, len(index), len(upper)))

@@ -121,6 +121,7 @@ class Representation(GroupAction):
         assert SO(3).standard.symmetric_power(2).size == 6
         ```
         """
+        degree = powers.checked_degree(self.size, degree)
         return self._power(degree, powers.symmetric_step, "symmetric_power")
 
     def alternating_power(self, degree: int) -> "Representation":

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_lconv._memory import require_memory
 from keras_lconv._validation import finite_array, not_negative, positive_int
 
 # The fields v(x) = A x + b of the maps that have a name, as [A | b], for images.
@@ -68,6 +69,11 @@ def image_pairs(
 
     num_samples = positive_int("num_samples", num_samples)
     size = positive_int("size", size)
+    require_memory(
+        f"num_samples={num_samples} pairs of images with size={size}",
+        4 * num_samples * size**2,
+        "Fewer or smaller ones need less",
+    )
     fields, is_single = _field_matrices(field)
     generators = np.pad(fields, ((0, 0), (0, 1), (0, 0)))
     limits = finite_array("parameters", parameters)

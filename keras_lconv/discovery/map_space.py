@@ -1,13 +1,24 @@
 """Spans of affine maps of vectors, where symmetries of tables are searched for."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from keras_lconv._memory import require_memory
 from keras_lconv._validation import finite_array
 from keras_lconv.discovery.search_space import SearchSpace
 from keras_lconv.generators import Generators, MatrixGenerators
+
+# Arrays of the square of the number of unknowns that a search holds at once.
+COPIES = 25
+# From so many unknowns on, those of 40 columns, it takes minutes.
+MANY_UNKNOWNS = 1600
+FEWER_UNKNOWNS = (
+    "Vectors that transform alike (`blocks`), a basis of maps (`search`) or fewer columns "
+    "have fewer of them"
+)
 
 # A map has no logarithm if an eigenvalue is negative, up to this.
 EXACT = 1e-9
@@ -123,6 +134,7 @@ def maps_among(search: Any, size: int) -> MapSpace:
                 "`search` must be 'linear' or 'affine' for vectors, or matrices, or a "
                 f"`LieAlgebra`. Received: search={search!r}"
             )
+        _check_cost(size)
         return all_maps(size, search == "affine")
     known = search
     if isinstance(search, Generators):
@@ -144,6 +156,18 @@ def maps_among(search: Any, size: int) -> MapSpace:
             f"shape {array.shape} whose last row is not zero"
         )
     return MapSpace(array[:, :size])
+
+
+def _check_cost(size: int) -> None:
+    unknowns = size**2
+    what = f"To `search` among all maps of {size} components, with {unknowns:,} unknowns,"
+    require_memory(what, COPIES * unknowns**2, FEWER_UNKNOWNS)
+    if unknowns > MANY_UNKNOWNS:
+        warnings.warn(
+            f"{what} takes minutes: time grows with the sixth power of the columns. "
+            f"{FEWER_UNKNOWNS}",
+            stacklevel=2,
+        )
 
 
 def _without_translation(matrices: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_lconv._memory import require_memory
 from keras_lconv.discovery.gap import clearest_gap, gaps, largest_null
 
 # Samples are dealt out to so many groups: leaving out each of them in turn shows how much
@@ -79,6 +80,12 @@ class NormalMatrices:
     ):
         p, m = num_unknowns, num_eliminated
         rows = m if num_rows is None else num_rows
+        require_memory(
+            f"The equations for {p} unknowns of `search`",
+            3 * NUM_GROUPS * (p**2 + m * (rows * p + m)),
+            "Vectors that transform alike (`blocks`), a basis to search in (`search`), or "
+            "fewer columns have fewer unknowns",
+        )
         self._squares = np.zeros((NUM_GROUPS, p, p))
         self._mixed = np.zeros((NUM_GROUPS, m, rows if m else 0, p))
         self._eliminated = np.zeros((NUM_GROUPS, m, m))

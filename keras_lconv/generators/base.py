@@ -17,6 +17,7 @@ from keras import ops
 
 from keras_lconv._backend import concrete_value, outside_of_graphs
 from keras_lconv._layout import flatten, to_features, unflatten
+from keras_lconv._memory import require_memory
 from keras_lconv._typing import Tensor
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.algebra.constraints import Acting
@@ -211,9 +212,10 @@ class Generators(OnGrid):
         """The generators as matrices: a tensor `(k, d', d)`.
 
         Raises:
-            ValueError: If the generators are not built yet.
+            ValueError: If the generators are not built yet, or the matrices would take more
+                than the share of the memory.
         """
-        self.require_built("to_dense")
+        self._require_room("to_dense")
         size, k = self.size, self.num_generators
         columns = []
         for start in range(0, size, COLUMNS):
@@ -230,15 +232,26 @@ class Generators(OnGrid):
         the precision of the weights.
 
         Raises:
-            ValueError: If the generators are learned, or not built yet.
+            ValueError: If the generators are learned, or not built yet, or the matrices
+                would take more than the share of the memory.
         """
-        self.require_built("matrices")
+        self._require_room("matrices")
         if self.is_learned:
             raise ValueError(
                 f"The generators {self.name!r} are learned: their matrices may change. "
                 "Fix what was learned by `frozen()`"
             )
         return self._present_matrices()
+
+    def _require_room(self, method: str) -> None:
+        """Raises if matrices `(k, d', d)` do not fit into memory, or there is no grid."""
+        shape = self.require_built(method)
+        require_memory(
+            f"`{method}` of the generators {self.name!r} on positions {shape}",
+            self.num_generators * self.output_size * self.size,
+            "What acts without matrices (`LConv`, `transform`, `CasimirPooling`) can be "
+            "used on so many positions; else the input needs fewer of them",
+        )
 
     def _present_matrices(self) -> np.ndarray:
         with outside_of_graphs():
@@ -344,8 +357,8 @@ class Generators(OnGrid):
 
         Raises:
             TypeError: If `norm_bound` is no number.
-            ValueError: If the generators are not square, a shape does not fit, or
-                `norm_bound` is negative.
+            ValueError: If the generators are not square, a shape does not fit,
+                `norm_bound` is negative, or `|sum_i t_i L_i|` may be above 1,000,000.
 
         Example:
         ```python

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from keras import ops
 
+from keras_lconv._memory import require_memory
 from keras_lconv._ops import working_dtype
 from keras_lconv._typing import Tensor
 from keras_lconv._validation import one_of, positive_int
@@ -38,7 +39,8 @@ def derivative_matrix(size: int, kind: str = "spectral") -> np.ndarray:
         Array `(n, n)`, float64.
 
     Raises:
-        ValueError: If `size` is not positive or `kind` is unknown.
+        ValueError: If `size` is not positive or `kind` is unknown, or the matrix would take
+            more than the share of the memory.
 
     Example:
     ```python
@@ -55,6 +57,7 @@ def derivative_matrix(size: int, kind: str = "spectral") -> np.ndarray:
     """
     size = positive_int("size", size)
     one_of("kind", kind, DERIVATIVES)
+    _require_matrix(size)
     if kind == "central":
         return (np.eye(size, k=1) - np.eye(size, k=-1)) / 2
     distance = np.subtract.outer(np.arange(size), np.arange(size))
@@ -101,6 +104,8 @@ class LineDerivative:
     def __init__(self, size: int, kind: str):
         self.size = size
         self.kind = kind
+        if kind != "central" and not self._by_fft:
+            _require_matrix(size)
         self.norm = derivative_norm(size, kind)
 
     @functools.cached_property
@@ -175,6 +180,15 @@ class Gradient:
     def multiply_adds(self) -> int:
         """Multiply-adds for the derivatives of one value, along all axes."""
         return sum(derivative.multiply_adds for derivative in self._derivatives)
+
+
+def _require_matrix(size: int) -> None:
+    require_memory(
+        f"The matrix of a derivative along an axis of size={size}",
+        size**2,
+        "`derivative='central'` needs no matrix, nor does `derivative='fourier'` from "
+        f"{FFT_SIZE} points on",
+    )
 
 
 def derivative_norm(size: int, kind: str) -> float:

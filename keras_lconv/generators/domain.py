@@ -8,11 +8,12 @@ import keras
 
 from keras_lconv._typing import Shape
 from keras_lconv._validation import boolean, positive_int, spatial_shape
+from keras_lconv._weights import BoundedWeights
 
 T = TypeVar("T")
 
 
-class OnGrid(keras.layers.Layer):
+class OnGrid(BoundedWeights):
     """A layer of `k` operators on the positions of one grid, which it is built for.
 
     Args:

@@ -22,6 +22,10 @@ from keras_lconv._typing import Tensor
 from keras_lconv._validation import not_negative
 from keras_lconv.generators.series import chebyshev, taylor
 
+# A series takes one product or more for each unit of the norm, and float32 has one digit
+# left.
+LARGEST_NORM = 1e6
+
 if TYPE_CHECKING:
     from keras_lconv.generators.base import Generators
 
@@ -103,10 +107,17 @@ def exponential(
         Tensor of the shape of `f`.
 
     Raises:
-        ValueError: If the bound is found not to be finite.
+        ValueError: If the bound is found not to be finite, or above `LARGEST_NORM`.
     """
     if norm_bound is None:
         t, norm_bound = _bounded(generators, t)
+    if norm_bound > LARGEST_NORM:
+        raise ValueError(
+            f"`|sum_i t_i L_i|` must be at most {LARGEST_NORM:,.0f}: the number of "
+            "products grows with it, and so do rounding errors. Smaller parameters `t` are "
+            "needed; whole periods may be taken off. "
+            f"Received: a bound of {norm_bound:.3g} for {generators.name!r}"
+        )
     series = chebyshev if generators.is_antisymmetric else taylor
     dtype = keras.backend.standardize_dtype(f.dtype)
     return series(linear_combination(generators, t), f, norm_bound, dtype)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # `exp(-tau C)` grows no further than `exp` of this, where `C` has negative eigenvalues.
 LARGEST_EXPONENT = {"float16": 8.0}
 DEFAULT_EXPONENT = 30.0
+# A series takes about 6 products with C for each unit of the root of this: some 10^5.
+LARGEST_BOUND = 1e9
 # How much larger than at the start a learned `tau` may become.
 ROOM_FOR_TAU = 4.0
 
@@ -72,7 +74,7 @@ class Smoothing:
         self.is_positive = generators.is_antisymmetric and bool(lowest >= -rounding)
 
     def check(self, argument: str, owner: str, dtype: str) -> None:
-        """Raises if a part of the signal may overflow in a dtype."""
+        """Raises if a part of the signal may overflow in a dtype, or the series is long."""
         largest = LARGEST_EXPONENT.get(dtype, DEFAULT_EXPONENT)
         if not self.is_positive and self.bound > largest:
             raise ValueError(
@@ -81,6 +83,12 @@ class Smoothing:
                 f"{self.bound / self.max_tau:.3g} in size. "
                 f"`{argument}` must be at most {largest * self.max_tau / self.bound:.3g} "
                 f"with the dtype {dtype}. Received: {argument}={self.max_tau}"
+            )
+        if self.bound > LARGEST_BOUND:
+            raise ValueError(
+                f"`{argument}` of {owner} must be at most "
+                f"{LARGEST_BOUND * self.max_tau / self.bound:.3g}: the number of products "
+                f"grows with its root. Received: {argument}={self.max_tau}"
             )
 
     def num_products(self, share: float) -> int:

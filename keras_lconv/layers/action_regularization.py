@@ -122,7 +122,7 @@ class ActionRegularization(GeneratorLayer):
             return self._form
         if not self.built:
             raise ValueError(f"`form` needs {self.name!r} to be built: it is learned")
-        return ops.convert_to_numpy(self._form_tensor("float32"))
+        return ops.convert_to_numpy(self._form_tensor(working_dtype(self._form_root)))
 
     def _form_tensor(self, dtype: str) -> Tensor:
         if self._form is not None:

@@ -20,10 +20,11 @@ from keras_lconv._layout import (
 )
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import spatial_shape
+from keras_lconv._weights import BoundedWeights
 from keras_lconv.generators.registry import named
 
 
-class FeatureLayer(keras.layers.Layer):
+class FeatureLayer(BoundedWeights):
     """Base of layers that map features of any layout to features.
 
     It brings inputs to `(batch, *spatial, channels)` in a floating-point dtype, sets masked

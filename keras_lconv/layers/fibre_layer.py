@@ -89,7 +89,7 @@ class FibreLayer(GeneratorOwner):
         if self._form is not None:
             return self._form
         self._require_built("form")
-        return ops.convert_to_numpy(self._form_tensor("float32"))
+        return ops.convert_to_numpy(self._form_tensor(working_dtype(self._form_weight)))
 
     def _form_tensor(self, dtype: str) -> Tensor:
         if self._form is not None:
@@ -113,8 +113,9 @@ class FibreLayer(GeneratorOwner):
         return float(ops.convert_to_numpy(ops.sqrt(self._squared_defect())))
 
     def _squared_defect(self) -> Tensor:
-        matrices = ops.cast(self.generators.to_dense(), "float32")
-        form = self._form_tensor("float32")
+        matrices = self.generators.to_dense()
+        dtype = working_dtype(matrices)
+        matrices, form = ops.cast(matrices, dtype), self._form_tensor(dtype)
         right = ops.einsum("ab,kbc->kac", form, matrices)
         change = right + ops.transpose(right, (0, 2, 1))
         if self.generators.num_elements:

@@ -81,6 +81,19 @@ def test_norm_bounds_bound_the_norms(name):
     assert np.all(bounds >= exact * (1 - 1e-6))
 
 
+@pytest.mark.backend_free
+def test_norm_bounds_hold_for_single_rows_and_columns():
+    """There the smaller one of `|L|_1` and `|L|_inf` is no bound."""
+    one = np.zeros((5, 5))
+    one[:, 2] = 1.0
+    for matrix in (one, one.T):
+        for trainable in (False, True):
+            generators = g.MatrixGenerators(matrix, trainable=trainable)
+            generators.build((None, 5))
+            bounds = to_numpy(generators.norm_bounds()), generators.initial_norm_bounds()
+            assert np.allclose(bounds, np.sqrt(5))  # the norm itself
+
+
 LEARNED = [name for name, (make, _) in families.ALL.items() if make().is_learned]
 
 

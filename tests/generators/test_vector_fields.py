@@ -4,6 +4,19 @@ import numpy as np
 import pytest
 
 from keras_lconv import generators as g
+from tests.families import to_numpy
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize("field", ["linear", "affine", "quadratic", "free"])
+def test_fields_start_small_on_grids_of_any_size(field):
+    """Bounds of the norms are about 0.1 or somewhat less."""
+    for size in (3, 27):
+        generators = g.VectorFieldGenerators(40, field)
+        generators.build((None, size, size, 1))
+        bounds = to_numpy(generators.norm_bounds())
+        assert 0.01 < bounds.mean() < 0.11
+        assert bounds.max() < 0.2
 
 
 def test_fields_from_values():

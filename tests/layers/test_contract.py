@@ -195,6 +195,20 @@ def test_empty_batch(name):
     assert output_of(layer, *draw(row, batch=0)).shape == expected
 
 
+@pytest.mark.backend_free
+@every_row
+def test_no_channels_are_taken_or_refused(name):
+    """Pointwise layers keep them, as Keras' own do; others say what they need."""
+    row = ROWS[name]
+    layer = row.make()
+    inputs = [x[..., :0] for x in draw(row)]
+    try:
+        expected = layer.compute_output_shape(shapes_of(inputs, 3))
+        assert to_numpy(call(layer, *inputs)).shape == expected
+    except ValueError as error:
+        assert "needs at least one channel" in str(error)  # noqa: PT017
+
+
 @every_row
 def test_config_round_trip(name):
     layer = ROWS[name].make(name="layer", data_format="channels_first")

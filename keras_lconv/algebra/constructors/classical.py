@@ -6,6 +6,7 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_lconv._memory import require_memory
 from keras_lconv._validation import count, finite_array, positive_int
 from keras_lconv.algebra.lie_algebra import LieAlgebra
 
@@ -20,6 +21,15 @@ def _unit(n: int, i: int, j: int) -> np.ndarray:
 def _stack(matrices: Iterable[np.ndarray], n: int) -> np.ndarray:
     """A stack of matrices, also of none."""
     return np.array(list(matrices)).reshape(-1, n, n)
+
+
+def require_room(argument: str, dimension: int, size: int) -> None:
+    """Raises if so many matrices, and a frame of them, do not fit into memory."""
+    require_memory(
+        f"The basis for {argument}, {dimension} matrices of {size} x {size},",
+        4 * dimension * size**2,
+        "Smaller matrices are needed",
+    )
 
 
 def _signature(p: int, q: int) -> tuple[int, int]:
@@ -96,6 +106,7 @@ def so(p: int, q: int = 0) -> LieAlgebra:
     """
     p, q = _signature(p, q)
     n = p + q
+    require_room(f"p={p}, q={q}", n * (n - 1) // 2, n)
     return LieAlgebra(
         _stack(
             (
@@ -147,6 +158,7 @@ def su(p: int, q: int = 0) -> LieAlgebra:
     """
     p, q = _signature(p, q)
     n = p + q
+    require_room(f"p={p}, q={q}", n**2 - 1, 2 * n)
     return LieAlgebra(_stack((realify(m) for m in _su_matrices(p, q)), 2 * n))
 
 
@@ -167,6 +179,7 @@ def gl(n: int) -> LieAlgebra:
         B. C. Hall, "Lie Groups, Lie Algebras, and Representations" (2015), 3.4.
     """
     n = positive_int("n", n)
+    require_room(f"n={n}", n**2, n)
     return LieAlgebra(np.eye(n * n).reshape(-1, n, n))
 
 
@@ -189,6 +202,7 @@ def sl(n: int) -> LieAlgebra:
         B. C. Hall, "Lie Groups, Lie Algebras, and Representations" (2015), 3.4.
     """
     n = positive_int("n", n)
+    require_room(f"n={n}", n**2 - 1, n)
     mixed = [_unit(n, i, j) for i, j in product(range(n), repeat=2) if i != j]
     diagonal = [_unit(n, i, i) - _unit(n, i + 1, i + 1) for i in range(n - 1)]
     return LieAlgebra(_stack(mixed + diagonal, n))
@@ -224,6 +238,7 @@ def sp(n: int) -> LieAlgebra:
     n = positive_int("n", n)
     if n % 2:
         raise ValueError(f"`n` must be even. Received: n={n}")
+    require_room(f"n={n}", n * (n + 1) // 2, n)
     m = n // 2
     matrices = [
         _unit(n, i, j) - _unit(n, m + j, m + i) for i, j in product(range(m), repeat=2)

@@ -2,10 +2,20 @@
 
 import numpy as np
 
+from keras_lconv._memory import require_memory
 from keras_lconv._validation import boolean, one_of, positive_int
 from keras_lconv.algebra.group import MatrixGroup
 
 GOLDEN = (1 + np.sqrt(5)) / 2
+
+
+def _identity(n: int) -> np.ndarray:
+    """The unit matrix, from which those of permutations are made."""
+    n = positive_int("n", n)
+    require_memory(
+        f"A matrix of n={n} numbers that are permuted", 3 * n**2, "Fewer will do"
+    )
+    return np.eye(n)
 
 
 def cyclic(n: int) -> MatrixGroup:
@@ -78,7 +88,7 @@ def symmetric(n: int) -> MatrixGroup:
     assert len(intertwiners(vectors**2, vectors**2)) == 15
     ```
     """
-    one = np.eye(positive_int("n", n))
+    one = _identity(n)
     swap = one[[1, 0, *range(2, n)]] if n > 1 else one
     return MatrixGroup(elements=[np.roll(one, 1, axis=0), swap], name=f"S({n})")
 
@@ -103,7 +113,7 @@ def alternating(n: int) -> MatrixGroup:
     assert alternating(4).order == 12
     ```
     """
-    one = np.eye(positive_int("n", n))
+    one = _identity(n)
     cycles = [one]
     for last in range(2, n):
         order = np.arange(n)
@@ -133,7 +143,7 @@ def cyclic_shifts(n: int) -> MatrixGroup:
     assert len(intertwiners(ring, ring)) == 7  # circulant matrices
     ```
     """
-    one = np.eye(positive_int("n", n))
+    one = _identity(n)
     return MatrixGroup(elements=[np.roll(one, 1, axis=0)], name=f"Z({n})")
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_lconv._validation import boolean, positive_int
-from keras_lconv.algebra.constructors.classical import gl, sl, so, sp, su
+from keras_lconv.algebra.constructors.classical import gl, require_room, sl, so, sp, su
 from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
 
 
@@ -110,6 +110,7 @@ def U(n: int) -> MatrixGroup:  # noqa: N802
         ValueError: If `n` is below 1.
     """
     n = positive_int("n", n)
+    require_room(f"n={n}", n**2, 2 * n)
     one = np.eye(n)
     phase = np.block([[0 * one, -one], [one, 0 * one]])[None]
     special = su(n).basis if n > 1 else np.zeros((0, 2, 2))

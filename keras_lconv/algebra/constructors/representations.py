@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_lconv._validation import count, positive_int
+from keras_lconv._memory import require_memory
+from keras_lconv._validation import positive_int
 from keras_lconv.algebra import powers
 from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
 from keras_lconv.algebra.invariants import PRECISION
@@ -17,6 +18,8 @@ def standard(group: MatrixGroup) -> Representation:
 def trivial_of(group: MatrixGroup, size: int = 1) -> Representation:
     """The representation on numbers that no element changes."""
     size = positive_int("size", size)
+    number = group.dimension + len(group.elements)
+    require_memory(f"Matrices of size={size}", number * size**2, "Fewer numbers will do")
     one = np.eye(size)
     return Representation.trusted(
         group,
@@ -57,7 +60,7 @@ def regular_of(group: MatrixGroup) -> Representation:
 
 def harmonics_of(group: MatrixGroup, degree: int) -> Representation:
     """The representation on harmonic polynomials up to a degree, as functions of points."""
-    degree = count("degree", degree)
+    degree = powers.checked_degree(group.matrix_size, degree)
     position = standard(group)
     if not position.is_orthogonal:
         raise ValueError(

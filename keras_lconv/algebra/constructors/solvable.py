@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_lconv._validation import one_of, positive_int, real_number
 from keras_lconv.algebra.constructors.affine_type import se
-from keras_lconv.algebra.constructors.classical import so
+from keras_lconv.algebra.constructors.classical import require_room, so
 from keras_lconv.algebra.lie_algebra import LieAlgebra
 
 
@@ -22,6 +22,7 @@ def abelian(n: int) -> LieAlgebra:
         ValueError: If `n` is below 1.
     """
     n = positive_int("n", n)
+    require_room(f"n={n}", n, n)
     return LieAlgebra(np.eye(n)[:, :, None] * np.eye(n)[:, None, :])
 
 
@@ -56,6 +57,7 @@ def heisenberg(n: int) -> LieAlgebra:
     if n < 3 or n % 2 == 0:
         raise ValueError(f"`n` must be odd and at least 3. Received: n={n}")
     m = n // 2
+    require_room(f"n={n}", n, m + 2)
     basis = np.zeros((n, m + 2, m + 2))
     for a in range(m):
         basis[a, 0, a + 1] = 1

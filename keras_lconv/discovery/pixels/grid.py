@@ -1,5 +1,6 @@
 """The hidden grid of images whose pixels are in an unknown order."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,9 @@ NEIGHBORS = 4
 # inverse covariance of very smooth images is large at distances of two pixels, too.
 SHRINKAGES = (0.0, 0.03, 0.1, 0.3)
 LARGE_CORE = 0.8
+
+# Cells of a given shape for each pixel: all places of the core in it are tried.
+MOST_CELLS = 4
 
 # A few squares are found in any data. Of a grid they hang together.
 LEAST_CORE = 0.2
@@ -59,9 +63,9 @@ def infer_grid(
     Args:
         x: Data `(samples, d)` or `(samples, *spatial)`, whose positions are in any order.
             Take the mean over channels before.
-        shape: Height and width of the grid. By default the two have the product `d` and
-            hold what was found; if no such numbers do, because pixels are missing, the grid
-            is as large as what was found.
+        shape: Height and width of the grid, with up to four cells a pixel. By default the
+            two have the product `d` and hold what was found; if no such numbers do, because
+            pixels are missing, the grid is as large as what was found.
         min_correlation: What partial correlation neighbours have at least.
         verbose: Whether to show a progress bar. By default for many samples.
 
@@ -94,6 +98,11 @@ def infer_grid(
     if shape is not None:
         shape = _checked_shape(shape)
     found, varies, needed = correlations(x, verbose)
+    if shape is not None and math.prod(shape) > MOST_CELLS * len(varies):
+        raise ValueError(
+            f"`shape` must have at most {MOST_CELLS} cells for each of the {len(varies)} "
+            f"pixels of `x`. Received: shape={shape}"
+        )
     pixels = np.flatnonzero(varies)
     cores = []
     for shrinkage in SHRINKAGES:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lconv._memory import require_memory
 from keras_lconv._validation import finite_array, progress
 
 BATCH_SIZE = 4096
@@ -40,6 +41,11 @@ def correlations(x: Any, verbose: bool | None) -> tuple[np.ndarray, np.ndarray, 
     # Below this a spread is the rounding of a constant.
     varies = spread > 1e-12 * np.max(np.abs(samples), initial=0.0)
     spread = np.where(varies, spread, 1.0)
+    require_memory(
+        f"The correlations of the {size} positions of `x`",
+        8 * size**2,
+        "Images of fewer pixels, or a part of them, need less",
+    )
     products, squares = np.zeros((size, size)), np.zeros((size, size))
     batches = np.array_split(samples, math.ceil(number / BATCH_SIZE))
     verbose = progress(verbose)

@@ -1,12 +1,14 @@
 """What generators made of learned matrices have in common."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_lconv._memory import require_memory
 from keras_lconv._typing import Constraint, Initializer, Regularizer
 from keras_lconv._validation import positive_int, positive_ints
 from keras_lconv.generators.base import Generators
@@ -14,6 +16,13 @@ from keras_lconv.generators.base import Generators
 # Learned generators start with about this spectral norm: small beside the identity, so
 # that an L-conv starts as a mix of channels, but large enough to receive gradients.
 INITIAL_NORM = 0.1
+
+# Above so many learned weights of one factor there is a warning.
+MANY_WEIGHTS = 100_000_000
+FEWER = (
+    "Fewer numbers take `rank=`, `NeighborGenerators` (each position with its neighbours), "
+    "`VectorFieldGenerators` (a handful), or an input with fewer positions"
+)
 
 
 class FactoredGenerators(Generators):
@@ -66,7 +75,16 @@ class FactoredGenerators(Generators):
     def add_factor(
         self, name: str, rows: int, columns: int, num_factors: int
     ) -> keras.Variable:
-        """Creates a weight `(k, rows, columns)`, one of `num_factors` in a product."""
+        """Creates a weight `(k, rows, columns)`, one of `num_factors` in a product.
+
+        Raises:
+            ValueError: If it would take more than the share of the memory.
+        """
+        numbers = self.num_generators * rows * columns
+        if self.is_learned:
+            self._check_cost(numbers)
+        else:
+            require_memory(f"The matrices of {self.name!r}", numbers, FEWER)
         return self.add_weight(
             name=name,
             shape=(self.num_generators, rows, columns),
@@ -76,6 +94,17 @@ class FactoredGenerators(Generators):
             constraint=self.constraint,
             trainable=self.is_learned,
         )
+
+    def _check_cost(self, weights: int) -> None:
+        what = (
+            f"`generators={self.num_generators}`, learned matrices on {self.size} "
+            f"positions with {weights:,} weights,"
+        )
+        way_out = f"An integer is a number of learned generators, not a window. {FEWER}"
+        # A gradient and the two moments of Adam beside each of them.
+        require_memory(what, 4 * weights, way_out, itemsize=4)
+        if weights > MANY_WEIGHTS:
+            warnings.warn(f"{what} are many. {way_out}", stacklevel=2)
 
     def _default_initializer(self, rows: int, columns: int, num_factors: int) -> Any:
         if self.is_square:

@@ -305,6 +305,7 @@ class VectorFieldGenerators(Generators):
         """Fixed generators as matrices in NumPy, `(k, d, d)`, from given `coefficients`."""
         if self.is_learned or self._given is None:
             return super().matrices()
+        self._require_room("matrices")
         shape = self.require_built("matrices")
         fields = self._given_fields()
         D = self._gradient.matrix

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._memory import require_memory
 from keras_lconv._ops import segment_sum
 from keras_lconv._typing import (
     ArrayLike,
@@ -78,6 +79,11 @@ def grid_neighbors(
             f"Received: size={size!r}"
         )
     one_of("boundary", boundary, BOUNDARIES)
+    require_memory(
+        f"The table of neighbours for shape={shape} and size={sizes}",
+        math.prod(shape) * math.prod(sizes),
+        "A smaller `size` or a smaller grid has fewer of them",
+    )
     windows = (range(-(n // 2), n // 2 + 1) for n in sizes)
     return np.stack(
         [shifted_positions(shape, o, boundary) for o in itertools.product(*windows)], axis=1
@@ -272,6 +278,11 @@ class NeighborGenerators(Generators):
         if self.is_learned or self._given is None:
             return super().matrices()
         size = len(self.neighbors)
+        require_memory(
+            f"`matrices` of {self.name!r} on {size} positions",
+            self.num_generators * size**2,
+            "Generators of neighbours act without matrices",
+        )
         matrices = np.zeros((size * size, self.num_generators))
         rows, numbers = np.nonzero(self.neighbors >= 0)
         entries = rows * size + self.neighbors[rows, numbers]

@@ -171,6 +171,7 @@ class SE2Generators(Generators):
 
     def matrices(self) -> np.ndarray:
         """The generators as matrices in NumPy, `(3, d, d)`."""
+        self._require_room("matrices")
         shape = self.require_built("matrices")
         size = math.prod(shape)
         matrices = np.zeros((3, size, size))

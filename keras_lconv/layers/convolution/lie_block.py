@@ -11,6 +11,9 @@ from keras_lconv.generators.registry import named
 from keras_lconv.layers.base import serialize_shared
 from keras_lconv.layers.convolution.lconv import LConv
 
+# Each is a Keras layer of its own: more take minutes to make.
+MOST_LAYERS = 1000
+
 # What a layer of the block has of its own, or what the block sets for all of them.
 NOT_SHARED = ("activity_regularizer", "dtype", "filters", "generators", "name")
 
@@ -29,7 +32,7 @@ class LieBlock(keras.layers.Layer):
     Args:
         filters: Number of output channels of each layer.
         generators: The generators, as in `LConv`.
-        num_layers: Number of layers.
+        num_layers: Number of layers, up to 1000.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         activation: Activation after each layer.
         activity_regularizer: Regularizer of the output of the block.
@@ -88,7 +91,7 @@ class LieBlock(keras.layers.Layer):
             dtype=dtype,
             trainable=trainable,
         )
-        self.num_layers = positive_int("num_layers", num_layers)
+        self.num_layers = positive_int("num_layers", num_layers, most=MOST_LAYERS)
         self.generators = named(
             "generators", generators, rank=rank, dtype=self.dtype_policy
         )

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lconv._memory import require_memory
 from keras_lconv._ops import working_dtype
 from keras_lconv._typing import (
     Activation,
@@ -136,6 +137,7 @@ class LieExponential(KernelLayer):
 
     def _add_kernel(self, channels: int) -> None:
         self._require_square("only such have an exponential")
+        self._require_room(channels)
         bound = self.max_parameter
         self.parameters = self.add_weight(
             name="parameters",
@@ -157,6 +159,16 @@ class LieExponential(KernelLayer):
         self._fix_norm_bound(bound * float(floored_norm_bounds(self.generators).sum()))
         # The cheaper order: the exponentials act on the smaller number of channels.
         self._mix_channels_first = self.filters < channels
+
+    def _require_room(self, channels: int) -> None:
+        """Raises if the copies of one sample, and their gradients, do not fit."""
+        size, narrow = self.generators.size, min(channels, self.filters)
+        require_memory(
+            f"num_elements={self.num_elements} copies of one sample in {self._owner}",
+            2 * self.num_elements * size * max(narrow, 1),
+            "Fewer elements, or fewer positions, need less",
+            itemsize=4,
+        )
 
     def _act(self, f: Tensor) -> Tensor:
         """`sum_j exp(t_j . L) f W_j + b`."""

@@ -20,6 +20,9 @@ from keras_lconv.generators.derivatives import derivative_matrix
 from keras_lconv.generators.families.se2 import SE2Generators, orientations
 from keras_lconv.layers.convolution.kernel_layer import KernelLayer
 
+# As many as tenths of a degree, and more; each is a copy of the image.
+MOST_ORIENTATIONS = 4096
+
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class SE2Lift(KernelLayer):
@@ -44,7 +47,7 @@ class SE2Lift(KernelLayer):
 
     Args:
         filters: Number of output channels.
-        num_orientations: Number `n` of orientations.
+        num_orientations: Number `n` of orientations, up to 4096.
         order: The highest order of derivatives.
         scale: Width (standard deviation) of the blur, in grid steps. The kernel reaches
             about three times as far.
@@ -142,7 +145,9 @@ class SE2Lift(KernelLayer):
             bias_constraint=bias_constraint,
             **kwargs,
         )
-        self.num_orientations = positive_int("num_orientations", num_orientations)
+        self.num_orientations = positive_int(
+            "num_orientations", num_orientations, most=MOST_ORIENTATIONS
+        )
         self.order = positive_int("order", order)
         self.scale = positive_number("scale", scale)
         self.strides = positive_int("strides", strides)

@@ -14,7 +14,9 @@ from keras_lconv._layout import (
     to_channels_last,
     to_floats,
 )
+from keras_lconv._memory import require_memory
 from keras_lconv._typing import Shape, Tensor
+from keras_lconv._validation import require_channels
 from keras_lconv.layers.base import FeatureLayer
 
 
@@ -66,7 +68,14 @@ class TensorProduct(FeatureLayer):
 
     def build(self, input_shape: Any) -> None:
         """Checks the shapes."""
-        self.compute_output_shape(input_shape)
+        size = math.prod(n for n in self.compute_output_shape(input_shape)[1:] if n)
+        require_memory(
+            f"The products of one sample, from the inputs {input_shape} of {self._owner},",
+            2 * size,
+            "Channels are multiplied one by one, components all with all: fewer components "
+            "need less",
+            itemsize=4,
+        )
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Shape of the output."""
@@ -83,6 +92,7 @@ class TensorProduct(FeatureLayer):
                 f"{self._owner} needs inputs with the same number of channels, and with "
                 f"defined other axes. Received: {input_shape}"
             )
+        require_channels(u, self._owner)
         size = math.prod(sizes)
         if self.data_format == "channels_first":
             return (u[0], u[-1], size)

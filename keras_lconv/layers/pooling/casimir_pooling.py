@@ -44,7 +44,7 @@ class CasimirPooling(GeneratorLayer):
 
     Args:
         generators: The generators, as for `LConv`.
-        tau: How far to smooth, a positive number.
+        tau: How far to smooth, a positive number. `max_tau |C|` is at most `10^9`.
         strides: Every how many positions to keep one, along each spatial axis or along all.
             They lie symmetric about the centre, where the size allows it. Against aliasing,
             `tau` of translations should be about `strides**2 / 8`.
@@ -130,7 +130,10 @@ class CasimirPooling(GeneratorLayer):
         self.tau = self.add_weight(
             name="tau",
             shape=(),
-            initializer=keras.initializers.Constant(self._initial_tau),
+            # Keras' `Constant` has the digits of float32 only.
+            initializer=lambda shape, dtype=None: ops.convert_to_tensor(
+                np.full(shape, self._initial_tau), dtype=dtype
+            ),
             constraint=lambda tau: ops.clip(tau, 0.0, self.max_tau),
             trainable=self.trainable_tau,
         )

@@ -1,10 +1,13 @@
 """What poolings to fewer positions have in common: the generators that act there."""
 
+import math
 from typing import Any
 
 import numpy as np
 from keras import ops
 
+from keras_lconv._memory import require_memory
+from keras_lconv._ops import working_dtype
 from keras_lconv._typing import GeneratorsLike, Tensor
 from keras_lconv._validation import not_negative
 from keras_lconv.generators import Generators, MatrixGenerators
@@ -77,9 +80,18 @@ class CoarsePooling(GeneratorLayer):
         """`P`, an array `(d', d)`; of learned rows, as they are now.
 
         Raises:
-            ValueError: If the layer is not built yet.
+            ValueError: If the layer is not built yet, or the matrix would take more than
+                the share of the memory.
         """
-        return self._matrix_on(self._require_built("matrix"))
+        shape = self._require_built("matrix")
+        rows, size = math.prod(self._output_spatial_shape(shape)), math.prod(shape)
+        require_memory(
+            f"`matrix` of {self._owner}, which maps {size} positions to {rows},",
+            2 * rows * size,
+            "The layer itself pools without it; `defect`, `defect_weight` and induced "
+            "matrices need fewer positions",
+        )
+        return self._matrix_on(shape)
 
     def _matrix_on(self, shape: tuple[int, ...]) -> np.ndarray:
         raise NotImplementedError
@@ -106,13 +118,15 @@ class CoarsePooling(GeneratorLayer):
         return matrix, matrix @ generators
 
     def _squared_defect(self) -> Tensor:
-        """The square of `defect` as a tensor, in float32."""
-        generators = ops.cast(self.generators.to_dense(), "float32")
+        """The square of `defect` as a tensor, in float32 at least."""
+        generators = self.generators.to_dense()
+        generators = ops.cast(generators, working_dtype(generators))
         # `P^+ P` projects onto the rows of `P`.
         matrix = self.matrix
         projector = np.linalg.pinv(matrix) @ matrix
-        weights = ops.convert_to_tensor(matrix, dtype="float32")
-        outside = ops.convert_to_tensor(np.eye(len(projector)) - projector, dtype="float32")
+        dtype = generators.dtype
+        weights = ops.convert_to_tensor(matrix, dtype=dtype)
+        outside = ops.convert_to_tensor(np.eye(len(projector)) - projector, dtype=dtype)
         moved = ops.einsum("pd,kde->kpe", weights, generators)
         return relative_square(ops.einsum("kpd,de->kpe", moved, outside), moved)
 

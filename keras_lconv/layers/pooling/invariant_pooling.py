@@ -1,12 +1,14 @@
 """Global pooling to invariants."""
 
 import math
+import warnings
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._memory import require_memory
 from keras_lconv._ops import safe_sqrt, segment_sum, working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import boolean, fraction, one_of, positive_int
@@ -17,6 +19,11 @@ from keras_lconv.layers.base import GeneratorLayer
 from keras_lconv.layers.pooling.refinement import checked_operators, operator_on
 
 KINDS = ("linear", "spectrum")
+
+# Matrices that the search for invariants holds beside the generators.
+COPIES = 5
+# From so many positions on it takes minutes, and there is a warning.
+MANY_POSITIONS, OPERATIONS_PER_MINUTE = 6000, 1e12
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -169,6 +176,7 @@ class InvariantPooling(GeneratorLayer):
                 f"{owner} needs square generators: others lead to another grid, and leave "
                 f"nothing invariant. Received: generators {generators.name!r}"
             )
+        self._require_room(generators, owner)
         matrices = generators.matrices()
         find = self._find_linear if self.kind == "linear" else self._find_spectrum
         spaces = find(generators, matrices, owner)
@@ -179,6 +187,26 @@ class InvariantPooling(GeneratorLayer):
                 f"{generators.name!r}. Received: num_invariants={self.num_invariants}"
             )
         return spaces.first(self.num_invariants or available)
+
+    @staticmethod
+    def _require_room(generators: Generators, owner: str) -> None:
+        """Raises if the eigenproblem does not fit into memory, and warns if it is long."""
+        size = generators.size
+        way_out = (
+            "Pool to fewer positions before, as `CasimirPooling(..., strides=2)` and "
+            "`downsampling=2` of `lconv_classifier` do, or take averages over positions "
+            "(`pooling='avg'`)"
+        )
+        what = f"Finding the invariants of {owner} on {size} positions"
+        copies = generators.num_generators + COPIES
+        require_memory(what, copies * size**2, way_out)
+        if size > MANY_POSITIONS:
+            minutes = 10 * size**3 / OPERATIONS_PER_MINUTE
+            warnings.warn(
+                f"{what} takes about {minutes:.0f} minutes, once: it is an eigenproblem of "
+                f"a matrix. {way_out}",
+                stacklevel=2,
+            )
 
     def _find_linear(
         self, generators: Generators, matrices: np.ndarray, owner: str

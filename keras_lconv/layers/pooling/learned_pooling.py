@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._ops import mean
+from keras_lconv._ops import mean, working_dtype
 from keras_lconv._typing import GeneratorsLike, Initializer, Regularizer, Shape, Tensor
 from keras_lconv._validation import positive_ints
 from keras_lconv.layers.pooling.coarse_pooling import CoarsePooling, relative_square
@@ -130,12 +130,14 @@ class LearnedPooling(CoarsePooling):
         return weights / weights.sum(axis=1, keepdims=True)
 
     def _squared_defect(self) -> Tensor:
-        # In float32, since equations are solved.
-        weights = ops.softmax(ops.cast(self.logits, "float32"), axis=-1)
-        generators = ops.cast(self.generators.to_dense(), "float32")
+        # In float32 at least, since equations are solved.
+        generators = self.generators.to_dense()
+        dtype = working_dtype(generators)
+        generators = ops.cast(generators, dtype)
+        weights = ops.softmax(ops.cast(self.logits, dtype), axis=-1)
         moved = ops.einsum("pd,kde->kpe", weights, generators)
         gram = ops.einsum("pd,qd->pq", weights, weights)
-        unit = ops.eye(gram.shape[0], dtype="float32")
+        unit = ops.convert_to_tensor(np.eye(gram.shape[0]), dtype=dtype)
         ridge = RIDGE * mean(ops.diagonal(gram)) * unit
         # `P^+ P = P^T (P P^T)^-1 P` projects onto the rows of `P`.
         solved = ops.solve(gram + ridge, weights)

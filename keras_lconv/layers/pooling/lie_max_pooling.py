@@ -5,10 +5,14 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lconv._memory import require_memory
 from keras_lconv._ops import largest
-from keras_lconv._typing import GeneratorsLike, Tensor
+from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import positive_int
 from keras_lconv.layers.base import GeneratorLayer
+
+# Beyond this power a number of products is out of reach, and out of the range of floats.
+LARGEST_POWER = 60
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -87,6 +91,17 @@ class LieMaxPooling(GeneratorLayer):
         super().__init__(generators, rank=rank, data_format=data_format, **kwargs)
         self.hops = positive_int("hops", hops)
         self._require_square("their results are compared with the feature map")
+
+    def _build(self, feature_shape: Shape) -> None:
+        # All products of up to `hops` generators are held at once, for each sample.
+        k, hops = self.generators.num_generators, self.hops
+        products = hops + 1.0 if k == 1 else float(k) ** min(hops, LARGEST_POWER)
+        require_memory(
+            f"All products of up to hops={hops} of {k} generators in {self._owner}",
+            2 * products * self.generators.size * (feature_shape[-1] or 1),
+            "Fewer hops, in several layers, need less",
+            itemsize=4,
+        )
 
     def _act(self, f: Tensor) -> Tensor:
         size, channels = f.shape[1:]

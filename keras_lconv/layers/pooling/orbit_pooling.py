@@ -1,5 +1,6 @@
 """Pooling over the images of a feature map under the group."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import one_of, optional, positive_int, positive_number
 from keras_lconv.generators.exponential import exponential
 from keras_lconv.layers.base import GeneratorLayer
+
+# Each costs an exponential at every call.
+MOST_ELEMENTS = 1_000_000
 
 REDUCTIONS = ("max", "average", "logsumexp")
 
@@ -43,7 +47,8 @@ class OrbitPooling(GeneratorLayer):
         reduction: `"max"`, `"average"`, or `"logsumexp"`, the smooth
             `log(mean_j exp(y_j))` between them.
         num_samples: Number `n` of samples, for each generator or for all. In a window an
-            odd number has `t = 0` among them.
+            odd number has `t = 0` among them. Their product over all generators is at most
+            1,000,000.
         period: The samples are `t_j = j period / n`, with `j` from 0 to `n - 1`: for
             example `2 pi` for a rotation, the number of grid steps for a translation. One
             number, or one for each generator.
@@ -112,6 +117,13 @@ class OrbitPooling(GeneratorLayer):
                     f"`{name}` must be one number or {k}, one for each generator. "
                     f"Received: {name}={value}"
                 )
+        count = math.prod(_repeated(self.num_samples, k))
+        if count > MOST_ELEMENTS:
+            raise ValueError(
+                f"`num_samples` must make at most {MOST_ELEMENTS:,} group elements, one "
+                f"exponential each. Received: num_samples={self.num_samples} for {k} "
+                f"generators, which makes {count:.3g}"
+            )
 
     @property
     def parameters(self) -> tuple[np.ndarray, ...]:

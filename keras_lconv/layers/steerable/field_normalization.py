@@ -205,7 +205,7 @@ class FieldNormalization(FieldLayer):
         root = np.sqrt(size)
 
         def values(weight: Any) -> np.ndarray:
-            return ops.convert_to_numpy(ops.cast(weight, "float32"))
+            return ops.convert_to_numpy(ops.cast(weight, working_dtype(weight)))
 
         average, variance = values(self.moving_mean), values(self.moving_variance)
         gamma = np.ones(channels) if self.gamma is None else values(self.gamma)

@@ -7,9 +7,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._memory import require_memory
 from keras_lconv._typing import Activation, Tensor
 from keras_lconv._validation import count, positive_int
 from keras_lconv.algebra.constructors.representations import harmonic_values
+from keras_lconv.algebra.powers import MOST_DEGREE
 from keras_lconv.layers.steerable.field_layer import FieldLayer
 from keras_lconv.layers.steerable.fields import GroupArgument
 
@@ -75,12 +77,17 @@ class FourierActivation(FieldLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ):
-        self.degree = count("degree", degree)
+        self.degree = count("degree", degree, most=MOST_DEGREE)
         super().__init__(group, self.degree, data_format=data_format, **kwargs)
         self.activation = keras.activations.get(activation)
         if num_samples is None:
             num_samples = (2, 4 * degree + 4, 6 * (degree + 2) ** 2)[self.rank - 1]
         self.num_samples = positive_int("num_samples", num_samples)
+        require_memory(
+            f"degree={degree} with num_samples={self.num_samples} of {type(self).__name__}",
+            4 * self.num_samples * self.representation.size,
+            "Lower degrees, as 2 to 8, are usual",
+        )
         points = _points(self.rank, self.num_samples)
         self._to_samples = harmonic_values(points, self.degree)
         if len(points) < self.representation.size:
@@ -92,7 +99,7 @@ class FourierActivation(FieldLayer):
 
     def _transform_fields(self, f: Tensor) -> Tensor:
         to_samples, to_components = (
-            ops.convert_to_tensor(m.astype("float32"), dtype=f.dtype)
+            ops.convert_to_tensor(m, dtype=f.dtype)
             for m in (self._to_samples, self._to_components)
         )
         samples = self.activation(ops.einsum("sm,...mc->...sc", to_samples, f))

@@ -291,10 +291,10 @@ class SteerableConv(FeatureLayer):
     def _checked_channels(self, feature_shape: Shape) -> int:
         """The number of channels of an input, whose shape has to fit the fields."""
         channels = field_shape(feature_shape, self.representation_in, self._owner)[-1]
-        if channels is None or channels % self.groups:
+        if not channels or channels % self.groups:
             raise ValueError(
-                f"{self._owner} needs a defined number of channels, a multiple of "
-                f"groups={self.groups}. Received: shape {feature_shape}, channels last"
+                f"{self._owner} needs at least one channel, and a defined number of them, "
+                f"a multiple of groups={self.groups}. Received: shape {feature_shape}"
             )
         return channels
 

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_lconv._ops import working_dtype
 from keras_lconv._typing import Shape, Tensor
-from keras_lconv._validation import one_of, positive_int, spatial_shape
+from keras_lconv._validation import one_of, positive_int, require_channels, spatial_shape
 from keras_lconv.layers.pooling.norm_max_pooling import Window, largest_vectors
 from keras_lconv.layers.steerable.field_layer import FieldLayer
 from keras_lconv.layers.steerable.fields import FieldArgument, GroupArgument
@@ -94,6 +94,7 @@ class SteerablePool(FieldLayer):
         return found
 
     def _field_output_shape(self, field_shape: Shape) -> Shape:
+        require_channels(field_shape, self._owner)
         sizes = spatial_shape(field_shape[:-1], self._owner)
         numbers = (number for _, _, number, _ in self._windows(sizes))
         return (field_shape[0], *numbers, *field_shape[-2:])

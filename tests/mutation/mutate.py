@@ -1,0 +1,171 @@
+"""Puts faults into the package and counts those that its tests notice: `make mutate`.
+
+The faults are those of Cosmic Ray: another operator, comparison, number or keyword, a loop
+that does not run, a decorator that is gone. A sample of them is drawn: modules by their
+size, and each place in them as likely as any other. A fault is killed if a test of its area
+fails, or takes too long. No file is written: each fault lives in one process, which has it
+compiled in place of the module. The tests have to pass without any fault.
+"""
+
+import argparse
+import ast
+import functools
+import importlib.machinery
+import os
+import pathlib
+import random
+import resource
+
+import keras  # noqa: F401  (loaded once, and not for each fault)
+import parso  # noqa: F401  (before cosmic_ray, which imports a part of it first)
+import pytest
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+ROOT = pathlib.Path(__file__).parents[2]
+# What tests which part, the fastest first.
+AREAS = {
+    "generators": ("tests/generators", "tests/layers/test_contraction.py"),
+    "layers": ("tests/layers",),
+    "algebra": ("tests/algebra",),
+    "discovery": ("tests/discovery",),
+    "physics": ("tests/physics",),
+}
+# Faults that are none: `is` for `==` of small numbers and names.
+EQUIVALENT = ("_Is", "_IsNot")
+
+
+def annotations(code):
+    """Lines and columns that annotations of types take: no code that runs."""
+    for node in ast.walk(ast.parse(code)):
+        for name in ("annotation", "returns"):
+            found = getattr(node, name, None)
+            if found is not None:
+                yield (
+                    (found.lineno, found.col_offset),
+                    (found.end_lineno, found.end_col_offset),
+                )
+
+
+@functools.cache
+def faults(path):
+    """All faults of a module, by their place: lists of operators and occurrences."""
+    code = path.read_text()
+    skipped = list(annotations(code))
+    nodes = list(ast_nodes(get_ast(code)))
+    places = {}
+    for name in operator_names():
+        operator = get_operator(name)
+        if operator.arguments() or name.endswith(EQUIVALENT):
+            continue
+        positions = (p for node in nodes for p in operator().mutation_positions(node))
+        for occurrence, (start, end) in enumerate(positions):
+            if not any(first <= start < last for first, last in skipped):
+                places.setdefault((start, end), []).append((name, occurrence))
+    return places
+
+
+def sample(area, number, seed):
+    """So many faults of an area: paths, lines, names of operators, and the code."""
+    source = random.Random(f"{seed} {area}")
+    paths = sorted((ROOT / "keras_lconv" / area).rglob("*.py"))
+    sizes = [path.stat().st_size for path in paths]
+    drawn = set()
+    while len(drawn) < number:
+        (path,) = source.choices(paths, sizes)
+        places = faults(path)
+        if not places:
+            continue
+        place = source.choice(sorted(places))
+        name, occurrence = source.choice(places[place])
+        mutated = mutate_code(path.read_text(), get_operator(name)(), occurrence)
+        if (path, place) not in drawn and is_code(mutated):
+            drawn.add((path, place))
+            yield path, place[0][0], name.removeprefix("core/"), mutated
+
+
+def is_code(text):
+    """Whether it compiles: `**kwargs` is no power."""
+    try:
+        compile(text, "fault", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def run_tests(tests, path, code):
+    """Ends the process with pytest's exit code, with a module's code replaced."""
+    load = importlib.machinery.SourceFileLoader.get_code
+
+    def get_code(loader, fullname):
+        if loader.path == str(path):
+            return compile(code, loader.path, "exec")
+        return load(loader, fullname)
+
+    importlib.machinery.SourceFileLoader.get_code = get_code
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    os.chdir(ROOT)
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not nightly"]
+    try:
+        result = int(pytest.main([*options, *tests]))
+    except BaseException:
+        # The fault is in what collects the tests.
+        result = 1
+    os._exit(result)
+
+
+def in_child(seconds, *arguments):
+    """The exit code of `run_tests` in a process of its own; 1 after so much computing."""
+    child = os.fork()
+    if not child:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        run_tests(*arguments)
+    _, status = os.waitpid(child, 0)
+    return int(not os.WIFEXITED(status) or os.WEXITSTATUS(status))
+
+
+def order(area, path, number):
+    """The test files of an area, first those with a name as the module's."""
+    tests = [ROOT / name for name in AREAS[area]]
+    files = [file for test in tests for file in sorted(test.rglob("test_*.py")) or [test]]
+    words = stems(path.stem) | stems(path.parent.name)
+    # Then the small ones.
+    ranked = sorted(files, key=lambda f: (-len(words & stems(f.stem)), f.stat().st_size))
+    return [str(file) for file in ranked[:number]]
+
+
+def stems(name):
+    """The beginnings of its words: `fields` are of `field`."""
+    return {word[:5] for word in name.split("_")}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--areas", nargs="+", choices=AREAS, default=list(AREAS))
+    parser.add_argument("--sample", type=int, default=20, help="faults of each area")
+    parser.add_argument("--files", type=int, help="test files for each, the nearest ones")
+    parser.add_argument("--seconds", type=int, default=600, help="of computing for each")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    totals = [0, 0]
+    for area in options.areas:
+        killed = number = 0
+        for path, line, name, code in sample(area, options.sample, options.seed):
+            tests = order(area, path, options.files)
+            failed = in_child(options.seconds, tests, path, code)
+            number += 1
+            killed += failed
+            place = f"{path.relative_to(ROOT)}:{line}"
+            text = "" if failed else code.splitlines()[line - 1].strip()
+            print(f"{'killed' if failed else 'SURVIVED'} {place} {name} {text}", flush=True)
+        print(f"{area}: {killed} of {number} faults killed", flush=True)
+        totals[0] += killed
+        totals[1] += number
+    print(f"{totals[0]} of {totals[1]} faults killed, seed {options.seed}")
+
+
+if __name__ == "__main__":
+    main()
