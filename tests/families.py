@@ -116,6 +116,7 @@ SQUARE = {
     "shift_line": (lambda: g.ShiftGenerators([-1, 2]), LINE),
     "se2": (lambda: g.SE2Generators(), TURNS),
     "se2_fourier": (lambda: g.SE2Generators(derivative="fourier"), SPACE),
+    "e2": (lambda: g.SE2Generators(reflections=True), TURNS),
     "graph": (lambda: g.graph(weighted_graph(6), "laplacian"), LINE),
 }
 RECTANGULAR = {
@@ -262,19 +263,22 @@ def _is_kept(generators, point):
 def _se2_matrices(generators):
     """Minus the derivatives along and across each orientation, and by its angle."""
     shape = generators.spatial_shape
+    num = shape[0] // 2 if generators.reflections else shape[0]
     kinds = ("fourier", generators.derivative, generators.derivative)
     turn, down, right = (
-        reference_derivative(n, k) for n, k in zip(shape, kinds, strict=True)
+        reference_derivative(n, k) for n, k in zip((num, *shape[1:]), kinds, strict=True)
     )
     size = math.prod(shape)
     matrices = np.zeros((3, *shape, *shape))
     for j, y, x in np.ndindex(*shape):
-        c, s = (f(2 * math.pi * j / shape[0]) for f in (math.cos, math.sin))
+        c, s = (f(2 * math.pi * j / num) for f in (math.cos, math.sin))
+        side = 1 if j < num else -1
+        circle = slice(0, num) if j < num else slice(num, 2 * num)
         matrices[0, j, y, x, j, :, x] -= c * down[y]
         matrices[0, j, y, x, j, y, :] -= s * right[x]
-        matrices[1, j, y, x, j, :, x] += s * down[y]
-        matrices[1, j, y, x, j, y, :] -= c * right[x]
-        matrices[2, j, y, x, :, y, x] -= shape[0] / (2 * math.pi) * turn[j]
+        matrices[1, j, y, x, j, :, x] += side * s * down[y]
+        matrices[1, j, y, x, j, y, :] -= side * c * right[x]
+        matrices[2, j, y, x, circle, y, x] -= side * num / (2 * math.pi) * turn[j % num]
     return matrices.reshape(3, size, size)
 
 

@@ -1,5 +1,6 @@
 """From what a user writes to an instance of `Generators`."""
 
+import functools
 import reprlib
 from collections.abc import Callable, Sequence
 from numbers import Integral
@@ -27,6 +28,7 @@ from keras_lconv.generators.ready.grid import (
 
 NAMES: dict[str, Callable[..., Generators]] = {
     "affine": affine,
+    "e2": functools.partial(SE2Generators, reflections=True),
     "rotation": rotation,
     "scaling": scaling,
     "se2": SE2Generators,
@@ -47,8 +49,8 @@ def get(
         identifier: An integer `k`: learned `DenseGenerators(k)`, or
             `LowRankGenerators(k, rank)` with `rank`. A name, for images: `"rotation"`,
             `"translation"`, `"scaling"`, `"shear"`, `"affine"`; for images lifted to
-            orientations: `"se2"`. An array `(k, d', d)` or a `LieAlgebra`: fixed
-            `MatrixGenerators`. A configuration. Or an instance of
+            orientations: `"se2"`, with their mirror images `"e2"`. An array `(k, d', d)` or
+            a `LieAlgebra`: fixed `MatrixGenerators`. A configuration. Or an instance of
             `Generators`, which is returned as it is, to be shared.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         **kwargs: `dtype` and the like, for generators that are made here.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 from keras_lconv._validation import boolean, one_of, positive_int, positive_ints
 from keras_lconv.generators import SE2Generators
@@ -28,6 +29,7 @@ def se2_classifier(
     *,
     filters: Sequence[Sequence[int]] = ((12, 16), (24, 24)),
     num_orientations: int = 8,
+    reflections: bool = False,
     order: int = 3,
     scale: float = 1.0,
     strides: int = 2,
@@ -42,7 +44,9 @@ def se2_classifier(
 
     **Invariance.** To quarter turns it is exact, for square images and if
     `num_orientations` is a multiple of 4. To other angles it holds up to the error of the
-    grid, which a lower resolution makes larger. To translations it is exact with
+    grid, which a lower resolution makes larger. With `reflections` flips do not change it
+    either: orientations have mirror images, and before each L-conv half of the channels is
+    exchanged with them, so that it sees both. To translations it is exact with
     `derivative="fourier"`, for a periodic image and by multiples of all strides together;
     else up to what the border makes of it.
 
@@ -59,6 +63,7 @@ def se2_classifier(
         filters: For each resolution, the filters of its layers. The first one is the lift,
             the others are L-convs. The size halves from one resolution to the next.
         num_orientations: Number of orientations.
+        reflections: Whether to be invariant to flips too, at twice the cost.
         order: The highest order of derivatives in the lift.
         scale: Width of the blur in the lift, in pixels.
         strides: By how much the lift makes the image smaller.
@@ -94,6 +99,7 @@ def se2_classifier(
     lift = SE2Lift(
         stages[0].pop(0),
         num_orientations=num_orientations,
+        reflections=reflections,
         order=order,
         scale=scale,
         strides=strides,
@@ -110,10 +116,12 @@ def se2_classifier(
         for place, num_filters in enumerate(stage):
             layer = LConv(
                 num_filters,
-                SE2Generators(derivative=derivative),
+                SE2Generators(reflections=reflections, derivative=derivative),
                 use_bias=False,
                 name=f"lconv_{number}_{place}",
             )
+            if reflections:
+                x = _with_mirror_images(x, lift.data_format)
             x = _activated(layer(x))
 
     if include_top:
@@ -152,6 +160,17 @@ def _activated(x: Any) -> Any:
     axis = -1 if keras.config.image_data_format() == "channels_last" else 1
     x = layers.BatchNormalization(axis=axis, momentum=MOMENTUM)(x)
     return layers.ReLU()(x)
+
+
+def _with_mirror_images(x: Any, data_format: str) -> Any:
+    """Half of the channels as the mirror image of each orientation has them."""
+    channel_axis, axis = (1, 2) if data_format == "channels_first" else (-1, 1)
+    channels = x.shape[channel_axis]
+    if channels == 1:
+        return x
+    kept, exchanged = ops.split(x, [channels // 2], axis=channel_axis)
+    exchanged = ops.roll(exchanged, x.shape[axis] // 2, axis=axis)
+    return ops.concatenate([kept, exchanged], axis=channel_axis)
 
 
 def _pooled(x: Any, pooling: str, data_format: str) -> Any:

@@ -364,6 +364,9 @@ LAYERS = {
             "kind": one_of("spectrum", "linear"),
             "num_invariants": optional(whole()),
             "refine": lambda v: v is None or isinstance(v, (str, list, tuple, np.ndarray)),
+            "elements": lambda v: (
+                v is None or isinstance(v, (str, list, tuple, np.ndarray))
+            ),
             "keepdims": flag,
             "tolerance": positive,
         },
@@ -481,6 +484,7 @@ LAYERS = {
         {
             "filters": whole(),
             "num_orientations": whole(),
+            "reflections": flag,
             "order": whole(0),
             "scale": positive,
             "strides": whole(),
@@ -568,7 +572,7 @@ GENERATORS = {
         IMAGE,
     ),
     "keras_lconv.generators.SE2Generators": family(
-        g.SE2Generators, {}, FIELD, (2, 4, 5, 5, 2)
+        g.SE2Generators, {}, {**FIELD, "reflections": flag}, (2, 4, 5, 5, 2)
     ),
     "keras_lconv.generators.ShiftGenerators": family(
         g.ShiftGenerators,
@@ -1034,6 +1038,7 @@ OTHERS = {
             "classes": whole(),
             "filters": lambda v: isinstance(v, (list, tuple)),
             "num_orientations": whole(),
+            "reflections": flag,
             "order": whole(0),
             "scale": positive,
             "strides": whole(),

@@ -18,6 +18,21 @@ def turned(f, quarters=1):
     return np.roll(np.rot90(f, quarters, axes=(2, 3)), steps, axis=1)
 
 
+def flipped(f, axis=3):
+    """The action of a flip on features with mirror images, `(batch, 2 n, y, x, ...)`."""
+    num = f.shape[1] // 2
+    # Along the second axis `theta` becomes `-theta`, along the first `pi - theta`.
+    orders = (num // 2 if axis == 2 else 0) - np.arange(num)
+    halves = np.flip(f, axis).reshape(len(f), 2, num, *f.shape[2:])
+    return halves[:, ::-1, orders % num].reshape(f.shape)
+
+
+def turned_with_mirror_images(f):
+    """A quarter turn: mirror images are turned by the same angle."""
+    halves = np.split(f, 2, axis=1)
+    return np.concatenate([turned(half) for half in halves], axis=1)
+
+
 def moved(f, distance, axis):
     """Translated on a periodic grid by any distance, by its Fourier transform."""
     size = f.shape[axis]
@@ -39,6 +54,19 @@ def test_commute_with_quarter_turns(derivative, num, size):
         found = generators(turned(f, quarters))
         for i in range(3):
             assert relative_error(found[..., i, :], expected[..., i, :]) < 1e-5
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+def test_mirror_images_commute_with_flips_and_quarter_turns(axis):
+    f = random((2, 8, 5, 5, 2))
+    generators = g.get("e2")
+    derivatives = to_numpy(generators(f))
+    for move in (lambda f: flipped(f, axis), lambda f: turned_with_mirror_images(f)):
+        found = to_numpy(generators(move(f)))
+        for i in range(3):
+            assert relative_error(found[..., i, :], move(derivatives)[..., i, :]) < 1e-5
+    brackets = generators.algebra().identify().name
+    assert brackets == "se(2)"
 
 
 @pytest.mark.parametrize("axis", [2, 3])
@@ -119,5 +147,7 @@ def test_name_and_errors():
     assert isinstance(g.get("se2"), g.SE2Generators)
     with pytest.raises(ValueError, match=r"features of shape \(batch, theta, y, x"):
         g.SE2Generators().build((None, 8, 8, 3))
+    with pytest.raises(ValueError, match="as many mirror images as orientations"):
+        g.get("e2").build((None, 5, 8, 8, 3))
     with pytest.raises(ValueError, match="`derivative` must be one of"):
         g.SE2Generators(derivative="finite")

@@ -74,6 +74,63 @@ def test_invariant_under_the_group(name):
         assert relative_error(layer(moved), expected) < 1e-5
 
 
+def along_rows():
+    """Translations along the first axis of a 5 x 6 image, on a torus."""
+    shift = np.kron(g.derivative_matrix(5, "fourier"), np.eye(6))
+    return g.MatrixGenerators(-shift[None])
+
+
+def test_flips_leave_the_symmetric_part_of_linear_invariants():
+    f = random((2, 5, 6, 1))
+    for elements, number in ((None, 6), ("flips", 3)):
+        layer = InvariantPooling(along_rows(), kind="linear", elements=elements)
+        found = to_numpy(layer(f))
+        assert found.shape[1] == number
+        flipped = to_numpy(layer(np.flip(f, 2).copy()))
+        error = relative_error(flipped, found)
+        assert error < 1e-5 if elements else error > 0.1
+
+
+def test_spectrum_is_invariant_to_flips_and_quarter_turns():
+    options = {"refine": ["radius", "wavenumber"], "elements": ["flips", "quarter_turns"]}
+    layer = InvariantPooling("rotation", **options)
+    f = random((2, 6, 6, 2))
+    for moved in (np.flip(f, 1), np.flip(f, 2), np.rot90(f, axes=(1, 2))):
+        assert relative_error(layer(moved.copy()), layer(f)) < 1e-5
+    assert layer.get_config()["elements"] == ["flips", "quarter_turns"]
+    # What tells left from right is refused.
+    left = np.diag(np.tile([1.0, 0, 0, 0, 0, 0], 5))
+    kept = InvariantPooling(along_rows(), refine=left)
+    assert relative_error(kept(f[:, :5]), kept(f[:, :5, ::-1].copy())) > 0.1
+    with pytest.raises(ValueError, match=r"`elements` .* must commute with `refine`"):
+        InvariantPooling(along_rows(), refine=left, elements="flips").build((1, 5, 6, 1))
+
+
+@pytest.mark.parametrize(
+    ("elements", "words"),
+    [
+        ("turns", "`elements` must be among"),
+        (np.ones((3, 4)), "must be names or matrices of shape"),
+        (2 * np.eye(30), "must be orthogonal matrices"),
+        (np.eye(4), r"must be matrices of shape \(30, 30\)"),
+        ("quarter_turns", "is for square images and cubes"),
+    ],
+)
+def test_elements_that_do_not_fit(elements, words):
+    with pytest.raises(ValueError, match=words):
+        InvariantPooling(along_rows(), elements=elements).build((None, 5, 6, 1))
+
+
+def test_a_quarter_turn_takes_one_translation_to_another():
+    square = -np.kron(g.derivative_matrix(4, "fourier"), np.eye(4))[None]
+    layer = InvariantPooling(square, elements="quarter_turns", data_format="channels_last")
+    with pytest.raises(ValueError, match="must commute with the Casimir operator"):
+        layer.build((None, 4, 4, 1))
+    InvariantPooling(g.translation(derivative="fourier"), elements="quarter_turns").build(
+        (None, 4, 4, 1)
+    )
+
+
 def test_linear_of_translations_is_global_average_pooling():
     layer = InvariantPooling(g.translation(derivative="fourier"), kind="linear")
     f = random((3, 7, 5, 2))

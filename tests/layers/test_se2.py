@@ -10,7 +10,7 @@ from keras_lconv import CasimirPooling, LConv, LieBlock, SE2Lift, SE2Projection
 from keras_lconv import generators as g
 from tests.autodiff import assert_gradients_match, float64
 from tests.families import relative_error, to_numpy
-from tests.generators.test_se2 import moved, random, turned
+from tests.generators.test_se2 import flipped, moved, random, turned
 
 DERIVATIVES = ["spectral", "fourier", "central"]
 
@@ -87,6 +87,22 @@ def test_lift_takes_turned_images_to_turned_features(derivative, num, size, stri
     features = to_numpy(layer(x))
     assert relative_error(layer(turned_image(x)), turned(features)) < 1e-5
     assert np.std(features, axis=1).max() > 0.1, "the orientations differ"
+
+
+@pytest.mark.parametrize(("num", "axis"), [(3, 2), (4, 1)])
+def test_lift_takes_flipped_images_to_flipped_features(num, axis):
+    """The second axis with any number of orientations, the first with an even one."""
+    layer = SE2Lift(3, num_orientations=num, order=3, reflections=True, activation="relu")
+    x = random((2, 5, 6, 2))
+    features = to_numpy(layer(x))
+    found = layer(np.flip(x, axis).copy())
+    assert relative_error(found, flipped(features, axis + 1)) < 1e-5
+    # Without its mirror images it is the lift without reflections.
+    plain = SE2Lift(3, num_orientations=num, order=3, activation="relu")
+    plain.build(x.shape)
+    plain.set_weights(layer.get_weights())
+    assert relative_error(plain(x), features[:, :num]) < 1e-6
+    assert relative_error(features[:, num:], features[:, :num]) > 0.1
 
 
 def test_lift_takes_translated_images_to_translated_features():
@@ -201,6 +217,8 @@ def test_masked_positions_count_as_zero():
     lifted = to_numpy(layer.compute_mask(x, keras.ops.convert_to_tensor(mask)))
     assert lifted.shape == (2, 4, 4, 4)
     assert np.all(lifted == mask[:, None])
+    mirrored = SE2Lift(2, num_orientations=4, reflections=True)
+    assert mirrored.compute_mask(x, keras.ops.convert_to_tensor(mask)).shape[1] == 8
     f = random((2, 4, 4, 4, 3))
     for data_format in ("channels_last", "channels_first"):
         project = SE2Projection(reduction="average", data_format=data_format)
@@ -255,6 +273,7 @@ def test_config_round_trip():
     layer = SE2Lift(
         3,
         num_orientations=6,
+        reflections=True,
         order=3,
         scale=0.8,
         strides=2,
@@ -270,7 +289,7 @@ def test_config_round_trip():
     copy = SE2Lift.from_config(config)
     assert copy.get_config() == layer.get_config()
     assert copy.generators.derivative == "central"
-    assert copy.compute_output_shape((None, 1, 8, 6)) == (None, 3, 6, 4, 3)
+    assert copy.compute_output_shape((None, 1, 8, 6)) == (None, 3, 12, 4, 3)
     project = SE2Projection(reduction="average", data_format="channels_first", name="down")
     copy = SE2Projection.from_config(project.get_config())
     assert copy.get_config() == project.get_config()

@@ -40,6 +40,22 @@ def test_quarter_turns_change_nothing(derivative):
         assert relative_error(model(turned), predictions) < 1e-5
 
 
+def test_flips_change_nothing_with_reflections():
+    arguments = {**SMALL, "filters": [(3, 4), (4,)]}
+    model = settled(se2_classifier(**arguments, reflections=True))
+    plain = settled(se2_classifier(**arguments))
+    x = images()
+    predictions = to_numpy(model(x))
+    assert np.ptp(predictions, axis=0).max() > 1e-4, "the images differ"
+    for move in (lambda x: np.flip(x, 1), lambda x: np.flip(x, 2), turned_and_flipped):
+        assert relative_error(model(move(x).copy()), predictions) < 1e-5
+    assert relative_error(plain(np.flip(x, 1).copy()), plain(x)) > 1e-4
+
+
+def turned_and_flipped(x):
+    return np.flip(np.rot90(x, axes=(1, 2)), 2)
+
+
 def test_shifts_of_a_periodic_image_change_nothing():
     """By the product of all strides: 2 of the lift, and 2."""
     model = settled(se2_classifier(**SMALL, derivative="fourier"))
@@ -89,7 +105,7 @@ def test_channels_first():
 
 
 def test_is_saved(tmp_path):
-    model = settled(se2_classifier(**SMALL))
+    model = settled(se2_classifier(**SMALL, reflections=True))
     model.save(tmp_path / "model.keras")
     copy = keras.models.load_model(tmp_path / "model.keras")
     assert relative_error(copy(images()), model(images())) < 1e-6

@@ -47,7 +47,14 @@ class SE2Generators(Generators):
     `n / 4` in `theta`), and for translations: on a periodic grid, or as long as nothing
     meets the border.
 
+    **Reflections.** Elements of E(2) have a handedness besides: `reflections=True` is for
+    features `(2 n, y, x)`, with the mirror images of the `n` orientations after them. There
+    `e'` and the sense of a turn are opposite, so `L_2` and `L_3` change their sign. A flip
+    of an image, `numpy.flip` along the second axis, flips the plane, takes `theta` to
+    `-theta` and exchanges the two halves, which is exact on the grid.
+
     Args:
+        reflections: Whether the first axis holds the mirror images of the orientations too.
         derivative: Derivatives in the plane: `"spectral"` (zero outside of the grid, most
             accurate), `"fourier"` (periodic) or `"central"` (central differences,
             cheapest). In `theta`, which is periodic, it is the Fourier derivative always.
@@ -60,7 +67,8 @@ class SE2Generators(Generators):
         `(batch, theta, y, x, 3, channels)`.
 
     Raises:
-        ValueError: If `derivative` is unknown, or the input has not three spatial axes.
+        ValueError: If `derivative` is unknown, the input has not three spatial axes, or
+            with `reflections` an odd number of orientations.
 
     Example:
     ```python
@@ -79,7 +87,10 @@ class SE2Generators(Generators):
         (2010).
     """
 
-    def __init__(self, *, derivative: str = "spectral", **kwargs: Any):
+    def __init__(
+        self, *, reflections: bool = False, derivative: str = "spectral", **kwargs: Any
+    ):
+        self.reflections = boolean("reflections", reflections)
         self.derivative = one_of("derivative", derivative, DERIVATIVES)
         # The fields are never learned, also where a configuration holds the default.
         boolean("trainable", kwargs.pop("trainable", False))
@@ -95,13 +106,33 @@ class SE2Generators(Generators):
                 "as `SE2Lift` returns them. "
                 f"Received: an input with the {len(shape)} spatial axes {shape}"
             )
+        num, rest = divmod(shape[0], 1 + self.reflections)
+        if rest:
+            raise ValueError(
+                f"{self.name!r} with `reflections` needs as many mirror images as "
+                "orientations, an even number on the first axis together. "
+                f"Received: {shape[0]} on it"
+            )
         kinds = ("fourier", self.derivative, self.derivative)
-        self._derivatives = tuple(map(LineDerivative, shape, kinds))
-        self._frames = _frames(shape[0])
+        self._derivatives = tuple(map(LineDerivative, (num, *shape[1:]), kinds))
+        self._frames = _frames(num)
+        if self.reflections:
+            # `e'` and the sense of a turn are opposite.
+            mirrored = self._frames * np.array([1.0, -1.0, -1.0])[:, None]
+            self._frames = np.concatenate([self._frames, mirrored])
 
     def frames_in(self, dtype: str) -> Tensor:
         """Factors `(n, 3, 3)` of the derivatives along `theta`, `y`, `x` in each `L_i`."""
         return ops.convert_to_tensor(self._frames, dtype=dtype)
+
+    def _slope(self, f: Tensor, axis: int) -> Tensor:
+        """The derivative of `(batch, theta, y, x, ...)` along an axis, from 0."""
+        derivative = self._derivatives[axis]
+        if axis:
+            return derivative.along(f, axis + 1)
+        # Orientations and mirror images are two circles.
+        circles = ops.reshape(f, (-1, derivative.size, *f.shape[2:]))
+        return ops.reshape(derivative.along(circles, 1), (-1, *f.shape[1:]))
 
     def gradient(self, f: Tensor) -> Tensor:
         """Derivatives along `theta`, `y`, `x` of flat features.
@@ -113,7 +144,7 @@ class SE2Generators(Generators):
             Tensor `(batch, n, d / n, 3, channels)`, with the orientations apart.
         """
         f = unflatten(f, self.require_built("gradient"))
-        slopes = [D.along(f, n + 1) for n, D in enumerate(self._derivatives)]
+        slopes = [self._slope(f, axis) for axis in range(3)]
         return self._by_orientation(ops.stack(slopes, axis=-2))
 
     def divergence(self, z: Tensor) -> Tensor:
@@ -126,9 +157,7 @@ class SE2Generators(Generators):
             Tensor `(batch, d, channels)`.
         """
         z = ops.reshape(z, (-1, *self.require_built("divergence"), *z.shape[3:]))
-        turn, down, right = (
-            D.along(z[..., n, :], n + 1) for n, D in enumerate(self._derivatives)
-        )
+        turn, down, right = (self._slope(z[..., axis, :], axis) for axis in range(3))
         return flatten(turn + down + right)
 
     def _by_orientation(self, f: Tensor) -> Tensor:
@@ -177,7 +206,9 @@ class SE2Generators(Generators):
         matrices = np.zeros((3, size, size))
         for axis, derivative in enumerate(self._derivatives):
             factors = np.repeat(self._frames[:, :, axis], size // shape[0], axis=0)
-            matrices += factors.T[..., None] * on_grid(derivative.matrix, shape, axis)
+            circles = np.eye(shape[axis] // derivative.size)
+            matrix = np.kron(circles, derivative.matrix)
+            matrices += factors.T[..., None] * on_grid(matrix, shape, axis)
         return matrices
 
     def representation(self) -> np.ndarray:
@@ -213,7 +244,11 @@ class SE2Generators(Generators):
         """The configuration of the layer."""
         config = super().get_config()
         del config["trainable"], config["frozen"]
-        return {**config, "derivative": self.derivative}
+        return {
+            **config,
+            "reflections": self.reflections,
+            "derivative": self.derivative,
+        }
 
 
 @contract.register

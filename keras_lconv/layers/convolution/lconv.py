@@ -62,9 +62,10 @@ class LConv(KernelLayer):
         filters: Number of output channels.
         generators: The generators. An integer `k`: learned, dense, or of low rank with
             `rank`. A name, for images: `"rotation"`, `"translation"`, `"scaling"`,
-            `"shear"`, `"affine"`; for features of `SE2Lift`: `"se2"`. An array
-            `(k, d', d)` or a `LieAlgebra`: fixed matrices. Or an instance of
-            `keras_lconv.generators.Generators`, also one that other layers use too.
+            `"shear"`, `"affine"`; for features of `SE2Lift`: `"se2"`, or `"e2"` with
+            reflections. An array `(k, d', d)` or a `LieAlgebra`: fixed matrices. Or an
+            instance of `keras_lconv.generators.Generators`, also one that other layers use
+            too.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         order: The largest degree of products of generators; 0 with `smoothing` only.
         smoothing: `None`, one `tau` or several, in squared units of the parameters, or

@@ -45,9 +45,16 @@ class SE2Lift(KernelLayer):
     `numpy.roll` by `n / 4` of the features. It is exact for translations on a periodic
     grid, or as long as nothing meets the border.
 
+    **Reflections.** With `reflections=True` each orientation has its mirror image, for
+    which `e'` points to the other side: the features are on E(2), `(2 n, y, x)`, the `n`
+    mirror images after the orientations. If the image is flipped along its second axis,
+    features are flipped there, `theta` becomes `-theta`, and the halves are exchanged. On
+    the grid that is exact, for any `n`; along the first axis for even `n`.
+
     Args:
         filters: Number of output channels.
         num_orientations: Number `n` of orientations, up to 4096.
+        reflections: Whether to see the image in the mirror too, at each orientation.
         order: The highest order of derivatives.
         scale: Width (standard deviation) of the blur, in grid steps. The kernel reaches
             about three times as far.
@@ -74,7 +81,8 @@ class SE2Lift(KernelLayer):
 
     Output shape:
         `(batch, theta, y, x, filters)`, or `(batch, filters, theta, y, x)`, with the sizes
-        of the image divided by `strides`.
+        of the image divided by `strides`, and `n` or, with `reflections`, `2 n` on the axis
+        `theta`.
 
     Attributes:
         generators: The `SE2Generators` of the features, for the layers that follow.
@@ -114,6 +122,7 @@ class SE2Lift(KernelLayer):
         filters: int,
         *,
         num_orientations: int = 8,
+        reflections: bool = False,
         order: int = 2,
         scale: float = 1.0,
         strides: int = 1,
@@ -132,7 +141,9 @@ class SE2Lift(KernelLayer):
     ):
         super().__init__(
             filters,
-            SE2Generators(derivative=derivative, dtype=kwargs.get("dtype")),
+            SE2Generators(
+                reflections=reflections, derivative=derivative, dtype=kwargs.get("dtype")
+            ),
             data_format=data_format,
             activation=activation,
             use_bias=use_bias,
@@ -166,7 +177,12 @@ class SE2Lift(KernelLayer):
                 "the blocks lie symmetric about its centre. "
                 f"Received: strides={self.strides} for an image of size {shape}"
             )
-        return (self.num_orientations, *(n // self.strides for n in shape))
+        return (self._num_views, *(n // self.strides for n in shape))
+
+    @property
+    def _num_views(self) -> int:
+        """The number of orientations, with their mirror images."""
+        return self.num_orientations * (1 + self.generators.reflections)
 
     def _generator_shape(self, feature_shape: Shape) -> Shape:
         return self._feature_output_shape(feature_shape)
@@ -182,7 +198,9 @@ class SE2Lift(KernelLayer):
             )
             for n in sizes
         )
-        self._steering = _steering(self.num_orientations, self.order)
+        self._steering = _steering(
+            self.num_orientations, self.order, self.generators.reflections
+        )
         self.kernel = self.add_weight(
             name="kernel",
             shape=(self._steering.shape[1], channels, self.filters),
@@ -212,7 +230,7 @@ class SE2Lift(KernelLayer):
         """The mask of the image, at every orientation."""
         if previous_mask is None:
             return None
-        return ops.repeat(previous_mask[:, None], self.num_orientations, axis=1)
+        return ops.repeat(previous_mask[:, None], self._num_views, axis=1)
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""
@@ -221,6 +239,7 @@ class SE2Lift(KernelLayer):
         return {
             **config,
             "num_orientations": self.num_orientations,
+            "reflections": self.generators.reflections,
             "order": self.order,
             "scale": self.scale,
             "strides": self.strides,
@@ -250,10 +269,11 @@ def _block_averages(matrices: np.ndarray, size: int) -> np.ndarray:
     return matrices.reshape(num, rows // size, size, columns).mean(axis=2)
 
 
-def _steering(num: int, order: int) -> np.ndarray:
+def _steering(num: int, order: int, reflections: bool) -> np.ndarray:
     """Directional derivatives by those along the axes: `(n, terms, order + 1, order + 1)`.
 
     `(c d_0 + s d_1)^p (-s d_0 + c d_1)^q = sum_mn steering[j, (p, q), m, n] d_0^m d_1^n`.
+    In the mirror `q` derivatives across have another sign.
     """
     terms = [(total - q, q) for total in range(order + 1) for q in range(total + 1)]
     steering = np.zeros((num, len(terms), order + 1, order + 1))
@@ -270,4 +290,7 @@ def _steering(num: int, order: int) -> np.ndarray:
                 # Both sides have the derivatives in units of their largest gain.
                 unit = peaks[m] * peaks[n] / (peaks[p] * peaks[q])
                 steering[j, t, m, n] = unit * coefficient
-    return steering
+    if not reflections:
+        return steering
+    signs = np.array([(-1.0) ** q for _, q in terms])
+    return np.concatenate([steering, signs[:, None, None] * steering])

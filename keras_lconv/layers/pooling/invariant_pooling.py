@@ -16,6 +16,7 @@ from keras_lconv.algebra import invariants
 from keras_lconv.algebra.forms import casimir_matrix, smoothing_form
 from keras_lconv.generators import Generators
 from keras_lconv.layers.base import GeneratorLayer
+from keras_lconv.layers.pooling.grid_elements import checked_elements, elements_on
 from keras_lconv.layers.pooling.refinement import checked_operators, operator_on
 
 KINDS = ("linear", "spectrum")
@@ -55,6 +56,11 @@ class InvariantPooling(GeneratorLayer):
     takes their average over the orbit, `exp(t L) R exp(-t L)`, which commutes exactly, up
     to `tolerance`; `refinement_errors` says how much of them is lost.
 
+    `elements` are further ones of the group, as reflections. Linear invariants are then
+    those that these leave alone too. A spectrum stays as it is: elements must commute with
+    the Casimir operator and with `refine`, which is checked. So the spectra of rotations
+    and of all translations of an image are invariant to flips, exactly.
+
     Everything is computed once, in float64, when the layer is built. It needs `d x d`
     matrices, and the eigenvectors of one of them: half a second for 28 x 28 pixels.
 
@@ -68,6 +74,9 @@ class InvariantPooling(GeneratorLayer):
             above. Several in a list need not commute with each other: the norms for
             each are put side by side. `"linear"` takes one, which chooses the basis: its
             eigenvectors, by growing eigenvalue.
+        elements: Further elements of the group that must change no invariant:
+            `"flips"` of each spatial axis, `"quarter_turns"` of squares and cubes, both in
+            a list, or orthogonal matrices `(d, d)`, as permutations of positions.
         keepdims: Whether to keep the number of axes, with ones:
             `(batch, m, 1, ..., channels)`.
         tolerance: Eigenvalues `sqrt(C)`, and singular values of the generators, that
@@ -99,7 +108,7 @@ class InvariantPooling(GeneratorLayer):
         ValueError: If the generators are learned, since their invariants move with them,
             or are not square, have fewer invariants than asked for, or none; for
             `"spectrum"`, if they are not antisymmetric, or their Casimir operator
-            or `refine` does not commute with them.
+            or `refine` does not commute with them, or with `elements`.
 
     Example:
     ```python
@@ -127,6 +136,7 @@ class InvariantPooling(GeneratorLayer):
         kind: str = "spectrum",
         num_invariants: int | None = None,
         refine: Any = None,
+        elements: Any = None,
         keepdims: bool = False,
         tolerance: float = 1e-7,
         data_format: str | None = None,
@@ -143,6 +153,7 @@ class InvariantPooling(GeneratorLayer):
                 "`refine` of 'linear' invariants must be one operator, whose eigenvectors "
                 f"they are. Received: {len(self._operators)} operators"
             )
+        self._elements = checked_elements(elements)
         self.keepdims = boolean("keepdims", keepdims)
         self.tolerance = fraction("tolerance", tolerance)
         self._require_fixed(self.generators, "invariants")
@@ -211,12 +222,15 @@ class InvariantPooling(GeneratorLayer):
     def _find_linear(
         self, generators: Generators, matrices: np.ndarray, owner: str
     ) -> invariants.Eigenspaces:
-        basis = invariants.invariant_functionals(matrices, self.tolerance)
+        elements = elements_on(generators, self._elements, owner)
+        constraints = np.concatenate([matrices, elements - np.eye(matrices.shape[1])])
+        basis = invariants.invariant_functionals(constraints, self.tolerance)
         number = basis.shape[1]
         if not number:
             raise ValueError(
                 f"The generators {generators.name!r} of {owner} have no linear "
-                "invariants: no vector `u` has `u^T L_i = 0` for all of them. "
+                "invariants: no vector `u` has `u^T L_i = 0` for all of them"
+                f"{' and `u^T h = u^T`' if len(elements) else ''}. "
                 "`kind='spectrum'` has invariants for all antisymmetric generators"
             )
         values = np.zeros((number, 1))
@@ -243,11 +257,14 @@ class InvariantPooling(GeneratorLayer):
         form = smoothing_form(generators.representation())
         casimir = casimir_matrix(matrices, form)
         _check_commutes("The Casimir operator", casimir, matrices, owner)
+        elements = elements_on(generators, self._elements, owner)
+        _check_unmoved("the Casimir operator of the generators", casimir, elements, owner)
         spaces = invariants.frequency_spaces(casimir, self.tolerance)
         refined = []
         errors = []
         for given in self._operators:
             operator = operator_on(generators, given, owner)
+            _check_unmoved("`refine`", operator, elements, owner)
             if isinstance(given, str):
                 blocks = invariants.average_over_orbit(operator, matrices[0], spaces)
                 # The average is an orthogonal projection of the operator.
@@ -298,14 +315,29 @@ class InvariantPooling(GeneratorLayer):
             **super().get_config(),
             "kind": self.kind,
             "num_invariants": self.num_invariants,
-            "refine": [
-                given if isinstance(given, str) else given.tolist()
-                for given in self._operators
-            ]
-            or None,
+            "refine": _as_config(self._operators),
+            "elements": _as_config(self._elements),
             "keepdims": self.keepdims,
             "tolerance": self.tolerance,
         }
+
+
+def _as_config(given: tuple[str | np.ndarray, ...]) -> list[Any] | None:
+    """Names and matrices as lists, or `None` if there are none."""
+    return [e if isinstance(e, str) else e.tolist() for e in given] or None
+
+
+def _check_unmoved(
+    name: str, operator: np.ndarray, elements: np.ndarray, owner: str
+) -> None:
+    sizes = [invariants.commutator_size(operator, element) for element in elements]
+    if max(sizes, default=0.0) > invariants.PRECISION:
+        raise ValueError(
+            f"`elements` of {owner} must commute with {name}, or its eigenspaces are not "
+            f"invariant. Received: a relative commutator of {max(sizes):.1e}. A quarter "
+            "turn, for example, takes translations along one axis to those along another: "
+            "the generators must have both"
+        )
 
 
 def _check_commutes(

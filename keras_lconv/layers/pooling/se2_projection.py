@@ -23,7 +23,8 @@ class SE2Projection(FeatureLayer):
     positions, after a global pooling, it is invariant. With `n` orientations that is exact
     for the turns by multiples of `2 pi / n` that are exact in the plane. For angles between
     the orientations the average is exact up to the angular frequency `n` of the features,
-    and the maximum as far as it does not fall between two samples.
+    and the maximum as far as it does not fall between two samples. Where the axis holds
+    mirror images too, as of `SE2Lift` with `reflections`, flips leave it invariant as well.
 
     Args:
         reduction: `"max"` or `"average"`.
