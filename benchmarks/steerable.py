@@ -6,9 +6,11 @@
 - `mnist`: rotated MNIST, images at random angles to train on and to test on.
 
 The last two compare `steerable_classifier` with a convolutional network of at least as
-many weights that sees each image at a new angle in each epoch. Data are what
-`keras.datasets` loads, or the four files of `--folder`, such as those of the Debian package
-dataset-fashion-mnist in /usr/share/datasets/fashion-mnist.
+many weights. In each epoch the steerable network sees each image at a new angle of up to 45
+degrees, and the convolutional one at any angle; `steerable-upright` and `cnn-upright` see
+images as they are. Choose rates with `--validate`. Data are what `keras.datasets` loads, or
+the four files of `--folder`, such as those of the Debian package dataset-fashion-mnist in
+/usr/share/datasets/fashion-mnist.
 
 Usage: python benchmarks/steerable.py {speed,fashion,mnist} [--quick] [--folder FOLDER]
 """
@@ -23,7 +25,7 @@ import numpy as np
 
 from keras_lconv import SteerableConv
 from keras_lconv.convert import to_conv
-from keras_lconv.datasets import rotate_images
+from keras_lconv.datasets import RandomRotations, rotate_images
 from keras_lconv.models import steerable_classifier
 
 layers = keras.layers
@@ -158,46 +160,28 @@ def convolutional_network(shape, least):
         width += 1
 
 
-class RandomRotations(keras.utils.PyDataset):
-    """Batches of images, each at a new random angle in each epoch."""
-
-    def __init__(self, images, labels, batch_size=64, **kwargs):
-        super().__init__(**kwargs)
-        self.images, self.labels, self.batch_size = images, labels, batch_size
-        self.rng = np.random.default_rng(0)
-        self.on_epoch_begin()
-
-    def __len__(self):
-        return len(self.images) // self.batch_size
-
-    def on_epoch_begin(self):
-        """A new order."""
-        self.order = self.rng.permutation(len(self.images))
-
-    def __getitem__(self, index):
-        some = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        angles = self.rng.uniform(0, 360, len(some))
-        return rotate_images(self.images[some], angles), self.labels[some]
-
-
-def train(model, data, epochs, steps):
-    """Trains with a rate that rises and falls, and returns the seconds."""
+def train(model, data, epochs, largest_rate):
+    """Trains with a rate that rises and falls, and returns the CPU seconds."""
+    steps = len(data) * epochs
     rate = keras.optimizers.schedules.CosineDecay(
-        5e-4, steps * epochs, warmup_target=5e-3, warmup_steps=steps * epochs // 8
+        largest_rate / 10,
+        steps - steps // 8,
+        warmup_target=largest_rate,
+        warmup_steps=steps // 8,
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4)
     model.compile(optimizer, loss, metrics=["accuracy"])
-    start = time.time()
+    start = time.process_time()
     model.fit(data, epochs=epochs, verbose=0)
-    return time.time() - start
+    return time.process_time() - start
 
 
 def compare_accuracy(name, options):
     """The steerable network, and a convolutional one with images at random angles."""
     num_train, num_test, epochs = {
         ("fashion", True): (4_000, 2_000, 4),
-        ("fashion", False): (20_000, 10_000, 12),
+        ("fashion", False): (20_000, 10_000, 8),
         ("mnist", True): (2_000, 2_000, 4),
         ("mnist", False): (12_000, 10_000, 20),
     }[name, options.quick]
@@ -214,35 +198,40 @@ def compare_accuracy(name, options):
     x_random = rotate_images(x_test, rng.uniform(0, 360, len(x_test)))
     if name == "mnist":
         x = rotate_images(x, rng.uniform(0, 360, len(x)))
-    print("network             weights  seconds  upright  random angles", flush=True)
+    print("network             weights  epochs  CPU seconds  upright  random angles")
+    budget = None
     arguments = {"group": options.group, "size": options.size}
     for network in options.networks:
         keras.utils.set_random_seed(options.seed)
         model = steerable_classifier(classifier_activation=None, **arguments)
-        steps = len(x) // 64
-        if network == "cnn":
+        degrees = 45
+        if network.startswith("cnn"):
             model = convolutional_network(x.shape[1:], model.count_params())
-            data = RandomRotations(x, y)
-        else:
-            data = Batches(x, y)
-        seconds = train(model, data, epochs, steps)
+            degrees = 180
+        data = RandomRotations(
+            x,
+            y,
+            max_degrees=0 if network.endswith("upright") else degrees,
+            batch_size=64,
+            seed=options.seed,
+        )
+        some = epochs
+        if budget is not None:
+            # As many epochs as fit into the time of the first network.
+            copy = keras.models.clone_model(model)
+            some = max(int(budget / train(copy, data, 1, options.rate)), 1)
+        seconds = train(model, data, some, options.rate)
+        if options.equal_time and budget is None:
+            budget = seconds
         found = [
             model.evaluate(images, y_test, verbose=0, batch_size=500)[1]
             for images in (x_test, x_random)
         ]
         print(
-            f"{network:18s} {model.count_params():8d} {seconds:8.0f} {found[0]:8.4f} "
-            f"{found[1]:14.4f}",
+            f"{network:18s} {model.count_params():8d} {some:7d} {seconds:12.0f} "
+            f"{found[0]:8.4f} {found[1]:14.4f}",
             flush=True,
         )
-
-
-class Batches(RandomRotations):
-    """Batches of images as they are."""
-
-    def __getitem__(self, index):
-        some = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.images[some], self.labels[some]
 
 
 def main(arguments=None):
@@ -254,6 +243,10 @@ def main(arguments=None):
     parser.add_argument("--group", default="c8")
     parser.add_argument("--size", default="small")
     parser.add_argument("--epochs", type=int)
+    parser.add_argument(
+        "--equal-time", action="store_true", help="all train as long as the first network"
+    )
+    parser.add_argument("--rate", type=float, default=5e-3, help="the largest one")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--networks", nargs="+", default=["steerable", "cnn"])
     parser.add_argument("--validate", action="store_true", help="on images to train on")

@@ -1,6 +1,7 @@
 """Data to learn symmetries from, and to test them on."""
 
 from keras_lconv.datasets.image_pairs import image_pairs
+from keras_lconv.datasets.random_rotations import RandomRotations
 from keras_lconv.datasets.rotate_images import rotate_images
 
-__all__ = ["image_pairs", "rotate_images"]
+__all__ = ["RandomRotations", "image_pairs", "rotate_images"]

@@ -23,13 +23,13 @@ from keras_lconv.layers.steerable.fields import GroupArgument, group_of, represe
 
 layers = keras.layers
 
-# Channels of each layer of regular fields of an eight-fold group. For others they are as
-# many times smaller as their fields are larger.
-SIZES = {"small": (64, 64, 128), "medium": (96, 128, 256), "large": (128, 256, 512)}
+# Components times channels of each layer of fields.
+SIZES = {"small": (64, 96, 128), "medium": (96, 128, 256), "large": (128, 256, 512)}
 POOLINGS = (None, "avg", "max")
 # Of functions on the circle or sphere, where the group has an algebra.
 DEGREES = {2: 3, 3: 2}
-# Windows of the first layer, and of the others.
+# Windows of the first layer, for odd sizes, and of the others. Steps of two positions are
+# symmetric about the centre if the window is odd for odd sizes, and even for even ones.
 WINDOWS = {1: (7, 5), 2: (7, 5), 3: (5, 3)}
 ZERO_PADDINGS = {
     1: layers.ZeroPadding1D,
@@ -61,15 +61,18 @@ def steerable_classifier(
 ) -> keras.Model:
     """A convolutional classifier that turns of the image do not change.
 
-    Three steerable convolutions to fields, with blurred pooling between them, and one to
-    numbers that do not turn, each with normalization and an activation; the average over
-    positions; and a dense layer. At run time these are ordinary convolutions,
-    and `keras_lconv.convert.to_conv` makes a plain model of a trained one.
+    Three steerable convolutions to fields and one to numbers that do not turn, each with
+    normalization and an activation; the average over positions; and a dense layer. The
+    first goes in steps of two positions, and there is a blurred pooling before the third.
+    At run time these are ordinary convolutions, and `keras_lconv.convert.to_conv` makes a
+    plain model of a trained one.
 
     **Invariance.** Exact for elements of the group that map the grid onto itself, for any
     size of the image: quarter turns, for `"c8"`, and the rotations of the cube for
     volumes. For other elements it holds up to the error of the grid, which activations and
-    poolings make larger, and training on images of one orientation larger still.
+    poolings make larger, and training on images of one orientation larger still. Train on
+    images at angles up to 45 degrees (`keras_lconv.datasets.RandomRotations`): quarter
+    turns need no training, and what is between them little.
 
     Args:
         include_top: Whether the model ends with a dense layer of class probabilities.
@@ -85,7 +88,7 @@ def steerable_classifier(
             alike as well. Others, `"so2"`, `"o2"`, and `"so3"`, `"o3"`, `"cube"` for
             volumes, have functions on the circle or sphere and `FourierActivation`.
         size: `"small"`, `"medium"` or `"large"`: as many channels as a plain network of
-            64, 64, 128; of 96, 128, 256; or of 128, 256, 512.
+            64, 96, 128; of 96, 128, 256; or of 128, 256, 512.
         padding: Zeros around the image, so that what touches its border has room to turn.
         dropout: Rate of dropout before the dense layer.
 
@@ -132,16 +135,23 @@ def steerable_classifier(
     components = representation_of("fields", fields, acting).size
     inputs = keras.Input(shape)
     x = ZERO_PADDINGS[rank](padding)(inputs) if padding else inputs
+    odd = WINDOWS[rank][0]
+    sizes = (
+        shape[1:] if keras.config.image_data_format() == "channels_first" else shape[:-1]
+    )
+    first_window = tuple(odd + 1 - size % 2 for size in sizes)
     before: Any = "trivial"
     for number, channels in enumerate(SIZES[size]):
-        if number:
-            x = SteerablePool(group, fields, name=f"pool_{number}")(x)
+        is_first = number == 0
+        if number == 2:
+            x = SteerablePool(group, fields, name="pool")(x)
         x = SteerableConv(
             max(channels // components, 1),
-            WINDOWS[rank][min(number, 1)],
+            first_window if is_first else WINDOWS[rank][1],
             group=group,
             representation_in=before,
             representation_out=fields,
+            strides=2 if is_first else 1,
             use_bias=False,  # the normalization has one
             name=f"conv_{number}",
         )(x)

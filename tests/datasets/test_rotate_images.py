@@ -24,6 +24,11 @@ def test_agrees_with_the_generator_on_a_smooth_image():
     assert relative_error(rotate_images(image, 33), expected) < 0.02
 
 
+def test_a_small_angle_changes_little():
+    image = np.random.default_rng(0).random((1, 6, 6))
+    assert np.allclose(rotate_images(image, 1e-6), image, atol=1e-5)
+
+
 def test_errors():
     with pytest.raises(ValueError, match="`images` must have shape"):
         rotate_images(np.ones((4, 4)), 10)

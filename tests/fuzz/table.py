@@ -991,6 +991,18 @@ OTHERS = {
             "noise": not_negative,
         },
     ),
+    "keras_lconv.datasets.RandomRotations": Row(
+        datasets.RandomRotations,
+        {"images": random(2, 5, 5, 1), "labels": np.arange(2)},
+        {
+            "images": is_array,
+            "labels": is_array,
+            "max_degrees": not_negative,
+            "batch_size": whole(),
+            "shuffle": flag,
+            "seed": whole(0),
+        },
+    ),
     "keras_lconv.datasets.rotate_images": Row(
         datasets.rotate_images,
         {"images": random(2, 5, 5, 1), "degrees": 30.0},

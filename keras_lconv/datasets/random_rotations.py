@@ -1,0 +1,103 @@
+"""Batches of images at random angles, to train on."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lconv._validation import (
+    any_array,
+    boolean,
+    count,
+    finite_array,
+    not_negative,
+    positive_int,
+)
+from keras_lconv.datasets.rotate_images import rotate_images
+
+
+class RandomRotations(keras.utils.PyDataset):
+    """Batches of images, each at a new random angle in each epoch.
+
+    A network that quarter turns do not change, such as
+    `keras_lconv.models.steerable_classifier`, needs angles up to 45 degrees only. What has
+    no symmetry of its own needs 180.
+
+    Args:
+        images: Array `(num, y, x)` or `(num, y, x, channels)`.
+        labels: Array of `num` labels, or of what else belongs to an image.
+        max_degrees: Angles are drawn evenly between minus this and this.
+        batch_size: Number of images in a batch. The last one may be smaller.
+        shuffle: Whether each epoch has an order of its own.
+        seed: Seed of order and angles. A batch depends on it, on the epoch and on the
+            number of the batch only, so `workers` do not change it.
+        **kwargs: `workers`, `use_multiprocessing`, `max_queue_size` of
+            `keras.utils.PyDataset`.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If an argument has a wrong shape or value.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.datasets import RandomRotations
+
+    images = np.random.default_rng(0).random((100, 8, 8, 1))
+    data = RandomRotations(images, np.arange(100), max_degrees=45, batch_size=32)
+    turned, labels = data[0]
+    assert turned.shape == (32, 8, 8, 1) and labels.shape == (32,) and len(data) == 4
+    # model.fit(data, epochs=10)
+    ```
+    """
+
+    def __init__(
+        self,
+        images: Any,
+        labels: Any,
+        *,
+        max_degrees: float = 180.0,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int = 0,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.images = finite_array("images", images).astype("float32")
+        if self.images.ndim not in (3, 4):
+            raise ValueError(
+                "`images` must have shape `(num, y, x)` or `(num, y, x, channels)`. "
+                f"Received: shape {self.images.shape}"
+            )
+        self.labels = any_array("labels", labels)
+        if self.labels.shape[:1] != self.images.shape[:1]:
+            raise ValueError(
+                f"`labels` must be {len(self.images)}, one for each image. "
+                f"Received: shape {self.labels.shape}"
+            )
+        self.max_degrees = not_negative("max_degrees", max_degrees)
+        self.batch_size = positive_int("batch_size", batch_size)
+        self.shuffle = boolean("shuffle", shuffle)
+        self.seed = count("seed", seed)
+        self._epoch = 0
+        self._new_order()
+
+    def _new_order(self) -> None:
+        self._order = np.arange(len(self.images))
+        if self.shuffle:
+            np.random.default_rng((self.seed, self._epoch)).shuffle(self._order)
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        start = index * self.batch_size
+        some = self._order[start : start + self.batch_size]
+        rng = np.random.default_rng((self.seed, self._epoch, index))
+        angles = rng.uniform(-self.max_degrees, self.max_degrees, len(some))
+        return rotate_images(self.images[some], angles), self.labels[some]
+
+    def on_epoch_end(self) -> None:
+        """Goes on to new angles, and a new order."""
+        self._epoch += 1
+        self._new_order()
