@@ -1,8 +1,8 @@
 """How far discovery can be trusted: coordinates, calibration, and known tasks.
 
 Run: KERAS_BACKEND=torch python benchmarks/discovery coordinates [--full]
-(or `calibration`, `error-bars`, `tasks`). All draws are seeded; `--first-seed` has others.
-The quick mode takes some minutes, the full one much longer.
+(or `calibration`, `error-bars`, `grids`, `tasks`, `times`). All draws are seeded;
+`--first-seed` has others. The quick mode takes some minutes, the full one much longer.
 """
 
 import argparse
@@ -10,7 +10,9 @@ import argparse
 import keras
 from calibration import calibration, error_bars
 from coordinates import coordinates
+from grids import grids
 from tasks import tasks
+from times import times
 
 
 def show(rows):
@@ -26,9 +28,11 @@ BENCHMARKS = {
     "coordinates": coordinates,
     "calibration": calibration,
     "error-bars": error_bars,
+    "grids": grids,
     "tasks": tasks,
+    "times": times,
 }
-SEEDED = ("calibration", "error-bars")
+SEEDED = ("calibration", "error-bars", "grids")
 
 
 def main(arguments=None):

@@ -176,7 +176,7 @@ class LieAlgebra(Span):
 
     def _new_structure(self, tolerance: float) -> StructureConstants:
         """The abstract algebra in the frame, with no decision taken yet."""
-        constants = self._brackets_of_frame[0]
+        constants = self._constants_of_frame
         return StructureConstants(constants / (self._scale or 1.0), Tolerance(tolerance))
 
     @cached_property

@@ -1,5 +1,6 @@
 """A span of square matrices, with the brackets that they have in it."""
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -139,19 +140,23 @@ class Span:
         noise = max(self.closure_error, self._epsilon)
         return float(min(np.sqrt(noise), LARGEST_TOLERANCE))
 
+    def _brackets_of_frame(self) -> Iterator[np.ndarray]:
+        """For each `i` the brackets `[E_i, E_j]` of the frame with all `j > i`, as rows."""
+        n, frame = self.matrix_size, self._frame
+        beside = np.moveaxis(frame, 0, 1)
+        for i in range(self.dimension - 1):
+            # With all that follow it is one product of matrices.
+            left = (frame[i] @ beside[:, i + 1 :].reshape(n, -1)).reshape(n, -1, n)
+            right = (frame[i + 1 :].reshape(-1, n) @ frame[i]).reshape(-1, n, n)
+            yield (np.moveaxis(left, 1, 0) - right).reshape(-1, n * n)
+
     @cached_property
-    def _brackets_of_frame(self) -> tuple[np.ndarray, np.ndarray]:
-        """Brackets in the frame, `(k, k, k)`, and the parts outside, `(pairs, n * n)`."""
-        k, frame = self.dimension, self._frame
-        rows = self._rows
-        first, second = np.triu_indices(k, 1)
-        brackets = frame[first] @ frame[second] - frame[second] @ frame[first]
-        brackets = brackets.reshape(len(first), self.matrix_size**2)
-        inside = brackets @ rows.T
-        constants = np.zeros((k, k, k))
-        constants[first, second] = inside
-        constants[second, first] = -inside
-        return constants, brackets - inside @ rows
+    def _constants_of_frame(self) -> np.ndarray:
+        """Structure constants in the frame, `(k, k, k)`."""
+        constants = np.zeros((self.dimension,) * 3)
+        for i, brackets in enumerate(self._brackets_of_frame()):
+            constants[i, i + 1 :] = brackets @ self._rows.T
+        return constants - np.swapaxes(constants, 0, 1)
 
     @cached_property
     def _scale(self) -> float:
@@ -160,10 +165,11 @@ class Span:
         Unlike the products themselves it does not vanish for commuting matrices, and
         repeating the representation does not change it.
         """
-        frame = self._frame
-        left = np.einsum("kij,kil->jl", frame, frame, optimize=True)
-        right = np.einsum("kij,klj->il", frame, frame, optimize=True)
-        return float(np.sqrt(max(np.linalg.norm(left, 2), np.linalg.norm(right, 2))))
+        n = self.matrix_size
+        below = self._frame.reshape(-1, n)
+        beside = np.moveaxis(self._frame, 0, 1).reshape(n, -1)
+        largest = [np.linalg.eigvalsh(m)[-1] for m in (below.T @ below, beside @ beside.T)]
+        return float(np.sqrt(max(largest)))
 
     @property
     def structure_constants(self) -> np.ndarray:
@@ -171,7 +177,7 @@ class Span:
 
         They are the least squares solution where the span is not quite closed.
         """
-        constants, coordinates = self._brackets_of_frame[0], self._coordinates
+        constants, coordinates = self._constants_of_frame, self._coordinates
         moved = np.einsum("ia,jb,abc->ijc", coordinates, coordinates, constants)
         k = self.dimension
         solved = np.linalg.solve(coordinates.T, moved.reshape(k * k, k).T)
@@ -188,10 +194,14 @@ class Span:
         zero for an abelian one. An exact algebra has an error of rounding size, a span of
         random matrices one of order 1.
         """
-        outside = self._brackets_of_frame[1]
-        if not len(outside):
-            return 0.0
-        return float(np.linalg.norm(outside, 2)) / self._scale
+        outside = np.linalg.qr(self._rows.T, mode="complete")[0][:, self.dimension :]
+        squares = np.zeros((outside.shape[1],) * 2)
+        for brackets in self._brackets_of_frame():
+            parts = brackets @ outside
+            squares += parts.T @ parts
+        # Of the map from pairs the norm alone is asked, not its singular vectors.
+        largest = np.linalg.eigvalsh(squares)[-1] if len(squares) else 0.0
+        return float(np.sqrt(max(largest, 0.0))) / (self._scale or 1.0)
 
     # --------------------------------------------------------------- checks
 

@@ -1,6 +1,7 @@
 """The null space of a linear system that is summed up sample by sample."""
 
 from dataclasses import dataclass
+from math import comb, log
 
 import numpy as np
 
@@ -113,12 +114,11 @@ class NormalMatrices:
             also_expected: Rows `(batch, m, p)` whose squares are expected besides.
             noise: Rows `(batch, m, p)` whose squares are those of noise in the equations.
         """
-        groups = (self._next + np.arange(len(rows))) % NUM_GROUPS
-        self._next += len(rows)
+        first, self._next = self._next, self._next + len(rows)
         sizes = expected if expected.ndim == 1 else np.trace(expected, axis1=1, axis2=2)
         self._num_equations += int(np.sum(sizes > 0)) * rows.shape[1]
-        for group in range(NUM_GROUPS):
-            chosen = groups == group
+        for start in range(min(NUM_GROUPS, len(rows))):
+            group, chosen = (first + start) % NUM_GROUPS, slice(start, None, NUM_GROUPS)
             own = rows[chosen]
             self._squares[group] += _gram(own)
             total = np.sum(expected[chosen], axis=0)
@@ -163,22 +163,23 @@ class NormalMatrices:
             A `NullSpace`.
         """
         frame, unreached = self._frame()
-        values, vectors = _decomposed(frame.T @ self._total() @ frame)
+        inside = self._inside(frame)
+        values, vectors = _decomposed(inside._total())
         if dimension is None:
             found, gap = clearest_gap(values, noise=noise)
         else:
             found, gap = dimension, float(gaps(values, largest_null(values))[dimension])
         basis = vectors[:, :found]
+        shares = self._shares(frame)
         same, tilts, left_out = 0, np.zeros((NUM_GROUPS, found)), np.zeros(NUM_GROUPS)
         for group in range(NUM_GROUPS):
-            share = self._share(group, frame)
-            others, turned = _decomposed(frame.T @ self._total(group) @ frame / (1 - share))
+            others, turned = _decomposed(inside._total(group) / (1 - shares[group]))
             same += dimension is not None or clearest_gap(others, noise=noise)[0] == found
             tilts[group] = tilt(basis, turned[:, :found])
-            own = frame @ turned[:, :found]
             # What the equations that were left out say of the solutions of the others.
-            squares = np.einsum("pk,pq,qk->", own, self._squares[group], own, optimize=True)
-            left_out[group] = max(squares, 0.0) / max(share * found, TINY)
+            own = turned[:, :found]
+            squares = float(np.sum(own * (inside._squares[group] @ own)))
+            left_out[group] = max(squares, 0.0) / max(shares[group] * found, TINY)
         predicted = float(np.sqrt(np.mean(left_out)))
         limit = largest_null(values)
         is_determined = self._num_equations >= len(values) and not (
@@ -192,6 +193,10 @@ class NormalMatrices:
             same / NUM_GROUPS * is_determined * _clearness(values, found, gap, noise)
         )
         confidence *= trust(fit_error)
+        # What turns when samples are left out is known as far as it stays.
+        tilted = jackknife_errors(tilts)[:found]
+        confidence *= np.cos(min(np.max(tilted, initial=0.0), np.pi / 2)) ** 2
+        confidence *= 1 - np.sqrt(chance(values, found, self._num_equations))
         # What is left of the equations of a fit is its error: about so far it turns them.
         following = max(float(values[found]), TINY) if found < len(values) else 1.0
         misfit = np.hypot(
@@ -206,22 +211,29 @@ class NormalMatrices:
             values,
             gap,
             float(confidence),
-            np.hypot(jackknife_errors(tilts), misfit)[:found],
+            np.hypot(tilted, misfit[:found]),
             unreached,
             is_determined,
         )
 
+    def _inside(self, frame: np.ndarray) -> "NormalMatrices":
+        """The same sums, for coefficients of the columns of a frame."""
+        inside = NormalMatrices(0)
+        inside._squares = frame.T @ self._squares @ frame
+        inside._mixed, inside._eliminated = self._mixed @ frame, self._eliminated
+        return inside
+
     def _total(self, left_out: int | None = None) -> np.ndarray:
         """The sum of the squares of all equations, without one group."""
-        kept = np.arange(NUM_GROUPS) != left_out
-        total = self._squares[kept].sum(axis=0)
+        kept = [group for group in range(NUM_GROUPS) if group != left_out]
+        total = sum(self._squares[group] for group in kept)
         if self._mixed.size:
             mixed = self._mixed[kept].sum(axis=0)
             inverse = np.linalg.pinv(
                 self._eliminated[kept].sum(axis=0), rcond=1e-10, hermitian=True
             )
             total -= np.einsum("nmp,nl,lmq->pq", mixed, inverse, mixed, optimize=True)
-        return total
+        return np.asarray(total)
 
     def _frame(self) -> tuple[np.ndarray, np.ndarray]:
         """Directions `(p, q)` in which all expected squares are 1, and unreached ones."""
@@ -229,10 +241,11 @@ class NormalMatrices:
         reached = values > SMALLEST_EXPECTED**2 * values[-1]
         return vectors[:, reached] / np.sqrt(values[reached]), vectors[:, ~reached].T
 
-    def _share(self, left_out: int, frame: np.ndarray) -> float:
-        """The part of the expected squares that is in one group."""
-        part = np.sum(frame * (self._expected[left_out] @ frame)) / frame.shape[1]
-        return float(np.clip(part, 0, 1 - 1e-12))
+    def _shares(self, frame: np.ndarray) -> np.ndarray:
+        """The part of the expected squares that is in each group."""
+        projection = frame @ frame.T / frame.shape[1]
+        parts = np.array([np.sum(projection * each) for each in self._expected])
+        return np.clip(parts, 0, 1 - 1e-12)
 
 
 def tilt(basis: np.ndarray, span: np.ndarray) -> np.ndarray:
@@ -255,6 +268,20 @@ def _clearness(values: np.ndarray, dimension: int, gap: float, noise: float) -> 
         return max(0.0, 1 - 1 / gap)
     square = values[0] ** 2
     return float(square / (square + largest_null(values) ** 2 + noise**2))
+
+
+def chance(values: np.ndarray, dimension: int, equations: int) -> float:
+    """How likely random equations would have so many values so small, up to factors.
+
+    Systems of `N` equations for `p` unknowns with `k` solutions are a part of codimension
+    `k (N - p + k)` of all systems.
+    """
+    p, k = len(values), dimension
+    if not k:
+        return 0.0
+    spare = k * max(equations - p + k, 0)
+    largest = max(float(values[k - 1]), TINY)
+    return float(min(1.0, np.exp(min(0.0, log(comb(p, k)) + spare * log(largest)))))
 
 
 def trust(fit_error: float) -> float:

@@ -87,6 +87,16 @@ def test_the_mass_of_two_jets_needs_no_network():
     assert np.allclose(squares, mass[:50] ** 2, rtol=1e-2)
 
 
+def test_error_bars_of_a_polynomial_know_the_noise_that_it_was_fitted_to():
+    x, mass = jets(500)
+    noise = 1 + 0.005 * np.random.default_rng(1).normal(size=500)
+    report = fit_symmetries(x, mass * noise, blocks=2, search="linear", verbose=0)
+    off = [np.max(a.principal_angles(each[None], a.so(3, 1))) for each in report.basis]
+    ratios = np.array(off) / report.errors
+    assert np.max(ratios) < 3
+    assert np.mean(ratios) > 1 / 3
+
+
 @pytest.mark.backend_free
 def test_what_is_no_polynomial_is_left_to_networks():
     x = normal(300, 3)

@@ -16,6 +16,7 @@ from keras_lconv.discovery import infer_grid, infer_neighbors
 from keras_lconv.discovery.pixels.lattice import embed, prune
 from keras_lconv.discovery.pixels.partial_correlation import correlations
 from keras_lconv.discovery.pixels.placement import refine
+from keras_lconv.discovery.pixels.report import ring_shares
 from keras_lconv.generators import NeighborGenerators, grid_neighbors
 
 pytestmark = pytest.mark.backend_free
@@ -303,3 +304,14 @@ def test_refinement_takes_exchanged_pixels_back():
     wrong[1, 1], wrong[3, 4] = truth[3, 4], truth[1, 1]
     wrong[0, 5] = -1
     assert np.array_equal(refine(wrong, weights, np.arange(30), 0.1), truth)
+
+
+def test_lines_whose_ends_are_neighbours_are_told():
+    cells = np.stack(np.unravel_index(np.arange(80), (4, 20)), axis=1)
+    on_grid = np.array(sorted(true_pairs((4, 20))))
+    assert ring_shares(cells, (4, 20), on_grid) == (0.0, 0.0)
+    ends = np.array([(20 * row, 20 * row + 19) for row in range(3)])
+    assert ring_shares(cells, (4, 20), np.concatenate([on_grid, ends])) == (0.0, 0.75)
+    images = smooth_images((4, 20), num=1000)
+    grid = dataclasses.replace(infer_grid(images), data_pairs=ends)
+    assert "75% of the rows close to a ring" in grid.summary()

@@ -21,6 +21,7 @@ from keras_lconv.discovery.functions.network import (
 from keras_lconv.discovery.functions.quadratic import quadratic_fit
 from keras_lconv.discovery.functions.solve import KINDS, equations_for, symmetries_of
 from keras_lconv.discovery.functions.targets import Targets, targets_of
+from keras_lconv.discovery.null_space import jackknife_errors, tilt
 from keras_lconv.discovery.report import SymmetryReport
 from keras_lconv.discovery.tables import scalar_names, table_of
 
@@ -143,18 +144,25 @@ def fit_symmetries(
         x, error, model, notes = _trained(
             x, targets, model, held_out, epochs, batch_size, bool(progress(verbose))
         )
+    asked: dict[str, Any] = {
+        "kind": kind,
+        "blocks": blocks,
+        "scalars": scalars,
+        "search": search,
+        "output": output,
+    }
+    samples = x[:MOST_SAMPLES].astype("float64")
     report = symmetries_of(
-        model,
-        x[:MOST_SAMPLES].astype("float64"),
-        members=members,
-        kind=kind,
-        blocks=blocks,
-        scalars=scalars,
-        search=search,
-        output=output,
-        dimension=dimension,
-        fit_error=error,
+        model, samples, members=members, dimension=dimension, fit_error=error, **asked
     )
+    if quadratic is not None and report.dimension:
+        again = [
+            symmetries_of(other, samples, dimension=report.dimension, **asked)
+            for other in quadratic.others
+        ]
+        report = dataclasses.replace(
+            report, errors=np.hypot(report.errors, _errors_of_refits(report, again))
+        )
     return dataclasses.replace(
         report,
         model=_mean(model, members),
@@ -162,6 +170,18 @@ def fit_symmetries(
         notes=notes,
         names=table.names,
     )
+
+
+def _errors_of_refits(report: SymmetryReport, again: list[SymmetryReport]) -> np.ndarray:
+    """Error bars of generators, from fits without each of some groups of samples."""
+    found = [_orthonormal_columns(each) for each in (report, *again)]
+    return jackknife_errors(np.array([tilt(found[0], span) for span in found[1:]]))
+
+
+def _orthonormal_columns(report: SymmetryReport) -> np.ndarray:
+    """The algebra in standard coordinates, one column for each generator."""
+    matrices = np.asarray(report.standard)
+    return np.linalg.qr(matrices.reshape(len(matrices), -1).T)[0]
 
 
 def _trained(

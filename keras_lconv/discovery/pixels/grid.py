@@ -20,7 +20,7 @@ from keras_lconv.discovery.pixels.placement import (
     neighboring_cells,
     placed_in_best_window,
 )
-from keras_lconv.discovery.pixels.report import GridReport
+from keras_lconv.discovery.pixels.report import GridReport, ring_shares
 
 NEIGHBORS = 4
 
@@ -116,7 +116,8 @@ def infer_grid(
         raise ValueError(
             "`x` must have a grid. The pixels with partial correlations above "
             f"{least:g} make {len(core.data_pairs)} pairs, but the largest patch of "
-            f"squares holds only {core.num_placed} pixels. "
+            f"squares holds only {core.num_placed} pixels. Pixels with several channels "
+            "(take their mean), of hexagonal grids, and on rings have none. "
             f"Received: data with {size} pixels, of which {len(pixels)} vary"
         )
     shapes = _possible_shapes(core.occupants.shape, size, shape)
@@ -124,15 +125,16 @@ def infer_grid(
     if shape is None and occupants.size != size:
         occupants = _trimmed(occupants)
     occupants = _most_ordered(occupants, shape)
-    neighbor_pairs = neighboring_cells(occupants)
+    neighbor_pairs, cells = neighboring_cells(occupants), _cells(occupants, size)
+    closed = max(ring_shares(cells, occupants.shape, core.data_pairs))
     return GridReport(
-        _cells(occupants, size),
+        cells,
         occupants.shape,
         neighbor_pairs,
         core.data_pairs,
         core.layout,
         varies,
-        _jaccard_index(neighbor_pairs, core.data_pairs, size),
+        _jaccard_index(neighbor_pairs, core.data_pairs, size) * (1 - min(closed, 1.0)),
     )
 
 

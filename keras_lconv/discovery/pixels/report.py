@@ -12,6 +12,24 @@ from keras_lconv.report import Report
 
 # Below this, a grid is little more than a guess.
 LEAST_CONFIDENCE = 0.5
+# Of the lines along an axis: if so many close, it is a ring.
+RING = 0.3
+
+
+def ring_shares(
+    cells: np.ndarray, shape: tuple[int, int], pairs: np.ndarray
+) -> tuple[float, float]:
+    """Along each axis the part of the lines whose two ends are a pair."""
+    first, second = cells[pairs[:, 0]], cells[pairs[:, 1]]
+    is_placed = np.all((first >= 0) & (second >= 0), axis=1)
+    found = []
+    for axis in range(2):
+        apart = np.abs(first[:, axis] - second[:, axis])
+        same_line = first[:, 1 - axis] == second[:, 1 - axis]
+        closing = is_placed & same_line & (apart == shape[axis] - 1)
+        # In lines of two the ends are neighbours anyway.
+        found.append(float(np.sum(closing)) / shape[1 - axis] if shape[axis] > 2 else 0.0)
+    return found[0], found[1]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,7 +51,8 @@ class GridReport(Report):
             was started from. NaN for pixels that were placed later.
         varies: Mask `(d,)` of the pixels that vary enough to be placed.
         confidence: Between 0 and 1: the pairs that are both in `neighbor_pairs` and in
-            `data_pairs`, over those that are in either (the Jaccard index).
+            `data_pairs`, over those that are in either (the Jaccard index), times the part
+            of the lines that do not close to a ring.
 
     Example:
     ```python
@@ -58,6 +77,14 @@ class GridReport(Report):
     layout: np.ndarray
     varies: np.ndarray
     confidence: float
+
+    @property
+    def ring_shares(self) -> tuple[float, float]:
+        """Along each axis the part of the lines whose two ends the data join.
+
+        It is 0 on a grid, and 1 where an axis closes to a ring, which is cut open here.
+        """
+        return ring_shares(self.cells, self.shape, self.data_pairs)
 
     @property
     def placed(self) -> np.ndarray:
@@ -168,6 +195,9 @@ class GridReport(Report):
         ]
         if self.confidence < LEAST_CONFIDENCE:
             lines.append("the data are hardly those of a grid: do not rely on it")
+        for axis, share in zip(("columns", "rows"), self.ring_shares, strict=True):
+            if share > RING:
+                lines.append(f"{share:.0%} of the {axis} close to a ring, cut open here")
         if constant := int(np.sum(~self.varies)):
             lines.append(f"{constant} pixels hardly vary, and tell nothing")
         if unknown := int(np.sum(self.varies & ~self.placed)):

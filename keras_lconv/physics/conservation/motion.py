@@ -52,72 +52,62 @@ class Motion:
         else:
             maps = canonical_maps(search, size, action)
             self._candidates = [quantity_of(each) for each in maps]
-        values = [np.stack([g(path) for g in self._candidates], axis=-1) for path in paths]
-        total = np.mean(np.concatenate(values), axis=0)
-        values = [own - total for own in values]
-        sizes = np.sqrt(np.mean(np.concatenate(values) ** 2, axis=0))
+        self._along = _Along([len(path) for path in paths])
+        points = np.concatenate(paths)
+        values = np.stack([quantity(points) for quantity in self._candidates], axis=-1)
+        values = values - np.mean(values, axis=0)
+        sizes = np.sqrt(np.mean(values**2, axis=0))
         self._scales = np.divide(1.0, sizes, out=np.zeros_like(sizes), where=sizes > 0)
-        self._values = [own * self._scales for own in values]
-        self._clocks = clocks
+        self._values, self._clock = values * self._scales, np.concatenate(clocks)
 
     def solve(self, dimension: int | None) -> NullSpace:
         """What varies between trajectories only, as mixtures of the candidates."""
         system = NormalMatrices(len(self._candidates))
-        along = [own - own.mean(axis=0) for own in self._values]
-        noise = [_noise(own) for own in self._values]
-        total, part = (sum(np.sum(each**2) for each in rows) for rows in (along, noise))
+        along, noise = self._along.centred(self._values), self._along.noise(self._values)
         # If it were more, the motion would be too fast to be told from noise.
-        is_small = part < LARGEST_NOISE * total
-        for own, moved, rough in zip(self._values, along, noise, strict=True):
+        is_small = np.sum(noise**2) < LARGEST_NOISE * np.sum(along**2)
+        for rows in self._along.slices:
+            own = self._values[rows]
             # Against the variance over all points, what is constant along trajectories is
             # told from what is nearly constant everywhere.
-            spurious = rough[None] if is_small else None
-            system.add(moved[None], (own.T @ own)[None], noise=spurious)
+            spurious = noise[None, rows] if is_small else None
+            system.add(along[None, rows], (own.T @ own)[None], noise=spurious)
         return system.solve(dimension)
 
     def without_drift(self, basis: np.ndarray) -> tuple[np.ndarray, list[Drift]]:
         """What of a null space `(p, d)` does not drift, and what does."""
         if not basis.shape[1]:
             return basis, []
-        kept, drifting = [], []
         # Ordered by how much they drift, so that one that does not is no mixture.
-        for column in (basis @ self._drift_directions(basis)).T:
-            drift = self._drift(column)
-            if drift is None:
-                kept.append(column)
-            else:
-                drifting.append(drift)
-        return np.array(kept).reshape(-1, len(basis)).T, drifting
+        basis = basis @ self._drift_directions(basis)
+        drifts = self._drifts(basis)
+        kept = [number for number, drift in enumerate(drifts) if drift is None]
+        return basis[:, kept], [drift for drift in drifts if drift is not None]
 
     def _drift_directions(self, basis: np.ndarray) -> np.ndarray:
-        lines = np.zeros((basis.shape[1], basis.shape[1]))
-        spread = np.zeros_like(lines)
-        for own, clock in zip(self._values, self._clocks, strict=True):
-            mixed = own @ basis
-            line = _line(mixed, clock)
-            lines += line.T @ line
-            spread += mixed.T @ mixed
+        mixed = self._values @ basis
+        line, spread = self._along.lines(mixed, self._clock), mixed.T @ mixed
         root = np.linalg.cholesky(spread + 1e-12 * np.trace(spread) * np.eye(len(spread)))
         inverse = np.linalg.inv(root)
-        return inverse.T @ np.linalg.eigh(inverse @ lines @ inverse.T)[1]
+        return inverse.T @ np.linalg.eigh(inverse @ line.T @ line @ inverse.T)[1]
 
-    def _drift(self, column: np.ndarray) -> Drift | None:
-        """The drift of one mixture, if it is more than noise."""
-        lines = along = spread = products = squares = 0.0
-        for own, clock in zip(self._values, self._clocks, strict=True):
-            value = own @ column
-            line = _line(value[:, None], clock)[:, 0]
-            lines += float(np.sum(line**2))
-            along += float(np.sum((value - value.mean()) ** 2))
-            spread += float(np.sum(value**2))
-            duration = max(float(np.ptp(clock)), TINY)
-            slope = float(line[-1] - line[0]) / duration
-            products += slope * value.mean()
-            squares += value.mean() ** 2
-        share, size = lines / max(along, TINY), np.sqrt(lines / max(spread, TINY))
-        if share < LINEAR_SHARE or size < SMALLEST_DRIFT:
-            return None
-        return Drift(self.combined(column), -products / max(squares, TINY), float(size))
+    def _drifts(self, basis: np.ndarray) -> list[Drift | None]:
+        """The drift of each mixture `(p, d)`, where it is more than noise."""
+        mixed = self._values @ basis
+        means, centred = self._along.means(mixed), self._along.centred(mixed)
+        line = self._along.lines(mixed, self._clock)
+        lines = np.sum(line**2, axis=0)
+        share = lines / np.maximum(np.sum(centred**2, axis=0), TINY)
+        size = np.sqrt(lines / np.maximum(np.sum(mixed**2, axis=0), TINY))
+        slopes = self._along.slopes(mixed, self._clock)
+        rate = -np.sum(slopes * means, axis=0) / np.maximum(np.sum(means**2, axis=0), TINY)
+        drifts = (share >= LINEAR_SHARE) & (size >= SMALLEST_DRIFT)
+        return [
+            Drift(self.combined(basis[:, k]), float(rate[k]), float(size[k]))
+            if drifts[k]
+            else None
+            for k in range(basis.shape[1])
+        ]
 
     def combined(self, column: np.ndarray) -> ConservedQuantity:
         """A mixture `(p,)` of the candidates in units of spread 1, as one quantity."""
@@ -150,22 +140,60 @@ def _monomials(size: int, is_affine: bool) -> list[ConservedQuantity]:
     return found
 
 
-def _noise(values: np.ndarray) -> np.ndarray:
-    """Rows whose squares are about those of the noise in values `(times, p)`.
+class _Along:
+    """What values `(points, p)` do along trajectories, one after the other.
 
-    Differences of fourth order leave little of what is smooth, and 70 times the variance of
-    what differs from time to time.
+    Args:
+        lengths: The number of points of each.
     """
-    if len(values) < SMOOTH_POINTS:
-        return np.zeros((1, values.shape[1]))
-    rough = np.diff(values, n=4, axis=0) / np.sqrt(70)
-    return rough * np.sqrt(SURE_NOISE * len(values) / len(rough))
 
+    def __init__(self, lengths: list[int]):
+        self._lengths = np.array(lengths)
+        self._ends = np.cumsum(self._lengths)
+        self._starts = self._ends - self._lengths
 
-def _line(values: np.ndarray, clock: np.ndarray) -> np.ndarray:
-    """The straight lines in time through values `(times, d)`, about their mean."""
-    time = clock - clock.mean()
-    square = float(time @ time)
-    if square == 0:
-        return np.zeros_like(values)
-    return np.outer(time, time @ values) / square
+    @property
+    def slices(self) -> list[slice]:
+        """The points of each."""
+        return [slice(*ends) for ends in zip(self._starts, self._ends, strict=True)]
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Sums over each, `(trajectories, p)`."""
+        return np.add.reduceat(values, self._starts, axis=0)
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """Means over each, `(trajectories, p)`."""
+        return self.sums(values) / self._lengths[:, None]
+
+    def centred(self, values: np.ndarray) -> np.ndarray:
+        """What differs from the mean over each, `(points, p)`."""
+        return values - np.repeat(self.means(values), self._lengths, axis=0)
+
+    def slopes(self, values: np.ndarray, clock: np.ndarray) -> np.ndarray:
+        """Slopes in time of the straight lines through values, `(trajectories, p)`."""
+        time = self.centred(clock[:, None])
+        squares = self.sums(time**2)
+        return self.sums(time * values) / np.where(squares > 0, squares, 1.0)
+
+    def lines(self, values: np.ndarray, clock: np.ndarray) -> np.ndarray:
+        """These lines, about the mean over each, `(points, p)`."""
+        slopes = np.repeat(self.slopes(values, clock), self._lengths, axis=0)
+        return self.centred(clock[:, None]) * slopes
+
+    def noise(self, values: np.ndarray) -> np.ndarray:
+        """Rows whose squares are about those of the noise in values, `(points, p)`.
+
+        Differences of fourth order leave little of what is smooth, and 70 times the
+        variance of what differs from time to time.
+        """
+        rough, order = np.zeros_like(values), 4
+        if len(values) > order:
+            rough[:-order] = np.diff(values, n=order, axis=0) / np.sqrt(70)
+        # The last ones reach into the next trajectory.
+        left = np.repeat(self._ends, self._lengths) - np.arange(len(values))
+        rows = np.maximum(self._lengths - order, 1)
+        factors = np.sqrt(SURE_NOISE * self._lengths / rows)
+        factors = np.where(self._lengths < SMOOTH_POINTS, 0.0, factors)
+        return (
+            rough * np.where(left > order, np.repeat(factors, self._lengths), 0.0)[:, None]
+        )
