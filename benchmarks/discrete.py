@@ -1,6 +1,7 @@
 """How far discrete symmetries can be trusted: functions without any, and with known ones.
 
 Run: KERAS_BACKEND=torch python benchmarks/discrete.py
+     KERAS_BACKEND=torch python benchmarks/discrete.py --equivariance
 All draws are seeded. It takes some minutes.
 """
 
@@ -63,10 +64,80 @@ def rescaled(function, scales):
     return lambda x: function(x * tensor(scales))
 
 
-def without_symmetry(number):
+def several(make, outputs, size, rng):
+    """A function with several outputs, which have nothing to do with each other."""
+    parts = [make(size, rng) for _ in range(outputs)]
+    return lambda x: ops.concatenate([ops.reshape(f(x), (-1, 1)) for f in parts], axis=1)
+
+
+def without_equivariance(number, first_seed):
+    """False discoveries among functions of several outputs without symmetry."""
+    false, nearest = 0, []
+    for seed in range(first_seed, first_seed + number):
+        rng = np.random.default_rng(seed)
+        output = ("same", "free", "tensor2")[seed % 3]
+        size = int(rng.integers(2, 4 if output == "tensor2" else 6))
+        outputs = {"same": size, "tensor2": size * size}.get(
+            output, int(rng.integers(1, 5))
+        )
+        make = (waves, network, polynomial)[seed // 3 % 3]
+        scales = np.ones(size)
+        scales[0] = 0.1 if seed % 4 == 0 else 1.0
+        report = find_discrete_symmetries(
+            rescaled(several(make, outputs, size, rng), scales),
+            rng.normal(size=(300, size)),
+            kind="equivariance",
+            output=output,
+        )
+        nearest.append(report.nearest)
+        if len(report.elements):
+            false += 1
+            print(f"seed {seed}, {output}:\n{report}", flush=True)
+    print(f"without equivariance: {false} of {number} with a false one")
+    print(f"smallest error of a map: {min(nearest):.2g}, median {np.median(nearest):.2g}")
+
+
+def with_equivariance(first_seed):
+    """Means over a group that turns outputs too: as vectors, as matrices, or by a law."""
+    right = total = 0
+    for name, group in known_groups().items():
+        if group.matrix_size not in (2, 3):
+            continue
+        for output in ("same", "free", "tensor2"):
+            rng = np.random.default_rng(first_seed + total)
+            size = group.matrix_size
+            # In oblique coordinates.
+            change = np.eye(size) + 0.3 * rng.normal(size=(size, size))
+            matrices = np.linalg.inv(change) @ group.all_elements() @ change
+            laws = matrices
+            if output == "tensor2":
+                laws = np.array([np.kron(h, h) for h in matrices])
+            f = several(waves, laws.shape[1], size, rng)
+
+            def mean(x, f=f, matrices=matrices, laws=laws):
+                back = np.linalg.inv(laws)
+                moved = [
+                    f(x @ tensor(h.T)) @ tensor(w.T)
+                    for h, w in zip(matrices, back, strict=True)
+                ]
+                return sum(moved) / len(moved)
+
+            x = rng.normal(size=(300, size))
+            report = find_discrete_symmetries(mean, x, kind="equivariance", output=output)
+            is_right = report.name == name and report.order == len(matrices)
+            right, total = right + is_right, total + 1
+            print(
+                f"{name:6} {output:8} found {report.name}, order {report.order}: "
+                f"{'right' if is_right else 'WRONG'}",
+                flush=True,
+            )
+    print(f"with equivariance: {right} of {total} right")
+
+
+def without_symmetry(number, first_seed):
     """False discoveries among functions that have no symmetry."""
     false, nearest = 0, []
-    for seed in range(number):
+    for seed in range(first_seed, first_seed + number):
         rng = np.random.default_rng(seed)
         size, blocks = int(rng.integers(2, 7)), 1
         make = (waves, network, polynomial)[seed % 3]
@@ -147,6 +218,12 @@ def with_symmetry():
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--functions", type=int, default=50)
-    number = parser.parse_args().functions
-    without_symmetry(number)
-    with_symmetry()
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--equivariance", action="store_true")
+    chosen = parser.parse_args()
+    if chosen.equivariance:
+        without_equivariance(chosen.functions, chosen.first_seed)
+        with_equivariance(chosen.first_seed)
+    else:
+        without_symmetry(chosen.functions, chosen.first_seed)
+        with_symmetry()

@@ -1,6 +1,7 @@
 """Groups of matrices: orders, elements, membership."""
 
 import math
+from itertools import permutations, product
 
 import numpy as np
 import pytest
@@ -50,6 +51,43 @@ CONTINUOUS = {
     "SO(2) x D4": a.direct_product(a.SO(2), a.dihedral(4)),
 }
 COMPACT = {"SO(2)", "SO(3)", "O(3)", "SU(2)", "U(1)", "U(2)", "SO(2) x D4"}
+
+
+def signed_permutations():
+    sign = a.MatrixGroup(elements=[[[-1.0]]])
+    signs = list(product((-1, 1), repeat=5))
+    characters = [
+        sum(s for k, s in enumerate(each) if order[k] == k)
+        for order in permutations(range(5))
+        for each in signs
+    ]
+    return a.wreath_product(sign, 5), characters
+
+
+def all_permutations():
+    fixed = [sum(order[k] == k for k in range(7)) for order in permutations(range(7))]
+    return a.symmetric(7), fixed
+
+
+@pytest.mark.parametrize("make", [signed_permutations, all_permutations])
+def test_maps_of_large_groups_from_their_generating_elements(make):
+    """Their number is a mean of characters over 3,840 and 5,040 elements."""
+    group, characters = make()
+    v = group.standard
+    for source, power in ((v, 2), (v**2, 3)):
+        expected = np.mean(np.array(characters, float) ** power)
+        assert len(a.intertwiners(source, v)) == round(expected) == expected
+    assert "_all" not in vars(group), "the elements are not listed"
+
+
+def test_a_determinant_is_a_pseudoscalar():
+    """Of three vectors: no scalar of O(3), as it is of SO(3), and a number with a sign."""
+    counts = [len(a.intertwiners(g.standard**3, g.trivial())) for g in (a.SO(3), a.O(3))]
+    assert counts == [1, 0]
+    (volume,) = a.intertwiners(a.O(3).standard ** 3, a.O(3).sign())
+    x, y, z = np.random.default_rng(0).normal(size=(3, 3))
+    found = float((volume @ np.kron(np.kron(x, y), z))[0])
+    assert np.isclose(abs(found), abs(np.linalg.det([x, y, z])) / np.sqrt(6))
 
 
 @pytest.mark.parametrize("name", FINITE)

@@ -173,8 +173,9 @@ def test_errors(options, message):
         find_discrete_symmetries(waves, rows(20, 3), **options)
 
 
-def test_discrete_is_for_invariant_functions_of_tables():
+def test_discrete_is_for_functions_that_can_be_asked():
+    x = rows(50, 3)
     with pytest.raises(ValueError, match="`discrete` symmetries are looked for"):
         find_symmetries(
-            lambda x: x, rows(50, 3), kind="equivariance", output="same", discrete=True
+            lambda x: ops.sum(x**2, axis=1), x, derivatives=2 * x, discrete=True
         )

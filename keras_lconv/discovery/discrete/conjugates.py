@@ -29,8 +29,10 @@ SHEAR = 0.3
 TINY = 1e-300
 
 # From maps `(m, r, r)` to changes `(m, s)`, slopes `(m, s, blocks, r)` at moved samples,
-# and the samples `(s, blocks, r)`.
+# and the samples `(m, s, blocks, r)`.
 Changes = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+# What is left of derivatives `(m, s, p)` once a law of outputs is fitted.
+Projection = Callable[[np.ndarray], np.ndarray]
 
 
 def starts(order: int, slope_moments: np.ndarray, seed: int) -> np.ndarray:
@@ -66,12 +68,15 @@ def chosen_starts(maps: np.ndarray, errors: np.ndarray) -> np.ndarray:
     return np.array(kept)
 
 
-def nearest_symmetries(maps: np.ndarray, changes: Changes) -> np.ndarray:
+def nearest_symmetries(
+    maps: np.ndarray, changes: Changes, project: Projection
+) -> np.ndarray:
     """Conjugates of the maps that change the function less.
 
     Args:
         maps: Where to begin, `(m, r, r)`.
         changes: What they change.
+        project: What of that counts.
 
     Returns:
         Array `(m', r, r)` of those that came near to a symmetry.
@@ -80,7 +85,7 @@ def nearest_symmetries(maps: np.ndarray, changes: Changes) -> np.ndarray:
 
     tangents = _tangents(maps.shape[1])
     damping = np.full(len(maps), 1e-2)
-    residuals, jacobian = _linearized(maps, changes, tangents)
+    residuals, jacobian = _linearized(maps, changes, tangents, project)
     done: list[np.ndarray] = []
     for step in range(STEPS):
         costs = np.mean(residuals**2, axis=1)
@@ -94,7 +99,7 @@ def nearest_symmetries(maps: np.ndarray, changes: Changes) -> np.ndarray:
         directions = np.tensordot(moves, tangents, 1)
         forth = expm(directions)
         tried = forth @ maps @ np.linalg.inv(forth)
-        new_residuals, new_jacobian = _linearized(tried, changes, tangents)
+        new_residuals, new_jacobian = _linearized(tried, changes, tangents, project)
         new_costs = np.mean(new_residuals**2, axis=1)
         better = new_costs < costs
         damping = np.where(better, np.maximum(damping / 4, 1e-8), damping * 5)
@@ -117,16 +122,16 @@ def nearest_symmetries(maps: np.ndarray, changes: Changes) -> np.ndarray:
 
 
 def _linearized(
-    maps: np.ndarray, changes: Changes, tangents: np.ndarray
+    maps: np.ndarray, changes: Changes, tangents: np.ndarray, project: Projection
 ) -> tuple[np.ndarray, np.ndarray]:
     """Changes `(m, s)`, and their derivatives `(m, s, p)` along the tangents."""
     residuals, slopes, samples = changes(maps)
-    moved = np.einsum("mij,sbj->msbi", maps, samples)
+    moved = np.einsum("mij,msbj->msbi", maps, samples)
     pulled = np.einsum("mji,msbj->msbi", maps, slopes)
     products = np.einsum("msbi,msbj->msij", slopes, moved, optimize=True)
-    products -= np.einsum("msbi,sbj->msij", pulled, samples, optimize=True)
+    products -= np.einsum("msbi,msbj->msij", pulled, samples, optimize=True)
     flat = products.reshape(*residuals.shape, -1)
-    return residuals, flat @ tangents.reshape(len(tangents), -1).T
+    return residuals, project(flat @ tangents.reshape(len(tangents), -1).T)
 
 
 def _tangents(size: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from keras_lconv._validation import (
 from keras_lconv.algebra import LieAlgebra, MatrixGroup
 from keras_lconv.algebra.naming.finite import LARGEST_NAMED
 from keras_lconv.discovery.discrete.group import Found, generated_group
+from keras_lconv.discovery.discrete.outputs import outputs_of
 from keras_lconv.discovery.discrete.reduced import (
     SAME,
     Reduced,
@@ -29,6 +31,7 @@ from keras_lconv.discovery.discrete.search import Search
 from keras_lconv.discovery.discrete.trial import Trial, parts_of
 from keras_lconv.discovery.functions.derivatives import derivatives_of, finite_differences
 from keras_lconv.discovery.functions.solve import distinct_rows, symmetries_of
+from keras_lconv.discovery.functions.table_equations import OUTPUTS
 from keras_lconv.discovery.naming import name_of
 from keras_lconv.discovery.tables import scalar_names, table_of
 
@@ -43,7 +46,9 @@ def find_discrete_symmetries(
     function: Callable[[Any], Any],
     x: Data,
     *,
+    kind: str = "invariance",
     search: Any = None,
+    output: Any = "free",
     blocks: int = 1,
     scalars: int | Sequence[str] = 0,
     columns: Any = None,
@@ -51,12 +56,13 @@ def find_discrete_symmetries(
     tolerance: float = 1e-3,
     derivatives: str | None = None,
 ) -> DiscreteReport:
-    """Finds reflections, permutations and finite rotations that leave a function invariant.
+    """Finds the reflections, permutations and finite rotations that a function has.
 
-    Maps `h` are tried: `F(h x)` is compared with `F(x)` at the samples. The error of a map
-    is 0 for a symmetry, and 1 if `F(h x)` is as far from `F(x)` as the value at another
-    sample. What is a symmetry by the `tolerance` is put together to a group, modulo its
-    connected part, which `find_symmetries` finds.
+    Maps `h` are tried: `F(h x)` is compared with `F(x)` at the samples, or for equivariance
+    with `W F(x)`, where `W` is what `output` says. The error of a map is 0 for a symmetry,
+    and 1 if `F(h x)` is as far from there as the value at another sample. What is a
+    symmetry by the `tolerance` is put together to a group, modulo its connected part, which
+    `find_symmetries` finds.
 
     What is tried, by `search`:
 
@@ -84,8 +90,15 @@ def find_discrete_symmetries(
             `(batch, ...)`, and samples do not mix.
         x: Samples, a table `(batch, n)`, also a `DataFrame`. The first 400 different rows
             are used.
+        kind: `"invariance"` or `"equivariance"`.
         search: Kinds of maps, a name or a list of names; or matrices, or a `MatrixGroup`.
             By default all kinds.
+        output: For equivariance, how outputs move. `"same"`: they are vectors as the inputs
+            and move as these, about the same centre, and scalars stay. `"tensor2"`: a
+            matrix `(v, v)`, which becomes `h F h^T`. `"free"`: by any matrix `W`, with an
+            offset where there is a `centre`, which is fitted for each map; it takes 8
+            samples for each output. Of a number that is a sign: odd functions are found.
+            Matrices `(m, k, k)`: that of each of the `m` matrices of `search`.
         blocks: A row of the table consists of so many vectors of equal size, one after the
             other, that transform alike.
         scalars: The first so many columns do not transform. Or a list of their names.
@@ -102,7 +115,8 @@ def find_discrete_symmetries(
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If an argument has a wrong value, or the function is constant.
+        ValueError: If an argument has a wrong value, the function is constant, or its
+            outputs do not fit `output`.
 
     Example:
     ```python
@@ -119,6 +133,12 @@ def find_discrete_symmetries(
     x = np.random.default_rng(0).normal(size=(200, 3))
     report = find_discrete_symmetries(sevenfold, x)
     assert (report.name, report.order) == ("C(7)", 7)
+
+    # A force along each of two axes: sign flips, which turn the force as they turn x.
+    report = find_discrete_symmetries(
+        lambda x: ops.tanh(x) * [1.0, 3.0], x[:, :2], kind="equivariance", output="same"
+    )
+    assert (report.name, report.order) == ("C(2)^2", 4)
     ```
 
     Reference:
@@ -149,11 +169,23 @@ def find_discrete_symmetries(
             f"`centre` must have shape {(size,)}, a number for each component of a vector. "
             f"Received: shape {middle.shape}"
         )
+    one_of("kind", kind, ("invariance", "equivariance"))
+    if isinstance(output, str):
+        one_of("output", output, OUTPUTS)
     kinds, given = _kinds(search, size, blocks)
     samples = samples[:MOST_SAMPLES]
     takes_arrays = derivatives is not None
     whole_centre = np.tile(middle, blocks)
-    trial = Trial(function, samples, scalars, whole_centre, takes_arrays)
+    law = partial(
+        outputs_of,
+        kind=kind,
+        output=output,
+        scalars=scalars,
+        centre=middle,
+        blocks=blocks,
+        given=_of_rows(given, size, blocks),
+    )
+    trial = Trial(function, samples, scalars, whole_centre, takes_arrays, law)
     slopes, reason = _slopes(function, samples, takes_arrays)
     vectors = samples[:, scalars:].reshape(len(samples), blocks, size) - middle
     found_slopes = None
@@ -161,8 +193,20 @@ def find_discrete_symmetries(
     if slopes is not None:
         gradients = slopes(samples)[1]
         found_slopes = gradients[..., scalars:].reshape(len(samples), -1, blocks, size)
-        algebra = _connected(function, samples, middle, blocks, scalars, derivatives)
-    reduced = reduced_coordinates(vectors, found_slopes)
+        if isinstance(output, str):
+            algebra = _connected(
+                function,
+                samples,
+                middle,
+                kind=kind,
+                output=output,
+                blocks=blocks,
+                scalars=scalars,
+                derivatives=derivatives,
+            )
+    # What does not change a function may move where its outputs should be.
+    keeps_all = kind == "equivariance" and output != "free"
+    reduced = reduced_coordinates(vectors, found_slopes, keeps_all=keeps_all)
     names = table.names or tuple(f"x{k}" for k in range(size))
     hunt = Search(trial, reduced, names, blocks, tolerance)
     if given is not None:
@@ -210,6 +254,13 @@ def _kinds(
     return (), matrices
 
 
+def _of_rows(given: np.ndarray | None, size: int, blocks: int) -> np.ndarray | None:
+    """Maps of one vector as maps of all vectors of a row."""
+    if given is None or given.shape[1] == size * blocks:
+        return given
+    return np.kron(np.eye(blocks), given)
+
+
 def _slopes(
     function: Any, samples: np.ndarray, takes_arrays: bool
 ) -> tuple[Slopes | None, str]:
@@ -241,23 +292,13 @@ def _connected(
     function: Any,
     samples: np.ndarray,
     centre: np.ndarray,
-    blocks: int,
-    scalars: int,
-    derivatives: str | None,
+    **asked: Any,
 ) -> np.ndarray:
-    """The algebra of linear maps about the centre that leave the function as it is."""
+    """The algebra of linear maps about the centre that are symmetries."""
     size = len(centre)
     linear = np.eye(size * size).reshape(-1, size, size)
     maps = np.concatenate([linear, -linear @ centre[:, None]], axis=2)
-    report = symmetries_of(
-        function,
-        samples,
-        blocks=blocks,
-        scalars=scalars,
-        search=maps,
-        derivatives=derivatives,
-        verbose=False,
-    )
+    report = symmetries_of(function, samples, search=maps, verbose=False, **asked)
     return report.basis[:, :size, :size]
 
 
@@ -285,8 +326,10 @@ def _report(
     else:
         found = generated_group(inside, algebra, max(SAME, hunt.tolerance))
     chosen = [hunt.found[k] for k in found.generating]
+    raised = hunt.raised(found.matrices)
     return DiscreteReport(
-        elements=hunt.raised(found.matrices),
+        elements=raised,
+        outputs=hunt.outputs(raised),
         words=tuple(str(element) for element, _ in chosen),
         errors=np.array([error for _, error in chosen]),
         order=found.order,

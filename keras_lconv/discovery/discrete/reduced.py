@@ -53,12 +53,15 @@ class Reduced:
         return np.eye(len(self.up)) + self.up @ (matrices - one) @ self.down
 
 
-def reduced_coordinates(vectors: np.ndarray, slopes: np.ndarray | None) -> Reduced:
+def reduced_coordinates(
+    vectors: np.ndarray, slopes: np.ndarray | None, *, keeps_all: bool = False
+) -> Reduced:
     """The coordinates that matter.
 
     Args:
         vectors: Array `(samples, blocks, v)`, about the centre.
         slopes: Derivatives `(samples, outputs, blocks, v)`, or `None` if there are none.
+        keeps_all: Whether directions matter along which the function does not change.
     """
     flat = vectors.reshape(-1, vectors.shape[2])
     standard = standard_coordinates(flat, is_affine=False)
@@ -67,7 +70,7 @@ def reduced_coordinates(vectors: np.ndarray, slopes: np.ndarray | None) -> Reduc
         return Reduced(standard.whiten, standard.restore, one)
     moments = _moments(slopes @ standard.restore)
     values, axes = np.linalg.eigh(moments)
-    kept = axes[:, values > SMALLEST_SLOPE**2 * values[-1]]
+    kept = axes[:, keeps_all | (values > SMALLEST_SLOPE**2 * values[-1])]
     return Reduced(
         kept.T @ standard.whiten, standard.restore @ kept, kept.T @ moments @ kept
     )

@@ -35,6 +35,8 @@ class DiscreteReport(Report):
         accepted: How many of these were symmetries.
         nearest: The smallest error among those that were not.
         tolerance: The largest error of a symmetry.
+        outputs: For equivariance, the matrix by which each element moves the outputs,
+            `(m, k, k)`; where it was fitted, without an offset.
         not_searched: What was not looked for, in words.
         independent: How many directions the function does not depend on.
         blocks: Number of vectors in a row, which transform alike.
@@ -65,6 +67,7 @@ class DiscreteReport(Report):
     accepted: dict[str, int]
     nearest: float
     tolerance: float
+    outputs: np.ndarray | None = None
     not_searched: tuple[str, ...] = ()
     independent: int = 0
     blocks: int = 1

@@ -26,8 +26,6 @@ from keras_lconv.discovery.discrete.trial import Trial
 # Orders of the rotations that are looked for in any plane, and samples of a search.
 ORDERS = (2, 3, 4, 5, 6, 7, 8)
 SAMPLES_PER_UNKNOWN, FEWEST_SAMPLES = 2, 64
-# Outputs of a search in any direction.
-MOST_OUTPUTS = 4
 # How far motions along an algebra go that are tried.
 MOTIONS = (0.15, 0.3, 0.6)
 # Errors are not told apart below.
@@ -126,6 +124,10 @@ class Search:
         motions = expm(t * units).reshape(-1, *algebra.shape[1:])
         errors = self._trial.errors(self.on_each(self._reduced.raised(motions)))
         return bool(np.max(errors) <= self.tolerance)
+
+    def outputs(self, matrices: np.ndarray) -> np.ndarray | None:
+        """The matrices by which maps of rows move outputs, or `None` for invariance."""
+        return self._trial.outputs.matrices(matrices, self._trial.values_at(matrices))
 
     # -------------------------------------------------------------- named kinds
 
@@ -235,11 +237,11 @@ class Search:
                 continue
             begun = starts(order, self._reduced.slope_moments, seed=order)
             tried = self.on_each(self._reduced.raised(begun))
-            lengths = self._trial.changes(tried, FEWEST_SAMPLES)
+            lengths = self._trial.changes(tried, self._fewest)
             begun = chosen_starts(
                 begun, np.mean(np.nan_to_num(lengths**2, nan=1e6), axis=(1, 2))
             )
-            found = nearest_symmetries(begun, changes)
+            found = nearest_symmetries(begun, changes, self._project)
             raised = self._reduced.raised(_distinct(found))
             self.ask(
                 [self._spread(Element(m, kind, self._in_words(m, order))) for m in raised]
@@ -258,32 +260,56 @@ class Search:
 
     def _changes(self, slopes: Slopes, centre: np.ndarray) -> Any:
         """What the search for conjugates asks: changes, slopes and samples."""
-        number = max(FEWEST_SAMPLES, SAMPLES_PER_UNKNOWN * self._reduced.size**2)
-        rows = self._trial.samples[:number]
+        rows = self._trial.samples[: self._number]
+        outputs = self._trial.outputs
         v = len(self._names)
         first = rows.shape[1] - self.blocks * v
         vectors = rows[:, first:].reshape(len(rows), self.blocks, v) - centre
-        values = slopes(rows)[0].reshape(len(rows), -1)
-        scale = np.std(values, axis=0)
-        chosen = np.argsort(-scale)[:MOST_OUTPUTS]
-        chosen = chosen[scale[chosen] > 1e-6 * scale[chosen[0]]]
-        reference = values[:, chosen] / scale[chosen]
-        samples = np.repeat(vectors @ self._reduced.down.T, len(chosen), axis=0)
+        followed = outputs.followed(outputs.values[: len(rows)], self._reduced)
+        samples = (vectors @ self._reduced.down.T)[:, None]
+        shape = (len(rows), len(followed), *samples.shape[2:])
+        samples = np.broadcast_to(samples, shape)
 
         def changes(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             raised = self.on_each(self._reduced.raised(maps))
             moved = self._trial.moved(raised, len(rows))
             values, found = slopes(moved.reshape(-1, moved.shape[2]))
-            values = values.reshape(len(maps), len(rows), -1)[..., chosen] / scale[chosen]
-            shape = (len(maps), len(rows), -1, self.blocks, v)
-            found = found[..., first:].reshape(shape)[:, :, chosen]
-            found = found @ self._reduced.up / scale[chosen][:, None, None]
-            values, found = np.nan_to_num(values, nan=1e3), np.nan_to_num(found)
-            residuals = (values - reference).reshape(len(maps), -1) / np.sqrt(2)
-            found = found.reshape(len(maps), len(samples), self.blocks, -1) / np.sqrt(2)
-            return residuals, found, samples
+            values = np.nan_to_num(values.reshape(len(maps), len(rows), -1), nan=1e3)
+            found = found[..., first:].reshape(len(maps), len(rows), -1, self.blocks, v)
+            found = np.nan_to_num(found) @ self._reduced.up
+            found = np.einsum("co,msobi->mscbi", followed, found, optimize=True)
+            belongs = np.broadcast_to(samples, (len(maps), *shape))
+            pulled = outputs.pulled(maps, followed, self._reduced, len(rows))
+            if pulled is not None:
+                extra = np.broadcast_to(pulled[0], pulled[1].shape)
+                found = np.concatenate([found, extra], axis=3)
+                belongs = np.concatenate([belongs, pulled[1]], axis=3)
+            residuals = values - outputs.expected(raised, len(rows))
+            residuals = outputs.project(residuals @ followed.T)
+            flat = (len(maps), len(rows) * len(followed))
+            return (
+                residuals.reshape(flat) / np.sqrt(2),
+                found.reshape(*flat, *found.shape[3:]) / np.sqrt(2),
+                belongs.reshape(*flat, *belongs.shape[3:]),
+            )
 
         return changes
+
+    @property
+    def _fewest(self) -> int:
+        """Samples at least that starts are tried on."""
+        return max(FEWEST_SAMPLES, self._trial.outputs.fewest)
+
+    @property
+    def _number(self) -> int:
+        """Samples of a search in any direction."""
+        number = max(self._fewest, SAMPLES_PER_UNKNOWN * self._reduced.size**2)
+        return min(number, len(self._trial.samples))
+
+    def _project(self, derivatives: np.ndarray) -> np.ndarray:
+        """What is left of derivatives `(m, s, p)` once a law of outputs is fitted."""
+        parts = derivatives.reshape(len(derivatives), self._number, -1)
+        return self._trial.outputs.project(parts).reshape(derivatives.shape)
 
     def _in_words(self, matrix: np.ndarray, order: int) -> str:
         """The normal of a mirror, or the plane of a rotation."""

@@ -8,14 +8,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv.discovery.discrete.outputs import Outputs
 from keras_lconv.discovery.functions.derivatives import values_of_arrays
 
 # Candidates are tried on few samples first, and on more if they change little there.
-STAGES, SCREEN = (4, 32), 0.3
+LATER, SCREEN = 8, 0.3
 # Rows in a call.
 MOST_ROWS, FEWEST_ROWS = 4096, 256
-# An output whose changes are smaller, relative to its values, is constant.
-SMALLEST_CHANGE = 1e-6
 
 
 class Trial:
@@ -28,6 +27,7 @@ class Trial:
         centre: What is moved to itself: the middle of all vectors of a row, one after the
             other, `(n - scalars,)`.
         takes_arrays: Whether the function takes NumPy arrays.
+        outputs_of: From values `(batch, m)` to `Outputs`, which say where they should be.
 
     Raises:
         ValueError: If the function does not depend on its input.
@@ -40,6 +40,7 @@ class Trial:
         scalars: int,
         centre: np.ndarray,
         takes_arrays: bool,
+        outputs_of: Callable[[np.ndarray], Outputs],
     ):
         self._call = (values_of_arrays if takes_arrays else values_of_tensors)(function)
         self.samples, self._scalars, self._centre = samples, scalars, centre
@@ -49,18 +50,11 @@ class Trial:
                 "`function` must have finite values at all samples. Received: some that "
                 "are NaN or infinite"
             )
-        spread = np.std(values, axis=0)
-        self._kept = spread > SMALLEST_CHANGE * np.max(np.abs(values), axis=0)
-        if not np.any(self._kept):
-            raise ValueError(
-                "`function` must depend on its input. Received: a function with the same "
-                f"value at all {len(samples)} samples"
-            )
-        self._scale = spread[self._kept]
-        self._reference = values[:, self._kept] / self._scale
+        self.outputs = outputs_of(values)
         # What an unrelated sample would give: two samples of spread 1, and their median.
-        other = self._reference[np.random.default_rng(0).permutation(len(samples))]
-        self._median = float(np.median(_lengths(self._reference - other)))
+        reference = self.outputs.reference
+        other = reference[np.random.default_rng(0).permutation(len(samples))]
+        self._median = float(np.median(_lengths(reference - other)))
 
     def _values(self, rows: np.ndarray) -> np.ndarray:
         values = [
@@ -78,11 +72,16 @@ class Trial:
         return np.concatenate([fixed, vectors + self._centre], axis=2)
 
     def changes(self, matrices: np.ndarray, number: int) -> np.ndarray:
-        """How much outputs change, in units of their spread, `(m, number, outputs)`."""
+        """How far outputs are from where they should be, `(m, number, k)`."""
+        return self.outputs.changes(matrices, self.values_at(matrices, number))
+
+    def values_at(self, matrices: np.ndarray, number: int | None = None) -> np.ndarray:
+        """Outputs at the first samples moved by each map, `(m, number, outputs)`."""
         moved = self.moved(matrices, number)
-        values = self._values(moved.reshape(-1, moved.shape[2]))[:, self._kept]
-        values = (values / self._scale).reshape(*moved.shape[:2], -1)
-        return values - self._reference[:number]
+        if not len(moved):
+            return np.zeros((*moved.shape[:2], self.outputs.values.shape[1]))
+        values = self._values(moved.reshape(-1, moved.shape[2]))
+        return values.reshape(*moved.shape[:2], -1)
 
     def errors(self, matrices: np.ndarray) -> np.ndarray:
         """How far each map is from a symmetry: 0 is exact, 1 as an unrelated sample.
@@ -99,7 +98,8 @@ class Trial:
         """
         errors = np.zeros(len(matrices))
         alive = np.arange(len(matrices))
-        for number in (*STAGES, len(self.samples)):
+        fewest = self.outputs.fewest
+        for number in (fewest, LATER * fewest, len(self.samples)):
             number = min(number, len(self.samples))
             for start in range(0, len(alive), max(1, 16 * MOST_ROWS // number)):
                 part = alive[start : start + max(1, 16 * MOST_ROWS // number)]
@@ -113,7 +113,9 @@ class Trial:
     def _in_units(self, lengths: np.ndarray) -> np.ndarray:
         """Errors from lengths `(m, number)` of changes."""
         with np.errstate(over="ignore", invalid="ignore"):
-            mean = np.sqrt(np.mean(lengths**2, axis=1) / (2 * self._reference.shape[1]))
+            mean = np.sqrt(
+                np.mean(lengths**2, axis=1) / (2 * self.outputs.reference.shape[1])
+            )
             middle = np.median(lengths, axis=1) / max(self._median, 1e-300)
         errors = np.maximum(mean, middle)
         return np.where(np.isfinite(errors), errors, np.inf)

@@ -178,17 +178,21 @@ def find_symmetries(
 
     is_table = report.sensitivities is None
     is_asked = isinstance(derivatives, str | None)
-    if kind != "invariance" or not is_table or not is_asked or function is None:
+    is_named = isinstance(output, str) or kind == "invariance"
+    if not (is_table and is_asked and is_named) or function is None:
         raise ValueError(
-            "`discrete` symmetries are looked for in invariant functions of tables "
-            "that can be asked at other samples. Received: discrete=True with "
-            f"{f'kind={kind!r}' if is_table else 'images'} and derivatives={derivatives!r}"
+            "`discrete` symmetries are looked for in functions of tables that can be asked "
+            "at other samples, whose `output` is a name. Received: discrete=True with "
+            f"{'a table' if is_table else 'images'}, derivatives={derivatives!r}, and "
+            f"{'a name' if is_named else 'matrices'} as `output`"
         )
     return dataclasses.replace(
         report,
         discrete=find_discrete_symmetries(
             function,
             x,
+            kind=kind,
+            output=output,
             blocks=blocks,
             scalars=scalars,
             columns=columns,

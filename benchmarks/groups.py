@@ -1,0 +1,78 @@
+"""Equivariant maps of finite groups from generating elements alone: counts and seconds.
+
+Run: python benchmarks/groups.py
+No list of elements is made. Beside it, counts are means of powers of the character over
+the listed elements, where there are at most 20,000 of them.
+"""
+
+import time
+from itertools import product
+
+import numpy as np
+
+from keras_lconv.algebra import (
+    MatrixGroup,
+    cyclic,
+    intertwiners,
+    symmetric,
+    wreath_product,
+)
+
+
+def pocket_cube(faces):
+    """Turns of faces of the 2 x 2 x 2 cube, as permutations of its 24 stickers."""
+    stickers = [
+        (corner, tuple(corner[k] * (k == axis) for k in range(3)))
+        for corner in product((-1, 1), repeat=3)
+        for axis in range(3)
+    ]
+    moves = []
+    for axis, side in faces:
+        turn = np.eye(3, dtype=int)
+        a, b = (axis + 1) % 3, (axis + 2) % 3
+        turn[[a, b]] = [-turn[b], turn[a]]
+        move = np.zeros((24, 24))
+        for old, (corner, face) in enumerate(stickers):
+            new = old
+            if corner[axis] == side:
+                new = stickers.index((tuple(turn @ corner), tuple(turn @ face)))
+            move[new, old] = 1.0
+        moves.append(move)
+    return moves
+
+
+def groups():
+    """Names, groups, and whether their elements are listed to compare."""
+    sign = MatrixGroup(elements=[[[-1.0]]], name="C(2)")
+    two, three = [(0, 1), (1, 1)], [(0, 1), (1, 1), (2, 1)]
+    squares = [move @ move for move in pocket_cube(three)]
+    return {
+        "signed permutations of 5": wreath_product(sign, 5),
+        "S(7)": symmetric(7),
+        "C(3) wr S(4)": wreath_product(cyclic(3), 4),
+        "pocket cube, half turns": MatrixGroup(elements=squares),
+        "pocket cube, two faces": MatrixGroup(elements=pocket_cube(two)),
+        "pocket cube": MatrixGroup(elements=pocket_cube(three)),
+    }
+
+
+def main():
+    print("| group | V -> V | seconds | V^2 -> V | seconds | order | by characters |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for name, group in groups().items():
+        v = group.standard
+        cells = []
+        for source in (v, v**2):
+            start = time.perf_counter()
+            cells.append(str(len(intertwiners(source, v))))
+            cells.append(f"{time.perf_counter() - start:.1f}")
+        order, counts = "more than 20,000", ""
+        if group.is_finite:
+            characters = np.trace(group.all_elements(), axis1=1, axis2=2)
+            counts = ", ".join(f"{np.mean(characters**p):.0f}" for p in (2, 3))
+            order = str(group.order)
+        print(f"| {name} | {' | '.join(cells)} | {order} | {counts} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

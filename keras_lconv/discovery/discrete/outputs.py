@@ -1,0 +1,329 @@
+"""Where the outputs of a function should be once its inputs are moved."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_lconv._validation import finite_array
+from keras_lconv.discovery.discrete.reduced import Reduced
+
+# An output whose changes are smaller, relative to its values, is constant.
+SMALLEST_CHANGE = 1e-6
+# Of outputs whose law is free: combinations that vary less, relative to the others, do not
+# count, and a map after which one varies less is no symmetry.
+SMALLEST_SHARE = 1e-3
+# So many samples at least for each output whose law is fitted.
+SAMPLES_PER_OUTPUT = 8
+# Outputs that a search in any direction follows.
+MOST_FOLLOWED = 4
+FEWEST = 4
+
+
+class Outputs:
+    """Outputs that stay: `F(h x) = F(x)`.
+
+    Args:
+        values: `F(x)` at all samples, `(samples, outputs)`.
+    """
+
+    # So many samples are the fewest that tell something.
+    fewest = FEWEST
+
+    def __init__(self, values: np.ndarray):
+        self.values = values
+        spread = np.std(values, axis=0)
+        self._varies = spread > SMALLEST_CHANGE * np.max(np.abs(values), axis=0)
+        if not np.any(self._varies):
+            raise ValueError(
+                "`function` must depend on its input. Received: a function with the same "
+                f"value at all {len(values)} samples"
+            )
+        self._scale = spread[self._varies]
+
+    @property
+    def reference(self) -> np.ndarray:
+        """What counts, of spread 1: `(samples, k)`."""
+        return self.values[:, self._varies] / self._scale
+
+    def changes(self, matrices: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """How far outputs are from where they should be, in units of their spread.
+
+        Args:
+            matrices: Maps of rows, `(m, n, n)`.
+            moved: `F(h x)` at the first samples, `(m, number, outputs)`.
+
+        Returns:
+            Array `(m, number, k)`.
+        """
+        return moved[..., self._varies] / self._scale - self.reference[: moved.shape[1]]
+
+    def matrices(self, matrices: np.ndarray, moved: np.ndarray) -> np.ndarray | None:
+        """The matrices by which outputs move, `(m, outputs, outputs)`, if they do."""
+        return None
+
+    # ------------------------------------------------- for a search in any direction
+
+    def followed(self, values: np.ndarray, reduced: Reduced) -> np.ndarray:
+        """A few combinations of outputs, rows `(c, outputs)`, of spread 1."""
+        scale = np.std(values, axis=0)
+        chosen = np.argsort(-scale)[:MOST_FOLLOWED]
+        chosen = chosen[scale[chosen] > 1e-6 * scale[chosen[0]]]
+        return np.eye(len(scale))[chosen] / scale[chosen, None]
+
+    def expected(self, matrices: np.ndarray, number: int) -> np.ndarray:
+        """Where they should be, `(m, number, outputs)`, or one for all maps."""
+        return self.values[None, :number]
+
+    def pulled(
+        self, maps: np.ndarray, followed: np.ndarray, reduced: Reduced, number: int
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """What `expected` changes by, as slopes and what they belong to.
+
+        Args:
+            maps: Maps of vectors in reduced coordinates, `(m, r, r)`.
+            followed: Combinations of outputs, `(c, outputs)`.
+            reduced: These coordinates.
+            number: Number of samples.
+
+        Returns:
+            Slopes `(c, e, r)` and vectors `(m, number, c, e, r)`, or `None`.
+        """
+        return None
+
+    def project(self, residuals: np.ndarray) -> np.ndarray:
+        """What is left of residuals `(m, number, c)` once a law of outputs is fitted."""
+        return residuals
+
+
+class MovedOutputs(Outputs):
+    """Outputs that move by a known law: as the vectors, as matrices, or by given ones.
+
+    Args:
+        values: `(samples, outputs)`.
+        kind: `"same"` or `"tensor2"`.
+        scalars: Number of components that are not moved, the first ones.
+        centre: What vectors are moved about, `(v,)`.
+        blocks: Number of vectors.
+    """
+
+    def __init__(
+        self,
+        values: np.ndarray,
+        kind: str,
+        *,
+        scalars: int,
+        centre: np.ndarray,
+        blocks: int,
+    ):
+        super().__init__(values)
+        size = len(centre)
+        needed = {"same": scalars + blocks * size, "tensor2": size * size}[kind]
+        if values.shape[1] != needed:
+            raise ValueError(
+                f"output={kind!r} needs a function with {needed} outputs, for {blocks} "
+                f"vectors of size {size}. Received: {values.shape[1]} outputs"
+            )
+        self._kind, self._blocks, self._size = kind, blocks, size
+        self._scalars = scalars if kind == "same" else 0
+        self._centre = np.zeros(needed)
+        if kind == "same":
+            self._centre[scalars:] = np.tile(centre, blocks)
+        # Also what is constant must stay where it should be.
+        sizes = np.where(self._varies, np.std(values, axis=0), np.abs(values).max(axis=0))
+        self._units = np.where(sizes > 0, sizes, np.max(sizes))
+
+    @property
+    def reference(self) -> np.ndarray:
+        """What counts, in units of its spread: `(samples, k)`."""
+        return (self.values - self._centre) / self._units
+
+    def changes(self, matrices: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """How far outputs are from where they should be, `(m, number, k)`."""
+        return (moved - self.expected(matrices, moved.shape[1])) / self._units
+
+    def matrices(self, matrices: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """The matrices by which outputs move, `(m, outputs, outputs)`."""
+        if self._kind == "tensor2":
+            first = matrices[:, : self._size, : self._size]
+            return np.array([np.kron(h, h) for h in first])
+        size = self._scalars + matrices.shape[1]
+        result = np.tile(np.eye(size), (len(matrices), 1, 1))
+        result[:, self._scalars :, self._scalars :] = matrices
+        return result
+
+    def expected(self, matrices: np.ndarray, number: int) -> np.ndarray:
+        """Where they should be, `(m, number, outputs)`."""
+        law = self.matrices(matrices, self.values)
+        away = self.values[None, :number] - self._centre
+        return away @ law.swapaxes(1, 2) + self._centre
+
+    def followed(self, values: np.ndarray, reduced: Reduced) -> np.ndarray:
+        """Combinations of outputs, rows `(c, outputs)`, of spread 1."""
+        down = reduced.down
+        rows = np.kron(down, down)
+        if self._kind == "same":
+            rows = np.zeros((self._blocks * reduced.size, values.shape[1]))
+            rows[:, self._scalars :] = np.kron(np.eye(self._blocks), down)
+        rows = rows[: 2 * MOST_FOLLOWED]
+        spread = np.std(values @ rows.T, axis=0)
+        return rows / np.maximum(spread, 1e-3 * np.max(spread))[:, None]
+
+    def pulled(
+        self, maps: np.ndarray, followed: np.ndarray, reduced: Reduced, number: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What `expected` changes by, as slopes and what they belong to."""
+        one, r = np.eye(reduced.size), reduced.size
+        # Those that are followed are the first ones, by blocks or by rows of a matrix.
+        first, second = np.divmod(np.arange(len(followed)), r)
+        lengths = np.linalg.norm(reduced.down, axis=1)
+        units = np.linalg.norm(followed, axis=1) / lengths[second]
+        away = self.values[:number] - self._centre
+        if self._kind == "same":
+            vectors = away[:, self._scalars :].reshape(number, self._blocks, -1)
+            vectors = (vectors @ reduced.down.T)[:, first]
+            slopes = -units[:, None] * one[second]
+            shape = (len(maps), number, len(first), 1, r)
+            return slopes[:, None], np.broadcast_to(vectors[None, :, :, None], shape)
+        # `h T h^T`, from the left and from the right.
+        units = units / lengths[first]
+        tensors = away.reshape(number, self._size, self._size)
+        tensors = reduced.down @ tensors @ reduced.down.T
+        right = np.einsum("sij,mkj->mski", tensors, maps)[:, :, second]
+        left = np.einsum("sji,mkj->mski", tensors, maps)[:, :, first]
+        slopes = -units[:, None, None] * np.stack([one[first], one[second]], axis=1)
+        return slopes, np.stack([right, left], axis=3)
+
+
+class GivenOutputs(Outputs):
+    """Outputs that move by a given matrix for each map that is tried.
+
+    Args:
+        values: `(samples, outputs)`.
+        maps: The maps of rows, `(m, n, n)`.
+        laws: The matrix of each, `(m, outputs, outputs)`.
+    """
+
+    def __init__(self, values: np.ndarray, maps: np.ndarray, laws: Any):
+        super().__init__(values)
+        self._maps, self._laws = maps, finite_array("output", laws)
+        expected = (len(maps), values.shape[1], values.shape[1])
+        if self._laws.shape != expected:
+            raise ValueError(
+                "`output` must be one of ('free', 'same', 'tensor2'), or matrices of shape "
+                f"{expected}: one for each matrix of `search`. "
+                f"Received: shape {self._laws.shape}"
+            )
+
+    def matrices(self, matrices: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """The matrices by which outputs move, `(m, outputs, outputs)`."""
+        away = np.abs(self._maps[None] - matrices[:, None]).max(axis=(2, 3))
+        return self._laws[np.argmin(away, axis=1)]
+
+    def changes(self, matrices: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """How far outputs are from where they should be, `(m, number, k)`."""
+        law = self.matrices(matrices, moved)
+        expected = self.values[None, : moved.shape[1]] @ law.swapaxes(1, 2)
+        return (moved - expected)[..., self._varies] / self._scale
+
+
+class FreeOutputs(Outputs):
+    """Outputs that move by any matrix, which is fitted: `F(h x) = W F(x)`.
+
+    Args:
+        values: `(samples, outputs)`.
+        has_offset: Whether an offset is fitted too.
+    """
+
+    def __init__(self, values: np.ndarray, has_offset: bool):
+        super().__init__(values)
+        scaled = self.values[:, self._varies] / self._scale
+        variances, axes = np.linalg.eigh(np.cov(scaled.T).reshape(scaled.shape[1], -1))
+        kept = variances > SMALLEST_SHARE**2 * variances[-1]
+        self._frame = np.zeros((int(np.sum(kept)), values.shape[1]))
+        whiten = (axes[:, kept] / np.sqrt(variances[kept])).T
+        self._frame[:, self._varies] = whiten / self._scale
+        sizes = np.maximum(np.abs(values).max(axis=0), np.finfo("float32").tiny)
+        self._regressors = values / sizes
+        if has_offset:
+            self._regressors = np.pad(
+                self._regressors, ((0, 0), (0, 1)), constant_values=1.0
+            )
+        self.fewest = SAMPLES_PER_OUTPUT * self._regressors.shape[1]
+        if len(values) < self.fewest:
+            raise ValueError(
+                f"output='free' needs {self.fewest} samples at least for "
+                f"{values.shape[1]} outputs, whose law is fitted. "
+                f"Received: {len(values)} samples that differ"
+            )
+
+    @property
+    def reference(self) -> np.ndarray:
+        """What counts, in units of its spread: `(samples, k)`."""
+        return self.values @ self._frame.T
+
+    def changes(self, matrices: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """How far outputs are from where they should be, `(m, number, k)`."""
+        moved = moved @ self._frame.T
+        with np.errstate(over="ignore", invalid="ignore"):
+            spread = np.std(moved, axis=1, keepdims=True)
+        # An unrelated sample differs by twice the variance, and a fit leaves it once.
+        changes = np.sqrt(2) * self.project(moved) / np.clip(spread, SMALLEST_SHARE, 1.0)
+        return np.where(spread > SMALLEST_SHARE, changes, np.inf)
+
+    def matrices(self, matrices: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """The matrices by which outputs move, `(m, outputs, outputs)`."""
+        fitted = np.array(
+            [np.linalg.lstsq(self.values, each, rcond=1e-6)[0].T for each in moved]
+        )
+        return fitted.reshape(len(moved), *[self.values.shape[1]] * 2)
+
+    def followed(self, values: np.ndarray, reduced: Reduced) -> np.ndarray:
+        """Combinations of outputs, rows `(c, outputs)`, of spread 1."""
+        return self._frame[-MOST_FOLLOWED:]
+
+    def expected(self, matrices: np.ndarray, number: int) -> np.ndarray:
+        """Where they should be, `(m, number, outputs)`."""
+        return np.zeros((1, number, self.values.shape[1]))
+
+    def project(self, residuals: np.ndarray) -> np.ndarray:
+        """What is left of residuals `(m, number, c)` once a law is fitted."""
+        left, sizes, _ = np.linalg.svd(
+            self._regressors[: residuals.shape[1]], full_matrices=False
+        )
+        basis = left[:, sizes > SMALLEST_CHANGE * sizes[0]]
+        return residuals - basis @ (basis.T @ residuals)
+
+
+def outputs_of(
+    values: np.ndarray,
+    kind: str,
+    output: Any,
+    *,
+    scalars: int,
+    centre: np.ndarray,
+    blocks: int,
+    given: np.ndarray | None,
+) -> Outputs:
+    """The outputs `(samples, M)` of a function, by the law that they are to have.
+
+    Args:
+        values: `(samples, M)`.
+        kind: `"invariance"` or `"equivariance"`.
+        output: `"free"`, `"same"`, `"tensor2"`, or the matrix of each given map.
+        scalars: Number of components that are not moved.
+        centre: What vectors are moved about, `(v,)`.
+        blocks: Number of vectors in a row.
+        given: Maps of rows that are given, or `None`.
+    """
+    if kind == "invariance":
+        return Outputs(values)
+    if isinstance(output, str) and output == "free":
+        return FreeOutputs(values, has_offset=bool(np.any(centre)))
+    if isinstance(output, str):
+        return MovedOutputs(values, output, scalars=scalars, centre=centre, blocks=blocks)
+    if given is None:
+        raise ValueError(
+            "`output` as matrices needs as many in `search`, of which they are. "
+            "Received: kinds of maps in `search`"
+        )
+    return GivenOutputs(values, given, output)
