@@ -73,7 +73,7 @@ def test_vectors_and_matrices_of_the_inputs():
         report = found(function, rows(60, 2), search=kinds, output=output)
         assert (report.name, report.order) == ("D(4)", 8)
     # The second component alone does not change `F`, and tells it from `-F` all the same.
-    report = found(lambda x: vector(x) * [1.0, 0.0], rows(60, 2), search=kinds)
+    report = found(lambda x: vector(x) * tensor([1.0, 0.0]), rows(60, 2), search=kinds)
     assert (report.order, report.independent) == (4, 0)
     report = found(
         lambda x: ops.stack([0 * x[:, 0], ops.sinh(x[:, 0])], axis=1),
@@ -113,7 +113,7 @@ def test_given_matrices_of_inputs_and_outputs():
 
 def test_nothing_where_there_is_nothing():
     def three(x):
-        parts = [waves(x), waves(x[:, ::-1] + 0.5), waves(2 * x - 0.3)]
+        parts = [waves(x), waves(1.5 * x + 0.5), waves(2 * x - 0.3)]
         return ops.stack([ops.reshape(part, (-1,)) for part in parts], axis=1)
 
     for output in ("free", "same"):
@@ -130,7 +130,7 @@ def test_both_kinds_at_once():
         discrete=True,
         **options,
     )
-    assert report.discrete.connected == "so(2)"
+    assert len(report.discrete.algebra) == 1
     assert report.discrete.order == 2
 
 

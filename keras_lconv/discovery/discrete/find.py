@@ -134,10 +134,12 @@ def find_discrete_symmetries(
     report = find_discrete_symmetries(sevenfold, x)
     assert (report.name, report.order) == ("C(7)", 7)
 
-    # A force along each of two axes: sign flips, which turn the force as they turn x.
-    report = find_discrete_symmetries(
-        lambda x: ops.tanh(x) * [1.0, 3.0], x[:, :2], kind="equivariance", output="same"
-    )
+    # A force along each axis: sign flips turn it as they turn x.
+    def force(x):
+        return ops.stack([ops.tanh(x[:, 0]), ops.sinh(x[:, 1])], axis=1)
+
+
+    report = find_discrete_symmetries(force, x[:, :2], kind="equivariance", output="same")
     assert (report.name, report.order) == ("C(2)^2", 4)
     ```
 

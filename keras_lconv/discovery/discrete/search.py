@@ -239,7 +239,7 @@ class Search:
             tried = self.on_each(self._reduced.raised(begun))
             lengths = self._trial.changes(tried, self._fewest)
             begun = chosen_starts(
-                begun, np.mean(np.nan_to_num(lengths**2, nan=1e6), axis=(1, 2))
+                begun, np.mean(np.nan_to_num(lengths**2, nan=1e6, posinf=1e6), axis=(1, 2))
             )
             found = nearest_symmetries(begun, changes, self._project)
             raised = self._reduced.raised(_distinct(found))
