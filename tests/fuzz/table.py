@@ -996,7 +996,7 @@ OTHERS = {
         {"images": random(2, 5, 5, 1), "labels": np.arange(2)},
         {
             "images": is_array,
-            "labels": is_array,
+            "labels": anything,
             "max_degrees": not_negative,
             "batch_size": whole(),
             "shuffle": flag,

@@ -21,7 +21,7 @@ def checked_elements(elements: Any) -> tuple[str | np.ndarray, ...]:
     if isinstance(elements, (list, tuple)) and any(isinstance(e, str) for e in elements):
         return tuple(_checked(e) for e in elements)
     array = finite_array("elements", elements)
-    return tuple(_checked(e) for e in (array[None] if array.ndim == 2 else array))
+    return tuple(_checked(e) for e in (array if array.ndim == 3 else array[None]))
 
 
 def _checked(element: Any) -> str | np.ndarray:
