@@ -42,3 +42,9 @@ def test_no_name_is_given_to_others():
     found = census(right_products(a.MatrixGroup(elements=[i, j])))
     assert found.order == 8
     assert name_of_finite(found) is None
+
+
+def test_products_that_are_those_of_no_group_are_refused():
+    # The powers of the second element never come back to the first.
+    with pytest.raises(ValueError, match="products of a group"):
+        census(np.array([[1], [2], [1]]))

@@ -69,12 +69,21 @@ def census(right: np.ndarray) -> Census:
 
     Args:
         right: As for `multiplication_table`.
+
+    Raises:
+        ValueError: If the products are not those of a group, as may be where elements are
+            told apart by numbers with errors.
     """
     number = len(right)
     table = multiplication_table(right)
     elements = np.arange(number)
     orders, powers = np.ones(number, dtype=int), elements.copy()
     while np.any(powers):
+        if np.max(orders) > number:
+            raise ValueError(
+                "`right` must hold the products of a group. Received: an element without "
+                f"order, among {number}"
+            )
         orders[powers > 0] += 1
         # The identity stays, where a power has reached it.
         powers = np.where(powers > 0, table[elements, powers], 0)

@@ -59,10 +59,16 @@ def generated_group(given: np.ndarray, algebra: np.ndarray, precision: float) ->
     if table.right is None:
         return Found(tuple(kept), matrices, None, None)
     order = len(table.right)
+    name = None
+    if order <= LARGEST_NAMED:
+        try:
+            name = name_of_finite(census(table.right))
+        except ValueError:
+            # Such a `precision` takes different elements for the same: there is no group.
+            return Found(tuple(kept), matrices, None, None)
     if kept and not len(algebra) and order <= LARGEST_EXACT:
         exact = _exact(np.array(table.matrices), multiplication_table(table.right))
         matrices = exact[table.right[0]]
-    name = name_of_finite(census(table.right)) if order <= LARGEST_NAMED else None
     return Found(tuple(kept), matrices, order, name)
 
 

@@ -10,7 +10,14 @@ import numpy as np
 
 from keras_lconv._ops import mean
 from keras_lconv._typing import Data
-from keras_lconv._validation import fraction, one_of, optional, positive_int, progress
+from keras_lconv._validation import (
+    any_array,
+    fraction,
+    one_of,
+    optional,
+    positive_int,
+    progress,
+)
 from keras_lconv.discovery.functions.network import (
     MEMBERS,
     STEPS_BETWEEN,
@@ -110,10 +117,11 @@ def fit_symmetries(
     labels = scalar_names(scalars)
     table = table_of("x", x, columns, labels)
     x = table.values
-    if x.ndim != 2 or np.ndim(y) < 1 or len(x) != len(y) or 0 in x.shape:
+    shape = any_array("y", y).shape
+    if x.ndim != 2 or shape[:1] != x.shape[:1] or 0 in x.shape:
         raise ValueError(
             "`x` must have shape `(batch, n)` and `y` the same number of samples. "
-            f"Received: shapes {x.shape} and {np.shape(y)}"
+            f"Received: shapes {x.shape} and {shape}"
         )
     targets = targets_of(y, kind)
     held_out = round(len(x) * fraction("validation_split", validation_split))
