@@ -145,6 +145,7 @@ class LConv(KernelLayer):
     In place of a convolution with a small window:
 
     ```python
+    from keras_lconv import LConv
     from keras_lconv.generators import translation
 
     layer = LConv(16, translation(1), order=3, smoothing=0.5, activation="relu")
