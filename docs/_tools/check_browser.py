@@ -107,6 +107,9 @@ class Visit:
         self.where = where
         self.page.goto(self.address + where)
         self.page.evaluate("document.fonts.ready")
+        # Another width is there at once, without the theme's movements on the way.
+        still = "*, ::before, ::after { transition: none !important }"
+        self.page.add_style_tag(content=still)
 
     def look(self):
         """Notes what is wrong with the page as it stands."""
