@@ -226,6 +226,12 @@ class Representation(GroupAction):
         ```
         """
         columns = finite_array("basis", basis)
+        fits = columns.ndim == 2 and len(columns) == self.size
+        if not fits or np.linalg.matrix_rank(columns) < columns.shape[1]:
+            raise ValueError(
+                f"`basis` must hold independent columns of {self.size} numbers each, "
+                f"`({self.size}, m)`. Received: an array of shape {columns.shape}"
+            )
         inverse = np.linalg.pinv(columns)
         for matrices in (self.generators, self.elements):
             outside = matrices @ columns - columns @ (inverse @ matrices @ columns)

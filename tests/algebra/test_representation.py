@@ -274,6 +274,12 @@ def test_what_is_no_sum_is_refused():
 # ------------------------------------------------------------------ other groups
 
 
+@pytest.mark.parametrize("basis", [np.zeros((3, 1)), np.ones(3), np.ones((2, 1))])
+def test_a_basis_of_a_part_has_independent_columns(basis):
+    with pytest.raises(ValueError, match="`basis` must hold independent columns"):
+        a.symmetric(3).standard.on(basis)
+
+
 def test_restriction():
     V = a.O(3).standard
     turns = (V * V).restrict(a.SO(3))

@@ -179,3 +179,20 @@ def test_discrete_is_for_functions_that_can_be_asked():
         find_symmetries(
             lambda x: ops.sum(x**2, axis=1), x, derivatives=2 * x, discrete=True
         )
+
+
+def test_few_samples_are_too_few_for_maps_in_any_direction():
+    # Maps with 14 free numbers, and 5 equations: by chance there are many that fit.
+    def function(x):
+        return ops.exp(x[:, 0] / 2) + ops.sin(x[:, 1] + 0.4) * x[:, 2] + ops.tanh(x[:, 2])
+
+    x = np.random.default_rng(5).normal(size=(5, 3))
+    report = find_discrete_symmetries(function, x)
+    assert len(report.elements) == 0
+    assert "rotations in any direction: 12 different samples" in report.summary()
+
+
+@pytest.mark.parametrize("function", [lambda x: 3.0, lambda x: ops.sum(x)])
+def test_functions_without_an_output_for_each_row_are_refused(function):
+    with pytest.raises(ValueError, match="an output for each row"):
+        find_discrete_symmetries(function, np.ones((4, 2)) * [[1], [2], [3], [4]])

@@ -163,6 +163,11 @@ def find_discrete_symmetries(
             f"are no scalars. Received: blocks={blocks}, scalars={scalars}"
         )
     tolerance = fraction("tolerance", tolerance)
+    if not callable(function):
+        raise TypeError(
+            "`function` must be a model, a layer or a function. "
+            f"Received: {function!r} (of type {type(function).__name__})"
+        )
     if derivatives is not None:
         one_of("derivatives", derivatives, ("finite",))
     middle = np.zeros(size) if centre is None else finite_array("centre", centre)

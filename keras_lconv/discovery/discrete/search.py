@@ -1,5 +1,6 @@
 """Which maps are tried, and which of them are symmetries."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -26,6 +27,8 @@ from keras_lconv.discovery.discrete.trial import Trial
 # Orders of the rotations that are looked for in any plane, and samples of a search.
 ORDERS = (2, 3, 4, 5, 6, 7, 8)
 SAMPLES_PER_UNKNOWN, FEWEST_SAMPLES = 2, 64
+# With as many free numbers as equations there are maps that fit by chance.
+EQUATIONS_PER_NUMBER = 2
 # How far motions along an algebra go that are tried.
 MOTIONS = (0.15, 0.3, 0.6)
 # Errors are not told apart below.
@@ -220,6 +223,15 @@ class Search:
     def anywhere(self, kind: str, slopes: Slopes, centre: np.ndarray) -> None:
         """Reflections or rotations in any direction."""
         size = self._reduced.size
+        # Numbers that are free in such a map, up to what commutes with it.
+        free = 2 * size - 2 if kind == "reflection" else 4 * size - 6
+        needed = math.ceil(EQUATIONS_PER_NUMBER * free / self._trial.reference_size)
+        if len(self._trial.samples) < needed:
+            self.not_searched.append(
+                f"{kind}s in any direction: {needed} different samples are needed at "
+                f"least, and there are {len(self._trial.samples)}"
+            )
+            return
         orders = (1,) if kind == "reflection" else ORDERS
         if kind == "rotation":
             self.not_searched.append(

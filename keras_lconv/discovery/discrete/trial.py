@@ -56,10 +56,21 @@ class Trial:
         other = reference[np.random.default_rng(0).permutation(len(samples))]
         self._median = float(np.median(_lengths(reference - other)))
 
+    @property
+    def reference_size(self) -> int:
+        """How many numbers of an output count."""
+        return self.outputs.reference.shape[1]
+
     def _values(self, rows: np.ndarray) -> np.ndarray:
-        values = [
-            self._call(part)[:number].reshape(number, -1) for part, number in parts_of(rows)
-        ]
+        values = []
+        for part, number in parts_of(rows):
+            found = self._call(part)
+            if found.shape[:1] != part.shape[:1]:
+                raise ValueError(
+                    "`function` must return an output for each row, `(batch, ...)`. "
+                    f"Received: shape {found.shape} for {len(part)} rows"
+                )
+            values.append(found[:number].reshape(number, -1))
         return np.concatenate(values)
 
     def moved(self, matrices: np.ndarray, number: int | None = None) -> np.ndarray:
