@@ -121,11 +121,18 @@ class GroupAction:
             Array `(n, n)`.
 
         Raises:
-            ValueError: If the representation was given by matrices, for a group that is not
-                finite, so that nothing is known of other elements; or the matrix is not in
-                the group.
+            ValueError: If the matrix has another shape than those of the group; or the
+                representation was given by matrices, for a group that is not finite, so
+                that nothing is known of other elements, or for a finite one that the
+                matrix is not in. Where there is a law, any matrix is taken for an element.
         """
         matrix = finite_array("element", element)
+        size = self.group.matrix_size
+        if matrix.shape != (size, size):
+            raise ValueError(
+                f"`element` must have shape {(size, size)}, as those of {self.group!r}. "
+                f"Received: shape {matrix.shape}"
+            )
         if self._law is not None:
             return self._law(matrix)
         if not self.group.is_finite:

@@ -293,8 +293,9 @@ class Representation(GroupAction):
             A `Representation` of the subgroup.
 
         Raises:
-            ValueError: If the algebra of the subgroup is not in that of the group, or an
-                element is none of the group.
+            ValueError: If the algebra of the subgroup is not in that of the group, or the
+                representation is not known at one of its elements. Where there is a law,
+                elements are taken for those of the group (`MatrixGroup.contains` tells).
 
         Example:
         ```python
