@@ -18,6 +18,15 @@ def boolean(name: str, value: Any) -> bool:
     return bool(value)
 
 
+def require_function(value: Any) -> None:
+    """Raises unless the argument `function` can be called."""
+    if not callable(value):
+        raise TypeError(
+            "`function` must be a model, a layer or a function. "
+            f"Received: {value!r} (of type {type(value).__name__})"
+        )
+
+
 def optional(check: Callable[[str, Any], Any], name: str, value: Any) -> Any:
     """Returns `None`, or what `check` makes of any other value."""
     return None if value is None else check(name, value)

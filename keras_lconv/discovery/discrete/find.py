@@ -14,6 +14,7 @@ from keras_lconv._validation import (
     fraction,
     one_of,
     positive_int,
+    require_function,
     square_matrices,
 )
 from keras_lconv.algebra import LieAlgebra, MatrixGroup
@@ -163,11 +164,7 @@ def find_discrete_symmetries(
             f"are no scalars. Received: blocks={blocks}, scalars={scalars}"
         )
     tolerance = fraction("tolerance", tolerance)
-    if not callable(function):
-        raise TypeError(
-            "`function` must be a model, a layer or a function. "
-            f"Received: {function!r} (of type {type(function).__name__})"
-        )
+    require_function(function)
     if derivatives is not None:
         one_of("derivatives", derivatives, ("finite",))
     middle = np.zeros(size) if centre is None else finite_array("centre", centre)

@@ -225,7 +225,8 @@ class Search:
         size = self._reduced.size
         # Numbers that are free in such a map, up to what commutes with it.
         free = 2 * size - 2 if kind == "reflection" else 4 * size - 6
-        needed = math.ceil(EQUATIONS_PER_NUMBER * free / self._trial.reference_size)
+        equations = self._trial.outputs.reference.shape[1]  # of each sample
+        needed = math.ceil(EQUATIONS_PER_NUMBER * free / equations)
         if len(self._trial.samples) < needed:
             self.not_searched.append(
                 f"{kind}s in any direction: {needed} different samples are needed at "

@@ -56,11 +56,6 @@ class Trial:
         other = reference[np.random.default_rng(0).permutation(len(samples))]
         self._median = float(np.median(_lengths(reference - other)))
 
-    @property
-    def reference_size(self) -> int:
-        """How many numbers of an output count."""
-        return self.outputs.reference.shape[1]
-
     def _values(self, rows: np.ndarray) -> np.ndarray:
         values = []
         for part, number in parts_of(rows):

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._backend import jacobian
-from keras_lconv._validation import finite_array
+from keras_lconv._validation import finite_array, require_function
 
 DIFFERENTIABLE = (
     "must be written with `keras.ops`, not with NumPy: it is differentiated. For functions "
@@ -42,11 +42,7 @@ def derivatives_of(
         A function from samples `(batch, *inputs)` to the values `(batch, *outputs)` and the
         derivatives `(batch, m, *inputs)` of all `m` components of the output.
     """
-    if not callable(function):
-        raise TypeError(
-            "`function` must be a model, a layer or a function. "
-            f"Received: {function!r} (of type {type(function).__name__})"
-        )
+    require_function(function)
     if isinstance(function, keras.layers.Layer):
         function = functools.partial(function, training=False)
     output_shape: list[tuple[int, ...]] = []
