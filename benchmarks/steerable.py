@@ -22,6 +22,7 @@ import time
 
 import keras
 import numpy as np
+from comparison import train
 
 from keras_lconv import SteerableConv
 from keras_lconv.convert import to_conv
@@ -141,7 +142,7 @@ def read(folder, name, header):
     return np.frombuffer(content, dtype="uint8", offset=header)
 
 
-def convolutional_network(shape, least):
+def convolutional_network(shape, least, classes=10):
     """A network with at least as many weights."""
     width = 8
     while True:
@@ -154,27 +155,10 @@ def convolutional_network(shape, least):
                 model.add(layers.AveragePooling2D(2))
         model.add(layers.GlobalAveragePooling2D())
         model.add(layers.Dropout(0.2))
-        model.add(layers.Dense(10))
+        model.add(layers.Dense(classes))
         if model.count_params() >= least:
             return model
         width += 1
-
-
-def train(model, data, epochs, largest_rate):
-    """Trains with a rate that rises and falls, and returns the CPU seconds."""
-    steps = len(data) * epochs
-    rate = keras.optimizers.schedules.CosineDecay(
-        largest_rate / 10,
-        steps - steps // 8,
-        warmup_target=largest_rate,
-        warmup_steps=steps // 8,
-    )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4)
-    model.compile(optimizer, loss, metrics=["accuracy"])
-    start = time.process_time()
-    model.fit(data, epochs=epochs, verbose=0)
-    return time.process_time() - start
 
 
 def compare_accuracy(name, options):

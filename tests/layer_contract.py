@@ -278,6 +278,13 @@ ROWS = {
         quarter_turn_of_waves,
         mask_axes=2,
     ),
+    "SteerableUpSampling": Row(
+        lambda **k: layers.SteerableUpSampling("so2", 1, **k),
+        WAVES,
+        quarter_turn_of_waves,
+        quarter_turn_of_waves,
+        mask_axes=2,
+    ),
     "GatedActivation": Row(
         lambda **k: layers.GatedActivation(**k),
         [VECTORS, (2,)],

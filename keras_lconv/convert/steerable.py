@@ -17,13 +17,20 @@ from keras_lconv.layers import (
     GroupPooling,
     SteerableConv,
     SteerablePool,
+    SteerableUpSampling,
 )
 from keras_lconv.layers.steerable.fields import is_scalar
 
 layers = keras.layers
 CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
 # Layers without weights: what they do is a few operations of Keras.
-INLINED = (FieldDropout, FourierActivation, GroupPooling, SteerablePool)
+INLINED = (
+    FieldDropout,
+    FourierActivation,
+    GroupPooling,
+    SteerablePool,
+    SteerableUpSampling,
+)
 
 
 def conv_of_steerable(layer: SteerableConv) -> keras.layers.Layer:

@@ -27,6 +27,7 @@ from keras_lconv.layers.steerable.fourier_activation import FourierActivation
 from keras_lconv.layers.steerable.group_pooling import GroupPooling
 from keras_lconv.layers.steerable.steerable_conv import SteerableConv
 from keras_lconv.layers.steerable.steerable_pool import SteerablePool
+from keras_lconv.layers.steerable.steerable_up_sampling import SteerableUpSampling
 
 __all__ = [
     "ActionRegularization",
@@ -54,6 +55,7 @@ __all__ = [
     "SE2Projection",
     "SteerableConv",
     "SteerablePool",
+    "SteerableUpSampling",
     "StridedPooling",
     "TensorProduct",
 ]

@@ -4,10 +4,12 @@ from keras_lconv.models.equivariant_mlp import equivariant_mlp
 from keras_lconv.models.lconv_classifier import lconv_classifier
 from keras_lconv.models.se2_classifier import se2_classifier
 from keras_lconv.models.steerable_classifier import steerable_classifier
+from keras_lconv.models.steerable_unet import steerable_unet
 
 __all__ = [
     "equivariant_mlp",
     "lconv_classifier",
     "se2_classifier",
     "steerable_classifier",
+    "steerable_unet",
 ]

@@ -5,29 +5,19 @@ from typing import Any
 
 import keras
 
-from keras_lconv._validation import (
-    boolean,
-    count,
-    one_of,
-    positive_int,
-    positive_ints,
-    share,
+from keras_lconv._validation import boolean, count, one_of, positive_int, share
+from keras_lconv.layers import FieldNormalization, SteerableConv, SteerablePool
+from keras_lconv.layers.steerable.fields import GroupArgument
+from keras_lconv.models.steerable_blocks import (
+    SIZES,
+    SteerableBlocks,
+    spatial_sizes,
+    subgroup_of,
 )
-from keras_lconv.layers import (
-    FieldNormalization,
-    FourierActivation,
-    SteerableConv,
-    SteerablePool,
-)
-from keras_lconv.layers.steerable.fields import GroupArgument, group_of, representation_of
 
 layers = keras.layers
 
-# Components times channels of each layer of fields.
-SIZES = {"small": (64, 96, 128), "medium": (96, 128, 256), "large": (128, 256, 512)}
 POOLINGS = (None, "avg", "max")
-# Of functions on the circle or sphere, where the group has an algebra.
-DEGREES = {2: 3, 3: 2}
 # Windows of the first layer, for odd sizes, and of the others. Steps of two positions are
 # symmetric about the centre if the window is odd for odd sizes, and even for even ones.
 WINDOWS = {1: (7, 5), 2: (7, 5), 3: (5, 3)}
@@ -55,6 +45,7 @@ def steerable_classifier(
     name: str = "steerable_classifier",
     *,
     group: GroupArgument = "c8",
+    subgroup: GroupArgument | None = None,
     size: str = "small",
     padding: int = 2,
     dropout: float = 0.2,
@@ -87,6 +78,10 @@ def steerable_classifier(
             ReLUs: `"c8"` for images in any orientation, `"d8"` where mirror images are
             alike as well. Others, `"so2"`, `"o2"`, and `"so3"`, `"o3"`, `"cube"` for
             volumes, have functions on the circle or sphere and `FourierActivation`.
+        subgroup: What the last two convolutions commute with, and so what leaves the
+            answer as it is; `None` is the whole group. For images whose details have any
+            orientation, and which as a whole have one: `"c1"` for upright images, or
+            `"c2"`.
         size: `"small"`, `"medium"` or `"large"`: as many channels as a plain network of
             64, 96, 128; of 96, 128, 256; or of 128, 256, 512.
         padding: Zeros around the image, so that what touches its border has room to turn.
@@ -97,8 +92,8 @@ def steerable_classifier(
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If an argument has a wrong value, or the group does not act on as many
-            axes as the input has.
+        ValueError: If an argument has a wrong value, the group does not act on as many axes
+            as the input has, or `subgroup` is no subgroup.
 
     Example:
     ```python
@@ -121,60 +116,40 @@ def steerable_classifier(
     share("dropout", dropout)
     one_of("pooling", pooling, POOLINGS)
     one_of("size", size, tuple(SIZES))
-    acting = group_of(group)
-    rank = acting.matrix_size
-    shape = positive_ints("input_shape", input_shape)
-    if len(shape) != rank + 1:
-        raise ValueError(
-            f"`input_shape` must have {rank} spatial axes and one of channels, since "
-            f"{acting!r} acts on {rank} axes. Received: input_shape={input_shape}"
-        )
-    # In space the groups of solids have many elements, and functions on the sphere do.
-    is_regular = rank < 3 and acting.is_finite
-    fields = "regular" if is_regular else DEGREES[rank]
-    components = representation_of("fields", fields, acting).size
+    blocks = SteerableBlocks(group)
+    last = blocks if subgroup is None else subgroup_of(blocks.acting, subgroup)
+    shape = blocks.input_shape(input_shape)
+    rank = blocks.rank
     inputs = keras.Input(shape)
     x = ZERO_PADDINGS[rank](padding)(inputs) if padding else inputs
-    odd = WINDOWS[rank][0]
-    sizes = (
-        shape[1:] if keras.config.image_data_format() == "channels_first" else shape[:-1]
+    odd, window = WINDOWS[rank]
+    first_window = tuple(odd + 1 - size % 2 for size in spatial_sizes(shape))
+    first, second, third = SIZES[size]
+    x = blocks.apply(
+        x, blocks.channels(first), first_window, 0, before="trivial", strides=2
     )
-    first_window = tuple(odd + 1 - size % 2 for size in sizes)
-    before: Any = "trivial"
-    for number, channels in enumerate(SIZES[size]):
-        is_first = number == 0
-        if number == 2:
-            x = SteerablePool(group, fields, name="pool")(x)
-        x = SteerableConv(
-            max(channels // components, 1),
-            first_window if is_first else WINDOWS[rank][1],
-            group=group,
-            representation_in=before,
-            representation_out=fields,
-            strides=2 if is_first else 1,
-            use_bias=False,  # the normalization has one
-            name=f"conv_{number}",
-        )(x)
-        x = FieldNormalization(group, fields, name=f"normalization_{number}")(x)
-        before = fields
-        if is_regular:
-            x = layers.ReLU(name=f"activation_{number}")(x)
-        else:
-            x = FourierActivation(group, DEGREES[rank], name=f"activation_{number}")(x)
+    x = blocks.apply(x, blocks.channels(second), window, 1)
+    x = SteerablePool(group, blocks.kind, name="pool")(x)
+    x = last.apply(
+        x,
+        last.channels(third),
+        window,
+        2,
+        before=None if subgroup is None else last.after(blocks),
+    )
     x = SteerableConv(
-        SIZES[size][-1] // 2,
-        WINDOWS[rank][1],
-        group=group,
-        representation_in=fields,
+        third // 2,
+        window,
+        group=last.group,
+        representation_in=last.kind,
         use_bias=False,
         name="numbers",
     )(x)
-    x = FieldNormalization(group, "trivial", name="normalization")(x)
+    x = FieldNormalization(last.group, "trivial", name="normalization")(x)
     x = layers.ReLU(name="activation")(x)
     if include_top or pooling:
         x = GLOBAL_POOLINGS[pooling or "avg", rank](name="positions")(x)
     if include_top:
-        classes = positive_int("classes", classes)
         x = layers.Dropout(dropout)(x)
         x = layers.Dense(classes, activation=classifier_activation, name="predictions")(x)
     return keras.Model(inputs, x, name=name)

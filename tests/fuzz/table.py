@@ -521,6 +521,16 @@ LAYERS = {
         },
         FIELDS,
     ),
+    "keras_lconv.SteerableUpSampling": layer(
+        k.SteerableUpSampling,
+        {"group": "c4", "representation": "regular"},
+        {
+            "group": group,
+            "size": whole(),
+            "interpolation": one_of("linear", "nearest"),
+        },
+        FIELDS,
+    ),
     "keras_lconv.StridedPooling": layer(
         k.StridedPooling,
         {"generators": "rotation"},
@@ -1070,6 +1080,18 @@ OTHERS = {
             "padding": whole(0),
             "pooling": one_of("avg", "max"),
             "dropout": lambda v: is_number(v) and 0 <= v < 1,
+        },
+    ),
+    "keras_lconv.models.steerable_unet": Row(
+        models.steerable_unet,
+        {"input_shape": (8, 8, 1), "group": "c4"},
+        {
+            "include_top": flag,
+            "input_shape": each(whole()),
+            "classes": whole(),
+            "group": group,
+            "size": one_of("small", "medium", "large"),
+            "levels": whole(),
         },
     ),
     "keras_lconv.physics.Lagrangian": Row(

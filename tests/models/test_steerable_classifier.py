@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from keras_lconv.algebra import MatrixGroup
 from keras_lconv.convert import to_conv
 from keras_lconv.models import steerable_classifier
 from tests.autodiff import run
@@ -32,6 +33,21 @@ def test_quarter_turns_do_not_change_the_answer(group, shape):
 
 
 @pytest.mark.backend_free
+def test_what_a_subgroup_leaves_of_invariance():
+    arguments = {"input_shape": (12, 12, 1), "classes": 3, "classifier_activation": None}
+    images = np.random.default_rng(0).random((2, 12, 12, 1)).astype("float32")
+    mirror = MatrixGroup(elements=np.diag([-1.0, 1.0])[None])
+    for group, subgroup, same, other in (
+        ("c4", "c2", lambda f: f[:, ::-1, ::-1], lambda f: np.rot90(f, axes=(1, 2))),
+        ("o2", mirror, lambda f: f[:, ::-1], lambda f: f[:, ::-1, ::-1]),
+    ):
+        model = steerable_classifier(group=group, subgroup=subgroup, **arguments)
+        expected = to_numpy(run(model, images))
+        assert relative_error(to_numpy(run(model, same(images).copy())), expected) < 1e-4
+        assert relative_error(to_numpy(run(model, other(images).copy())), expected) > 1e-2
+
+
+@pytest.mark.backend_free
 def test_what_the_model_returns():
     shapes = {
         pooling: steerable_classifier(
@@ -46,6 +62,8 @@ def test_what_the_model_returns():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        ({"group": "c8", "subgroup": "d4"}, "`subgroup` must be a subgroup"),
+        ({"group": "c8", "subgroup": "so2"}, "`subgroup` must be a subgroup"),
         ({"group": "so3"}, "`input_shape` must have 3 spatial axes"),
         ({"size": "huge"}, "`size` must be one of"),
         ({"pooling": "mean"}, "`pooling` must be one of"),

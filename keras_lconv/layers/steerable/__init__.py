@@ -6,6 +6,7 @@ from keras_lconv.layers.steerable.fourier_activation import FourierActivation
 from keras_lconv.layers.steerable.group_pooling import GroupPooling
 from keras_lconv.layers.steerable.steerable_conv import SteerableConv
 from keras_lconv.layers.steerable.steerable_pool import SteerablePool
+from keras_lconv.layers.steerable.steerable_up_sampling import SteerableUpSampling
 
 __all__ = [
     "FieldDropout",
@@ -14,4 +15,5 @@ __all__ = [
     "GroupPooling",
     "SteerableConv",
     "SteerablePool",
+    "SteerableUpSampling",
 ]

@@ -9,9 +9,9 @@ from keras_lconv.algebra import LieAlgebra, MatrixGroup, Representation, named_g
 from keras_lconv.algebra.group import as_group
 
 # A name, a group, or what a configuration holds.
-GroupArgument: TypeAlias = "str | MatrixGroup | LieAlgebra | dict[str, Any]"
+GroupArgument: TypeAlias = str | MatrixGroup | LieAlgebra | dict[str, Any]
 # A name, the largest degree of functions on the sphere, or a representation.
-FieldArgument: TypeAlias = "str | int | Representation | dict[str, Any]"
+FieldArgument: TypeAlias = str | int | Representation | dict[str, Any]
 
 FIELDS = ("trivial", "regular", "standard", "sign")
 

@@ -1,0 +1,128 @@
+"""A network from images to images in any orientation."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_lconv._validation import boolean, one_of, positive_int
+from keras_lconv.layers import SteerableConv, SteerablePool, SteerableUpSampling
+from keras_lconv.layers.steerable.fields import GroupArgument
+from keras_lconv.models.steerable_blocks import SteerableBlocks, spatial_sizes
+
+# Components times channels of the fields at full resolution.
+WIDTHS = {"small": 32, "medium": 64, "large": 96}
+WINDOWS = {1: 5, 2: 5, 3: 3}
+
+
+def steerable_unet(
+    include_top: bool = True,
+    input_shape: Sequence[int] = (64, 64, 1),
+    classes: int = 2,
+    classifier_activation: Any = "softmax",
+    name: str = "steerable_unet",
+    *,
+    group: GroupArgument = "c8",
+    size: str = "small",
+    levels: int = 2,
+) -> keras.Model:
+    """A U-Net whose output turns with the image: segmentation, denoising, flows.
+
+    Two steerable convolutions at each resolution, each with normalization and an
+    activation. A blurred pooling leads to half of the resolution and twice the channels, a
+    linear interpolation back, where the fields of the way down are joined.
+    `keras_lconv.convert.to_conv` makes a plain model of a trained one.
+
+    **Equivariance.** Exact for elements of the group that map the grid onto itself: quarter
+    turns, for `"c8"`, and the rotations of the cube for volumes. For others up to the
+    error of the grid.
+
+    Args:
+        include_top: Whether the model ends with class probabilities at each position.
+            Otherwise it ends with fields, `(batch, *spatial, m, channels)`.
+        input_shape: Shape of an image `(y, x, channels)` or a volume `(z, y, x, channels)`,
+            or with the channels first where the Keras configuration says so. Spatial sizes
+            are multiples of `2 ** levels`.
+        classes: Number of classes, with `include_top`.
+        classifier_activation: Activation of the output; `None` for logits, or for numbers
+            that are no classes.
+        name: Name of the model.
+        group: As for `steerable_classifier`.
+        size: `"small"`, `"medium"` or `"large"`: at full resolution as many channels as a
+            plain network of 32, 64 or 96, and twice as many at each level below.
+        levels: How many times the resolution is halved.
+
+    Returns:
+        A functional `keras.Model`, not compiled.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If an argument has a wrong value, the group does not act on as many axes
+            as the input has, or a size cannot be halved so many times.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv.models import steerable_unet
+
+    model = steerable_unet(input_shape=(16, 16, 1), classes=3, group="c4")
+    images = np.random.default_rng(0).random((2, 16, 16, 1), dtype="float32")
+    turned = np.rot90(images, axes=(1, 2)).copy()
+    expected = np.rot90(model.predict(images, verbose=0), axes=(1, 2))
+    assert np.allclose(model.predict(turned, verbose=0), expected, atol=1e-5)
+    ```
+
+    Reference:
+        O. Ronneberger, P. Fischer, T. Brox, "U-Net: Convolutional networks for biomedical
+        image segmentation", MICCAI 2015. M. Weiler, G. Cesa, "General E(2)-equivariant
+        steerable CNNs", NeurIPS 2019.
+    """
+    boolean("include_top", include_top)
+    positive_int("classes", classes)
+    one_of("size", size, tuple(WIDTHS))
+    positive_int("levels", levels, most=10)
+    blocks = SteerableBlocks(group)
+    shape = blocks.input_shape(input_shape)
+    step = 2**levels
+    if any(number % step for number in spatial_sizes(shape)):
+        raise ValueError(
+            f"`input_shape` must have spatial sizes that are multiples of {step}, since "
+            f"levels={levels} halve them. Received: input_shape={input_shape}. Add "
+            "positions with a layer such as `ZeroPadding2D`, or take fewer levels"
+        )
+    first = keras.config.image_data_format() == "channels_first"
+    window = WINDOWS[blocks.rank]
+    channels = [blocks.channels(WIDTHS[size] * 2**level) for level in range(levels + 1)]
+
+    def pair(x: Any, level: int, way: str, before: Any = None) -> Any:
+        for part in ("a", "b"):
+            place = f"{way}_{level}_{part}"
+            x = blocks.apply(x, channels[level], window, place, before=before)
+            before = None
+        return x
+
+    inputs = keras.Input(shape)
+    x: Any = inputs
+    kept = []
+    for level in range(levels):
+        x = pair(x, level, "down", None if level else "trivial")
+        kept.append(x)
+        x = SteerablePool(group, blocks.kind, name=f"pool_{level}")(x)
+    x = pair(x, levels, "down")
+    for level in reversed(range(levels)):
+        x = SteerableUpSampling(group, blocks.kind, name=f"finer_{level}")(x)
+        join = keras.layers.Concatenate(axis=1 if first else -1, name=f"join_{level}")
+        x = pair(join([kept[level], x]), level, "up")
+    if include_top:
+        x = SteerableConv(
+            classes, 1, group=group, representation_in=blocks.kind, name="predictions"
+        )(x)
+        # A softmax is one over classes.
+        x = _activated(x, classifier_activation, 1 if first else -1)
+    return keras.Model(inputs, x, name=name)
+
+
+def _activated(x: Any, activation: Any, axis: int) -> Any:
+    if activation == "softmax":
+        return keras.layers.Softmax(axis=axis, name="probabilities")(x)
+    return keras.layers.Activation(activation, name="activation")(x)
