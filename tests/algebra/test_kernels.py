@@ -2,12 +2,20 @@
 
 import numpy as np
 import pytest
-from scipy.special import sph_harm_y
+from scipy.special import factorial, lpmv
 from sympy.physics.quantum.cg import CG
 
 from keras_lconv import algebra as a
 
 TURN = a.so(2).basis[0]
+
+
+def spherical_harmonic(degree, m, polar, azimuth):
+    """That of quantum mechanics; SciPy has renamed its own."""
+    if m < 0:
+        return (-1) ** m * spherical_harmonic(degree, -m, polar, azimuth).conj()
+    norm = (2 * degree + 1) / (4 * np.pi) * factorial(degree - m) / factorial(degree + m)
+    return np.sqrt(norm) * lpmv(m, degree, np.cos(polar)) * np.exp(1j * m * azimuth)
 
 
 def order(group, m):
@@ -111,7 +119,7 @@ def spherical(low, high, j, x):
         for n in range(-high, high + 1):
             if abs(n - m) <= j:
                 factor = float(CG(low, m, j, n - m, high, n).doit())
-                harmonic = sph_harm_y(j, n - m, polar, azimuth).conj()
+                harmonic = spherical_harmonic(j, n - m, polar, azimuth).conj()
                 kernel[:, n + high, m + low] = factor * harmonic
     kernel = angular_momentum(high)[1] @ kernel @ angular_momentum(low)[1].conj().T
     real, imaginary = np.real(kernel), np.imag(kernel)
