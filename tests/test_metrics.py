@@ -161,7 +161,7 @@ def test_plot_draws_the_errors():
         (
             lambda x: equivariance_error(3, "rotation", x, [1.0]),
             TypeError,
-            "must be a layer",
+            "`function` must be a model",
         ),
         (lambda x: equivariance_error(abs, 3, x, [1.0]), TypeError, "must be known"),
         (lambda x: invariance_error(abs, a.so(3), x, [1.0]), ValueError, "with k=3"),

@@ -11,7 +11,7 @@ from keras import ops
 from keras_lconv._layout import data_format_of
 from keras_lconv._ops import to_numpy, working_dtype
 from keras_lconv._typing import ArrayLike, Data, GeneratorsLike
-from keras_lconv._validation import finite_array, one_of
+from keras_lconv._validation import finite_array, one_of, require_function
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.generators import Generators, MatrixGenerators
 from keras_lconv.metrics.elements import RandomElements, acting_by, checked_parameters
@@ -170,11 +170,7 @@ class _Problem:
         unit: str,
         data_format: str | None,
     ):
-        if not callable(function):
-            raise TypeError(
-                "`function` must be a layer, a model or a function. "
-                f"Received: {function!r} (of type {type(function).__name__})"
-            )
+        require_function(function)
         self._model = function
         self._acting = acting_by("generators", generators, parameters)
         self._data_format = data_format_of(function, data_format)

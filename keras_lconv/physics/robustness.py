@@ -17,7 +17,7 @@ from keras_lconv._layout import (
 )
 from keras_lconv._ops import sample_means, to_numpy, working_dtype
 from keras_lconv._typing import Data
-from keras_lconv._validation import finite_array, positive_int, progress
+from keras_lconv._validation import finite_array, positive_int, progress, require_function
 from keras_lconv.generators import Generators
 from keras_lconv.generators.exponential import linear_combination
 from keras_lconv.generators.registry import get_known
@@ -193,11 +193,7 @@ def robustness(
     assert report.first.shape == report.second.shape == (8, 2)
     ```
     """
-    if not callable(function):
-        raise TypeError(
-            "`function` must be a layer, a model or a function. "
-            f"Received: {function!r} (of type {type(function).__name__})"
-        )
+    require_function(function)
     positive_int("batch_size", batch_size)
     data_format = data_format_of(function, data_format)
     x = _checked_inputs(x)
