@@ -34,7 +34,7 @@ class GridSpace(SearchSpace):
         self.shape = generators.spatial_shape or ()
         self.radius = max((max(self.shape) - 1) / 2, 0.5)
         self.fields = generators.vector_fields()
-        self.derivative = getattr(generators, "derivative", "spectral")
+        self.derivative = generators.derivative
         self._generators = generators
         self.kind, self.coefficients = self._polynomials()
 

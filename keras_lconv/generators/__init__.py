@@ -7,9 +7,10 @@ from keras_lconv.generators.families.dense import DenseGenerators
 from keras_lconv.generators.families.field import VectorFieldGenerators
 from keras_lconv.generators.families.low_rank import LowRankGenerators
 from keras_lconv.generators.families.matrix import MatrixGenerators
-from keras_lconv.generators.families.neighbor import NeighborGenerators, grid_neighbors
+from keras_lconv.generators.families.neighbor import NeighborGenerators
 from keras_lconv.generators.families.se2 import SE2Generators
 from keras_lconv.generators.families.shift import ShiftGenerators
+from keras_lconv.generators.neighbor_table import grid_neighbors
 from keras_lconv.generators.ready.graph import chebyshev_graph, graph
 from keras_lconv.generators.ready.grid import (
     affine,

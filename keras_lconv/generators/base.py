@@ -15,17 +15,22 @@ from typing import Any, Self
 import numpy as np
 from keras import ops
 
-from keras_lconv._backend import concrete_value, outside_of_graphs
+from keras_lconv._backend import concrete_value
 from keras_lconv._layout import flatten, to_features, unflatten
-from keras_lconv._memory import require_memory
 from keras_lconv._typing import Tensor
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.algebra.constraints import Acting
+from keras_lconv.generators.dense_form import (
+    applied,
+    are_antisymmetric,
+    dense_form,
+    matrix_norm_bounds,
+    present_form,
+    require_room,
+)
+from keras_lconv.generators.derivatives import LineDerivative
 from keras_lconv.generators.domain import OnGrid
 from keras_lconv.generators.exponential import transform
-
-# Columns of matrices that `to_dense` computes at a time.
-COLUMNS = 4096
 
 
 class Generators(OnGrid):
@@ -43,8 +48,8 @@ class Generators(OnGrid):
     - `combine(z)`, the sum `sum_i L_i z_i`;
     - `norm_bounds()`, bounds of `|L_i|` from the current weights, and
       `initial_norm_bounds()`;
-    - `is_antisymmetric`, `representation()`, `vector_fields()`: what is known of the
-      structure.
+    - `is_antisymmetric`, `representation()`: what is known of the structure;
+    - `vector_field_tensor()` and `derivative`, of derivatives along vector fields.
 
     Args:
         num_generators: Number `k` of generators.
@@ -84,9 +89,13 @@ class Generators(OnGrid):
     ```
     """
 
+    # The kind of derivative that vector fields take along each axis of a grid.
+    derivative = "spectral"
+
     def __init__(self, num_generators: int, *, trainable: bool = True, **kwargs: Any):
         super().__init__(num_generators, learned=trainable, **kwargs)
         self._fixed_bounds: np.ndarray | None = None
+        self._antisymmetric: bool | None = None
 
     def apply(self, f: Tensor) -> Tensor:
         """All Lie derivatives of flat features. Each family implements it.
@@ -141,11 +150,16 @@ class Generators(OnGrid):
 
     @property
     def is_antisymmetric(self) -> bool:
-        """Whether all `L_i` are known to be antisymmetric, whatever their weights are.
+        """Whether the generators are not learned, and all `L_i` antisymmetric.
 
-        `exp(t L)` is then orthogonal, and `transform` needs fewer products.
+        `exp(t L)` is then orthogonal, and `transform` needs fewer products. Here it is read
+        off the matrices, once the generators are built.
         """
-        return False
+        if self.is_learned or not self.is_square or self.spatial_shape is None:
+            return False
+        if self._antisymmetric is None:
+            self._antisymmetric = are_antisymmetric(self.matrices())
+        return self._antisymmetric
 
     def representation(self) -> np.ndarray:
         """Matrices with the brackets of generators that are not learned, in NumPy.
@@ -172,25 +186,39 @@ class Generators(OnGrid):
         """What has the invariants of these generators: their matrices, or a group."""
         return self.matrices()
 
-    def vector_fields(self) -> np.ndarray | None:
-        """The vector fields that the generators are derivatives along, if they are.
-
-        Returns:
-            Array `(k, *spatial, ndim)`, in grid steps per unit of parameter, or `None` for
-            generators that are not of this kind.
-        """
-        return None
-
     def vector_field_tensor(self, dtype: str | None = None) -> Tensor | None:
-        """The same as `vector_fields`, with a gradient and inside of graphs.
+        """The vector fields that the generators are derivatives along, if they are.
 
         Args:
             dtype: The dtype of the result; by default that of computations.
 
         Returns:
-            Tensor `(k, *spatial, ndim)`, or `None`.
+            Tensor `(k, *spatial, ndim)`, in grid steps per unit of parameter, or `None` for
+            generators that are not of this kind.
         """
         return None
+
+    def vector_fields(self) -> np.ndarray | None:
+        """The same as `vector_field_tensor`, an array: not inside of graphs.
+
+        Returns:
+            Array `(k, *spatial, ndim)`, or `None`.
+        """
+        fields = self.vector_field_tensor(self.variable_dtype)
+        return None if fields is None else ops.convert_to_numpy(fields)
+
+    def differentiate(self, f: Tensor, axis: int) -> Tensor:
+        """The derivative along one spatial axis, of the kind `derivative`.
+
+        Args:
+            f: Tensor `(batch, *spatial, ...)`, with any further axes.
+            axis: Number of the spatial axis, from 0.
+
+        Returns:
+            Tensor of the shape of `f`, per grid step.
+        """
+        shape = self.require_built("differentiate")
+        return LineDerivative(shape[axis], self.derivative).along(f, axis + 1)
 
     # ---------------------------------------------------------- what follows
 
@@ -215,15 +243,8 @@ class Generators(OnGrid):
             ValueError: If the generators are not built yet, or the matrices would take more
                 than the share of the memory.
         """
-        self._require_room("to_dense")
-        size, k = self.size, self.num_generators
-        columns = []
-        for start in range(0, size, COLUMNS):
-            number = min(COLUMNS, size - start)
-            unit = np.eye(number, size, k=start)[..., None]
-            unit = ops.convert_to_tensor(unit, dtype=self.variable_dtype)
-            columns.append(ops.reshape(applied(self, unit), (number, -1, k)))
-        return ops.transpose(ops.concatenate(columns, axis=0), (2, 1, 0))
+        require_room(self, "to_dense")
+        return dense_form(self)
 
     def matrices(self) -> np.ndarray:
         """Generators that are not learned as matrices in NumPy: `(k, d', d)`, float64.
@@ -235,33 +256,13 @@ class Generators(OnGrid):
             ValueError: If the generators are learned, or not built yet, or the matrices
                 would take more than the share of the memory.
         """
-        self._require_room("matrices")
+        require_room(self, "matrices")
         if self.is_learned:
             raise ValueError(
                 f"The generators {self.name!r} are learned: their matrices may change. "
                 "Fix what was learned by `frozen()`"
             )
-        return self._present_matrices()
-
-    def _require_room(self, method: str) -> None:
-        """Raises if matrices `(k, d', d)` do not fit into memory, or there is no grid."""
-        shape = self.require_built(method)
-        require_memory(
-            f"`{method}` of the generators {self.name!r} on positions {shape}",
-            self.num_generators * self.output_size * self.size,
-            "What acts without matrices (`LConv`, `transform`, `CasimirPooling`) can be "
-            "used on so many positions; else the input needs fewer of them",
-        )
-
-    def _present_matrices(self) -> np.ndarray:
-        with outside_of_graphs():
-            matrices = concrete_value(self.to_dense())
-        if matrices is None:
-            raise ValueError(
-                f"The values of the generators {self.name!r} are not known while a graph "
-                "is traced. Build the layer, or its model, before"
-            )
-        return matrices.astype("float64")
+        return present_form(self)
 
     def frozen(self) -> "Generators":
         """Generators that are not learned, with the values that these have now.
@@ -290,7 +291,7 @@ class Generators(OnGrid):
             return self
         shape = self.require_built("frozen")
         made = MatrixGenerators(
-            self._present_matrices(),
+            present_form(self),
             output_dim=self.output_spatial_shape(shape),
             dtype=self.dtype_policy,
         )
@@ -396,31 +397,3 @@ class Generators(OnGrid):
         if frozen:
             generators.trainable = False
         return generators
-
-
-def applied(generators: Generators, f: Tensor) -> Tensor:
-    """`apply`, with a result of the shape that a family promises.
-
-    Raises:
-        ValueError: If `apply` returns another shape.
-    """
-    moved = generators.apply(f)
-    expected = (generators.output_size, generators.num_generators, f.shape[2])
-    if tuple(moved.shape[1:]) != expected:
-        raise ValueError(
-            f"`apply` of {generators.name!r} must return `(batch, d', k, channels)` = "
-            f"(batch, {', '.join(map(str, expected))}). "
-            f"Received: shape {tuple(moved.shape)}"
-        )
-    return moved
-
-
-def matrix_norm_bounds(matrices: Any, xp: Any = ops) -> Any:
-    """Bounds `sqrt(|L|_1 |L|_inf)` of spectral norms, which cost a sum only: `(k,)`.
-
-    With NumPy for `xp`, of arrays, and also while a graph is traced.
-    """
-    sizes = xp.abs(matrices)
-    columns = xp.max(xp.sum(sizes, axis=1), axis=1)
-    rows = xp.max(xp.sum(sizes, axis=2), axis=1)
-    return xp.sqrt(columns * rows)

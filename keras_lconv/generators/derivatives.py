@@ -96,9 +96,6 @@ class LineDerivative:
     Args:
         size: Number `n` of points on the axis.
         kind: As in `derivative_matrix`.
-
-    Attributes:
-        norm: Its spectral norm, or a bound of it that is close.
     """
 
     def __init__(self, size: int, kind: str):
@@ -106,7 +103,11 @@ class LineDerivative:
         self.kind = kind
         if kind != "central" and not self._by_fft:
             _require_matrix(size)
-        self.norm = derivative_norm(size, kind)
+
+    @functools.cached_property
+    def norm(self) -> float:
+        """Its spectral norm, or a bound of it that is close."""
+        return derivative_norm(self.size, self.kind)
 
     @functools.cached_property
     def matrix(self) -> np.ndarray:
@@ -156,10 +157,6 @@ class Gradient:
         self.shape = shape
         self._derivatives = tuple(LineDerivative(n, kind) for n in shape)
         self.norms = np.array([D.norm for D in self._derivatives])
-
-    def along(self, f: Tensor, axis: int) -> Tensor:
-        """The derivative of `(batch, *spatial, ...)` along a spatial axis, from 0."""
-        return self._derivatives[axis].along(f, axis + 1)
 
     def slopes(self, f: Tensor) -> Iterator[Tensor]:
         """The derivatives of `(batch, d, ...)` along each axis, in its shape."""

@@ -134,6 +134,18 @@ def test_what_is_called_antisymmetric_is_so(name):
     assert generators.is_antisymmetric == (is_fixed and is_antisymmetric)
 
 
+@pytest.mark.backend_free
+def test_opposite_weights_of_neighbors_are_antisymmetric():
+    """Central differences; and not any more if one weight is another."""
+    values = np.tile([[-0.5], [0.0], [0.5]], (6, 1, 1))
+    for change, expected in ((0.0, True), (1e-4, False)):
+        values[2, 0, 0] += change
+        generators = g.NeighborGenerators(
+            1, g.grid_neighbors((6,)), values=values, trainable=False
+        )
+        assert generators.is_antisymmetric == expected
+
+
 @pytest.mark.parametrize("name", families.ALL)
 def test_initial_norm_bounds_bound_the_norms_at_start(name):
     make, spatial = families.ALL[name]

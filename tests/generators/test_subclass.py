@@ -14,7 +14,7 @@ from keras_lconv.discovery import find_symmetries, fit_generators
 from keras_lconv.generators.exponential import linear_combination, operator_norm
 from keras_lconv.losses import InvariantLoss
 from keras_lconv.metrics import equivariance_error
-from keras_lconv.physics import robustness
+from keras_lconv.physics import Lagrangian, robustness
 from tests.autodiff import run
 from tests.families import random_matrices, relative_error, to_numpy
 
@@ -61,6 +61,10 @@ LAYERS = {
     "LConv": (lambda L, s: k.LConv(4, L), (3, 2)),
     "LConv, channels first": (lambda L, s: k.LConv(2, L), (3, 5)),
     "LConv, steps": (lambda L, s: k.LConv(2, L, num_steps=3), (3, 2)),
+    "LConv, smoothed products": (
+        lambda L, s: k.LConv(2, L, order=2, smoothing=0.1 / s**2),
+        (3, 2),
+    ),
     "LieBlock": (lambda L, s: k.LieBlock(4, L, num_layers=2), (3, 2)),
     "LieExponential": (
         lambda L, s: k.LieExponential(4, L, num_elements=2, max_parameter=6.0 / s),
@@ -154,6 +158,7 @@ def test_what_follows_from_apply(trainable, scale):
     assert relative_error(minimal.norm_bounds(), matrix.norm_bounds()) < 1e-6
     assert relative_error(minimal.transform(f, t), matrix.transform(f, t)) < 1e-5
     assert minimal.algebra().identify().name == "so(3)"
+    assert minimal.is_antisymmetric == matrix.is_antisymmetric == (not trainable)
     frozen = minimal.frozen()
     assert not frozen.is_learned
     assert relative_error(frozen.matrices(), scale * MATRICES) < 1e-6
@@ -181,6 +186,43 @@ def test_apply_of_another_shape_is_refused():
     family.build((None, 3, 2))
     with pytest.raises(ValueError, match=r"`apply` of .* \(batch, 3, 2, 1\)"):
         family.matrices()
+
+
+class Swirl(g.Generators):
+    """A turn of an image: a vector field, with the least that such a family has to say."""
+
+    def __init__(self, **kwargs):
+        super().__init__(1, **{**kwargs, "trainable": False})
+
+    def vector_field_tensor(self, dtype=None):
+        points = np.indices(self.spatial_shape) - 2.0
+        field = np.stack([-points[1], points[0]], axis=-1)[None]
+        return ops.convert_to_tensor(field, dtype=dtype or self.compute_dtype)
+
+    def apply(self, f):
+        grid = ops.reshape(f, (-1, *self.spatial_shape, f.shape[-1]))
+        field = self.vector_field_tensor(f.dtype)
+        terms = [
+            ops.einsum("kij,bijc->bijkc", field[..., a], self.differentiate(grid, a))
+            for a in range(2)
+        ]
+        return -ops.reshape(terms[0] + terms[1], (-1, self.size, 1, f.shape[-1]))
+
+
+def test_a_minimal_family_of_vector_fields_has_the_physics_of_fields():
+    f, currents, fields = random(2, 5, 5, 2), [], []
+    for family in (Swirl(), g.rotation()):
+        layer = k.LConv(3, family)
+        layer.build(f.shape)
+        layer.kernel.assign(random(2, 2, 3))
+        lagrangian = Lagrangian(layer)
+        currents.append(lagrangian.noether_current(f, "scaling"))
+        fields.append(family.vector_fields())
+        divergence = lagrangian.divergence(currents[-1])
+        assert divergence.shape == (2, 5, 5, 1)
+        assert family.is_antisymmetric
+    assert relative_error(*fields) < 1e-6
+    assert relative_error(*currents) < 1e-5
 
 
 def test_measures_with_a_minimal_family():

@@ -15,6 +15,7 @@ from keras_lconv.generators.axis_products import derivative_along_axes
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.contraction import cost, result_bytes
 from keras_lconv.generators.cost import BYTES, Cost
+from keras_lconv.generators.dense_form import require_room
 from keras_lconv.generators.derivatives import DERIVATIVES, Gradient
 from keras_lconv.generators.exponential import (
     linear_combination,
@@ -258,13 +259,10 @@ class VectorFieldGenerators(Generators):
         return np.moveaxis(fields, 1, -1).reshape(-1, *shape, len(shape))
 
     def vector_field_tensor(self, dtype: str | None = None) -> Tensor:
-        """The same as `vector_fields`, with a gradient and inside of graphs.
+        """The fields `v_i`, a tensor `(k, *spatial, ndim)`.
 
         Args:
             dtype: The dtype of the result; by default that of computations.
-
-        Returns:
-            Tensor `(k, *spatial, ndim)`.
         """
         shape = self.require_built("vector_field_tensor")
         fields = ops.swapaxes(self.fields(dtype or self.compute_dtype), 1, 2)
@@ -305,7 +303,7 @@ class VectorFieldGenerators(Generators):
         """Fixed generators as matrices in NumPy, `(k, d, d)`, from given `coefficients`."""
         if self.is_learned or self._given is None:
             return super().matrices()
-        self._require_room("matrices")
+        require_room(self, "matrices")
         shape = self.require_built("matrices")
         fields = self._given_fields()
         D = self._gradient.matrix
@@ -323,19 +321,6 @@ class VectorFieldGenerators(Generators):
     def fields(self, dtype: str) -> Tensor:
         """The fields at all positions, a tensor `(k, ndim, d)` in grid steps."""
         return self._basis.tensor_values(ops.cast(self.coefficients, dtype))
-
-    def differentiate(self, f: Tensor, axis: int) -> Tensor:
-        """The derivative along one spatial axis, as the generators take it.
-
-        Args:
-            f: Tensor `(batch, *spatial, ...)`, with any further axes.
-            axis: Number of the spatial axis, from 0.
-
-        Returns:
-            Tensor of the shape of `f`, per grid step.
-        """
-        self.require_built("differentiate")
-        return self._gradient.along(f, axis)
 
     def apply(self, f: Tensor) -> Tensor:
         """All Lie derivatives `L_i f`, of shape `(batch, d, k, channels)`."""

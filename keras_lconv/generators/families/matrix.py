@@ -10,7 +10,7 @@ import numpy as np
 from keras_lconv._typing import ArrayLike, Constraint, Regularizer
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra import LieAlgebra
-from keras_lconv.generators.base import matrix_norm_bounds
+from keras_lconv.generators.dense_form import are_antisymmetric, matrix_norm_bounds
 from keras_lconv.generators.families.dense import DenseGenerators
 
 
@@ -110,8 +110,7 @@ class MatrixGenerators(DenseGenerators):
         """Whether the matrices are fixed, and antisymmetric to the rounding of float32."""
         if self.is_learned or not self.is_square:
             return False
-        sums = np.abs(self._matrices + np.swapaxes(self._matrices, 1, 2))
-        return bool(np.max(sums) <= 1e-7 * np.max(np.abs(self._matrices)))
+        return are_antisymmetric(self._matrices)
 
     def matrices(self) -> np.ndarray:
         """The given matrices, where they are fixed, `(k, d', d)`: also before a build."""

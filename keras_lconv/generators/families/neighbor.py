@@ -1,8 +1,7 @@
 """Generators that couple each position to a few others."""
 
-import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -21,11 +20,7 @@ from keras_lconv._typing import (
 )
 from keras_lconv._validation import (
     finite_array,
-    for_each_axis,
-    integer_array,
-    one_of,
     positive_int,
-    positive_ints,
 )
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.contraction import (
@@ -37,57 +32,11 @@ from keras_lconv.generators.contraction import (
     result_bytes,
 )
 from keras_lconv.generators.cost import BYTES, Cost, precombined_cost
+from keras_lconv.generators.dense_form import ROUNDING
 from keras_lconv.generators.exponential import linear_combination
 from keras_lconv.generators.families.factored import INITIAL_NORM
-from keras_lconv.generators.families.shift import BOUNDARIES, shift, shifted_positions
-
-
-def grid_neighbors(
-    shape: Sequence[int], size: int | Sequence[int] = 3, boundary: str = "zero"
-) -> np.ndarray:
-    """The table of neighbours on a grid, in windows as those of a convolution.
-
-    Args:
-        shape: Spatial shape of the grid.
-        size: Size of the window along each axis: odd numbers, or one for all axes.
-        boundary: `"zero"`: positions have no neighbours outside of the grid.
-            `"periodic"`: the grid is closed to a torus.
-
-    Returns:
-        Integer array `(d, n)`: the positions in the window about each of the
-        `d = prod(shape)` positions, itself among them, in C order; -1 where there is
-        none.
-
-    Raises:
-        TypeError: If a size is no integer.
-        ValueError: If a size is not positive or even, or `boundary` is unknown.
-
-    Example:
-    ```python
-    from keras_lconv.generators import grid_neighbors
-
-    table = grid_neighbors((2, 3))
-    assert table.shape == (6, 9)
-    assert table[0].tolist() == [-1, -1, -1, -1, 0, 1, -1, 3, 4]
-    ```
-    """
-    shape = positive_ints("shape", shape)
-    sizes = for_each_axis("size", positive_ints("size", size), len(shape))
-    if any(n % 2 == 0 for n in sizes):
-        raise ValueError(
-            f"`size` must be odd, one number or {len(shape)} numbers. "
-            f"Received: size={size!r}"
-        )
-    one_of("boundary", boundary, BOUNDARIES)
-    require_memory(
-        f"The table of neighbours for shape={shape} and size={sizes}",
-        math.prod(shape) * math.prod(sizes),
-        "A smaller `size` or a smaller grid has fewer of them",
-    )
-    windows = (range(-(n // 2), n // 2 + 1) for n in sizes)
-    return np.stack(
-        [shifted_positions(shape, o, boundary) for o in itertools.product(*windows)], axis=1
-    )
+from keras_lconv.generators.families.shift import shift
+from keras_lconv.generators.neighbor_table import checked_table, table_as_shifts
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -145,7 +94,7 @@ class NeighborGenerators(Generators):
         **kwargs: Any,
     ):
         super().__init__(positive_int("num", num), **kwargs)
-        self.neighbors = _checked_table(neighbors)
+        self.neighbors = checked_table(neighbors)
         expected = (*self.neighbors.shape, self.num_generators)
         self._given = None if values is None else finite_array("values", values)
         if self._given is not None and self._given.shape != expected:
@@ -168,7 +117,7 @@ class NeighborGenerators(Generators):
                 f"Received: an input of spatial shape {shape}, which has "
                 f"{math.prod(shape)}"
             )
-        self._shifts = _table_as_shifts(self.neighbors, shape)
+        self._shifts = table_as_shifts(self.neighbors, shape)
         self.coefficients = self.add_weight(
             name="coefficients",
             shape=(*self.neighbors.shape, self.num_generators),
@@ -249,7 +198,23 @@ class NeighborGenerators(Generators):
             total = total + ops.einsum("dk,dkp->dp", weights[:, m], around)
         return ops.transpose(ops.reshape(total, (size, -1, channels)), (1, 0, 2))
 
-    # ----------------------------------------------------------------- norms
+    # ---------------------------------------------------------------- bounds
+
+    @property
+    def is_antisymmetric(self) -> bool:
+        """Whether weights are given, with opposite ones from `x` to `y` and back."""
+        if self.is_learned or self._given is None:
+            return False
+        rows, numbers = np.nonzero(self.neighbors >= 0)
+        columns, size = self.neighbors[rows, numbers], len(self.neighbors)
+        pairs = np.concatenate([rows * size + columns, columns * size + rows])
+        distinct, places = np.unique(pairs, return_inverse=True)
+        one_way, other_way = (
+            _segment_sum(self._given[rows, numbers], half, len(distinct))
+            for half in np.split(places, 2)
+        )
+        largest = np.max(np.abs(one_way), initial=0.0)
+        return bool(np.all(np.abs(one_way + other_way) <= ROUNDING * largest))
 
     def initial_norm_bounds(self) -> np.ndarray:
         """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
@@ -367,42 +332,3 @@ def _linear_combination(
 def _segment_sum(entries: np.ndarray, segments: np.ndarray, num: int) -> np.ndarray:
     """What `segment_sum` does, of arrays."""
     return np.stack([np.bincount(segments, column, num) for column in entries.T], axis=-1)
-
-
-def _checked_table(neighbors: Any) -> np.ndarray:
-    table = integer_array("neighbors", neighbors)
-    if table.ndim != 2 or 0 in table.shape:
-        raise ValueError(
-            "`neighbors` must have shape `(d, n)`, with a row for each position. "
-            f"Received: shape {table.shape}"
-        )
-    if table.min() < -1 or table.max() >= len(table):
-        raise ValueError(
-            f"`neighbors` must be positions from 0 to {len(table) - 1}, or -1 for none. "
-            f"Received: entries from {table.min()} to {table.max()}"
-        )
-    return table
-
-
-def _table_as_shifts(
-    table: np.ndarray, shape: tuple[int, ...]
-) -> list[tuple[tuple[int, ...], str]] | None:
-    """Offset and boundary of each column that is a shift of the grid, if all are.
-
-    Slices are faster than indices, and their gradients are much faster.
-    """
-    centre = tuple(n // 2 for n in shape)
-    here = int(np.ravel_multi_index(centre, shape))
-    found = []
-    for column in table.T:
-        if column[here] < 0:
-            return None
-        there = np.unravel_index(column[here], shape)
-        offset = tuple(int(b - a) for a, b in zip(centre, there, strict=True))
-        for boundary in BOUNDARIES:
-            if np.array_equal(column, shifted_positions(shape, offset, boundary)):
-                found.append((offset, boundary))
-                break
-        else:
-            return None
-    return found

@@ -20,6 +20,7 @@ from keras_lconv.generators.contraction import (
     result_bytes,
 )
 from keras_lconv.generators.cost import BYTES, Cost
+from keras_lconv.generators.dense_form import require_room
 from keras_lconv.generators.derivatives import DERIVATIVES, LineDerivative, on_grid
 from keras_lconv.generators.exponential import linear_combination
 
@@ -200,7 +201,7 @@ class SE2Generators(Generators):
 
     def matrices(self) -> np.ndarray:
         """The generators as matrices in NumPy, `(3, d, d)`."""
-        self._require_room("matrices")
+        require_room(self, "matrices")
         shape = self.require_built("matrices")
         size = math.prod(shape)
         matrices = np.zeros((3, size, size))

@@ -153,6 +153,11 @@ class ShiftGenerators(Generators):
         found = ops.take(f, positions.ravel() % f.shape[1], axis=1)
         return ops.reshape(found, (-1, *positions.shape, f.shape[-1]))
 
+    @property
+    def is_antisymmetric(self) -> bool:
+        """No: the entries of shifts are 0 and 1."""
+        return False
+
     def norm_bounds(self) -> Tensor:
         """The spectral norms, a tensor `(k,)`: 1, and 0 for shifts that leave the grid."""
         return ops.convert_to_tensor(self.initial_norm_bounds(), dtype=self.variable_dtype)

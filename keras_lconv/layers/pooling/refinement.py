@@ -84,4 +84,4 @@ def operator_on(
             f"`refine={operator!r}` of {owner} is for one generator, a rotation of images. "
             f"Received: {generators.num_generators} generators on the spatial shape {shape}"
         )
-    return NAMED[operator](shape, getattr(generators, "derivative", "spectral"))
+    return NAMED[operator](shape, generators.derivative)
