@@ -249,12 +249,9 @@ class LConv(KernelLayer):
             self._build_enveloping(self._enveloping)
         num_matrices = self.operators.num_generators + self._kernel_has_mix
         self.contraction = self._choose_contraction(channels)
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(num_matrices, channels, self.filters),
-            initializer=self.kernel_initializer or self._default_kernel(),
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
+        self.kernel = self._add_kernel_weight(
+            (num_matrices, channels, self.filters),
+            self.kernel_initializer or self._default_kernel(),
         )
 
     def _default_kernel(self) -> keras.initializers.Initializer:

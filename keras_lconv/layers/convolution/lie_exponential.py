@@ -145,16 +145,12 @@ class LieExponential(KernelLayer):
             initializer=keras.initializers.RandomUniform(-bound, bound),
             constraint=lambda t: ops.clip(t, -bound, bound),
         )
-        default = None
-        if self.kernel_initializer is None:
+        initializer = self.kernel_initializer
+        if initializer is None:
             stddev = self._gain / math.sqrt(self.num_elements * channels)
-            default = keras.initializers.RandomNormal(stddev=stddev)
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(self.num_elements, channels, self.filters),
-            initializer=self.kernel_initializer or default,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
+            initializer = keras.initializers.RandomNormal(stddev=stddev)
+        self.kernel = self._add_kernel_weight(
+            (self.num_elements, channels, self.filters), initializer
         )
         self._fix_norm_bound(bound * float(floored_norm_bounds(self.generators).sum()))
         # The cheaper order: the exponentials act on the smaller number of channels.

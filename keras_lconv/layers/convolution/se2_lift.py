@@ -201,12 +201,8 @@ class SE2Lift(KernelLayer):
         self._steering = _steering(
             self.num_orientations, self.order, self.generators.reflections
         )
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(self._steering.shape[1], channels, self.filters),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
+        self.kernel = self._add_kernel_weight(
+            (self._steering.shape[1], channels, self.filters)
         )
 
     # ------------------------------------------------------------------ call

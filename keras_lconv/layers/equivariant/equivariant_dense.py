@@ -272,13 +272,7 @@ class EquivariantDense(KernelLayer):
         invariant = invariant_vectors(target, self.tolerance)
         # An invariant constant is then an entry of 1, as the bias of a convolution.
         self._invariant = invariant * math.sqrt(target.shape[1])
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(self.num_maps, channels, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.kernel = self._add_kernel_weight((self.num_maps, channels, self.units))
         self._bias_basis = None
         if self.use_bias and len(invariant):
             self._bias_basis = self._add_constant("bias_basis", self._invariant)

@@ -16,7 +16,6 @@ from keras_lconv._typing import (
     Tensor,
 )
 from keras_lconv._validation import (
-    boolean,
     count,
     for_each_axis,
     one_of,
@@ -24,7 +23,7 @@ from keras_lconv._validation import (
     positive_ints,
 )
 from keras_lconv.algebra import intertwiners
-from keras_lconv.layers.base import FeatureLayer
+from keras_lconv.layers.kernel import KernelOwner
 from keras_lconv.layers.steerable.basis import default_degrees, steerable_basis
 from keras_lconv.layers.steerable.fields import (
     FieldArgument,
@@ -41,7 +40,7 @@ PADDINGS = ("valid", "same")
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
-class SteerableConv(FeatureLayer):
+class SteerableConv(KernelOwner):
     """A convolution that commutes with rotations, reflections, or any such group.
 
     Features are fields: at each position there are `channels` vectors of `m` numbers, on
@@ -177,9 +176,19 @@ class SteerableConv(FeatureLayer):
         **kwargs: Any,
     ):
         super().__init__(
-            data_format=data_format, activity_regularizer=activity_regularizer, **kwargs
+            filters,
+            data_format=data_format,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            **kwargs,
         )
-        self.filters = positive_int("filters", filters)
         self._given = {
             "group": configuration(group),
             "representation_in": configuration(representation_in),
@@ -219,7 +228,6 @@ class SteerableConv(FeatureLayer):
                 f"groups={groups}"
             )
         self.degrees = self._checked_degrees(degrees)
-        self.activation = keras.activations.get(activation)
         is_linear = self.activation is keras.activations.linear
         if not (is_linear or self.representation_out.permutes_components):
             raise ValueError(
@@ -229,13 +237,6 @@ class SteerableConv(FeatureLayer):
                 f"`NormActivation` after the layer. Received: activation={activation!r} "
                 f"for {self.representation_out!r}"
             )
-        self.use_bias = boolean("use_bias", use_bias)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
 
     def _per_axis(self, name: str, value: Any) -> tuple[int, ...]:
         return for_each_axis(name, positive_ints(name, value), self.rank)
@@ -269,22 +270,10 @@ class SteerableConv(FeatureLayer):
             )
         invariant = intertwiners(self.group.trivial(), self.representation_out)[..., 0]
         self._invariant = np.sqrt(self.representation_out.size) * invariant
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(len(self.basis), channels // self.groups, self.filters),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
+        self.kernel = self._add_kernel_weight(
+            (len(self.basis), channels // self.groups, self.filters)
         )
-        self.bias = None
-        if self.use_bias and len(invariant):
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(len(invariant), self.filters),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        self.bias = self._add_bias_weight((len(invariant), self.filters))
         axes = {1 if self.data_format == "channels_first" else -1: channels}
         self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes=axes)
 
@@ -373,22 +362,12 @@ class SteerableConv(FeatureLayer):
         return {
             **super().get_config(),
             **self._given,
-            "filters": self.filters,
             "kernel_size": list(self.kernel_size),
             "strides": list(self.strides),
             "padding": self.padding,
             "dilation_rate": list(self.dilation_rate),
             "groups": self.groups,
             "degrees": list(self.degrees),
-            "activation": keras.activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
         }
 
 
