@@ -1,7 +1,8 @@
 """One table of all public layers: how to make each, what it takes, what it promises.
 
 `tests/layers/test_contract.py` holds every row to the contract of a layer. A new layer gets
-a row, and all the tests.
+a row, and all the tests; one with generators also a row for those of any family. Being a
+table, the file grows with the layers.
 """
 
 import dataclasses
@@ -426,6 +427,47 @@ ROWS = {
         mask_axes=1,
     ),
 }
+
+# How layers are made of generators of a size, on three positions or components, and the
+# shape of their input: `tests/generators/test_subclass.py`.
+FIXED_FAMILY = {
+    "InvariantPooling": (lambda L, s: layers.InvariantPooling(L), (3, 2)),
+    "EquivariantDense": (lambda L, s: layers.EquivariantDense(4, L), (3, 2)),
+}
+LEARNED_FAMILY = {
+    "LConv": (lambda L, s: layers.LConv(4, L), (3, 2)),
+    "LConv, channels first": (lambda L, s: layers.LConv(2, L), (3, 5)),
+    "LConv, steps": (lambda L, s: layers.LConv(2, L, num_steps=3), (3, 2)),
+    "LConv, smoothed products": (
+        lambda L, s: layers.LConv(2, L, order=2, smoothing=0.1 / s**2),
+        (3, 2),
+    ),
+    "LieBlock": (lambda L, s: layers.LieBlock(4, L, num_layers=2), (3, 2)),
+    "LieExponential": (
+        lambda L, s: layers.LieExponential(4, L, num_elements=2, max_parameter=6.0 / s),
+        (3, 2),
+    ),
+    "OrbitPooling": (
+        lambda L, s: layers.OrbitPooling(
+            L, reduction="average", num_samples=2, max_parameter=2.0 / s
+        ),
+        (3, 2),
+    ),
+    "CasimirPooling": (lambda L, s: layers.CasimirPooling(L, tau=0.2 / s**2), (3, 2)),
+    "LieMaxPooling": (lambda L, s: layers.LieMaxPooling(L, hops=2), (3, 2)),
+    "GradientNorm": (lambda L, s: layers.GradientNorm(L), (3, 2)),
+    "FibreNorm": (lambda L, s: layers.FibreNorm(L), (5, 3, 2)),
+    "NormMaxPooling": (lambda L, s: layers.NormMaxPooling(L), (4, 3, 2)),
+    "NormActivation": (lambda L, s: layers.NormActivation(L), (5, 3, 2)),
+    "StridedPooling": (lambda L, s: layers.StridedPooling(L), (3, 2)),
+    "ClusterPooling": (lambda L, s: layers.ClusterPooling(L, clusters=[0, 1, 0]), (3, 2)),
+    "LearnedPooling": (
+        lambda L, s: layers.LearnedPooling(L, output_dim=2, defect_weight=1.0),
+        (3, 2),
+    ),
+    "ActionRegularization": (lambda L, s: layers.ActionRegularization(L), (3, 2)),
+}
+ANY_FAMILY = {**LEARNED_FAMILY, **FIXED_FAMILY}
 
 # What does not hold yet, `test: {row: reason}`: a strict xfail. A reason for a part of the
 # backends begins with their names.

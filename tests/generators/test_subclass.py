@@ -1,5 +1,7 @@
 """A family of one's own: `apply`, and all layers are right with it."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from keras_lconv.metrics import equivariance_error
 from keras_lconv.physics import Lagrangian, robustness
 from tests.autodiff import run
 from tests.families import random_matrices, relative_error, to_numpy
+from tests.layer_contract import ANY_FAMILY, LEARNED_FAMILY
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -52,59 +55,16 @@ FRAME = np.linalg.qr(random(3, 3, seed=5))[0]
 MATRICES = FRAME @ so(3).basis @ FRAME.T
 SCALES = [1.0, 5.0, 1e-3]
 
-# How layers are made of generators of a size, and the shape of their input.
-FIXED_ONLY = {
-    "InvariantPooling": (lambda L, s: k.InvariantPooling(L), (3, 2)),
-    "EquivariantDense": (lambda L, s: k.EquivariantDense(4, L), (3, 2)),
-}
-LAYERS = {
-    "LConv": (lambda L, s: k.LConv(4, L), (3, 2)),
-    "LConv, channels first": (lambda L, s: k.LConv(2, L), (3, 5)),
-    "LConv, steps": (lambda L, s: k.LConv(2, L, num_steps=3), (3, 2)),
-    "LConv, smoothed products": (
-        lambda L, s: k.LConv(2, L, order=2, smoothing=0.1 / s**2),
-        (3, 2),
-    ),
-    "LieBlock": (lambda L, s: k.LieBlock(4, L, num_layers=2), (3, 2)),
-    "LieExponential": (
-        lambda L, s: k.LieExponential(4, L, num_elements=2, max_parameter=6.0 / s),
-        (3, 2),
-    ),
-    "OrbitPooling": (
-        lambda L, s: k.OrbitPooling(
-            L, reduction="average", num_samples=2, max_parameter=2.0 / s
-        ),
-        (3, 2),
-    ),
-    "CasimirPooling": (lambda L, s: k.CasimirPooling(L, tau=0.2 / s**2), (3, 2)),
-    "LieMaxPooling": (lambda L, s: k.LieMaxPooling(L, hops=2), (3, 2)),
-    "GradientNorm": (lambda L, s: k.GradientNorm(L), (3, 2)),
-    "FibreNorm": (lambda L, s: k.FibreNorm(L), (5, 3, 2)),
-    "NormMaxPooling": (lambda L, s: k.NormMaxPooling(L), (4, 3, 2)),
-    "NormActivation": (lambda L, s: k.NormActivation(L), (5, 3, 2)),
-    "StridedPooling": (lambda L, s: k.StridedPooling(L), (3, 2)),
-    "ClusterPooling": (lambda L, s: k.ClusterPooling(L, clusters=[0, 1, 0]), (3, 2)),
-    "LearnedPooling": (
-        lambda L, s: k.LearnedPooling(L, output_dim=2, defect_weight=1.0),
-        (3, 2),
-    ),
-    "ActionRegularization": (lambda L, s: k.ActionRegularization(L), (3, 2)),
-}
-ALL = {**LAYERS, **FIXED_ONLY}
 
-
-def test_every_layer_with_generators_is_here():
-    named = {name.split(",")[0] for name in ALL}
-    others = {"GatedActivation", "Rearrange", "TensorProduct", "SE2Lift", "SE2Projection"}
-    # These take a group in place of generators.
-    others |= {"SteerableConv", "SteerablePool", "FieldNormalization", "FieldDropout"}
-    others |= {"FourierActivation", "GroupPooling"}
-    layers = {
+def test_every_layer_with_generators_is_in_the_tables():
+    made = {name.split(",")[0] for name in ANY_FAMILY}
+    takes = {
         name
         for name in k.layers.__all__
-        if issubclass(getattr(k, name), keras.layers.Layer)
+        if {"generators", "generators_in"}
+        & set(inspect.signature(getattr(k, name)).parameters)
     }
-    assert layers - others <= named, layers - others - named
+    assert takes == made
 
 
 def outputs(layer, f):
@@ -124,10 +84,10 @@ def outputs(layer, f):
 )
 @pytest.mark.parametrize(
     ("name", "trainable"),
-    [(name, False) for name in ALL] + [(name, True) for name in LAYERS],
+    [(name, False) for name in ANY_FAMILY] + [(name, True) for name in LEARNED_FAMILY],
 )
 def test_a_minimal_family_is_as_right_as_matrices(name, trainable, scale):
-    make, shape = ALL[name]
+    make, shape = ANY_FAMILY[name]
     f = random(4, *shape)
     found = []
     for family in (MinimalGenerators, g.MatrixGenerators):
