@@ -1,4 +1,4 @@
-"""All elements of a finite group of matrices, and random walks on any group."""
+"""All elements of a finite group of matrices."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -23,33 +23,6 @@ class Elements:
 
     matrices: np.ndarray
     words: np.ndarray
-
-
-@dataclass(frozen=True)
-class Walk:
-    """Random elements of a group, as products that any representation can follow.
-
-    Args:
-        flows: Parameters `(length, number, k)`: each step moves by `exp(t . L)` first.
-        moves: Integers `(length, number)`: then by a generating element, or, for the number
-            after the last one, by none.
-    """
-
-    flows: np.ndarray
-    moves: np.ndarray
-
-    def follow(self, generators: np.ndarray, elements: np.ndarray) -> np.ndarray:
-        """Matrices `(number, n, n)` of the elements, where these represent the group."""
-        from scipy.linalg import expm
-
-        size = generators.shape[1]
-        table = np.concatenate([elements, np.eye(size)[None]])
-        result = np.broadcast_to(np.eye(size), (self.moves.shape[1], size, size))
-        for flow, move in zip(self.flows, self.moves, strict=True):
-            if len(generators):
-                result = result @ expm(np.tensordot(flow, generators, 1))
-            result = result @ table[move]
-        return result
 
 
 class _Register:

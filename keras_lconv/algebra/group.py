@@ -10,14 +10,14 @@ from numpy.typing import ArrayLike
 from keras_lconv._validation import (
     finite_array,
     matrices_if_any,
-    positive_int,
     square_matrices,
 )
 from keras_lconv.algebra.components import Components
-from keras_lconv.algebra.enumeration import Elements, Walk, all_elements
+from keras_lconv.algebra.enumeration import Elements, all_elements
 from keras_lconv.algebra.forms import positive_form
 from keras_lconv.algebra.invariants import PRECISION, commute
 from keras_lconv.algebra.lie_algebra import LieAlgebra
+from keras_lconv.algebra.walk import Walk, random_walk
 
 if TYPE_CHECKING:
     from keras_lconv.algebra.representation import Representation
@@ -27,12 +27,6 @@ GroupLike: TypeAlias = "MatrixGroup | LieAlgebra | ArrayLike"
 
 # Finite groups are enumerated up to this order.
 LARGEST_ORDER = 20_000
-
-# Random walks: on compact groups every step turns by several full turns, which forgets two
-# thirds at least of where the walk was. Steps along further elements are lazy.
-COMPACT_STEPS, TURNS = 16, 2 * np.pi
-LAZY_STEPS = 64
-FINITE_STEPS = 256
 
 
 class MatrixGroup:
@@ -347,27 +341,8 @@ class MatrixGroup:
         Returns:
             A `Walk`, whose `follow` makes matrices of any representation.
         """
-        number = positive_int("number", number)
-        rng = np.random.default_rng(seed)
-        if self.is_finite:
-            words = self._listed.words
-            moves = words[rng.integers(len(words), size=number)].T
-            return Walk(np.zeros((len(moves), number, 0)), moves)
-        steps, scale = 1, np.ones(self.dimension)
-        if self.dimension and self.is_compact:
-            steps = COMPACT_STEPS
-            scale = TURNS / np.linalg.norm(self.generators, 2, axis=(1, 2))
-        elif self.dimension:
-            scale = 1 / np.linalg.norm(self.generators, 2, axis=(1, 2))
-        count = len(self.elements)
-        length = (LAZY_STEPS if self.dimension else FINITE_STEPS) if count else 0
-        flows = np.zeros((steps + length, number, self.dimension))
-        flows[:steps] = scale * rng.normal(size=flows[:steps].shape)
-        moves = np.full((steps + length, number), count)
-        if length:
-            chosen = rng.integers(2 * count, size=(length, number))
-            moves[steps:] = np.minimum(chosen, count)
-        return Walk(flows, moves)
+        words = self._listed.words if self.is_finite else None
+        return random_walk(self, number, seed, words)
 
     def contains(self, matrix: ArrayLike) -> bool:
         """Whether a matrix is an element of the group.

@@ -249,11 +249,7 @@ class VectorFieldGenerators(Generators):
         return self._basis.values(self._given / self._basis.units)
 
     def vector_fields(self) -> np.ndarray:
-        """The fields `v_i` at the grid points, in grid steps per unit of parameter.
-
-        Returns:
-            Array `(k, *spatial, ndim)`.
-        """
+        """The fields `v_i` at the grid points, an array `(k, *spatial, ndim)`."""
         shape = self.require_built("vector_fields")
         fields = self._basis.values(ops.convert_to_numpy(self.coefficients))
         return np.moveaxis(fields, 1, -1).reshape(-1, *shape, len(shape))

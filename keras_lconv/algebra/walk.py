@@ -1,0 +1,77 @@
+"""Random walks on groups of matrices."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_lconv._validation import positive_int
+
+if TYPE_CHECKING:
+    from keras_lconv.algebra.group import MatrixGroup
+
+# On compact groups every step turns by several full turns, which forgets two thirds at
+# least of where the walk was. Steps along further elements are lazy.
+COMPACT_STEPS, TURNS = 16, 2 * np.pi
+LAZY_STEPS = 64
+FINITE_STEPS = 256
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Random elements of a group, as products that any representation can follow.
+
+    Args:
+        flows: Parameters `(length, number, k)`: each step moves by `exp(t . L)` first.
+        moves: Integers `(length, number)`: then by a generating element, or, for the number
+            after the last one, by none.
+    """
+
+    flows: np.ndarray
+    moves: np.ndarray
+
+    def follow(self, generators: np.ndarray, elements: np.ndarray) -> np.ndarray:
+        """Matrices `(number, n, n)` of the elements, where these represent the group."""
+        from scipy.linalg import expm
+
+        size = generators.shape[1]
+        table = np.concatenate([elements, np.eye(size)[None]])
+        result = np.broadcast_to(np.eye(size), (self.moves.shape[1], size, size))
+        for flow, move in zip(self.flows, self.moves, strict=True):
+            if len(generators):
+                result = result @ expm(np.tensordot(flow, generators, 1))
+            result = result @ table[move]
+        return result
+
+
+def random_walk(
+    group: "MatrixGroup", number: int, seed: int, words: np.ndarray | None
+) -> Walk:
+    """Random elements of a group as products, as `MatrixGroup.walk` has them.
+
+    Args:
+        group: The group.
+        number: How many.
+        seed: Of the random numbers.
+        words: All elements of a finite group as products; `None` of others.
+    """
+    number = positive_int("number", number)
+    rng = np.random.default_rng(seed)
+    if words is not None:
+        moves = words[rng.integers(len(words), size=number)].T
+        return Walk(np.zeros((len(moves), number, 0)), moves)
+    steps, scale = 1, np.ones(group.dimension)
+    if group.dimension and group.is_compact:
+        steps = COMPACT_STEPS
+        scale = TURNS / np.linalg.norm(group.generators, 2, axis=(1, 2))
+    elif group.dimension:
+        scale = 1 / np.linalg.norm(group.generators, 2, axis=(1, 2))
+    count = len(group.elements)
+    length = (LAZY_STEPS if group.dimension else FINITE_STEPS) if count else 0
+    flows = np.zeros((steps + length, number, group.dimension))
+    flows[:steps] = scale * rng.normal(size=flows[:steps].shape)
+    moves = np.full((steps + length, number), count)
+    if length:
+        chosen = rng.integers(2 * count, size=(length, number))
+        moves[steps:] = np.minimum(chosen, count)
+    return Walk(flows, moves)
