@@ -226,6 +226,25 @@ def matrices_if_any(name: str, value: Any) -> np.ndarray | None:
     return square_matrices(name, array) if array.size else None
 
 
+def names_or_matrices(
+    name: str, value: Any, check: Callable[[Any], str | np.ndarray]
+) -> tuple[str | np.ndarray, ...]:
+    """Returns what `check` makes of each name and matrix, from one of them or several."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (check(value),)
+    if isinstance(value, (list, tuple)) and any(isinstance(each, str) for each in value):
+        return tuple(check(each) for each in value)
+    array = finite_array(name, value)
+    if array.ndim not in (2, 3) or 0 in array.shape:
+        raise ValueError(
+            f"`{name}` must be a name, a matrix of shape `(d, d)`, or a list of these. "
+            f"Received: an array of shape {array.shape}"
+        )
+    return tuple(check(each) for each in (array if array.ndim == 3 else array[None]))
+
+
 def require_channels(shape: Sequence[int | None], owner: str) -> None:
     """Raises if a channels-last shape has no channel, and so no numbers at all."""
     if shape[-1] == 0:

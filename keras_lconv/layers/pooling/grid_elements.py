@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_lconv._validation import finite_array
+from keras_lconv._validation import finite_array, names_or_matrices
 from keras_lconv.algebra.invariants import PRECISION
 from keras_lconv.generators import Generators
 
@@ -14,14 +14,7 @@ NAMES = ("flips", "quarter_turns")
 
 def checked_elements(elements: Any) -> tuple[str | np.ndarray, ...]:
     """Names and orthogonal matrices, from one of them or several."""
-    if elements is None:
-        return ()
-    if isinstance(elements, str):
-        elements = (elements,)
-    if isinstance(elements, (list, tuple)) and any(isinstance(e, str) for e in elements):
-        return tuple(_checked(e) for e in elements)
-    array = finite_array("elements", elements)
-    return tuple(_checked(e) for e in (array if array.ndim == 3 else array[None]))
+    return names_or_matrices("elements", elements, _checked)
 
 
 def _checked(element: Any) -> str | np.ndarray:

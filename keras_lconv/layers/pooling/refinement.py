@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_lconv._validation import finite_array
+from keras_lconv._validation import finite_array, names_or_matrices
 from keras_lconv.algebra import invariants
 from keras_lconv.generators import Generators, derivative_matrix
 
@@ -29,19 +29,7 @@ NAMED = {"radius": _radius, "wavenumber": _wavenumber}
 
 def checked_operators(refine: Any) -> tuple[str | np.ndarray, ...]:
     """Names and symmetric matrices, from one of them or several."""
-    if refine is None:
-        return ()
-    if isinstance(refine, str):
-        return (_checked(refine),)
-    if isinstance(refine, (list, tuple)) and any(isinstance(r, str) for r in refine):
-        return tuple(_checked(r) for r in refine)
-    array = finite_array("refine", refine)
-    if array.ndim not in (2, 3) or 0 in array.shape:
-        raise ValueError(
-            "`refine` must be a name, a matrix of shape `(d, d)`, or a list of these. "
-            f"Received: an array of shape {array.shape}"
-        )
-    return tuple(_checked(r) for r in (array if array.ndim == 3 else array[None]))
+    return names_or_matrices("refine", refine, _checked)
 
 
 def _checked(operator: Any) -> str | np.ndarray:
