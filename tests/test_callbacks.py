@@ -79,7 +79,7 @@ def test_equivariance_and_a_second_fit():
 def test_plot():
     monitor = EquivarianceMonitor(BOOST, random((8, 2)), [0.3], kind="invariance")
     trained([monitor], 2)
-    ax = monitor.plot()
+    (ax,) = monitor.plot().axes
     x, y = ax.lines[0].get_data()
     assert np.array_equal(x, [0, 1])
     assert np.array_equal(y, monitor.history["mean"])

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import keras_lconv
+from keras_lconv.report import Report
 from tests.public import PUBLIC, ROOT
 
 pytestmark = pytest.mark.backend_free
@@ -209,6 +210,15 @@ def test_sizes_and_generators_come_first_and_the_rest_by_name():
         for fault in faults_of_order(parameters)
     ]
     assert found == []
+
+
+def test_every_report_is_one():
+    reports = {name: value for name, value in PUBLIC.items() if name.endswith("Report")}
+    assert len(reports) >= 9
+    for name, report in reports.items():
+        assert issubclass(report, Report), name
+        assert report is Report or {"summary", "plot"} <= set(vars(report)), name
+        assert "__repr__" not in vars(report) or report is Report, name
 
 
 def test_version_is_stated_in_changelog_and_citation():

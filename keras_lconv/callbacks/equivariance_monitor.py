@@ -125,19 +125,15 @@ class EquivarianceMonitor(keras.callbacks.Callback):
             data_format=self._data_format,
         )
 
-    def plot(self, ax: Any = None, title: str | None = None) -> Any:
+    def plot(self) -> Any:
         """Draws the mean error against the epoch.
 
-        Args:
-            ax: Matplotlib axes; by default a new figure's.
-            title: Title of the plot.
-
         Returns:
-            The axes.
+            The figure.
         """
         from keras_lconv.visualization import plot_errors
 
         epochs = np.array(self.history["epoch"], dtype="float64")[:, None]
-        ax = plot_errors(epochs, self.history["mean"], ax, title or f"{self.kind} error")
+        ax = plot_errors(epochs, self.history["mean"], title=f"{self.kind} error")
         ax.set_xlabel("epoch")
-        return ax
+        return ax.figure

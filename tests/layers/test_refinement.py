@@ -1,5 +1,6 @@
 """Operators that refine the invariants of a spectrum."""
 
+import keras
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -154,3 +155,20 @@ def test_bad_operators_are_refused(refine, generators, shape, error, words):
 def test_linear_takes_one_operator():
     with pytest.raises(ValueError, match="must be one operator"):
         InvariantPooling("rotation", kind="linear", refine=["radius", "wavenumber"])
+
+
+@pytest.mark.backend_free
+def test_two_refinements_solve_one_eigenproblem(monkeypatch):
+    """Of all positions: for the shape of the output, the build, and all that follows."""
+    sizes, eigh = [], np.linalg.eigh
+
+    def counted(matrix, *args):
+        sizes.append(len(matrix))
+        return eigh(matrix, *args)
+
+    monkeypatch.setattr(np.linalg, "eigh", counted)
+    layer = InvariantPooling("rotation", refine=["radius", "wavenumber"])
+    expected = layer.compute_output_shape((None, 8, 8, 1))
+    assert layer(keras.Input((8, 8, 1))).shape == expected
+    assert layer.compute_output_shape((None, 8, 8, 1)) == expected
+    assert sizes.count(64) == 1
