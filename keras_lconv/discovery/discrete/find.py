@@ -1,5 +1,6 @@
 """From a function to its discrete symmetries."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -31,6 +32,7 @@ from keras_lconv.discovery.discrete.report import DiscreteReport
 from keras_lconv.discovery.discrete.search import Search
 from keras_lconv.discovery.discrete.trial import Trial, parts_of
 from keras_lconv.discovery.functions.derivatives import derivatives_of, finite_differences
+from keras_lconv.discovery.functions.question import Question
 from keras_lconv.discovery.functions.solve import distinct_rows, symmetries_of
 from keras_lconv.discovery.functions.table_equations import OUTPUTS
 from keras_lconv.discovery.naming import name_of
@@ -198,16 +200,8 @@ def find_discrete_symmetries(
         gradients = slopes(samples)[1]
         found_slopes = gradients[..., scalars:].reshape(len(samples), -1, blocks, size)
         if isinstance(output, str):
-            algebra = _connected(
-                function,
-                samples,
-                middle,
-                kind=kind,
-                output=output,
-                blocks=blocks,
-                scalars=scalars,
-                derivatives=derivatives,
-            )
+            question = Question(kind, blocks, scalars, output=output)
+            algebra = _connected(function, samples, middle, question, derivatives)
     # What does not change a function may move where its outputs should be.
     keeps_all = kind == "equivariance" and output != "free"
     reduced = reduced_coordinates(vectors, found_slopes, keeps_all=keeps_all)
@@ -296,13 +290,17 @@ def _connected(
     function: Any,
     samples: np.ndarray,
     centre: np.ndarray,
-    **asked: Any,
+    question: Question,
+    derivatives: Any,
 ) -> np.ndarray:
     """The algebra of linear maps about the centre that are symmetries."""
     size = len(centre)
     linear = np.eye(size * size).reshape(-1, size, size)
     maps = np.concatenate([linear, -linear @ centre[:, None]], axis=2)
-    report = symmetries_of(function, samples, search=maps, verbose=False, **asked)
+    question = dataclasses.replace(question, search=maps)
+    report = symmetries_of(
+        function, samples, question, derivatives=derivatives, verbose=False
+    )
     return report.basis[:, :size, :size]
 
 

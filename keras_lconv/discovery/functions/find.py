@@ -9,9 +9,9 @@ import numpy as np
 from keras_lconv._typing import Data
 from keras_lconv.discovery.functions.derivatives import JumpsError, values_of
 from keras_lconv.discovery.functions.fit import fit_symmetries
+from keras_lconv.discovery.functions.question import Question
 from keras_lconv.discovery.functions.solve import symmetries_of
 from keras_lconv.discovery.report import SymmetryReport
-from keras_lconv.discovery.tables import scalar_names, table_of
 
 BY_NETWORKS = (
     "`function` is constant near most samples: networks were fitted to its values there, "
@@ -153,19 +153,10 @@ def find_symmetries(
     if not callable(function):
         predict = getattr(function, "predict", function)
         function = getattr(function, "predict_proba", predict)
-    asked: dict[str, Any] = {
-        "kind": kind,
-        "blocks": blocks,
-        "scalars": scalars,
-        "columns": columns,
-        "search": search,
-        "output": output,
-        "dimension": dimension,
-    }
     report = _found(
         function,
         x,
-        asked,
+        Question(kind, blocks, scalars, columns, search, output, dimension),
         derivatives=derivatives,
         data_format=data_format,
         batch_size=batch_size,
@@ -202,19 +193,15 @@ def find_symmetries(
     )
 
 
-def _found(
-    function: Any, x: Data, asked: dict[str, Any], **settings: Any
-) -> SymmetryReport:
+def _found(function: Any, x: Data, question: Question, **settings: Any) -> SymmetryReport:
     """What derivatives say; where there are none, what networks say."""
     try:
-        return symmetries_of(function, x, **settings, **asked)
+        return symmetries_of(function, x, question, **settings)
     except JumpsError:
         values = None
         if settings["derivatives"] is None:
-            labels = scalar_names(asked["scalars"])
-            table = table_of("x", x, asked["columns"], labels)
-            values = values_of(function, table.values)
+            values = values_of(function, question.about(x)[0].values)
         if values is None or not np.any(values != values[0]):
             raise
-    report = fit_symmetries(x, values, verbose=bool(settings["verbose"]), **asked)
+    report = fit_symmetries(x, values, verbose=bool(settings["verbose"]), **vars(question))
     return dataclasses.replace(report, notes=(BY_NETWORKS, *report.notes))

@@ -26,11 +26,11 @@ from keras_lconv.discovery.functions.network import (
     train,
 )
 from keras_lconv.discovery.functions.quadratic import quadratic_fit
+from keras_lconv.discovery.functions.question import Question
 from keras_lconv.discovery.functions.solve import KINDS, equations_for, symmetries_of
 from keras_lconv.discovery.functions.targets import Targets, targets_of
 from keras_lconv.discovery.null_space import jackknife_errors, tilt
 from keras_lconv.discovery.report import SymmetryReport
-from keras_lconv.discovery.tables import scalar_names, table_of
 
 LEAST_EPOCHS, LEAST_STEPS = 30, 2400
 # So many samples are enough for the null space of a network.
@@ -114,8 +114,9 @@ def fit_symmetries(
     ```
     """
     one_of("kind", kind, KINDS)
-    labels = scalar_names(scalars)
-    table = table_of("x", x, columns, labels)
+    table, question = Question(
+        kind, blocks, scalars, columns, search, output, dimension
+    ).about(x)
     x = table.values
     shape = any_array("y", y).shape
     if x.ndim != 2 or shape[:1] != x.shape[:1] or 0 in x.shape:
@@ -138,9 +139,8 @@ def fit_symmetries(
         )
     batch_size = positive_int("batch_size", batch_size)
     epochs = optional(positive_int, "epochs", epochs)
-    blocks, scalars = table.blocks or blocks, len(labels) or scalars
     # Before the networks are trained, which takes long.
-    equations_for(x, kind, blocks, scalars, search, output, dimension, "channels_last")
+    equations_for(x, question, "channels_last")
     quadratic = None
     if model is None and targets.outputs is not None:
         order = np.random.default_rng(0).permutation(len(x))
@@ -152,22 +152,11 @@ def fit_symmetries(
         x, error, model, notes = _trained(
             x, targets, model, held_out, epochs, batch_size, bool(progress(verbose))
         )
-    asked: dict[str, Any] = {
-        "kind": kind,
-        "blocks": blocks,
-        "scalars": scalars,
-        "search": search,
-        "output": output,
-    }
     samples = x[:MOST_SAMPLES].astype("float64")
-    report = symmetries_of(
-        model, samples, members=members, dimension=dimension, fit_error=error, **asked
-    )
+    report = symmetries_of(model, samples, question, members=members, fit_error=error)
     if quadratic is not None and report.dimension:
-        again = [
-            symmetries_of(other, samples, dimension=report.dimension, **asked)
-            for other in quadratic.others
-        ]
+        known = dataclasses.replace(question, dimension=report.dimension)
+        again = [symmetries_of(other, samples, known) for other in quadratic.others]
         report = dataclasses.replace(
             report, errors=np.hypot(report.errors, _errors_of_refits(report, again))
         )

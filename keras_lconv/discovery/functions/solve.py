@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -24,9 +24,9 @@ from keras_lconv.discovery.functions.derivatives import (
     given_derivatives,
 )
 from keras_lconv.discovery.functions.grid_equations import GridEquations
+from keras_lconv.discovery.functions.question import Question
 from keras_lconv.discovery.functions.table_equations import OUTPUTS, TableEquations
 from keras_lconv.discovery.report import SymmetryReport
-from keras_lconv.discovery.tables import scalar_names, table_of
 
 KINDS = ("invariance", "equivariance")
 
@@ -37,16 +37,10 @@ BATCHES_WITH_BAR = 20
 def symmetries_of(
     function: Callable[[Any], Any] | None,
     x: Data,
+    question: Question,
     *,
     members: int = 1,
     fit_error: float = 0.0,
-    kind: str = "invariance",
-    blocks: int = 1,
-    scalars: int | Sequence[str] = 0,
-    columns: Any = None,
-    search: Any = None,
-    output: Any = "free",
-    dimension: int | None = None,
     derivatives: Any = None,
     data_format: str | None = None,
     batch_size: int = 512,
@@ -57,15 +51,9 @@ def symmetries_of(
     Args:
         function: A function to `(batch, ...)`, or to `(batch, members, ...)`.
         x: As for `find_symmetries`.
+        question: What is asked.
         members: How many functions there are.
         fit_error: Their relative error.
-        kind: As for `find_symmetries`.
-        blocks: As for `find_symmetries`.
-        scalars: As for `find_symmetries`.
-        columns: As for `find_symmetries`.
-        search: As for `find_symmetries`.
-        output: As for `find_symmetries`.
-        dimension: As for `find_symmetries`.
         derivatives: As for `find_symmetries`.
         data_format: As for `find_symmetries`.
         batch_size: As for `find_symmetries`.
@@ -73,20 +61,10 @@ def symmetries_of(
     """
     verbose = progress(verbose)
     batch_size = positive_int("batch_size", batch_size)
-    labels = scalar_names(scalars)
-    table = table_of("x", x, columns, labels)
+    table, question = question.about(x)
     samples = distinct_rows(table.values)
-    equations = equations_for(
-        samples,
-        kind,
-        table.blocks or blocks,
-        len(labels) or scalars,
-        search,
-        output,
-        dimension,
-        data_format_of(function, data_format),
-        table.names,
-    )
+    data_format = data_format_of(function, data_format)
+    equations = equations_for(samples, question, data_format, table.names)
     batches = np.array_split(samples, math.ceil(len(samples) / batch_size))
     if verbose is None:
         verbose = len(batches) >= BATCHES_WITH_BAR
@@ -106,41 +84,31 @@ def symmetries_of(
             "`function` must depend on its input. Received: a function with derivatives "
             f"that are zero at all {len(samples)} samples of `x` that differ"
         )
-    report = equations.report(dimension, fit_error)
+    report = equations.report(question.dimension, fit_error)
     notes = getattr(evaluate, "notes", ())
     return dataclasses.replace(report, notes=report.notes + notes)
 
 
 def equations_for(
-    samples: np.ndarray,
-    kind: str,
-    blocks: int,
-    scalars: Any,
-    search: Any,
-    output: Any,
-    dimension: int | None,
-    data_format: str,
-    names: Any = None,
+    samples: np.ndarray, question: Question, data_format: str, names: Any = None
 ) -> GridEquations | TableEquations:
     """The equations that symmetries fulfil, without any yet: arguments that fit samples.
 
     Args:
         samples: Array `(batch, n)` or `(batch, *spatial, channels)`.
-        kind: As for `find_symmetries`.
-        blocks: As for `find_symmetries`.
-        scalars: Their number.
-        search: As for `find_symmetries`.
-        output: As for `find_symmetries`.
-        dimension: As for `find_symmetries`.
+        question: What is asked about them.
         data_format: `"channels_last"` or `"channels_first"`.
         names: Names of the columns of a table.
     """
+    kind, search, output = question.kind, question.search, question.output
     one_of("kind", kind, KINDS)
     if isinstance(output, str):
         one_of("output", output, OUTPUTS)
     elif kind == "invariance":
         finite_array("output", output)
-    blocks, scalars = positive_int("blocks", blocks), count("scalars", scalars)
+    blocks = positive_int("blocks", question.blocks)
+    scalars = count("scalars", question.scalars)
+    dimension = optional(count, "dimension", question.dimension)
     equations: GridEquations | TableEquations
     if samples.ndim > 2:
         if blocks > 1 or scalars:
@@ -151,7 +119,7 @@ def equations_for(
         equations = GridEquations(samples, kind, search, output, data_format)
     else:
         equations = TableEquations(samples, kind, blocks, scalars, search, output, names)
-    if (optional(count, "dimension", dimension) or 0) > equations.num_searched:
+    if (dimension or 0) > equations.num_searched:
         raise ValueError(
             f"`dimension` must be from 0 to {equations.num_searched}, the dimension of "
             f"what is searched. Received: dimension={dimension!r}"

@@ -1,0 +1,32 @@
+"""What symmetries of a function are asked for."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from keras_lconv._typing import Data
+from keras_lconv.discovery.tables import Table, scalar_names, table_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """The arguments that `find_symmetries` and `fit_symmetries` share, as given."""
+
+    kind: str = "invariance"
+    blocks: int = 1
+    scalars: int | Sequence[str] = 0
+    columns: Any = None
+    search: Any = None
+    output: Any = "free"
+    dimension: int | None = None
+
+    def about(self, x: Data) -> tuple[Table, "Question"]:
+        """The columns of `x` that are meant, and the question about these alone."""
+        labels = scalar_names(self.scalars)
+        table = table_of("x", x, self.columns, labels)
+        return table, dataclasses.replace(
+            self,
+            blocks=table.blocks or self.blocks,
+            scalars=len(labels) or self.scalars,
+            columns=None,
+        )
