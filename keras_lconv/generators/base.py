@@ -17,7 +17,7 @@ from keras import ops
 
 from keras_lconv._backend import concrete_value
 from keras_lconv._layout import flatten, to_features, unflatten
-from keras_lconv._typing import Tensor
+from keras_lconv._typing import Data, Tensor
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.algebra.constraints import Acting
 from keras_lconv.generators.dense_form import (
@@ -330,7 +330,7 @@ class Generators(OnGrid):
         self.require_built("algebra")
         return LieAlgebra(ops.convert_to_numpy(self.to_dense()), tolerance)
 
-    def transform(self, f: Any, t: Any, norm_bound: float | None = None) -> Tensor:
+    def transform(self, f: Data, t: Data, norm_bound: float | None = None) -> Tensor:
         """The action of the group: `exp(sum_i t_i L_i) f`.
 
         It is applied to `f` without forming a matrix, in float32 at least, and is

@@ -9,7 +9,7 @@ assumed where the values of parameters are not known.
 import functools
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ from keras import ops
 from keras_lconv._backend import concrete_value
 from keras_lconv._layout import flatten
 from keras_lconv._ops import maximum, working_dtype
-from keras_lconv._typing import Tensor
+from keras_lconv._typing import Data, Tensor
 from keras_lconv._validation import not_negative
 from keras_lconv.generators.series import chebyshev, taylor
 
@@ -139,7 +139,7 @@ def _bounded(generators: "Generators", t: Tensor) -> tuple[Tensor, float]:
 
 
 def transform(
-    generators: "Generators", f: Any, t: Any, norm_bound: float | None = None
+    generators: "Generators", f: Data, t: Data, norm_bound: float | None = None
 ) -> Tensor:
     """`Generators.transform`: the exponential on inputs of any layout."""
     if not generators.is_square:
@@ -149,40 +149,41 @@ def transform(
         )
     if norm_bound is not None:
         norm_bound = not_negative("norm_bound", norm_bound)
-    f = _to_tensor(generators, f)
+    given = _to_tensor(generators, f)
     if not generators.built:
-        generators.build(tuple(f.shape))
+        generators.build(tuple(given.shape))
     shape = generators.require_built("transform")
-    is_vector = tuple(f.shape[1:]) == shape and len(shape) == 1
-    if not is_vector and tuple(f.shape[1:-1]) != shape:
+    is_vector = tuple(given.shape[1:]) == shape and len(shape) == 1
+    if not is_vector and tuple(given.shape[1:-1]) != shape:
         raise ValueError(
             f"`f` must have the spatial shape {shape} of the generators. "
-            f"Received: f of shape {tuple(f.shape)}"
+            f"Received: f of shape {tuple(given.shape)}"
         )
-    dtype = working_dtype(f)
-    flat = flatten(ops.expand_dims(f, -1) if is_vector else f)
-    t = _to_parameters(generators, t, dtype)
-    moved = exponential(generators, ops.cast(flat, dtype), t, norm_bound)
-    return ops.reshape(ops.cast(moved, f.dtype), (-1, *f.shape[1:]))
+    dtype = working_dtype(given)
+    flat = flatten(ops.expand_dims(given, -1) if is_vector else given)
+    moved = exponential(
+        generators, ops.cast(flat, dtype), _to_parameters(generators, t, dtype), norm_bound
+    )
+    return ops.reshape(ops.cast(moved, given.dtype), (-1, *given.shape[1:]))
 
 
-def _to_tensor(generators: "Generators", value: Any) -> Tensor:
+def _to_tensor(generators: "Generators", value: Data) -> Tensor:
     """Floating-point tensors keep their dtype; all else gets that of the generators."""
     if ops.is_tensor(value) or isinstance(value, keras.Variable):
-        value = ops.convert_to_tensor(value)
-        if keras.backend.is_float_dtype(value.dtype):
-            return value
+        tensor = ops.convert_to_tensor(value)
+        if keras.backend.is_float_dtype(tensor.dtype):
+            return tensor
     return ops.convert_to_tensor(value, dtype=generators.compute_dtype)
 
 
-def _to_parameters(generators: "Generators", t: Any, dtype: str) -> Tensor:
-    t = ops.cast(_to_tensor(generators, t), dtype)
+def _to_parameters(generators: "Generators", t: Data, dtype: str) -> Tensor:
+    found = ops.cast(_to_tensor(generators, t), dtype)
     k = generators.num_generators
-    if len(t.shape) == 0 and k == 1:
-        t = ops.reshape(t, (1,))
-    if len(t.shape) not in (1, 2) or t.shape[-1] != k:
+    if len(found.shape) == 0 and k == 1:
+        found = ops.reshape(found, (1,))
+    if len(found.shape) not in (1, 2) or found.shape[-1] != k:
         raise ValueError(
             f"`t` must have shape `(k,)` or `(batch, k)` with k={k} generators. "
-            f"Received: t of shape {tuple(t.shape)}"
+            f"Received: t of shape {tuple(found.shape)}"
         )
-    return t
+    return found

@@ -87,7 +87,7 @@ class FeatureLayer(BoundedWeights):
         name = type(self).__name__
         raise NotImplementedError(f"{name} does not implement `_transform`")
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         """The mask of the input, where the output has the same positions."""
         return previous_mask
 
@@ -147,7 +147,7 @@ class GeneratorOwner(FeatureLayer):
     def _build(self, feature_shape: Shape) -> None:
         """Creates the weights; there are none by default."""
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         """The mask of the input, where the output has the same positions."""
         return previous_mask if self.generators.is_square else None
 

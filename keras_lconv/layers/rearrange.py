@@ -91,7 +91,7 @@ class Rearrange(FeatureLayer):
             f = ops.where(self.order[:, None] >= 0, f, ops.zeros_like(f))
         return unflatten(f, self.output_dim)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
         """No mask: positions are others."""
         return None
 

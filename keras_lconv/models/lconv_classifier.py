@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from keras_lconv._typing import GeneratorsLike
 from keras_lconv._validation import (
     boolean,
     one_of,
@@ -42,7 +43,7 @@ def lconv_classifier(
     pooling: str | None = None,
     name: str = "lconv_classifier",
     *,
-    generators: Any = "rotation",
+    generators: GeneratorsLike = "rotation",
     filters: Sequence[int] = (16, 16),
     activation: Any = "gated",
     downsampling: int = 1,

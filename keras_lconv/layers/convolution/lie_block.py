@@ -128,11 +128,12 @@ class LieBlock(keras.layers.Layer):
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Applies the layers."""
         for layer in self.layers:
-            inputs = layer(inputs, mask=mask)
-            mask = layer.compute_mask(None, mask)
+            previous = inputs
+            inputs = layer(previous, mask=mask)
+            mask = layer.compute_mask(previous, mask)
         return inputs
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         """The mask of the input, where the output has the same positions."""
         return self.layers[0].compute_mask(inputs, previous_mask)
 

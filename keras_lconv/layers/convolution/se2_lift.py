@@ -222,7 +222,7 @@ class SE2Lift(KernelLayer):
         lifted = ops.einsum("bpt,tjf->bjpf", f, kernel)
         return self._add_bias(ops.reshape(lifted, (-1, self.generators.size, self.filters)))
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         """The mask of the image, at every orientation."""
         if previous_mask is None:
             return None

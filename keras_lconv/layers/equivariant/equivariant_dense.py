@@ -299,7 +299,7 @@ class EquivariantDense(KernelLayer):
         bias = ops.einsum("sd,su->du", self._bias_basis, self.bias)
         return output + ops.cast(bias, output.dtype)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
         """No mask: every output depends on all positions."""
         return None
 

@@ -173,7 +173,7 @@ class CasimirPooling(GeneratorLayer):
         kept = unflatten(y, shape)[(slice(None), *self._slices(shape))]
         return flatten(kept)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         """The mask of the positions that are kept."""
         if previous_mask is None:
             return None

@@ -69,7 +69,7 @@ class CoarsePooling(GeneratorLayer):
     def _pool(self, f: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
         """No mask: a coarse position stands for masked and other ones."""
         return None
 

@@ -116,7 +116,7 @@ class FibreNorm(FibreLayer):
             return ops.cast(self._square(f), f.dtype)
         return ops.cast(signed_length(f, self._square, self.epsilon), f.dtype)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         """The mask of the input, where it masks positions and not parts of a fibre."""
         if previous_mask is None or len(previous_mask.shape) > len(inputs.shape) - 2:
             return None

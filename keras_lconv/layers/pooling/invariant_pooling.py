@@ -305,7 +305,7 @@ class InvariantPooling(GeneratorLayer):
         norms = safe_sqrt(ops.reshape(sums, (number, -1, f.shape[-1])))
         return ops.cast(ops.transpose(norms, (1, 0, 2)), f.dtype)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
         """No mask: the output has no positions."""
         return None
 

@@ -154,7 +154,7 @@ class NormMaxPooling(FibreLayer):
     def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
         return largest_vectors(f, self._square(f), self._windows(tuple(f.shape)))
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         """None: windows have no mask."""
         return None
 

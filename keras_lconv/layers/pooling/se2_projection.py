@@ -82,7 +82,7 @@ class SE2Projection(FeatureLayer):
     def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
         return REDUCTIONS[self.reduction](f, axis=1)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         """The positions that have any orientation, if the mask tells them."""
         if previous_mask is None or len(previous_mask.shape) < 3:
             return None

@@ -110,7 +110,7 @@ class GroupPooling(FieldLayer):
         wide = ops.cast(f, working_dtype(f))
         return ops.cast(safe_sqrt(ops.sum(wide**2, axis=-2)), f.dtype)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         """The mask of the positions, where there still are any."""
         return None if self.positions else previous_mask
 

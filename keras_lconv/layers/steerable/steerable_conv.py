@@ -352,7 +352,7 @@ class SteerableConv(KernelOwner):
             f = ops.reshape(f, (*tuple(ops.shape(f))[:-1], after, self.filters))
         return self.activation(f)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         """The mask of the input, where the output has the same positions."""
         keeps = self.padding == "same" and max(self.strides) == 1
         return previous_mask if keeps else None

@@ -126,7 +126,7 @@ class SteerablePool(FieldLayer):
             f = ops.average_pool(f, widths, self.strides, data_format="channels_last")
         return ops.reshape(f, (-1, *f.shape[1:-1], size, channels))
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         """None: windows have no mask."""
         return None
 

@@ -90,7 +90,7 @@ class SteerableUpSampling(FieldLayer):
             f = ops.reshape(rows, (-1, *before, len(weights), *after))
         return f
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         """None: the output has other positions."""
 
     def get_config(self) -> dict[str, Any]:
