@@ -153,12 +153,15 @@ class Generators(OnGrid):
         """Whether the generators are not learned, and all `L_i` antisymmetric.
 
         `exp(t L)` is then orthogonal, and `transform` needs fewer products. Here it is read
-        off the matrices, once the generators are built.
+        off the matrices, once the generators are built; no where these are too large.
         """
         if self.is_learned or not self.is_square or self.spatial_shape is None:
             return False
         if self._antisymmetric is None:
-            self._antisymmetric = are_antisymmetric(self.matrices())
+            try:
+                self._antisymmetric = are_antisymmetric(self.matrices())
+            except ValueError:  # too many positions, or a graph is traced
+                return False
         return self._antisymmetric
 
     def representation(self) -> np.ndarray:
@@ -199,11 +202,7 @@ class Generators(OnGrid):
         return None
 
     def vector_fields(self) -> np.ndarray | None:
-        """The same as `vector_field_tensor`, an array: not inside of graphs.
-
-        Returns:
-            Array `(k, *spatial, ndim)`, or `None`.
-        """
+        """The same as an array, or `None`: not inside of graphs."""
         fields = self.vector_field_tensor(self.variable_dtype)
         return None if fields is None else ops.convert_to_numpy(fields)
 

@@ -137,6 +137,18 @@ def test_values_of_a_fixed_family_are_known_inside_of_graphs():
     assert relative_error(moved, g.MatrixGenerators(5 * MATRICES).transform(f, t)) < 1e-5
 
 
+def test_what_is_too_large_for_matrices_still_moves(monkeypatch):
+    generators = g.LowRankGenerators(1, 2, trainable=False)
+    generators.build((None, 6, 1))
+    monkeypatch.setenv("KERAS_LCONV_MEMORY_SHARE", "1e-12")
+    f = random(2, 6, 1)
+    moved = to_numpy(generators.transform(f, 0.1))
+    assert not generators.is_antisymmetric
+    monkeypatch.undo()
+    expected = g.MatrixGenerators(generators.matrices()).transform(f, 0.1)
+    assert relative_error(moved, expected) < 1e-5
+
+
 def test_apply_of_another_shape_is_refused():
     class Transposed(MinimalGenerators):
         def apply(self, f):
