@@ -13,32 +13,13 @@ Usage: python benchmarks/little_data.py [--quick] [--number 300] [--seeds 3]
 import argparse
 import functools
 
-import numpy as np
 from comparison import Network, compare
 from steerable import convolutional_network
 
-from keras_lconv.datasets import RandomRotations
+from keras_lconv.datasets import RandomRotations, cell_images
 from keras_lconv.models import lconv_classifier, steerable_classifier
 
-SIZE = 24
-SHAPE = (SIZE, SIZE, 1)
-
-
-def make_data(number, seed):
-    """Images `(number, size, size, 1)` and labels from 0 to 3."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(4, size=number)
-    centre = (SIZE - 1) / 2 + rng.uniform(-3, 3, (2, number, 1, 1))
-    y, x = np.meshgrid(*[np.arange(SIZE)] * 2, indexing="ij")
-    dy, dx = y - centre[0], x - centre[1]
-    radius, depth, brightness = (
-        rng.uniform(*limits, (number, 1, 1)) for limits in ((5, 7), (0.15, 0.3), (0.5, 1))
-    )
-    lobes, turn = labels[:, None, None] + 2, rng.uniform(0, 2 * np.pi, (number, 1, 1))
-    edge = radius * (1 + depth * np.cos(lobes * np.arctan2(dy, dx) + turn))
-    inside = 1 / (1 + np.exp(2 * (np.hypot(dy, dx) - edge)))
-    images = brightness * inside + 0.25 * rng.normal(size=inside.shape)
-    return images[..., None].astype("float32"), labels
+SHAPE = (24, 24, 1)
 
 
 def main(arguments=None):
@@ -52,6 +33,9 @@ def main(arguments=None):
 
     def steerable():
         return steerable_classifier(**ready)
+
+    def draw(number, seed):
+        return cell_images(number, seed=seed)
 
     least = steerable().count_params()
     turned = functools.partial(RandomRotations, batch_size=32)
@@ -69,8 +53,8 @@ def main(arguments=None):
         ),
     }
     if options.quick:
-        return compare(networks, make_data, (64, 64, 64), 1, 1, rates=(5e-3,))
-    return compare(networks, make_data, (options.number, 600, 2000), 40, options.seeds)
+        return compare(networks, draw, (64, 64, 64), 1, 1, rates=(5e-3,))
+    return compare(networks, draw, (options.number, 600, 2000), 40, options.seeds)
 
 
 if __name__ == "__main__":

@@ -161,8 +161,12 @@ def convolutional_network(shape, least, classes=10):
         width += 1
 
 
-def compare_accuracy(name, options):
-    """The steerable network, and a convolutional one with images at random angles."""
+def compare_accuracy(name, options, seed):
+    """The steerable network, and a convolutional one with images at random angles.
+
+    Returns:
+        For each network the CPU seconds, and the errors at upright and at random angles.
+    """
     num_train, num_test, epochs = {
         ("fashion", True): (4_000, 2_000, 4),
         ("fashion", False): (20_000, 10_000, 8),
@@ -178,15 +182,15 @@ def compare_accuracy(name, options):
         # To choose by, what is neither trained nor tested on.
         (x_all, y_all), _ = load(dataset, options.folder)
         x_test, y_test = x_all[-num_test:], y_all[-num_test:]
-    rng = np.random.default_rng(options.seed)
+    rng = np.random.default_rng(seed)
     x_random = rotate_images(x_test, rng.uniform(0, 360, len(x_test)))
     if name == "mnist":
         x = rotate_images(x, rng.uniform(0, 360, len(x)))
     print("network             weights  epochs  CPU seconds  upright  random angles")
-    budget = None
+    budget, results = None, {}
     arguments = {"group": options.group, "size": options.size}
     for network in options.networks:
-        keras.utils.set_random_seed(options.seed)
+        keras.utils.set_random_seed(seed)
         model = steerable_classifier(classifier_activation=None, **arguments)
         degrees = 45
         if network.startswith("cnn"):
@@ -197,7 +201,7 @@ def compare_accuracy(name, options):
             y,
             max_degrees=0 if network.endswith("upright") else degrees,
             batch_size=64,
-            seed=options.seed,
+            seed=seed,
         )
         some = epochs
         if budget is not None:
@@ -216,6 +220,30 @@ def compare_accuracy(name, options):
             f"{found[0]:8.4f} {found[1]:14.4f}",
             flush=True,
         )
+        results[network] = (seconds, *(1 - accuracy for accuracy in found))
+    return results
+
+
+def summarize(runs, picture):
+    """Means over seeds with their spread, and a plot of errors against time."""
+    for network in runs[0]:
+        errors = 100 * np.array([run[network][2] for run in runs])
+        print(f"{network}: error {errors.mean():.2f} +- {errors.std():.2f} percent")
+    if picture:
+        import matplotlib.pyplot as plt
+
+        figure, axis = plt.subplots(figsize=(5, 4), layout="constrained")
+        for network in runs[0]:
+            seconds, _, errors = np.array([run[network] for run in runs]).T
+            axis.plot(seconds, 100 * errors, "o", label=network)
+        axis.set(
+            xlabel="CPU seconds of training",
+            ylabel="error at random angles, percent",
+            xlim=(0, None),
+            ylim=(0, None),
+        )
+        axis.legend()
+        figure.savefig(picture, dpi=110)
 
 
 def main(arguments=None):
@@ -231,7 +259,9 @@ def main(arguments=None):
         "--equal-time", action="store_true", help="all train as long as the first network"
     )
     parser.add_argument("--rate", type=float, default=5e-3, help="the largest one")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="the first one")
+    parser.add_argument("--seeds", type=int, default=1, help="how many")
+    parser.add_argument("--plot", type=pathlib.Path, help="a file, for errors and times")
     parser.add_argument("--networks", nargs="+", default=["steerable", "cnn"])
     parser.add_argument("--validate", action="store_true", help="on images to train on")
     options = parser.parse_args(arguments)
@@ -239,7 +269,9 @@ def main(arguments=None):
     if options.what == "speed":
         compare_speed(options.quick)
     else:
-        compare_accuracy(options.what, options)
+        seeds = range(options.seed, options.seed + options.seeds)
+        runs = [compare_accuracy(options.what, options, seed) for seed in seeds]
+        summarize(runs, options.plot)
 
 
 if __name__ == "__main__":

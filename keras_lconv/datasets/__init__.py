@@ -1,7 +1,8 @@
 """Data to learn symmetries from, and to test them on."""
 
+from keras_lconv.datasets.cell_images import cell_images
 from keras_lconv.datasets.image_pairs import image_pairs
 from keras_lconv.datasets.random_rotations import RandomRotations
 from keras_lconv.datasets.rotate_images import rotate_images
 
-__all__ = ["RandomRotations", "image_pairs", "rotate_images"]
+__all__ = ["RandomRotations", "cell_images", "image_pairs", "rotate_images"]

@@ -989,6 +989,17 @@ OTHERS = {
             "order": whole(),
         },
     ),
+    "keras_lconv.datasets.cell_images": Row(
+        datasets.cell_images,
+        {"num_samples": 3, "size": 6},
+        {
+            "num_samples": whole(),
+            "size": whole(),
+            "max_shift": not_negative,
+            "noise": not_negative,
+            "seed": optional(whole(0)),
+        },
+    ),
     "keras_lconv.datasets.image_pairs": Row(
         datasets.image_pairs,
         {"num_samples": 3, "size": 6},
