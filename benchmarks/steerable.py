@@ -2,6 +2,7 @@
 
 - `speed`: a training step of a `SteerableConv` and of a convolution with the same window
   and as many channels, in turns; inference before and after `to_conv`; the time to build.
+  On a GPU take `--batch 512`, with `--policy float32` and `--policy mixed_bfloat16`.
 - `fashion`: Fashion-MNIST, upright images to train on, tested upright and at random angles.
 - `mnist`: rotated MNIST, images at random angles to train on and to test on.
 
@@ -55,7 +56,7 @@ def steps_in_turns(models, shapes, repeats, batch):
     return np.median(times[3:], axis=0)
 
 
-def compare_speed(quick):
+def compare_speed(quick, batch):
     """A steerable layer and a plain one, of the same window and number of channels."""
     repeats = 10 if quick else 40
     rows = [("c8", 8, (28, 28), 5, 8), ("c8", 8, (14, 14), 5, 16)]
@@ -92,18 +93,18 @@ def compare_speed(quick):
             ]
         )
         shapes = [(*shape, size, filters), (*shape, channels)]
-        step = steps_in_turns([steerable, plain], shapes, repeats, 64)
-        ratio = inference_ratio(to_conv(steerable), plain, shapes, repeats)
+        step = steps_in_turns([steerable, plain], shapes, repeats, batch)
+        ratio = inference_ratio(to_conv(steerable), plain, shapes, repeats, batch)
         print(
             f"{group:5s} {window:7d} {channels:9d}  {shape!s:12s} {step[0] / step[1]:12.2f}"
             f" {ratio:22.2f}    (built in {seconds:.2f} s)"
         )
 
 
-def inference_ratio(converted, plain, shapes, repeats):
+def inference_ratio(converted, plain, shapes, repeats, batch):
     """The time of a batch in inference, relative to that of a plain model."""
     rng = np.random.default_rng(0)
-    data = [rng.normal(size=(64, *shape)).astype("float32") for shape in shapes]
+    data = [rng.normal(size=(batch, *shape)).astype("float32") for shape in shapes]
     times = []
     for _ in range(repeats + 3):
         row = []
@@ -259,6 +260,8 @@ def main(arguments=None):
         "--equal-time", action="store_true", help="all train as long as the first network"
     )
     parser.add_argument("--rate", type=float, default=5e-3, help="the largest one")
+    parser.add_argument("--batch", type=int, default=64, help="for `speed`")
+    parser.add_argument("--policy", default="float32", help="of the dtypes, for `speed`")
     parser.add_argument("--seed", type=int, default=0, help="the first one")
     parser.add_argument("--seeds", type=int, default=1, help="how many")
     parser.add_argument("--plot", type=pathlib.Path, help="a file, for errors and times")
@@ -267,7 +270,9 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     print(f"Backend: {keras.config.backend()}")
     if options.what == "speed":
-        compare_speed(options.quick)
+        keras.config.set_dtype_policy(options.policy)
+        print(f"Policy: {options.policy}, batches of {options.batch}")
+        compare_speed(options.quick, options.batch)
     else:
         seeds = range(options.seed, options.seed + options.seeds)
         runs = [compare_accuracy(options.what, options, seed) for seed in seeds]
