@@ -2,6 +2,7 @@
 
 import sys
 
+import keras
 import pytest
 
 from tests.fuzz.files import run
@@ -9,6 +10,10 @@ from tests.fuzz.files import run
 pytestmark = [
     pytest.mark.backend_free,
     pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux processes"),
+    pytest.mark.skipif(
+        keras.backend.backend() != "torch",
+        reason="a fork of a process with the threads of JAX or TensorFlow may hang",
+    ),
 ]
 
 

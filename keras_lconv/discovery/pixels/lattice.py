@@ -126,7 +126,9 @@ def _stress_layout(pairs: np.ndarray) -> np.ndarray:
     from scipy.sparse.csgraph import shortest_path
 
     size = pairs.max() + 1
-    graph = csr_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), (size, size))
+    # SciPy 1.14 takes no other indices.
+    rows, columns = pairs.T.astype("int32")
+    graph = csr_array((np.ones(len(pairs)), (rows, columns)), (size, size))
     distances = shortest_path(graph, directed=False, unweighted=True)
     squares = distances**2
     means = squares.mean(axis=0)
