@@ -121,10 +121,10 @@ class GroupAction:
             Array `(n, n)`.
 
         Raises:
-            ValueError: If the matrix has another shape than those of the group; or the
-                representation was given by matrices, for a group that is not finite, so
-                that nothing is known of other elements, or for a finite one that the
-                matrix is not in. Where there is a law, any matrix is taken for an element.
+            ValueError: If the matrix has another shape than those of the group, or is not
+                in it; or if the representation was given by matrices without a `law`, and
+                the group is not finite, so that nothing is known of other elements. Where
+                `MatrixGroup.contains` does not know, a `law` takes any matrix.
         """
         matrix = finite_array("element", element)
         size = self.group.matrix_size
@@ -133,16 +133,20 @@ class GroupAction:
                 f"`element` must have shape {(size, size)}, as those of {self.group!r}. "
                 f"Received: shape {matrix.shape}"
             )
+        if self.group.tells(matrix) is False:
+            raise ValueError(f"`element` must be in {self.group!r}. Received: {matrix!r}")
+        return self.image(matrix)
+
+    def image(self, element: np.ndarray) -> np.ndarray:
+        """As `at`, of what is known to be an element."""
         if self._law is not None:
-            return self._law(matrix)
+            return self._law(element)
         if not self.group.is_finite:
             raise ValueError(
                 "The representation is known by the matrices of generators only. Give a "
                 "`law` to know it at every element of a group that is not finite"
             )
-        distances = np.abs(self.group.all_elements() - matrix).max(axis=(1, 2))
-        if distances.min() > PRECISION * max(1.0, np.abs(matrix).max()):
-            raise ValueError(f"`element` must be in {self.group!r}. Received: {matrix!r}")
+        distances = np.abs(self.group.all_elements() - element).max(axis=(1, 2))
         return self.all_elements()[int(np.argmin(distances))]
 
     def all_elements(self) -> np.ndarray:
@@ -151,12 +155,7 @@ class GroupAction:
         Returns:
             Array `(order, n, n)`, in the order of those of the group.
         """
-        words = self.group.words
-        table = np.concatenate([self.elements, np.eye(self.size)[None]])
-        result = np.broadcast_to(np.eye(self.size), (len(words), self.size, self.size))
-        for letters in words.T:
-            result = result @ table[letters]
-        return result
+        return self.group.tree.products(self.elements)
 
     def random_elements(self, number: int, seed: int = 0) -> np.ndarray:
         """Matrices of random elements: of those of `group.random_elements(number, seed)`.

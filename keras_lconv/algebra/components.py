@@ -1,5 +1,9 @@
 """The components of a group of matrices that has a Lie algebra."""
 
+import warnings
+from collections.abc import Sequence
+from functools import cached_property
+
 import numpy as np
 
 from keras_lconv.algebra.intertwiners import intertwiners
@@ -9,6 +13,10 @@ from keras_lconv.algebra.invariants import PRECISION, commute
 STARTS, STEPS, HALVINGS = 12, 80, 6
 LARGEST_STEP = 1.0
 MOST_COMPONENTS = 500
+# Elements of one component turn the commutant in the same way, up to this.
+MARK_PRECISION = 1e-4
+# So many combinations of numbers tell marks apart.
+NUM_PROBES = 4
 
 
 class Components:
@@ -29,29 +37,52 @@ class Components:
         self._frame = np.linalg.qr(rows.T)[0].T.reshape(generators.shape)
         self._is_abelian = commute(self._frame)
         self._elements = elements
-        self._representatives: list[np.ndarray] | None = None
 
-    @property
-    def representatives(self) -> list[np.ndarray]:
-        """One element of each component, the identity first."""
-        if self._representatives is None:
-            found = [np.eye(self._frame[0].shape[0])]
-            for known in found:
-                for element in self._elements:
-                    product = known @ element
-                    if not any(self.is_connected(product, other) for other in found):
-                        found.append(product)
-                if len(found) > MOST_COMPONENTS:
-                    raise ValueError(
-                        f"The group has more than {MOST_COMPONENTS} components, too many "
-                        "to look for an element in each"
-                    )
-            self._representatives = found
-        return self._representatives
+    @cached_property
+    def representatives(self) -> list[np.ndarray] | None:
+        """One element of each component, the identity first, or `None` if too many."""
+        found = [np.eye(self._frame[0].shape[0])]
+        marks = [self._mark(found[0])]
+        for known in found:
+            for element in self._elements:
+                product = known @ element
+                mark = self._mark(product)
+                if not self._is_in(product, mark, found, marks):
+                    found.append(product)
+                    marks.append(mark)
+            if len(found) > MOST_COMPONENTS:
+                return None
+        self._marks = marks
+        return found
 
-    def contains(self, matrix: np.ndarray) -> bool:
-        """Whether a matrix is in one of the components."""
-        return any(self.is_connected(matrix, other) for other in self.representatives)
+    def contains(self, matrix: np.ndarray) -> bool | None:
+        """Whether a matrix is in one of the components, `None` if they are too many."""
+        found = self.representatives
+        if found is None:
+            return None
+        if abs(np.linalg.det(matrix)) < PRECISION:
+            return False
+        return self._is_in(matrix, self._mark(matrix), found, self._marks)
+
+    def _mark(self, matrix: np.ndarray) -> np.ndarray:
+        """What all elements of a component have in common: how they turn the commutant."""
+        turned = matrix @ self._commutant @ np.linalg.inv(matrix)
+        probes = np.random.default_rng(0).normal(size=(turned.size, NUM_PROBES))
+        return np.append(turned.ravel() @ probes, np.sign(np.linalg.det(matrix)))
+
+    def _is_in(
+        self,
+        matrix: np.ndarray,
+        mark: np.ndarray,
+        found: Sequence[np.ndarray],
+        marks: Sequence[np.ndarray],
+    ) -> bool:
+        """Whether one of the elements that are found is in the component of a matrix."""
+        away = np.max(np.abs(np.array(marks) - mark), axis=1)
+        # Of different components with one mark an element has to be reached.
+        bound = MARK_PRECISION * max(1.0, float(np.linalg.cond(matrix)))
+        near = np.flatnonzero(away <= bound)
+        return any(self.is_connected(matrix, found[number]) for number in near.tolist())
 
     def is_connected(self, matrix: np.ndarray, other: np.ndarray) -> bool:
         """Whether a path `exp(X) exp(Y) ...` leads from one matrix to another."""
@@ -64,6 +95,9 @@ class Components:
         moved = self._commutant @ target - target @ self._commutant
         if np.max(np.abs(moved), initial=0) > 10 * self._precision * np.abs(target).max():
             return False
+        is_one = np.linalg.norm(target - np.eye(len(target))) <= self._precision
+        if is_one or self._has_logarithm(target):
+            return True
         rng = np.random.default_rng(0)
         for start in range(2 if self._is_abelian else STARTS):
             moved = target
@@ -73,6 +107,21 @@ class Components:
             if self._reaches_identity(moved):
                 return True
         return False
+
+    def _has_logarithm(self, matrix: np.ndarray) -> bool:
+        """Whether the principal logarithm is in the algebra."""
+        from scipy.linalg import expm, logm
+
+        eigenvalues = np.linalg.eigvals(matrix)
+        if np.any((eigenvalues.real <= 0) & (np.abs(eigenvalues.imag) < PRECISION)):
+            return False  # it may have none that is real
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # its error is checked below
+            logarithm = logm(matrix).real
+        rows = self._frame.reshape(len(self._frame), -1)
+        inside = (rows.T @ (rows @ logarithm.ravel())).reshape(matrix.shape)
+        distance = np.linalg.norm(expm(inside) - matrix)
+        return bool(distance <= self._precision * max(1.0, float(np.linalg.norm(matrix))))
 
     def _reaches_identity(self, matrix: np.ndarray) -> bool:
         """Descends `|g - 1|` by factors `exp(X)`; a rotation ends within a few steps."""

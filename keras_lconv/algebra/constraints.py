@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from keras_lconv._memory import require_memory
 from keras_lconv._validation import square_matrices
+from keras_lconv.algebra.tolerance import ELEMENT_PRECISION, default_tolerance
 
 # Spaces of maps up to this dimension are searched by an eigendecomposition, in a few
 # seconds; larger ones by iterations that need products with the generators only.
@@ -42,6 +43,13 @@ def action_of(name: str, value: Acting) -> tuple[np.ndarray, np.ndarray]:
         return value.generators, value.elements
     matrices = square_matrices(name, value)
     return matrices, np.zeros((0, *matrices.shape[1:]))
+
+
+def tolerance_of(tolerance: float | None, value: Acting) -> float:
+    """The given tolerance, or what is known of the errors of what acts."""
+    if tolerance is None and isinstance(value, Action) and len(value.elements):
+        return ELEMENT_PRECISION
+    return default_tolerance(tolerance, value)
 
 
 def defects(maps: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -1,50 +1,117 @@
 """All elements of a finite group of matrices."""
 
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 
-# Matrices are told apart by random combinations of their entries, different ones by more
-# than a distance, in units of their size. They are looked up in cells of a grid.
-NUM_PROBES = 3
-DISTANCE, CELL = 1e-7, 1e-3
+from keras_lconv._memory import require_memory
+from keras_lconv.algebra.tolerance import ELEMENT_PRECISION
+
+# Elements are told apart by where they take a few random vectors, in units of what these
+# are: those that differ by less are the same, and groups are not seen to be finite where
+# others are this near, as products of elements with errors come.
+NUM_VECTORS = 3
+SAME, NEAR = 5 * ELEMENT_PRECISION, 20 * ELEMENT_PRECISION
+# Beyond this size nothing is told apart: powers of matrices that grow.
+LARGEST = 0.1 / SAME
+# They are looked up in cells of a grid, by random combinations of these numbers, which
+# differ by few times more.
+NUM_PROBES, CELL, MARGIN = 3, 80 * SAME, 4 * SAME
+# Even the nearest elements of a finite group are not so many in a cell.
+MOST_IN_CELL = 60
 
 
 @dataclass(frozen=True)
-class Elements:
-    """All elements of a finite group.
+class Tree:
+    """All elements of a finite group, each a generating element times one before.
 
     Args:
-        matrices: Array `(order, n, n)`, the identity first.
-        words: Integers `(order, length)`: each element as a product of the generating ones,
-            by their numbers. The number after the last one stands for the identity.
+        letters: Numbers of the generating elements, `(order,)`. The first element is the
+            identity, whose letter is the number after the last one.
+        parents: The elements that these multiply, `(order,)`.
+        levels: Where elements of each length begin, and the order.
     """
 
-    matrices: np.ndarray
-    words: np.ndarray
+    letters: np.ndarray
+    parents: np.ndarray
+    levels: np.ndarray
+
+    def words(self, chosen: np.ndarray) -> np.ndarray:
+        """Elements as products of generating ones, `(m, length)`, filled up at the end."""
+        words = np.full((len(chosen), len(self.levels) - 2), self.letters[0])
+        for column in words.T:
+            column[:] = self.letters[chosen]
+            chosen = self.parents[chosen]
+        return words
+
+    def products(self, generating: np.ndarray) -> np.ndarray:
+        """All elements `(order, n, n)`, where these matrices are the generating ones."""
+        order, size = len(self.letters), generating.shape[1]
+        require_memory(
+            f"A list of {order} {size}x{size} matrices",
+            2 * order * size**2,
+            "Maps and forms are found without one",
+        )
+        result = np.empty((order, size, size))
+        result[0] = np.eye(size)
+        for start, end in pairwise(self.levels[1:]):
+            part = slice(start, end)
+            result[part] = generating[self.letters[part]] @ result[self.parents[part]]
+        return result
+
+
+class _TooNearError(Exception):
+    """Elements that are neither the same nor clearly different."""
 
 
 class _Register:
-    """Which matrices are known, by points that stand for them."""
+    """Which elements are known, by where they take a few vectors."""
 
-    def __init__(self) -> None:
-        self._cells: dict[tuple[int, ...], list[np.ndarray]] = {}
+    def __init__(self, size: int, rng: np.random.Generator):
+        self._probes = rng.normal(size=(size, NUM_PROBES))
+        self._cells: dict[tuple[float, ...], list[np.ndarray]] = {}
 
-    def is_new(self, point: np.ndarray) -> bool:
-        """Whether there was no point so near, which this one is from now on."""
-        distance = DISTANCE * max(1.0, float(np.abs(point).max()))
-        # A point on the border of cells may be known in any of them.
-        low, high = (np.floor((point + d) / CELL) for d in (-distance, distance))
-        for cell in product(*({int(a), int(b)} for a, b in zip(low, high, strict=True))):
-            for known in self._cells.get(cell, ()):
-                if np.max(np.abs(known - point)) <= 2 * distance:
-                    return False
-        self._cells.setdefault(tuple(np.floor(point / CELL).astype(int)), []).append(point)
-        return True
+    def new(self, images: np.ndarray) -> list[int]:
+        """Numbers of those that are not known, which they are from now on."""
+        flat = images.reshape(len(images), -1)
+        points = flat @ self._probes
+        units = np.maximum(1.0, np.linalg.norm(flat, axis=1) / np.sqrt(images.shape[1]))
+        if np.max(units) > LARGEST:
+            raise _TooNearError
+        # Cells grow with the size. A point on the border may be known in any of them.
+        scales = [np.floor(np.log2(units * factor)) for factor in (1 - NEAR, 1 + NEAR)]
+        found = []
+        for row, image in enumerate(flat):
+            cells = {
+                (scale, *cell)
+                for scale in {float(each[row]) for each in scales}
+                for cell in _cells(points[row] / (CELL * 2**scale), 2 * MARGIN / CELL)
+            }
+            near = [each for cell in cells for each in self._cells.get(cell, ())]
+            distance = np.inf
+            if len(near) > MOST_IN_CELL:
+                raise _TooNearError
+            if near:
+                distance = np.min(np.linalg.norm(np.array(near) - image, axis=1))
+            if distance <= SAME * units[row]:
+                continue
+            if distance <= NEAR * units[row]:
+                raise _TooNearError
+            found.append(row)
+            scale = float(scales[0][row])
+            (cell,) = _cells(points[row] / (CELL * 2**scale), 0.0)
+            self._cells.setdefault((scale, *cell), []).append(image)
+        return found
 
 
-def all_elements(generating: np.ndarray, limit: int) -> Elements | None:
+def _cells(point: np.ndarray, margin: float) -> set[tuple[int, ...]]:
+    """The cells of unit size that are near a point."""
+    low, high = np.floor(point - margin).tolist(), np.floor(point + margin).tolist()
+    return set(product(*({int(a), int(b)} for a, b in zip(low, high, strict=True))))
+
+
+def enumerated(generating: np.ndarray, limit: int) -> Tree | None:
     """Products of the generating elements, breadth first.
 
     Args:
@@ -52,29 +119,28 @@ def all_elements(generating: np.ndarray, limit: int) -> Elements | None:
         limit: How many elements there may be.
 
     Returns:
-        The `Elements`, or `None` if there are more.
+        A `Tree`, or `None` if there are more, or some that are hardly different.
     """
     count, size = generating.shape[:2]
-    probes = np.random.default_rng(0).normal(size=(size * size, NUM_PROBES))
-    known = _Register()
-    level, words = np.eye(size)[None], np.zeros((1, 0), dtype=int)
-    levels, all_words = [], []
-    number = 0
-    while len(level):
-        points = level.reshape(len(level), -1) @ probes
-        new = [row for row, point in enumerate(points) if known.is_new(point)]
-        number += len(new)
-        if number > limit:
-            return None
-        level, words = level[new], words[new]
-        levels.append(level)
-        all_words.append(words)
-        last = np.tile(np.arange(count), len(words))
-        words = np.column_stack([np.repeat(words, count, axis=0), last])
-        level = (level[:, None] @ generating[None]).reshape(-1, size, size)
-    length = all_words[-1].shape[1]
-    padded = [
-        np.pad(part, ((0, 0), (0, length - part.shape[1])), constant_values=count)
-        for part in all_words
-    ]
-    return Elements(np.concatenate(levels), np.concatenate(padded))
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(1, size, NUM_VECTORS))
+    images *= np.sqrt(size) / np.linalg.norm(images)
+    known = _Register(size * NUM_VECTORS, rng)
+    letters, parents = np.array([count]), np.array([0])
+    levels, tree = [0], []
+    try:
+        while len(images):
+            new = known.new(images)
+            images = images[new]
+            tree.append((letters[new], parents[new]))
+            first = levels[-1]
+            levels.append(first + len(new))
+            if levels[-1] > limit:
+                return None
+            letters = np.repeat(np.arange(count), len(new))
+            parents = np.tile(np.arange(first, levels[-1]), count)
+            images = (generating[:, None] @ images[None]).reshape(-1, size, NUM_VECTORS)
+    except _TooNearError:
+        return None
+    letters, parents = (np.concatenate(part) for part in zip(*tree, strict=True))
+    return Tree(letters, parents, np.array(levels[:-1]))

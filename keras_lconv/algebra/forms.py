@@ -3,10 +3,10 @@
 import numpy as np
 
 from keras_lconv._validation import one_of
-from keras_lconv.algebra.constraints import Acting, action_of
+from keras_lconv.algebra.constraints import Acting, action_of, tolerance_of
 from keras_lconv.algebra.invariants import PRECISION, commute
 from keras_lconv.algebra.structure import StructureConstants, complement, null_space
-from keras_lconv.algebra.tolerance import Tolerance, default_tolerance
+from keras_lconv.algebra.tolerance import Tolerance
 
 # Which forms there are, by what `M^T` is.
 SYMMETRIES = {"symmetric": 1, "antisymmetric": -1}
@@ -40,7 +40,8 @@ def invariant_forms(
         symmetry: `"symmetric"` or `"antisymmetric"` forms.
         tolerance: Forms count as invariant if `|L_i^T M + M L_i|` is up to this, with
             matrices scaled to norm 1. By default the root of the rounding errors of the
-            type that the generators come in: `1.5e-8` for float64, `3.5e-4` for float32.
+            type that the generators come in: `1.5e-8` for float64, `3.5e-4` for float32;
+            1e-5 of groups with further elements.
             Generators with noise need more than their noise.
 
     Returns:
@@ -67,7 +68,7 @@ def invariant_forms(
     """
     matrices, elements = action_of("generators", generators)
     sign = SYMMETRIES[one_of("symmetry", symmetry, tuple(SYMMETRIES))]
-    tolerance = default_tolerance(tolerance, generators)
+    tolerance = tolerance_of(tolerance, generators)
     basis = _basis(matrices.shape[1], sign)
     # A zero generator leaves everything invariant.
     norms = np.linalg.norm(matrices, axis=(1, 2))

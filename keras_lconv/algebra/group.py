@@ -10,13 +10,15 @@ from numpy.typing import ArrayLike
 from keras_lconv._validation import (
     finite_array,
     matrices_if_any,
+    positive_int,
     square_matrices,
 )
 from keras_lconv.algebra.components import Components
-from keras_lconv.algebra.enumeration import Elements, all_elements
+from keras_lconv.algebra.enumeration import Tree, enumerated
 from keras_lconv.algebra.forms import positive_form
-from keras_lconv.algebra.invariants import PRECISION, commute
+from keras_lconv.algebra.invariants import commute
 from keras_lconv.algebra.lie_algebra import LieAlgebra
+from keras_lconv.algebra.tolerance import ELEMENT_PRECISION
 from keras_lconv.algebra.walk import Walk, random_walk
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ GroupLike: TypeAlias = "MatrixGroup | LieAlgebra | ArrayLike"
 
 # Finite groups are enumerated up to this order.
 LARGEST_ORDER = 20_000
+# Those of elements of a finite group are 1 or -1, up to errors.
+DETERMINANTS = 1e-3
 
 
 class MatrixGroup:
@@ -43,7 +47,8 @@ class MatrixGroup:
     Args:
         algebra: A `LieAlgebra`, or a basis `(k, n, n)`. By default the one of dimension 0.
         elements: Invertible matrices `(m, n, n)`, or a list of these. They generate the
-            components of the group, or all of it where there is no algebra.
+            components of the group, or all of it where there is no algebra. They may have
+            errors up to 1e-7, as in float32.
         name: What to call the group.
 
     Raises:
@@ -182,6 +187,36 @@ class MatrixGroup:
 
         return regular_of(self)
 
+    def permutation(self, points: ArrayLike) -> "Representation":
+        """The representation on numbers at points that the group permutes.
+
+        Args:
+            points: Array `(m, n)` of different points. Each element of the group takes
+                each of them to one of them, as the corners of a solid.
+
+        Returns:
+            A `Representation` by permutations, of size `m`.
+
+        Raises:
+            TypeError: If `points` is no array of real numbers.
+            ValueError: If the points have another dimension, two are the same, or the group
+                moves them elsewhere.
+
+        Example:
+        ```python
+        from itertools import product
+
+        from keras_lconv.algebra import polyhedral
+
+        corners = list(product([-1, 1], repeat=3))
+        parts = polyhedral("cube").permutation(corners).irreducible_parts()
+        assert [part.representation.size for part in parts] == [1, 1, 3, 3]
+        ```
+        """
+        from keras_lconv.algebra.constructors.representations import permutation_of
+
+        return permutation_of(self, points)
+
     def harmonics(self, degree: int) -> "Representation":
         """The representation on functions on the sphere, up to a degree.
 
@@ -225,13 +260,17 @@ class MatrixGroup:
     @property
     def is_abelian(self) -> bool:
         """Whether all elements commute."""
-        matrices = [*self.generators, *self.elements]
-        return commute(np.array(matrices))
+        matrices = np.concatenate([self.generators, self.elements])
+        return commute(matrices, ELEMENT_PRECISION)
 
     @property
     def is_finite(self) -> bool:
-        """Whether there are at most 20,000 elements."""
-        return self._all is not None
+        """Whether there are at most 20,000 elements, and these differ clearly.
+
+        Of a group that is nearly finite, since `elements` have errors above 1e-7, products
+        come near to each other: where these are seen the answer is `False`.
+        """
+        return self._enumerated is not None
 
     @cached_property
     def order(self) -> float:
@@ -240,7 +279,7 @@ class MatrixGroup:
         Raises:
             ValueError: If the group is discrete and has more than 20,000 elements.
         """
-        return math.inf if self.dimension else len(self._listed.matrices)
+        return math.inf if self.dimension else len(self.tree.letters)
 
     @cached_property
     def is_compact(self) -> bool:
@@ -263,21 +302,22 @@ class MatrixGroup:
     # ------------------------------------------------------------- its elements
 
     @cached_property
-    def _all(self) -> Elements | None:
-        if self.dimension or np.any(
-            np.abs(np.abs(np.linalg.det(self.elements)) - 1) > 1e-6
-        ):
+    def _enumerated(self) -> Tree | None:
+        determinants = np.abs(np.linalg.det(self.elements))
+        if self.dimension or np.any(np.abs(determinants - 1) > DETERMINANTS):
             return None
-        return all_elements(self.elements, LARGEST_ORDER)
+        return enumerated(self.elements, LARGEST_ORDER)
 
     @property
-    def _listed(self) -> Elements:
-        if self._all is None:
+    def tree(self) -> Tree:
+        """The elements of a finite group as products of `elements`, for representations."""
+        if self._enumerated is None:
             raise ValueError(
                 f"The elements can be listed of finite groups only, up to {LARGEST_ORDER} "
-                f"elements. Received: {self!r}"
+                f"elements, which differ clearly. Received: {self!r}. `elements` with "
+                "errors above 1e-7 may generate infinitely many: give more digits"
             )
-        return self._all
+        return self._enumerated
 
     @property
     def words(self) -> np.ndarray:
@@ -285,7 +325,11 @@ class MatrixGroup:
 
         They are numbers of `elements`, and the one after the last for the identity.
         """
-        return self._listed.words
+        return self.tree.words(np.arange(len(self.tree.letters)))
+
+    @cached_property
+    def _list(self) -> np.ndarray:
+        return self.tree.products(self.elements)
 
     def all_elements(self) -> np.ndarray:
         """All elements of a finite group.
@@ -303,7 +347,7 @@ class MatrixGroup:
         assert symmetric(4).all_elements().shape == (24, 4, 4)
         ```
         """
-        return self._listed.matrices
+        return self._list
 
     def random_elements(self, number: int, seed: int = 0) -> np.ndarray:
         """Random elements.
@@ -341,15 +385,15 @@ class MatrixGroup:
         Returns:
             A `Walk`, whose `follow` makes matrices of any representation.
         """
-        words = self._listed.words if self.is_finite else None
-        return random_walk(self, number, seed, words)
+        return random_walk(self, positive_int("number", number), seed)
 
     def contains(self, matrix: ArrayLike) -> bool:
         """Whether a matrix is an element of the group.
 
         The elements of a finite group are listed. Of others the matrix is moved towards the
         identity by elements of each component in turn, from several starts. An answer
-        `True` is certain, up to rounding.
+        `True` is certain, up to rounding. Of a group that is dense in a larger one, as a
+        line that winds around a torus, elements far along are not seen to be some.
 
         Args:
             matrix: Array `(n, n)`.
@@ -377,10 +421,22 @@ class MatrixGroup:
                 f"`matrix` must be a {self.matrix_size}x{self.matrix_size} matrix. "
                 f"Received: shape {matrix.shape}"
             )
-        if not self.dimension:
-            distances = np.abs(self.all_elements() - matrix).max(axis=(1, 2))
-            return bool(distances.min() <= PRECISION * max(1.0, np.abs(matrix).max()))
-        return self._components.contains(matrix)
+        answer = self.tells(matrix)
+        if answer is None:
+            raise ValueError(
+                f"Elements of {self!r} are too many, or its components are, to tell "
+                "whether `matrix` is one"
+            )
+        return answer
+
+    def tells(self, matrix: np.ndarray) -> bool | None:
+        """Whether a matrix `(n, n)` is an element, or `None` where this is not known."""
+        if self.dimension:
+            return self._components.contains(matrix)
+        if not self.is_finite:
+            return None
+        distances = np.abs(self.all_elements() - matrix).max(axis=(1, 2))
+        return bool(distances.min() <= ELEMENT_PRECISION * max(1, np.abs(matrix).max()))
 
     @cached_property
     def _components(self) -> Components:

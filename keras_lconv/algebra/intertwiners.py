@@ -9,8 +9,8 @@ from keras_lconv.algebra.constraints import (
     candidates,
     null_maps,
     projected_candidates,
+    tolerance_of,
 )
-from keras_lconv.algebra.tolerance import default_tolerance
 
 
 def intertwiners(
@@ -39,7 +39,8 @@ def intertwiners(
             `direct_sum`, `tensor_product`, `dual` and `trivial`.
         tolerance: Maps count if `|K_i W - W L_i|` is up to this, with `W` of norm 1 and
             generators scaled to it. By default the root of the rounding errors of the type
-            that `source` comes in: `1.5e-8` for float64, `3.5e-4` for float32. Generators
+            that `source` comes in: `1.5e-8` for float64, `3.5e-4` for float32; 1e-5
+            of groups with further elements. Generators
             with noise need more than their noise, or `LieAlgebra.nearest_closed` before.
 
     Returns:
@@ -77,7 +78,7 @@ def intertwiners(
             f"Received: {numbers[0]} and {numbers[1]} of them"
         )
     right, left = (np.concatenate(action) for action in pair)
-    tolerance = default_tolerance(tolerance, source)
+    tolerance = tolerance_of(tolerance, source)
     # A generator that is zero on both sides asks for nothing.
     sizes = np.maximum(
         np.linalg.norm(right, 2, axis=(1, 2)), np.linalg.norm(left, 2, axis=(1, 2))

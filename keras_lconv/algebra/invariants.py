@@ -68,9 +68,9 @@ def are_permutations(matrices: np.ndarray) -> bool:
     return bool(np.all(ones | zeros) and all(np.all(count == 1) for count in counts))
 
 
-def commute(matrices: np.ndarray) -> bool:
+def commute(matrices: np.ndarray, precision: float = PRECISION) -> bool:
     """Whether all matrices commute with each other."""
-    return all(commutator_size(a, b) <= PRECISION for a, b in combinations(matrices, 2))
+    return all(commutator_size(a, b) <= precision for a, b in combinations(matrices, 2))
 
 
 def invariant_functionals(matrices: np.ndarray, tolerance: float) -> np.ndarray:

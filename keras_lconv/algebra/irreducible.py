@@ -17,6 +17,14 @@ EQUAL = 1e-7
 # What is left of a map between parts that are not isomorphic.
 RESIDUE = 1e-6
 
+NO_SUM = (
+    "{!r} is not seen to be a sum of irreducible representations: the group is not compact,"
+    " and the maps that commute with it are not closed under transposition, or it leaves a "
+    "subspace that has no complement. Representations of solvable groups and translations "
+    "are no such sums; for so(p, q), sl(n) and the like choose a basis in which they have "
+    "their usual matrices"
+)
+
 
 @dataclass(frozen=True)
 class IrreduciblePart:
@@ -38,7 +46,7 @@ class IrreduciblePart:
 
 def irreducible_parts(representation: Representation) -> tuple[IrreduciblePart, ...]:
     """The parts of `Representation.irreducible_parts`."""
-    change, commuting = _symmetric_commutant(representation)
+    change, commuting, is_compact = _symmetric_commutant(representation)
     spaces = _generic_eigenspaces(commuting)
     found: list[list[np.ndarray]] = []
     for space in spaces:
@@ -50,16 +58,22 @@ def irreducible_parts(representation: Representation) -> tuple[IrreduciblePart, 
         else:
             found.append([space])
     parts = [_part(representation, change, copies, commuting) for copies in found]
+    if not (is_compact or all(_is_irreducible(part) for part in parts)):
+        raise ValueError(NO_SUM.format(representation))
     return tuple(sorted(parts, key=lambda part: part.representation.size))
 
 
-def _symmetric_commutant(representation: Representation) -> tuple[np.ndarray, np.ndarray]:
-    """A change of basis, and commuting maps in it, closed under transposition."""
+def _symmetric_commutant(
+    representation: Representation,
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """A change of basis, commuting maps in it, closed under transposition; if compact."""
     size = representation.size
+    is_compact = representation.is_orthogonal
     change = np.eye(size)
     if not representation.is_orthogonal:
         form = positive_form(invariant_forms(representation))
         if form is not None:
+            is_compact = True
             # Coordinates `y = M^(1/2) x` are orthonormal in the invariant product.
             values, vectors = np.linalg.eigh(form)
             change = (vectors / np.sqrt(values)) @ vectors.T
@@ -70,14 +84,8 @@ def _symmetric_commutant(representation: Representation) -> tuple[np.ndarray, np
     transposed = commuting.swapaxes(1, 2).reshape(len(commuting), -1).T
     outside = transposed - rows @ (rows.T @ transposed)
     if np.linalg.norm(outside) > RESIDUE * np.linalg.norm(transposed):
-        raise ValueError(
-            f"{representation!r} is not seen to be a sum of irreducible representations: "
-            "the group is not compact, and the maps that commute with it are not closed "
-            "under transposition. Representations of solvable groups are no such sums; for "
-            "so(p, q), sl(n) and the like choose a basis in which they have their usual "
-            "matrices"
-        )
-    return change, rows.T.reshape(commuting.shape)
+        raise ValueError(NO_SUM.format(representation))
+    return change, rows.T.reshape(commuting.shape), is_compact
 
 
 def _generic_eigenspaces(commuting: np.ndarray) -> list[np.ndarray]:
@@ -117,3 +125,25 @@ def _part(
         KINDS[dimension],
         np.array([change @ copy for copy in copies]),
     )
+
+
+def _is_irreducible(part: IrreduciblePart) -> bool:
+    """Whether products of the matrices of a part span all that they can.
+
+    By Burnside's theorem these are `d^2` dimensions where commuting maps are real numbers,
+    and as many times less as these are more.
+    """
+    one = part.representation
+    expected = one.size**2 // {kind: number for number, kind in KINDS.items()}[part.kind]
+    letters = np.concatenate([one.generators, one.elements])
+    letters = letters[np.linalg.norm(letters, axis=(1, 2)) > 0]
+    letters = letters / np.linalg.norm(letters, 2, axis=(1, 2))[:, None, None]
+    span = np.eye(one.size)[None] / np.sqrt(one.size)
+    while True:
+        products = np.concatenate([span, *(span @ letter for letter in letters)])
+        rows = products.reshape(len(products), -1)
+        _, sizes, frame = np.linalg.svd(rows, full_matrices=False)
+        found = frame[sizes > RESIDUE * sizes[0]]
+        if len(found) == len(span):
+            return len(span) == expected
+        span = found.reshape(-1, *span.shape[1:])

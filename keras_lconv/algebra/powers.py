@@ -4,7 +4,8 @@ Each is a part of the tensors of order `p`, found from one power to the next by 
 nothing of the size `n^p` of the tensors is held.
 """
 
-from itertools import combinations, combinations_with_replacement
+from dataclasses import dataclass
+from itertools import combinations, combinations_with_replacement, product
 from math import comb, factorial, prod
 
 import numpy as np
@@ -20,7 +21,9 @@ def checked_degree(size: int, degree: int) -> int:
     """A degree whose polynomials of so many variables fit into memory, an integer."""
     degree = count("degree", degree, most=MOST_DEGREE)
     number = comb(size + degree - 1, degree)
-    _require_room(f"Polynomials with degree={degree} in {size} variables", number**2)
+    _require_room(
+        f"Polynomials with degree={degree} in {size} variables", (size + 2) * number**2
+    )
     return degree
 
 
@@ -44,32 +47,96 @@ def monomial_scales(powers: np.ndarray) -> np.ndarray:
     return np.sqrt(np.array(counts, dtype=float))
 
 
-def symmetric_step(size: int, degree: int) -> np.ndarray:
-    """From `Sym^p` into `V (x) Sym^(p-1)`: `(n, N_(p-1), N_p)`, an isometry."""
+@dataclass(frozen=True)
+class Step:
+    """From a power into `V (x)` the one before: an isometry, with few entries.
+
+    For each of the `n` components as the first factor, a coordinate of the power comes from
+    one of the power before, or from none.
+
+    Args:
+        rows: Which one, `(n, N_p)`.
+        weights: Its entry, `(n, N_p)`, zero where there is none.
+        size: The number `N_(p-1)`.
+    """
+
+    rows: np.ndarray
+    weights: np.ndarray
+    size: int
+
+    def matrix(self) -> np.ndarray:
+        """All entries, `(n, N_(p-1), N_p)`."""
+        n, number = self.rows.shape
+        result = np.zeros((n, self.size, number))
+        axes, columns = np.nonzero(self.weights)
+        result[axes, self.rows[axes, columns], columns] = self.weights[axes, columns]
+        return result
+
+    def of_element(self, h: np.ndarray, lower: np.ndarray) -> np.ndarray:
+        """`S^T (h (x) R) S`, for matrices `(..., n, n)` and those of the power before."""
+        from_right = sum(
+            h[..., :, axis, None, None] * (lower[..., rows] * weights)[..., None, :, :]
+            for axis, (rows, weights) in enumerate(
+                zip(self.rows, self.weights, strict=True)
+            )
+        )
+        return sum(
+            from_right[..., axis, rows, :] * weights[:, None]
+            for axis, (rows, weights) in enumerate(
+                zip(self.rows, self.weights, strict=True)
+            )
+        )
+
+    def of_first_factor(self, x: np.ndarray) -> np.ndarray:
+        """`S^T (x (x) 1) S`, for matrices `(..., n, n)`."""
+        from scipy.sparse import csr_array
+
+        n, number = self.rows.shape
+        columns = np.arange(number)
+        shape = (self.size, number)
+        parts = [
+            csr_array((weights, (rows, columns)), shape=shape)
+            for rows, weights in zip(self.rows, self.weights, strict=True)
+        ]
+        flat = x.reshape(-1, n, n)
+        result = np.zeros((len(flat), number, number))
+        for a, b in product(range(n), repeat=2):
+            if np.any(flat[:, a, b]):
+                entries = (parts[a].T @ parts[b]).tocoo()
+                values = flat[:, a, b, None] * entries.data
+                result[:, entries.row, entries.col] += values
+        return result.reshape(*x.shape[:-2], number, number)
+
+
+def symmetric_step(size: int, degree: int) -> Step:
+    """The step into `Sym^p`."""
     upper, lower = exponents(size, degree), exponents(size, degree - 1)
-    index = {tuple(row): i for i, row in enumerate(lower)}
-    step = np.zeros((size, len(lower), len(upper)))
-    for column, row in enumerate(upper):
-        for axis in np.flatnonzero(row):
-            below = row.copy()
-            below[axis] -= 1
-            # A share `p_a / p` of the tensor has the factor `x_a` first.
-            step[axis, index[tuple(below)], column] = np.sqrt(row[axis] / degree)
-    return step
+    index = {tuple(row): i for i, row in enumerate(lower.tolist())}
+    rows = np.zeros((size, len(upper)), dtype=int)
+    for column, row in enumerate(upper.tolist()):
+        for axis in range(size):
+            if row[axis]:
+                below = (*row[:axis], row[axis] - 1, *row[axis + 1 :])
+                rows[axis, column] = index[below]
+    # A share `p_a / p` of the tensor has the factor `x_a` first.
+    return Step(rows, np.sqrt(upper.T / degree), len(lower))
 
 
-def alternating_step(size: int, degree: int) -> np.ndarray:
-    """The same for alternating tensors."""
-    numbers = size * comb(size, degree) * comb(size, degree - 1)
-    _require_room(f"Alternating tensors with degree={degree} of {size} components", numbers)
+def alternating_step(size: int, degree: int) -> Step:
+    """The step into alternating tensors."""
+    _require_room(
+        f"Alternating tensors with degree={degree} of {size} components",
+        (size + 2) * comb(size, degree) ** 2,
+    )
     upper = list(combinations(range(size), degree))
     index = {row: i for i, row in enumerate(combinations(range(size), degree - 1))}
-    step = np.zeros((size, len(index), len(upper)))
+    rows = np.zeros((size, len(upper)), dtype=int)
+    weights = np.zeros((size, len(upper)))
     for column, row in enumerate(upper):
         for place, axis in enumerate(row):
-            below = row[:place] + row[place + 1 :]
-            step[axis, index[below], column] = (-1) ** place / np.sqrt(degree)
-    return step
+            rows[axis, column] = index[row[:place] + row[place + 1 :]]
+            weights[axis, column] = (-1) ** place / np.sqrt(degree)
+    return Step(rows, weights, len(index))
 
 
 def harmonic_part(size: int, degree: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_lconv._memory import require_memory
 from keras_lconv._validation import count, finite_array, positive_int
 from keras_lconv.algebra import powers
 from keras_lconv.algebra.action import GroupAction
@@ -85,6 +86,7 @@ class Representation(GroupAction):
             return other * self
         if not isinstance(other, Representation):
             return NotImplemented
+        self._require_room(self.size * other.size)
         name = f"{factor(self)} * {factor(other)}"
         return built((self, other), kronecker_sum, kronecker, name)
 
@@ -92,7 +94,17 @@ class Representation(GroupAction):
         if not isinstance(other, int):
             return NotImplemented
         copied = copies_of(positive_int("number", other))
+        self._require_room(self.size * other)
         return built((self,), copied, copied, f"{other} * {factor(self)}")
+
+    def _require_room(self, size: int) -> None:
+        """Raises if matrices of a larger size do not fit into memory."""
+        number = len(self.generators) + len(self.elements)
+        require_memory(
+            f"Matrices of a representation of size {size}, of {self.group!r},",
+            3 * max(number, 1) * size**2,
+            "A lower power, or fewer components, need less",
+        )
 
     def __pow__(self, power: int) -> "Representation":
         result = self.group.trivial()
@@ -178,23 +190,22 @@ class Representation(GroupAction):
         return whole.on(part, f"{factor(self)}.harmonic_power({degree})")
 
     def _power(
-        self, degree: int, step: Callable[[int, int], np.ndarray], name: str
+        self, degree: int, step: Callable[[int, int], powers.Step], name: str
     ) -> "Representation":
         """A part of `V (x) V (x) ...`, by isometries from each power into the next."""
         degree = count("degree", degree)
         steps = [step(self.size, p) for p in range(1, degree + 1)]
-        steps = [part.reshape(-1, part.shape[2]) for part in steps]
 
         def of_generator(x: np.ndarray) -> np.ndarray:
-            result = np.zeros((*x.shape[:-2], 1, 1))
-            for part in steps:
-                result = part.T @ kronecker_sum(x, result) @ part
-            return result
+            # By symmetry as often as there are factors, on the first one.
+            if not steps:
+                return np.zeros((*x.shape[:-2], 1, 1))
+            return degree * steps[-1].of_first_factor(x)
 
         def of_element(h: np.ndarray) -> np.ndarray:
             result = np.ones((*h.shape[:-2], 1, 1))
             for part in steps:
-                result = part.T @ kronecker(h, result) @ part
+                result = part.of_element(h, result)
             return result
 
         name = f"{factor(self)}.{name}({degree})"
@@ -293,9 +304,8 @@ class Representation(GroupAction):
             A `Representation` of the subgroup.
 
         Raises:
-            ValueError: If the algebra of the subgroup is not in that of the group, or the
-                representation is not known at one of its elements. Where there is a law,
-                elements are taken for those of the group (`MatrixGroup.contains` tells).
+            ValueError: If the algebra of the subgroup is not in that of the group, one of
+                its elements is not in the group, or the representation is not known there.
 
         Example:
         ```python
@@ -315,15 +325,21 @@ class Representation(GroupAction):
                 f"`subgroup` must be one of {self.group!r}. Received: {small!r}, whose "
                 "algebra is not in that of the group"
             )
+        for element in small.elements:
+            if self.group.tells(element) is False:
+                raise ValueError(
+                    f"`subgroup` must be one of {self.group!r}. Received: {small!r}, with "
+                    f"an element that is not in the group:\n{element}"
+                )
         coordinates = np.array([algebra.coordinates(x) for x in small.generators])
         coordinates = coordinates.reshape(small.dimension, algebra.dimension)
         return Representation.trusted(
             small,
             np.tensordot(coordinates, self.generators, 1),
-            np.array([self.at(h) for h in small.elements]).reshape(
+            np.array([self.image(h) for h in small.elements]).reshape(
                 -1, self.size, self.size
             ),
-            self.at,
+            self.image,
             self.name,
         )
 

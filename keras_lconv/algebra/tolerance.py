@@ -6,6 +6,10 @@ import numpy as np
 
 from keras_lconv._validation import fraction
 
+# Elements of groups, finite ones or those beside an algebra, may have errors: matrices that
+# differ by less are the same, and what changes by less is invariant.
+ELEMENT_PRECISION = 1e-5
+
 
 class Tolerance:
     """Decides which numbers are zero, and keeps how clear the closest decision was.

@@ -1,17 +1,15 @@
-"""Random walks on groups of matrices."""
+"""Random walks on groups."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_lconv._validation import positive_int
-
 if TYPE_CHECKING:
     from keras_lconv.algebra.group import MatrixGroup
 
-# On compact groups every step turns by several full turns, which forgets two thirds at
-# least of where the walk was. Steps along further elements are lazy.
+# Random walks: on compact groups every step turns by several full turns, which forgets two
+# thirds at least of where the walk was. Steps along further elements are lazy.
 COMPACT_STEPS, TURNS = 16, 2 * np.pi
 LAZY_STEPS = 64
 FINITE_STEPS = 256
@@ -44,21 +42,11 @@ class Walk:
         return result
 
 
-def random_walk(
-    group: "MatrixGroup", number: int, seed: int, words: np.ndarray | None
-) -> Walk:
-    """Random elements of a group as products, as `MatrixGroup.walk` has them.
-
-    Args:
-        group: The group.
-        number: How many.
-        seed: Of the random numbers.
-        words: All elements of a finite group as products; `None` of others.
-    """
-    number = positive_int("number", number)
+def random_walk(group: "MatrixGroup", number: int, seed: int) -> Walk:
+    """Random elements of a group as products."""
     rng = np.random.default_rng(seed)
-    if words is not None:
-        moves = words[rng.integers(len(words), size=number)].T
+    if group.is_finite:
+        moves = group.tree.words(rng.integers(len(group.tree.letters), size=number)).T
         return Walk(np.zeros((len(moves), number, 0)), moves)
     steps, scale = 1, np.ones(group.dimension)
     if group.dimension and group.is_compact:

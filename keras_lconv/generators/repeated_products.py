@@ -44,7 +44,7 @@ class RepeatedProducts:
         sizes = [np.take_along_axis(units, t.T, axis=1).prod(axis=0) for t in tables]
         # From degree `p - 1` to `p`, in units: `(N_p, k, N_(p-1))`.
         self._steps = [
-            powers.symmetric_step(k, p).transpose(2, 0, 1) ** 2
+            powers.symmetric_step(k, p).matrix().transpose(2, 0, 1) ** 2
             * (sizes[p - 1] / sizes[p][:, None, None])
             for p in range(1, order + 1)
         ]

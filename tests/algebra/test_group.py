@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.linalg import expm
 
 from keras_lconv import algebra as a
-from keras_lconv.algebra.enumeration import all_elements
+from keras_lconv.algebra.enumeration import enumerated
 from tests.algebra.table import conditioned
 
 FINITE = {
@@ -77,7 +77,7 @@ def test_maps_of_large_groups_from_their_generating_elements(make):
     for source, power in ((v, 2), (v**2, 3)):
         expected = np.mean(np.array(characters, float) ** power)
         assert len(a.intertwiners(source, v)) == round(expected) == expected
-    assert "_all" not in vars(group), "the elements are not listed"
+    assert "_enumerated" not in vars(group), "the elements are not listed"
 
 
 def test_a_determinant_is_a_pseudoscalar():
@@ -129,9 +129,9 @@ def test_orders_do_not_depend_on_the_basis(seed):
 
 def test_a_limit_of_the_enumeration():
     shear = np.array([[[1.0, 1.0], [0.0, 1.0]]])
-    assert all_elements(shear, 50) is None
-    assert len(all_elements(a.symmetric(4).elements, 24).matrices) == 24
-    assert all_elements(a.symmetric(4).elements, 23) is None
+    assert enumerated(shear, 50) is None
+    assert len(enumerated(a.symmetric(4).elements, 24).letters) == 24
+    assert enumerated(a.symmetric(4).elements, 23) is None
     group = a.MatrixGroup(elements=shear)
     assert not group.is_finite
     with pytest.raises(ValueError, match="can be listed of finite groups only"):
@@ -139,6 +139,46 @@ def test_a_limit_of_the_enumeration():
     irrational = a.MatrixGroup(elements=expm(a.so(2).basis))
     assert irrational.is_compact
     assert not irrational.is_finite
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-9, 1e-8, 1e-7])
+@pytest.mark.parametrize("name", ["D5", "icosahedron inverted", "S5", "C4 wr S3"])
+def test_errors_in_elements(name, noise):
+    """Order, compactness and the number of maps are those of the exact group."""
+    group, order = FINITE[name]
+    rng = np.random.default_rng(0)
+    near = a.MatrixGroup(
+        elements=group.elements + noise * rng.normal(size=group.elements.shape)
+    )
+    assert near.order == order
+    assert near.is_compact
+    assert len(a.intertwiners(near, near)) == len(a.intertwiners(group, group))
+    assert all(near.contains(h) for h in group.elements)
+    one = near.standard
+    assert np.allclose(one.at(group.elements[0]), group.elements[0], atol=1e-6)
+
+
+def test_elements_in_float32():
+    group = a.MatrixGroup(elements=a.polyhedral("icosahedron").elements.astype("float32"))
+    assert group.order == 60
+
+
+@pytest.mark.parametrize("noise", [1e-5, 1e-4, 1e-2])
+def test_groups_that_are_nearly_finite_end_early(noise):
+    """Products come near to each other, and are neither the same nor different."""
+    exact = FINITE["C4 wr S3"][0].elements
+    rng = np.random.default_rng(0)
+    near = a.MatrixGroup(elements=exact + noise * rng.normal(size=exact.shape))
+    assert not near.is_finite
+    with pytest.raises(ValueError, match="give more digits"):
+        near.all_elements()
+
+
+def test_long_words_and_large_matrices():
+    assert a.cyclic(2000).order == 2000
+    assert not a.symmetric(60).is_finite
+    grows = a.MatrixGroup(elements=[[[2.0, 1.0], [1.0, 1.0]]])
+    assert not grows.is_finite
 
 
 @pytest.mark.parametrize("name", CONTINUOUS)
@@ -190,6 +230,74 @@ def test_others_are_not(name, matrix):
 )
 def test_known_elements(name, matrix):
     assert CONTINUOUS[name].contains(matrix)
+
+
+def flips():
+    """The reflections of the plane, as a group of two elements."""
+    return a.MatrixGroup(elements=[np.diag([1.0, -1.0])], name="C(2)")
+
+
+def copies_permuted():
+    """Copies of the plane, which permutations exchange: they act on products of C(4)."""
+    group = a.symmetric(3)
+    elements = [np.kron(h, np.eye(2)) for h in group.elements]
+    return a.Representation(group, elements=elements)
+
+
+@pytest.mark.parametrize(
+    ("normal", "acting", "order"),
+    [
+        (a.cyclic(5), flips(), 10),
+        (a.direct_product(*[a.cyclic(4)] * 3), copies_permuted(), 384),
+        (a.cyclic(3), a.cyclic(4).trivial(2), 12),
+        (a.polyhedral("tetrahedron"), a.polyhedral("cube"), 288),
+    ],
+)
+def test_semidirect_products_of_finite_groups(normal, acting, order):
+    """The order is a product, and elements multiply as pairs do."""
+    group = a.semidirect_product(normal, acting)
+    assert group.order == order
+    rho = acting.standard if isinstance(acting, a.MatrixGroup) else acting
+    size = rho.group.matrix_size
+    for seed in range(3):
+        g, h = group.random_elements(2, seed=seed)
+        k, m = (each[:size, :size] for each in (g, h))
+        x, y = (
+            each[size:, size:] @ np.linalg.inv(rho.at(each[:size, :size]))
+            for each in (g, h)
+        )
+        assert normal.contains(x)
+        assert normal.contains(y)
+        product_of_pairs = x @ rho.at(k) @ y @ np.linalg.inv(rho.at(k)) @ rho.at(k @ m)
+        assert np.allclose((g @ h)[size:, size:], product_of_pairs, atol=1e-9)
+
+
+def test_semidirect_products_with_algebras():
+    shifts = a.with_translations(a.MatrixGroup(elements=[np.eye(2)]))
+    plane = a.semidirect_product(shifts, a.O(2).standard + a.O(2).trivial())
+    other = a.E(2)
+    assert plane.dimension == other.dimension
+    # The same group: as many invariants, and elements of the same components.
+    blocks = plane.generators[:, 2:, 2:]
+    assert a.E(2).algebra.contains(blocks)
+    assert all(other.contains(g[2:, 2:]) for g in plane.random_elements(3))
+    turned = a.semidirect_product(a.SO(2), flips())
+    assert not turned.is_abelian
+    assert len(turned._components.representatives) == 2
+
+
+@pytest.mark.parametrize(
+    ("normal", "acting", "words"),
+    [
+        (a.cyclic(5), a.SL(2), "must lead from `normal` to itself"),
+        (a.SO(2), a.GL(2), "must lead from `normal` to itself"),
+        (a.cyclic(5), a.MatrixGroup(elements=[[[1, 1], [0, 1]]]), "must lead from"),
+        (a.SO(2), a.SO(3), "by 2x2 matrices"),
+    ],
+)
+def test_what_does_not_act_is_refused(normal, acting, words):
+    with pytest.raises(ValueError, match=words):
+        a.semidirect_product(normal, acting)
 
 
 @pytest.mark.parametrize("name", ["SO(2)", "SO(3)", "O(3)", "SU(2)", "U(2)"])

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy.linalg import block_diag
+from scipy.linalg import block_diag, expm
 
 from keras_lconv import algebra as a
 from tests.algebra.table import conditioned
@@ -267,8 +267,10 @@ def test_irreducible_parts_of_compact_groups_in_any_basis():
 
 
 def test_what_is_no_sum_is_refused():
-    with pytest.raises(ValueError, match="not seen to be a sum of irreducible"):
-        a.MatrixGroup(a.heisenberg(3)).standard.irreducible_parts()
+    # Translations move the origin: the plane at infinity has no complement.
+    for group in (a.MatrixGroup(a.heisenberg(3)), a.E(2), a.with_translations(a.SL(2))):
+        with pytest.raises(ValueError, match="not seen to be a sum of irreducible"):
+            group.standard.irreducible_parts()
 
 
 # ------------------------------------------------------------------ other groups
@@ -291,6 +293,73 @@ def test_restriction():
     assert np.allclose(V.restrict(cube).elements, cube.elements)
     with pytest.raises(ValueError, match="`subgroup` must be one of"):
         a.SO(3).standard.restrict(a.SO(2, 1))
+
+
+@pytest.mark.parametrize(
+    ("group", "matrix"),
+    [
+        (a.SO(3), -np.eye(3)),
+        (a.SO(1, 3), -np.eye(4)),
+        (a.O(3), 1.1 * np.eye(3)),
+        (a.dihedral(4), a.cyclic(8).elements[0]),
+        (a.wreath_product(a.SO(2), 4), np.kron(np.eye(2), a.SO(4).random_elements(1)[0])),
+    ],
+)
+def test_what_is_no_element_is_refused(group, matrix):
+    """Also where there is a law that would take any matrix."""
+    W = group.standard * group.standard
+    with pytest.raises(ValueError, match="`element` must be in"):
+        W.at(matrix)
+    with pytest.raises(ValueError, match="an element that is not in the group"):
+        W.restrict(a.MatrixGroup(elements=[matrix]))
+    (element,) = group.random_elements(1)
+    assert np.allclose(W.at(element), np.kron(element, element))
+    assert np.allclose(
+        W.restrict(a.MatrixGroup(elements=[element])).elements, W.at(element)
+    )
+
+
+def test_a_representation_at_points():
+    """The corners of a cube: as many orbits of pairs as maps."""
+    corners = np.array(list(itertools.product([-1.0, 1.0], repeat=3)))
+    for group in (a.polyhedral("cube"), a.polyhedral("cube", inversion=True)):
+        W = group.permutation(corners)
+        assert W.permutes_components
+        for h, moved in zip(group.elements, W.elements, strict=True):
+            assert np.allclose(moved.T @ corners, corners @ h.T)
+            assert np.allclose(W.at(h), moved)
+    # Pairs of corners are told apart by their distance.
+    assert len(a.intertwiners(W, W)) == 4
+    assert a.SO(2).permutation([[0.0, 0.0]]).size == 1
+    for points in (np.ones((1, 3)), corners[:, :2], [[1.0, 1, 1], [1, 1, 1]]):
+        with pytest.raises(ValueError, match="`points` must"):
+            group.permutation(points)
+
+
+@pytest.mark.parametrize("kind", ["symmetric_power", "alternating_power"])
+@pytest.mark.parametrize("degree", [0, 1, 2, 3])
+def test_powers_are_representations(kind, degree):
+    """Traces by Newton's identities; generators are derivatives, and laws multiply."""
+    V = a.GL(3).standard
+    W = getattr(V, kind)(degree)
+    g, h = V.group.random_elements(2, seed=degree)
+    eigenvalues = np.linalg.eigvals(g)
+    choose = {
+        "symmetric_power": itertools.combinations_with_replacement,
+        "alternating_power": itertools.combinations,
+    }[kind]
+    trace = sum(np.prod(each) for each in choose(eigenvalues, degree))
+    assert np.isclose(np.trace(W.at(g)), trace)
+    assert np.allclose(W.at(g) @ W.at(h), W.at(g @ h))
+    x = np.random.default_rng(degree).normal(size=9) / 3
+    flow = expm(np.tensordot(x, V.generators, 1))
+    assert np.allclose(W.at(flow), expm(np.tensordot(x, W.generators, 1)))
+
+
+def test_a_high_power_is_fast():
+    W = a.SO(3).standard.symmetric_power(30)
+    assert W.size == 496
+    assert W.is_orthogonal
 
 
 def test_induction():

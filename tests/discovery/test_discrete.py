@@ -196,3 +196,24 @@ def test_few_samples_are_too_few_for_maps_in_any_direction():
 def test_functions_without_an_output_for_each_row_are_refused(function):
     with pytest.raises(ValueError, match="an output for each row"):
         find_discrete_symmetries(function, np.ones((4, 2)) * [[1], [2], [3], [4]])
+
+
+def test_a_large_offset_hides_nothing_in_float64():
+    """What counts is how a function varies, in units of the rounding of its values."""
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    report = find_discrete_symmetries(
+        lambda x: 1e8 + x[:, 0] ** 2 * np.sin(x[:, 1] ** 2),
+        x,
+        search=["permutations", "signs"],
+        derivatives="finite",
+    )
+    assert (report.name, report.order) == ("C(2)^2", 4)
+
+
+@pytest.mark.parametrize("offset", [1e6, 1e8])
+def test_an_offset_that_float32_cannot_hold_is_told(offset):
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    with pytest.raises(ValueError, match="subtract the mean inside of it"):
+        find_discrete_symmetries(
+            lambda x: offset + ops.sin(x[:, 0]) * x[:, 1], x, search="signs"
+        )

@@ -746,6 +746,11 @@ ALGEBRA = {
         {"group": algebra.cyclic_shifts(2), "number": 2},
         {"group": matrices, "number": whole()},
     ),
+    "keras_lconv.algebra.semidirect_product": Row(
+        algebra.semidirect_product,
+        {"normal": algebra.cyclic(3), "acting": algebra.dihedral(3)},
+        {"normal": matrices, "acting": matrices},
+    ),
     "keras_lconv.algebra.named_group": Row(
         algebra.named_group, {"name": "c4"}, {"name": lambda v: v == "c4"}
     ),

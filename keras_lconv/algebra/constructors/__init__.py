@@ -2,6 +2,12 @@
 
 from keras_lconv.algebra.constructors.affine_type import aff, se, sim
 from keras_lconv.algebra.constructors.classical import gl, realify, sl, so, sp, su
+from keras_lconv.algebra.constructors.combined import (
+    direct_product,
+    semidirect_product,
+    with_translations,
+    wreath_product,
+)
 from keras_lconv.algebra.constructors.finite import (
     alternating,
     cyclic,
@@ -19,9 +25,6 @@ from keras_lconv.algebra.constructors.groups import (
     O,
     Sp,
     U,
-    direct_product,
-    with_translations,
-    wreath_product,
 )
 from keras_lconv.algebra.constructors.named import named_group
 from keras_lconv.algebra.constructors.representations import induced
@@ -51,6 +54,7 @@ __all__ = [
     "polyhedral",
     "realify",
     "se",
+    "semidirect_product",
     "sim",
     "sl",
     "so",

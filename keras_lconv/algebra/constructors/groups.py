@@ -1,10 +1,11 @@
-"""Groups that have a name: those of continuous parameters, and semidirect products."""
+"""Groups of continuous parameters that have a name."""
 
 import numpy as np
 
 from keras_lconv._validation import boolean, positive_int
 from keras_lconv.algebra.constructors.classical import gl, require_room, sl, so, sp, su
-from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
+from keras_lconv.algebra.constructors.combined import with_translations
+from keras_lconv.algebra.group import MatrixGroup
 
 
 def SO(p: int, q: int = 0) -> MatrixGroup:  # noqa: N802
@@ -183,113 +184,3 @@ def E(n: int) -> MatrixGroup:  # noqa: N802
     group = with_translations(O(n))
     group.name = f"E({n})"
     return group
-
-
-def with_translations(group: GroupLike) -> MatrixGroup:
-    """The semidirect product of a group with the translations of its space.
-
-    Args:
-        group: A `MatrixGroup` of `n x n` matrices, or an algebra.
-
-    Returns:
-        A `MatrixGroup` of `(n + 1) x (n + 1)` matrices `[[A, b], [0, 1]]`, with the
-        translations as the first generators.
-
-    Example:
-    ```python
-    from keras_lconv.algebra import dihedral, with_translations
-
-    # The plane, in four orientations and their mirror images.
-    assert with_translations(dihedral(4)).dimension == 2
-    ```
-    """
-    group = as_group("group", group)
-    n, k, m = group.matrix_size, group.dimension, len(group.elements)
-    generators = np.zeros((n + k, n + 1, n + 1))
-    generators[:n, :n, n] = np.eye(n)
-    generators[n:, :n, :n] = group.generators
-    elements = np.zeros((m, n + 1, n + 1))
-    elements[:, :n, :n] = group.elements
-    elements[:, n, n] = 1.0
-    name = None if group.name is None else f"{group.name} with translations"
-    return MatrixGroup(generators, elements, name=name)
-
-
-def direct_product(*groups: GroupLike) -> MatrixGroup:
-    """The direct product: block diagonal matrices, each block in a group of its own.
-
-    Args:
-        *groups: `MatrixGroup` objects, or algebras.
-
-    Returns:
-        A `MatrixGroup` whose size is the sum of the sizes.
-
-    Raises:
-        ValueError: If there is none.
-
-    Example:
-    ```python
-    from keras_lconv.algebra import cyclic, direct_product
-
-    assert direct_product(cyclic(2), cyclic(3)).order == 6
-    ```
-    """
-    if not groups:
-        raise ValueError("`groups` must not be empty")
-    parts = [as_group("groups", group) for group in groups]
-    size = sum(part.matrix_size for part in parts)
-    generators: list[np.ndarray] = []
-    elements: list[np.ndarray] = []
-    start = 0
-    for part in parts:
-        window = slice(start, start + part.matrix_size)
-        for matrices, found, rest in (
-            (part.generators, generators, np.zeros((size, size))),
-            (part.elements, elements, np.eye(size)),
-        ):
-            for matrix in matrices:
-                whole = rest.copy()
-                whole[window, window] = matrix
-                found.append(whole)
-        start += part.matrix_size
-    named = all(part.name for part in parts)
-    return MatrixGroup(
-        np.array(generators).reshape(-1, size, size),
-        np.array(elements).reshape(-1, size, size),
-        name=" x ".join(str(part.name) for part in parts) if named else None,
-    )
-
-
-def wreath_product(group: GroupLike, number: int) -> MatrixGroup:
-    """Several vectors, each turned by an element of its own, and permuted.
-
-    Args:
-        group: A `MatrixGroup`, or an algebra.
-        number: How many vectors.
-
-    Returns:
-        A `MatrixGroup` on all their components, one vector after the other.
-
-    Raises:
-        TypeError: If `number` is no integer.
-        ValueError: If `number` is not positive.
-
-    Example:
-    ```python
-    from keras_lconv.algebra import cyclic, wreath_product
-
-    assert wreath_product(cyclic(4), 3).order == 4**3 * 6
-    ```
-    """
-    group = as_group("group", group)
-    number = positive_int("number", number)
-    size = group.matrix_size
-    copies = direct_product(*[group] * number)
-    swaps = [
-        np.kron(np.eye(number)[[*range(i), i + 1, i, *range(i + 2, number)]], np.eye(size))
-        for i in range(number - 1)
-    ]
-    elements = np.array([*copies.elements, *swaps])
-    elements = elements.reshape(-1, number * size, number * size)
-    name = None if group.name is None else f"{group.name} wr S({number})"
-    return MatrixGroup(copies.algebra, elements, name=name)

@@ -1,13 +1,15 @@
 """Representations that every group has, or every finite one."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._memory import require_memory
-from keras_lconv._validation import positive_int
+from keras_lconv._validation import finite_array, positive_int
 from keras_lconv.algebra import powers
 from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
 from keras_lconv.algebra.invariants import PRECISION
 from keras_lconv.algebra.representation import Representation, factor
+from keras_lconv.algebra.tolerance import ELEMENT_PRECISION
 
 
 def standard(group: MatrixGroup) -> Representation:
@@ -55,6 +57,40 @@ def regular_of(group: MatrixGroup) -> Representation:
         np.array([permutation(g) for g in group.elements]),
         permutation,
         "regular",
+    )
+
+
+def permutation_of(group: MatrixGroup, points: ArrayLike) -> Representation:
+    """The representation on numbers at points that the group permutes."""
+    places = finite_array("points", points)
+    if places.ndim != 2 or not len(places) or places.shape[1] != group.matrix_size:
+        raise ValueError(
+            f"`points` must have shape `(m, {group.matrix_size})`, for {group!r}. "
+            f"Received: shape {places.shape}"
+        )
+    from scipy.spatial import cKDTree
+
+    number = len(places)
+    precision = ELEMENT_PRECISION * max(1.0, float(np.abs(places).max()))
+    moved = places @ group.elements.swapaxes(1, 2)
+    distances = cKDTree(places).query(moved.reshape(-1, group.matrix_size))[0]
+    at_rest = np.abs(places @ group.generators.swapaxes(1, 2)).max(initial=0.0)
+    apart = cKDTree(places).query(places, k=2)[0][:, 1].min()
+    if max(distances.max(initial=0.0), at_rest) > precision or apart <= precision:
+        raise ValueError(
+            f"`points` must be different, and permuted by {group!r}. Received: {number} "
+            "points, of which two are the same, or which are moved elsewhere"
+        )
+
+    def permutation(g: np.ndarray) -> np.ndarray:
+        return _positions(places, places @ g.T)
+
+    return Representation.trusted(
+        group,
+        np.zeros((group.dimension, number, number)),
+        np.array([permutation(g) for g in group.elements]).reshape(-1, number, number),
+        permutation,
+        f"numbers at {number} points",
     )
 
 
@@ -148,7 +184,7 @@ def induced(representation: Representation, group: GroupLike) -> Representation:
                 h = np.linalg.inv(end) @ g @ start
                 distances = np.abs(small - h).max(axis=(1, 2))
                 if distances.min() < PRECISION:
-                    result[i, :, j] = representation.at(small[int(np.argmin(distances))])
+                    result[i, :, j] = representation.image(h)
         return result.reshape(len(cosets) * size, -1)
 
     return Representation.trusted(

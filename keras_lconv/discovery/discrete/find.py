@@ -118,8 +118,8 @@ def find_discrete_symmetries(
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If an argument has a wrong value, the function is constant, or its
-            outputs do not fit `output`.
+        ValueError: If an argument has a wrong value, the function is constant or varies by
+            less than its rounding allows to tell, or its outputs do not fit `output`.
 
     Example:
     ```python
@@ -186,6 +186,7 @@ def find_discrete_symmetries(
         outputs_of,
         kind=kind,
         output=output,
+        tolerance=tolerance,
         scalars=scalars,
         centre=middle,
         blocks=blocks,

@@ -7,8 +7,11 @@ import numpy as np
 from keras_lconv._validation import finite_array
 from keras_lconv.discovery.discrete.reduced import Reduced
 
-# An output whose changes are smaller, relative to its values, is constant.
-SMALLEST_CHANGE = 1e-6
+# An output whose spread is this part of its values, in units of their rounding by the
+# tolerance, is lost in the rounding.
+LOST = 0.3
+# Regressors whose share is smaller are dependent.
+SMALLEST_REGRESSOR = 1e-6
 # Of outputs whose law is free: combinations that vary less, relative to the others, do not
 # count, and a map after which one varies less is no symmetry.
 SMALLEST_SHARE = 1e-3
@@ -24,19 +27,26 @@ class Outputs:
 
     Args:
         values: `F(x)` at all samples, `(samples, outputs)`.
+        smallest: An output whose spread is a smaller part of its values does not count.
     """
 
     # So many samples are the fewest that tell something.
     fewest = FEWEST
 
-    def __init__(self, values: np.ndarray):
+    def __init__(self, values: np.ndarray, smallest: float):
         self.values = values
-        spread = np.std(values, axis=0)
-        self._varies = spread > SMALLEST_CHANGE * np.max(np.abs(values), axis=0)
+        spread, largest = np.std(values, axis=0), np.max(np.abs(values), axis=0)
+        self._varies = spread > smallest * largest
         if not np.any(self._varies):
+            received = f"the same value at all {len(values)} samples"
+            if np.any(np.ptp(values, axis=0)):
+                number = int(np.argmax(spread / np.maximum(largest, spread)))
+                received = f"values up to {largest[number]:.3g} that vary by "
+                received += f"{spread[number]:.3g}"
             raise ValueError(
-                "`function` must depend on its input. Received: a function with the same "
-                f"value at all {len(values)} samples"
+                "`function` must depend on its input, by more than the rounding of its "
+                f"values by the tolerance. Received: a function with {received}. If that "
+                "is rounding, subtract the mean inside of it, or compute in float64"
             )
         self._scale = spread[self._varies]
 
@@ -100,6 +110,7 @@ class MovedOutputs(Outputs):
 
     Args:
         values: `(samples, outputs)`.
+        smallest: As for `Outputs`.
         kind: `"same"` or `"tensor2"`.
         scalars: Number of components that are not moved, the first ones.
         centre: What vectors are moved about, `(v,)`.
@@ -109,13 +120,14 @@ class MovedOutputs(Outputs):
     def __init__(
         self,
         values: np.ndarray,
+        smallest: float,
         kind: str,
         *,
         scalars: int,
         centre: np.ndarray,
         blocks: int,
     ):
-        super().__init__(values)
+        super().__init__(values, smallest)
         size = len(centre)
         needed = {"same": scalars + blocks * size, "tensor2": size * size}[kind]
         if values.shape[1] != needed:
@@ -199,12 +211,13 @@ class GivenOutputs(Outputs):
 
     Args:
         values: `(samples, outputs)`.
+        smallest: As for `Outputs`.
         maps: The maps of rows, `(m, n, n)`.
         laws: The matrix of each, `(m, outputs, outputs)`.
     """
 
-    def __init__(self, values: np.ndarray, maps: np.ndarray, laws: Any):
-        super().__init__(values)
+    def __init__(self, values: np.ndarray, smallest: float, maps: np.ndarray, laws: Any):
+        super().__init__(values, smallest)
         self._maps, self._laws = maps, finite_array("output", laws)
         expected = (len(maps), values.shape[1], values.shape[1])
         if self._laws.shape != expected:
@@ -231,11 +244,12 @@ class FreeOutputs(Outputs):
 
     Args:
         values: `(samples, outputs)`.
+        smallest: As for `Outputs`.
         has_offset: Whether an offset is fitted too.
     """
 
-    def __init__(self, values: np.ndarray, has_offset: bool):
-        super().__init__(values)
+    def __init__(self, values: np.ndarray, smallest: float, has_offset: bool):
+        super().__init__(values, smallest)
         scaled = self.values[:, self._varies] / self._scale
         variances, axes = np.linalg.eigh(np.cov(scaled.T).reshape(scaled.shape[1], -1))
         kept = variances > SMALLEST_SHARE**2 * variances[-1]
@@ -290,15 +304,17 @@ class FreeOutputs(Outputs):
         left, sizes, _ = np.linalg.svd(
             self._regressors[: residuals.shape[1]], full_matrices=False
         )
-        basis = left[:, sizes > SMALLEST_CHANGE * sizes[0]]
+        basis = left[:, sizes > SMALLEST_REGRESSOR * sizes[0]]
         return residuals - basis @ (basis.T @ residuals)
 
 
 def outputs_of(
     values: np.ndarray,
+    rounding: float,
     kind: str,
     output: Any,
     *,
+    tolerance: float,
     scalars: int,
     centre: np.ndarray,
     blocks: int,
@@ -308,22 +324,27 @@ def outputs_of(
 
     Args:
         values: `(samples, M)`.
+        rounding: That of their type, relative.
         kind: `"invariance"` or `"equivariance"`.
         output: `"free"`, `"same"`, `"tensor2"`, or the matrix of each given map.
+        tolerance: The largest error of a symmetry.
         scalars: Number of components that are not moved.
         centre: What vectors are moved about, `(v,)`.
         blocks: Number of vectors in a row.
         given: Maps of rows that are given, or `None`.
     """
+    smallest = LOST * rounding / max(tolerance, rounding)
     if kind == "invariance":
-        return Outputs(values)
+        return Outputs(values, smallest)
     if isinstance(output, str) and output == "free":
-        return FreeOutputs(values, has_offset=bool(np.any(centre)))
+        return FreeOutputs(values, smallest, has_offset=bool(np.any(centre)))
     if isinstance(output, str):
-        return MovedOutputs(values, output, scalars=scalars, centre=centre, blocks=blocks)
+        return MovedOutputs(
+            values, smallest, output, scalars=scalars, centre=centre, blocks=blocks
+        )
     if given is None:
         raise ValueError(
             "`output` as matrices needs as many in `search`, of which they are. "
             "Received: kinds of maps in `search`"
         )
-    return GivenOutputs(values, given, output)
+    return GivenOutputs(values, smallest, given, output)

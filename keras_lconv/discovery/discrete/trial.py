@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv.algebra.tolerance import rounding
 from keras_lconv.discovery.discrete.outputs import Outputs
 from keras_lconv.discovery.functions.derivatives import values_of_arrays
 
@@ -27,7 +28,8 @@ class Trial:
         centre: What is moved to itself: the middle of all vectors of a row, one after the
             other, `(n - scalars,)`.
         takes_arrays: Whether the function takes NumPy arrays.
-        outputs_of: From values `(batch, m)` to `Outputs`, which say where they should be.
+        outputs_of: From values `(batch, m)`, and the rounding of their type, to `Outputs`,
+            which say where they should be.
 
     Raises:
         ValueError: If the function does not depend on its input.
@@ -40,7 +42,7 @@ class Trial:
         scalars: int,
         centre: np.ndarray,
         takes_arrays: bool,
-        outputs_of: Callable[[np.ndarray], Outputs],
+        outputs_of: Callable[[np.ndarray, float], Outputs],
     ):
         self._call = (values_of_arrays if takes_arrays else values_of_tensors)(function)
         self.samples, self._scalars, self._centre = samples, scalars, centre
@@ -50,7 +52,7 @@ class Trial:
                 "`function` must have finite values at all samples. Received: some that "
                 "are NaN or infinite"
             )
-        self.outputs = outputs_of(values)
+        self.outputs = outputs_of(values.astype("float64"), rounding(values))
         # What an unrelated sample would give: two samples of spread 1, and their median.
         reference = self.outputs.reference
         other = reference[np.random.default_rng(0).permutation(len(samples))]
@@ -86,7 +88,7 @@ class Trial:
         moved = self.moved(matrices, number)
         if not len(moved):
             return np.zeros((*moved.shape[:2], self.outputs.values.shape[1]))
-        values = self._values(moved.reshape(-1, moved.shape[2]))
+        values = self._values(moved.reshape(-1, moved.shape[2])).astype("float64")
         return values.reshape(*moved.shape[:2], -1)
 
     def errors(self, matrices: np.ndarray) -> np.ndarray:
@@ -144,12 +146,12 @@ def _lengths(changes: np.ndarray) -> np.ndarray:
 
 
 def values_of_tensors(function: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
-    """Values `(batch, ...)` of a function of tensors, in float64."""
+    """Values `(batch, ...)` of a function of tensors."""
     if isinstance(function, keras.layers.Layer):
         function = partial(function, training=False)
 
     def call(rows: np.ndarray) -> np.ndarray:
         tensor = ops.convert_to_tensor(rows, dtype=keras.config.floatx())
-        return ops.convert_to_numpy(function(tensor)).astype("float64")
+        return ops.convert_to_numpy(function(tensor))
 
     return call
