@@ -34,6 +34,18 @@ def test_import_is_light():
     assert done.stdout.strip() == "[]"
 
 
+def test_submodules_are_attributes():
+    """In a process that has imported nothing but the package."""
+    code = (
+        "import keras_lconv as k; assert 'models' in dir(k);"
+        "print(k.models.steerable_classifier.__name__, hasattr(k, 'nonsense'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "steerable_classifier False"
+
+
 def test_only_public_keras():
     for path in (ROOT / "keras_lconv").rglob("*.py"):
         assert "keras.src" not in path.read_text(), path

@@ -92,7 +92,9 @@ def check_fit(
         raise ValueError(
             f"The fields of {owner!r} are for {given[1]} spatial axes, "
             "and need an input with so many, and with an axis of channels. "
-            f"Received: an input of spatial shape {shape}"
+            f"Received: an input of spatial shape {shape}. A name is for images; others "
+            "take an argument, such as `rotation(3)` for volumes, `translation(1)` for "
+            "signals"
         )
     if given != expected:
         raise ValueError(

@@ -103,6 +103,14 @@ def _resolved(
         instance = keras.saving.deserialize_keras_object(identifier)
         if isinstance(instance, Generators):
             return instance
+    elif isinstance(identifier, tuple) and all(
+        isinstance(each, Integral) for each in identifier
+    ):
+        raise ValueError(
+            "An L-conv has no window. An integer is a number of learned generators, and "
+            "`ShiftGenerators` are the shifts of a window; `SteerableConv` has a "
+            f"`kernel_size`. Received: generators={identifier!r}"
+        )
     elif isinstance(identifier, (list, tuple, np.ndarray)) or ops.is_tensor(identifier):
         return MatrixGenerators(np.asarray(to_numpy(identifier)), **kwargs)
     raise TypeError(

@@ -266,3 +266,19 @@ def test_masks_that_do_not_fit_are_refused(mask, error, words):
     layer = LConv(2, families.random_matrices(1, 5, 5))
     with pytest.raises(error, match=words):
         layer(random((2, 5, 3)), mask=keras.ops.convert_to_tensor(mask))
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: LConv(16, (3, 3)), "no window. An integer is a number of learned"),
+        (lambda: LConv(16, "rotation", strides=2), "`StridedPooling` makes a grid coarser"),
+        (lambda: LConv(16, 2, padding="same"), "`LConv` has no `padding`"),
+        (lambda: LConv(2, "rotation")(np.ones((1, 5, 5, 5, 1))), r"`rotation\(3\)`"),
+        (lambda: LConv(2, "translation")(np.ones((1, 9, 1))), r"`translation\(1\)`"),
+    ],
+)
+def test_what_is_meant_for_a_convolution_is_told_the_way_out(make, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        make()

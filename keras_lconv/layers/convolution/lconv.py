@@ -23,6 +23,8 @@ from keras_lconv.initializers import LConvInitializer, activation_gain
 from keras_lconv.layers.convolution.kernel_layer import KernelLayer
 
 SELF_INTERACTIONS = ("learned", "identity", None)
+# Of convolutions with a window.
+WINDOW_ARGUMENTS = {"kernel_size", "strides", "padding", "dilation_rate"}
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -183,6 +185,14 @@ class LConv(KernelLayer):
         contraction: str = "auto",
         **kwargs: Any,
     ):
+        windows = sorted(WINDOW_ARGUMENTS & kwargs.keys())
+        if windows:
+            raise TypeError(
+                f"`LConv` has no `{windows[0]}`, since it has no window: its output has "
+                "the positions of its input. `StridedPooling` makes a grid coarser, and "
+                "`SteerableConv` has windows. "
+                f"Received: {windows[0]}={kwargs[windows[0]]!r}"
+            )
         super().__init__(
             filters,
             generators,
