@@ -73,6 +73,29 @@ def derivative_matrix(size: int, kind: str = "spectral") -> np.ndarray:
     return np.divide(sign, denominator, out=np.zeros((size, size)), where=off_diagonal)
 
 
+def unseen_modes(shape: tuple[int, ...]) -> np.ndarray:
+    """What no `"fourier"` derivative along some axis sees, as a matrix `(d, d)`.
+
+    On an even number of points the highest frequency, `1, -1, 1, ...`, has the derivative
+    zero at all of them, but a shift by one position changes its sign.
+
+    Args:
+        shape: Sizes of the axes of a grid.
+
+    Returns:
+        A symmetric matrix whose null space has no such part: for even sizes the sum of
+        projections onto this frequency along each axis.
+    """
+    found = np.zeros((math.prod(shape),) * 2)
+    for axis, size in enumerate(shape):
+        if size % 2 == 0:
+            wave = (-1.0) ** np.arange(size)
+            before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+            along = np.outer(wave, wave) / size
+            found += np.kron(np.kron(np.eye(before), along), np.eye(after))
+    return found
+
+
 def fourier_derivative(lines: Tensor) -> Tensor:
     """The Fourier derivative along axis 1 of `(batch, n, p)`, by fast Fourier transforms.
 

@@ -15,6 +15,7 @@ from keras_lconv._validation import boolean, fraction, one_of, positive_int
 from keras_lconv.algebra import invariants
 from keras_lconv.algebra.forms import casimir_matrix, smoothing_form
 from keras_lconv.generators import Generators
+from keras_lconv.generators.derivatives import unseen_modes
 from keras_lconv.layers.base import GeneratorLayer
 from keras_lconv.layers.pooling.grid_elements import checked_elements, elements_on
 from keras_lconv.layers.pooling.refinement import checked_operators, operator_on
@@ -224,6 +225,9 @@ class InvariantPooling(GeneratorLayer):
     ) -> invariants.Eigenspaces:
         elements = elements_on(generators, self._elements, owner)
         constraints = np.concatenate([matrices, elements - np.eye(matrices.shape[1])])
+        if generators.derivative == "fourier" and generators.spatial_shape:
+            unseen = unseen_modes(generators.spatial_shape)
+            constraints = np.concatenate([constraints, unseen[None]])
         basis = invariants.invariant_functionals(constraints, self.tolerance)
         number = basis.shape[1]
         if not number:
