@@ -89,7 +89,7 @@ fuzz-files: $(DEV)/ready
 
 # Faults that are put into the package, and how many of them its tests notice:
 # `make mutate AREAS=generators SAMPLE=30`.
-AREAS ?= generators layers algebra discovery physics
+AREAS ?= generators layers algebra discovery physics steerable models convert training
 SAMPLE ?= 20
 mutate: $(MUTATION)/ready
 	KERAS_BACKEND=torch $(TEST_ENV) nice $(MUTATION)/bin/python -m tests.mutation.mutate \

@@ -7,6 +7,18 @@ from typing import Any
 
 import numpy as np
 
+# Repeated passes, and orders of derivatives: a loop of more is a mistake, or does not end.
+MOST_STEPS = 1000
+MOST_ORDER = 20
+# As many as gl(100) has.
+MOST_GENERATORS = 10_000
+# Classes, hidden units and columns of models.
+MOST_UNITS = 1_000_000
+# Positions along an axis that a window, or a step, may have.
+MOST_WINDOW = 100
+# As many axes as arrays may have.
+MOST_AXES = 32
+
 
 def boolean(name: str, value: Any) -> bool:
     """Returns `value` as a `bool`, or raises if it is neither true nor false."""
@@ -71,13 +83,13 @@ def _at_most(name: str, value: int, most: int | None) -> int:
     return value
 
 
-def positive_ints(name: str, value: Any) -> tuple[int, ...]:
-    """Returns one positive integer, or one for each axis, as a tuple."""
+def positive_ints(name: str, value: Any, most: int | None = None) -> tuple[int, ...]:
+    """Returns one positive integer up to `most`, or one for each axis, as a tuple."""
     if not isinstance(value, (list, tuple)):
-        return (positive_int(name, value),)
+        return (positive_int(name, value, most),)
     if not value:
         raise ValueError(f"`{name}` must not be empty. Received: {name}={value!r}")
-    return tuple(positive_int(name, n) for n in value)
+    return tuple(positive_int(name, n, most) for n in value)
 
 
 def for_each_axis(name: str, value: tuple[int, ...], ndim: int) -> tuple[int, ...]:

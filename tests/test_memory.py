@@ -1,6 +1,7 @@
 """What would not fit into memory, or not end, is refused at once, with a way out."""
 
 import re
+import tracemalloc
 
 import keras
 import numpy as np
@@ -18,6 +19,9 @@ from keras_lconv import (
     LieMaxPooling,
     OrbitPooling,
     SE2Lift,
+    SteerableConv,
+    SteerablePool,
+    SteerableUpSampling,
     StridedPooling,
     TensorProduct,
     _memory,
@@ -27,6 +31,9 @@ from keras_lconv import (
     models,
 )
 from keras_lconv import generators as g
+from keras_lconv.discovery import map_space
+from keras_lconv.discovery.pixels import partial_correlation
+from keras_lconv.layers.pooling import invariant_pooling
 
 pytestmark = pytest.mark.backend_free
 
@@ -61,10 +68,11 @@ TOO_LARGE = {
         1, g.grid_neighbors((1000, 1000), 1), trainable=False
     ).matrices(),
     "the table of neighbours": lambda: g.grid_neighbors((10**5, 10**5)),
-    "shape (1000000, 2, 90000)": lambda: built(
-        g.VectorFieldGenerators(10**6, "free"), 300, 300, 1
+    "shape (10000, 2, 9000000)": lambda: built(
+        g.VectorFieldGenerators(10**4, "free"), 3000, 3000, 1
     ),
     "size=1000000": lambda: g.derivative_matrix(10**6),
+    "grid of shape (1000000000,)": lambda: built(LConv(1, g.scaling(1)), HUGE, 1),
     "size=2000000": lambda: built(LConv(1, g.translation(1)), 2 * 10**6, 1),
     "invariants": lambda: built(InvariantPooling("rotation"), 2000, 2000, 1),
     "pooling='avg'": lambda: models.lconv_classifier(input_shape=(999, 999, 3)),
@@ -90,6 +98,29 @@ TOO_LARGE = {
     "num_elements": lambda: built(
         LieExponential(2, "rotation", num_elements=10 * HUGE), 9, 9, 1
     ),
+    "`num` must": lambda: g.DenseGenerators(HUGE),
+    "`matrices` must": lambda: g.MatrixGenerators(np.zeros((10_001, 1, 1))),
+    "`generators` are": lambda: LConv(1, HUGE),
+    "`num_steps`": lambda: LConv(1, "rotation", num_steps=HUGE),
+    "`order` must": lambda: LConv(1, "rotation", order=HUGE),
+    "order=20": lambda: LConv(1, "affine", order=20),
+    "`order`": lambda: SE2Lift(1, order=HUGE),
+    "`power`": lambda: algebra.SO(3).trivial() ** HUGE,
+    "`kernel_size`": lambda: SteerableConv(1, HUGE, group="c4"),
+    "`size`": lambda: SteerableUpSampling("c4", "regular", size=HUGE),
+    "`strides`": lambda: SteerablePool("c4", "regular", strides=HUGE),
+    "`classes`": lambda: models.lconv_classifier(input_shape=(9, 9, 1), classes=HUGE),
+    "`hidden_units`": lambda: models.equivariant_mlp(algebra.so(3), hidden_units=HUGE),
+    "`outputs`": lambda: models.equivariant_mlp(algebra.so(3), outputs=HUGE),
+    "`scalars`": lambda: models.equivariant_mlp(algebra.so(3), scalars=HUGE),
+    "`ndim`": lambda: g.rotation(HUGE),
+    "`degree` must be at most 1,000": lambda: g.chebyshev_graph(np.ones((2, 2)), HUGE),
+    "n=99999": lambda: algebra.se(99999),
+    "n=1000000000": lambda: algebra.sim(HUGE),
+    "size=100000": lambda: algebra.trivial(3, 10**5),
+    "`num_generators` must": lambda: algebra.trivial(HUGE),
+    "number=1000000": lambda: algebra.wreath_product(algebra.cyclic(4), 10**6),
+    "`num_neighbors`": lambda: discovery.infer_neighbors(table(50, 3), num_neighbors=HUGE),
     "`num_layers`": lambda: LieBlock(2, "rotation", num_layers=HUGE),
     "hops=1000000000": lambda: built(LieMaxPooling(g.shear(), hops=HUGE), 50, 50, 9),
     "hops=400": lambda: built(LieMaxPooling(g.affine(), hops=400), 9, 9, 1),
@@ -99,7 +130,7 @@ TOO_LARGE = {
     "`search`": lambda: discovery.find_symmetries(squares, table(1000, 1000)),
     "`shape`": lambda: discovery.infer_grid(noisy_images(), shape=(10**5, 10**5)),
     "`x`": lambda: discovery.infer_neighbors(np.ones((2, 10**6))),
-    "size=100000": lambda: datasets.image_pairs(HUGE, 10**5),
+    "size=200000": lambda: datasets.image_pairs(HUGE, 2 * 10**5),
 }
 
 
@@ -108,6 +139,31 @@ def test_too_much_is_refused_before_it_is_allocated(name):
     said = name if name != "matrices of neighbours" else "`matrices`"
     with pytest.raises(ValueError, match="(?i)" + re.escape(said)):
         TOO_LARGE[name]()
+
+
+# What allocates about as much as was asked for.
+ESTIMATES = {
+    "partial_correlation": lambda: discovery.infer_neighbors(table(60, 300)),
+    "map_space": lambda: discovery.find_symmetries(squares, table(100, 14)),
+    "invariant_pooling": lambda: built(InvariantPooling("rotation"), 18, 18, 1),
+}
+ASKING = {
+    "partial_correlation": partial_correlation,
+    "map_space": map_space,
+    "invariant_pooling": invariant_pooling,
+}
+
+
+@pytest.mark.parametrize("name", ESTIMATES)
+def test_estimates_bound_what_is_allocated(name, monkeypatch):
+    asked = []
+    monkeypatch.setattr(ASKING[name], "require_memory", lambda *a: asked.append(8 * a[1]))
+    ESTIMATES[name]()
+    tracemalloc.start()
+    ESTIMATES[name]()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 0.3 * max(asked) < peak < max(asked)
 
 
 def test_spaces_of_maps_that_grow_too_large_are_refused(monkeypatch):
@@ -124,10 +180,13 @@ def test_many_learned_weights_are_told(monkeypatch):
         LConv(16, 3).build((None, 6, 6, 3))
 
 
-def test_long_eigenproblems_are_told(monkeypatch):
-    import keras_lconv.layers.pooling.invariant_pooling as module
+def test_searches_among_many_columns_are_told():
+    with pytest.warns(UserWarning, match="41 components.*takes minutes"):
+        map_space.maps_among("linear", 41)
 
-    monkeypatch.setattr(module, "MANY_POSITIONS", 20)
+
+def test_long_eigenproblems_are_told(monkeypatch):
+    monkeypatch.setattr(invariant_pooling, "MANY_POSITIONS", 20)
     with pytest.warns(UserWarning, match="minutes.*strides=2"):
         built(InvariantPooling("rotation"), 5, 5, 1)
 

@@ -11,7 +11,8 @@ from functools import reduce
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._validation import positive_int, square_matrices
+from keras_lconv._memory import require_memory
+from keras_lconv._validation import MOST_GENERATORS, positive_int, square_matrices
 
 
 def trivial(num_generators: int, size: int = 1) -> np.ndarray:
@@ -37,7 +38,9 @@ def trivial(num_generators: int, size: int = 1) -> np.ndarray:
     ```
     """
     size = positive_int("size", size)
-    return np.zeros((positive_int("num_generators", num_generators), size, size))
+    number = positive_int("num_generators", num_generators, most=MOST_GENERATORS)
+    require_memory(f"Matrices of size={size}", number * size**2, "Fewer numbers will do")
+    return np.zeros((number, size, size))
 
 
 def direct_sum(*representations: ArrayLike) -> np.ndarray:

@@ -27,9 +27,9 @@ class Representation(GroupAction):
     """How a group acts on vectors of `n` numbers: a matrix for each of its elements.
 
     It is known by the matrices of the generators and of the further elements of the group,
-    and computed with: `V + W` acts on pairs of vectors, `3 * V` on three, `V * W` on the
-    entries of `x y^T`, `V ** 2` on matrices, `V.dual` on linear functions, and
-    `V.pseudo` as `V`, with a sign that reflections change.
+    and computed with: `V + W`, or `sum([V, W])`, acts on pairs of vectors, `3 * V` on
+    three, `V * W` on the entries of `x y^T`, `V ** 2` on matrices, `V.dual` on linear
+    functions, and `V.pseudo` as `V`, with a sign that reflections change.
 
     Args:
         group: A `MatrixGroup`, a `LieAlgebra`, or a basis of one.
@@ -81,6 +81,10 @@ class Representation(GroupAction):
         name = f"{self.name or 'W'} + {other.name or 'W'}"
         return built((self, other), block_diagonal, block_diagonal, name)
 
+    def __radd__(self, other: int) -> "Representation":
+        # Python's `sum` starts with 0.
+        return self if type(other) is int and other == 0 else NotImplemented
+
     def __mul__(self, other: "Representation | int") -> "Representation":
         if isinstance(other, int):
             return other * self
@@ -108,7 +112,7 @@ class Representation(GroupAction):
 
     def __pow__(self, power: int) -> "Representation":
         result = self.group.trivial()
-        for number in range(count("power", power)):
+        for number in range(count("power", power, most=powers.MOST_DEGREE)):
             result = result * self if number else self
         named = (result.group, result.generators, result.elements, result._law)
         return Representation.trusted(*named, f"{factor(self)} ** {power}")

@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 
-from keras_lconv._validation import positive_int
+from keras_lconv._validation import MOST_STEPS, positive_int
 from keras_lconv.convert.settings import values
 from keras_lconv.layers import LConv, LieBlock, LieExponential
 
@@ -71,7 +71,8 @@ def from_lie_exponential(
             f"LieExponential {layer.name!r} must be built, since its weights are taken "
             "over. Received: a layer without weights. Call it on an input first"
         )
-    num_layers, order = positive_int("num_layers", num_layers), positive_int("order", order)
+    num_layers = positive_int("num_layers", num_layers, most=MOST_STEPS)
+    order = positive_int("order", order)
     if order > 8 or num_layers % order:
         raise ValueError(
             "`order` must be from 1 to 8, and `num_layers` a multiple of it. "

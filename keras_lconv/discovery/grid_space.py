@@ -218,5 +218,8 @@ def generators_among(search: Any, shape: tuple[int, ...], owner: str) -> Generat
             "`search` must hold square generators: others lead to another grid. "
             f"Received: generators {found.name!r}"
         )
-    found.build_for(shape, owner)
+    try:
+        found.build_for(shape, owner)
+    except ValueError as error:
+        raise ValueError(f"`search` must fit the grid of the samples. {error}") from error
     return found

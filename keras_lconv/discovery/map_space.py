@@ -8,11 +8,12 @@ import numpy as np
 
 from keras_lconv._memory import require_memory
 from keras_lconv._validation import finite_array
+from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.discovery.search_space import SearchSpace
 from keras_lconv.generators import Generators, MatrixGenerators
 
 # Arrays of the square of the number of unknowns that a search holds at once.
-COPIES = 25
+COPIES = 45
 # From so many unknowns on, those of 40 columns, it takes minutes.
 MANY_UNKNOWNS = 1600
 FEWER_UNKNOWNS = (
@@ -136,6 +137,13 @@ def maps_among(search: Any, size: int) -> MapSpace:
             )
         _check_cost(size)
         return all_maps(size, search == "affine")
+    if isinstance(search, (MatrixGroup, Representation)):
+        # Of which the further elements would be left out.
+        part = "algebra" if isinstance(search, MatrixGroup) else "generators"
+        raise TypeError(
+            f"`search` must be matrices or a `LieAlgebra`, as `search.{part}` of what is "
+            f"given. Received: {search!r}"
+        )
     known = search
     if isinstance(search, Generators):
         search.build_for((None, size, 1), "`search`")
@@ -145,8 +153,8 @@ def maps_among(search: Any, size: int) -> MapSpace:
     if array.ndim != 3 or array.shape[1:] not in shapes or not np.any(array):
         raise ValueError(
             f"`search` must be matrices of shape `(p, {size}, {size})` for vectors of size "
-            f"{size}, or affine maps `[A | b]` of shape `(p, {size}, {size + 1})`. "
-            f"Received: shape {array.shape}"
+            f"{size}, or affine maps `[A | b]` of shape `(p, {size}, {size + 1})`, one or "
+            f"more and not all zero. Received: shape {array.shape}"
         )
     if array.shape[1:] == (size, size):
         return MapSpace(_without_translation(array))

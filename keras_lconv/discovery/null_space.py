@@ -165,6 +165,11 @@ class NormalMatrices:
         frame, unreached = self._frame()
         inside = self._inside(frame)
         values, vectors = _decomposed(inside._total())
+        if (dimension or 0) > len(values):
+            raise ValueError(
+                f"`dimension` must be from 0 to {len(values)}, that of what is searched. "
+                f"Received: dimension={dimension}"
+            )
         if dimension is None:
             found, gap = clearest_gap(values, noise=noise)
         else:

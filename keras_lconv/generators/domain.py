@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import keras
 
 from keras_lconv._typing import Shape
-from keras_lconv._validation import boolean, positive_int, spatial_shape
+from keras_lconv._validation import MOST_GENERATORS, boolean, positive_int, spatial_shape
 from keras_lconv._weights import BoundedWeights
 
 T = TypeVar("T")
@@ -24,7 +24,9 @@ class OnGrid(BoundedWeights):
 
     def __init__(self, num_generators: int, *, learned: bool, **kwargs: Any):
         super().__init__(**kwargs)
-        self._num_generators = positive_int("num_generators", num_generators)
+        self._num_generators = positive_int(
+            "num_generators", num_generators, most=MOST_GENERATORS
+        )
         self._learned = boolean("trainable", learned)
         self._spatial_shape: tuple[int, ...] | None = None
 

@@ -22,6 +22,8 @@ from keras_lconv.generators.repeated_products import RepeatedProducts
 from keras_lconv.generators.smoothing import ROOM_FOR_TAU, Smoothing, form_of_smoothing
 
 LEARNED = "learned"
+# Of features, in each call.
+MOST_PRODUCTS = 1000
 # A learned `tau` starts with a blur of about one grid step: translations of a fine grid
 # have the norm pi, and start with 1/2, which is the width 1.
 FIRST_EXPONENT = math.pi**2 / 2
@@ -63,6 +65,12 @@ class Enveloping(Generators):
             number -= 1
         elif not isinstance(smoothing, str):
             number *= len(smoothing)
+        if number > MOST_PRODUCTS:
+            raise ValueError(
+                f"`order={order}` makes {number:,} products of {generators.num_generators} "
+                f"generators. At most {MOST_PRODUCTS:,} are computed: take a smaller "
+                "`order`, or fewer `generators`"
+            )
         is_learned = generators.is_learned or smoothing == LEARNED
         super().__init__(number, **{**kwargs, "trainable": is_learned})
         self.generators = generators

@@ -1,8 +1,11 @@
 """Polynomials in centred coordinates: what the components of a vector field are made of."""
 
 import itertools
+import math
 
 import numpy as np
+
+from keras_lconv._memory import require_memory
 
 # Degrees of the monomials that the components of a field are made of.
 DEGREES = {"linear": (1,), "affine": (0, 1), "quadratic": (0, 1, 2)}
@@ -45,6 +48,9 @@ def units(field: str, shape: tuple[int, ...]) -> np.ndarray:
 
 def centred_points(shape: tuple[int, ...]) -> np.ndarray:
     """Coordinates `(d, ndim)` of the grid points, the centre of the grid at zero."""
+    # They, and polynomials of them.
+    numbers = 6 * len(shape) * math.prod(shape)
+    require_memory(f"A field on a grid of shape {shape}", numbers, "Take a smaller grid")
     axes = [np.arange(n) - (n - 1) / 2 for n in shape]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(shape))
 

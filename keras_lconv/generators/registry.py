@@ -116,8 +116,8 @@ def _resolved(
     raise TypeError(
         "`generators` must be an integer, a name, an array of shape `(k, d, d)`, a "
         "`LieAlgebra`, a configuration, or an instance of "
-        "`keras_lconv.generators.Generators`; what a report has found is its `algebra`, "
-        "or `to_generators()`. "
+        "`keras_lconv.generators.Generators`; what a report has found, and the "
+        "connected part of a group, is its `algebra`. "
         f"Received: {reprlib.repr(identifier)} (of type {type(identifier).__name__})"
     )
 

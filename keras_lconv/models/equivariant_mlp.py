@@ -8,7 +8,14 @@ import keras
 from keras import layers, ops
 
 from keras_lconv._typing import GeneratorsLike
-from keras_lconv._validation import boolean, count, one_of, positive_int, positive_ints
+from keras_lconv._validation import (
+    MOST_UNITS,
+    boolean,
+    count,
+    one_of,
+    positive_int,
+    positive_ints,
+)
 from keras_lconv.algebra import (
     MatrixGroup,
     Representation,
@@ -119,11 +126,12 @@ def equivariant_mlp(
     is_group = isinstance(matrices, Representation)
     size = matrices.size if is_group else matrices.shape[1]
     plus, times = (add, mul) if is_group else (direct_sum, tensor_product)
-    blocks, outputs = positive_int("blocks", blocks), positive_int("outputs", outputs)
+    blocks = positive_int("blocks", blocks)
+    outputs = positive_int("outputs", outputs, most=MOST_UNITS)
     vectors = positive_int("vectors", vectors)
-    hidden_units = positive_ints("hidden_units", hidden_units)
+    hidden_units = positive_ints("hidden_units", hidden_units, MOST_UNITS)
     include_top = boolean("include_top", include_top)
-    scalars = count("scalars", scalars)
+    scalars = count("scalars", scalars, most=MOST_UNITS)
     squares = times(matrices, matrices)
     hidden = plus(matrices, squares) if one_of("order", order, ORDERS) == 2 else matrices
     is_invariant = isinstance(generators_out, str) and generators_out == "trivial"

@@ -8,9 +8,9 @@ from keras import layers, ops
 
 from keras_lconv._typing import GeneratorsLike
 from keras_lconv._validation import (
+    MOST_UNITS,
     boolean,
     one_of,
-    optional,
     positive_int,
     positive_ints,
     share,
@@ -124,9 +124,10 @@ def lconv_classifier(
         if isinstance(filters, (list, tuple)) and not filters
         else positive_ints("filters", filters)
     )
-    classes = positive_int("classes", classes)
+    classes = positive_int("classes", classes, most=MOST_UNITS)
     include_top = boolean("include_top", include_top)
-    hidden_units = optional(positive_int, "hidden_units", hidden_units)
+    if hidden_units is not None:
+        hidden_units = positive_int("hidden_units", hidden_units, most=MOST_UNITS)
     dropout = share("dropout", dropout)
     ndim = max(len(shape) - 1, 1)
     acting = named("generators", generators)
@@ -168,7 +169,7 @@ def _checked_shape(input_shape: Any) -> tuple[int, ...]:
             f"grid of given size. Received: input_shape={input_shape}"
         )
     shape = positive_ints("input_shape", input_shape)
-    if not 1 <= len(shape) <= 4:
+    if len(shape) > 4:
         raise ValueError(
             "`input_shape` must have one to three spatial axes, and one for the channels. "
             f"Received: input_shape={shape}"

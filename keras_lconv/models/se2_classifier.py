@@ -6,7 +6,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lconv._validation import boolean, one_of, positive_int, positive_ints
+from keras_lconv._validation import (
+    MOST_UNITS,
+    boolean,
+    one_of,
+    positive_int,
+    positive_ints,
+)
 from keras_lconv.generators import SE2Generators
 from keras_lconv.layers import LConv, SE2Lift, SE2Projection
 
@@ -126,7 +132,7 @@ def se2_classifier(
 
     if include_top:
         x = _pooled(x, "avg", lift.data_format)
-        classes = positive_int("classes", classes)
+        classes = positive_int("classes", classes, most=MOST_UNITS)
         x = layers.Dense(classes, activation=classifier_activation, name="predictions")(x)
     elif pooling is None:
         x = SE2Projection(reduction="max", name="projection")(x)

@@ -5,7 +5,14 @@ from typing import Any
 
 import keras
 
-from keras_lconv._validation import boolean, count, one_of, positive_int, share
+from keras_lconv._validation import (
+    MOST_UNITS,
+    boolean,
+    count,
+    one_of,
+    positive_int,
+    share,
+)
 from keras_lconv.layers import FieldNormalization, SteerableConv, SteerablePool
 from keras_lconv.layers.steerable.fields import GroupArgument
 from keras_lconv.models.steerable_blocks import (
@@ -111,7 +118,7 @@ def steerable_classifier(
         M. Weiler, G. Cesa, "General E(2)-equivariant steerable CNNs", NeurIPS 2019.
     """
     boolean("include_top", include_top)
-    positive_int("classes", classes)
+    positive_int("classes", classes, most=MOST_UNITS)
     count("padding", padding)
     share("dropout", dropout)
     one_of("pooling", pooling, POOLINGS)

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from keras_lconv._validation import boolean, one_of, positive_int
+from keras_lconv._validation import MOST_UNITS, boolean, one_of, positive_int
 from keras_lconv.layers import SteerableConv, SteerablePool, SteerableUpSampling
 from keras_lconv.layers.steerable.fields import GroupArgument
 from keras_lconv.models.steerable_blocks import SteerableBlocks, spatial_sizes
@@ -78,7 +78,7 @@ def steerable_unet(
         steerable CNNs", NeurIPS 2019.
     """
     boolean("include_top", include_top)
-    positive_int("classes", classes)
+    positive_int("classes", classes, most=MOST_UNITS)
     one_of("size", size, tuple(WIDTHS))
     positive_int("levels", levels, most=10)
     blocks = SteerableBlocks(group)

@@ -71,6 +71,7 @@ def test_operators_are_those_of_matrices(group):
     assert np.allclose(V.dual.at(g), inverse)
     assert np.allclose((V + V.dual).at(g), block_diag(g, inverse))
     assert np.allclose((2 * V).at(g), block_diag(g, g))
+    assert np.allclose(sum([V, V.dual]).at(g), block_diag(g, inverse))
     assert np.allclose((V * 2).at(g), block_diag(g, g))
     assert np.allclose((V * V.dual).at(g), np.kron(g, inverse))
     assert np.allclose((V**3).at(g), np.kron(np.kron(g, g), g))

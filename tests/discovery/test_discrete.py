@@ -7,6 +7,7 @@ from keras import ops
 from keras_lconv import EquivariantDense
 from keras_lconv import algebra as a
 from keras_lconv.discovery import find_discrete_symmetries, find_symmetries
+from keras_lconv.discovery.discrete import elements
 from tests.families import to_numpy
 
 
@@ -117,6 +118,33 @@ def test_vectors_are_permuted_and_turned_alone():
     assert change(function, report, rows(50, 4, seed=1)) < 1e-5
 
 
+@pytest.mark.backend_free
+@pytest.mark.parametrize(
+    ("kind", "most", "number"),
+    [("permutations", 7, 5040), ("signs", 10, 2**10), ("both", 5, 2**5 * 120)],
+)
+def test_all_maps_of_so_many_components_are_tried(kind, most, number):
+    kinds = {"permutations", "signs"} if kind == "both" else {kind}
+    found, left_out = elements.signed_permutations("abcdefghijk"[:most], kinds)
+    assert len({e.matrix.tobytes() for e in found}) == number - 1
+    assert not left_out
+    found, left_out = elements.signed_permutations("abcdefghijk"[: most + 1], kinds)
+    assert len(found) < number * (most + 1)
+    assert left_out
+
+
+def test_the_first_400_samples_are_asked():
+    x = rows(402, 1)
+    x[400:] = 1e3
+    options = {"search": "signs"}
+
+    def even(x):
+        return ops.where(x[:, 0] < 100, x[:, 0] ** 2, x[:, 0])
+
+    assert find_discrete_symmetries(even, x, **options).order == 2
+    assert find_discrete_symmetries(even, x[1:], **options).order == 1
+
+
 @pytest.mark.thorough
 def test_all_orders_of_many_columns():
     def function(x):
@@ -164,6 +192,8 @@ def test_what_does_not_matter_is_left_out():
         ({"search": "mirrors"}, "`search` must be one of 'permutations'"),
         ({"search": np.eye(4)}, "`search` must hold 3x3 matrices"),
         ({"blocks": 2}, "`blocks` must divide the 3 components"),
+        ({"scalars": 3}, "`scalars` must leave some components"),
+        ({"output": "same"}, "`output` tells how outputs move"),
         ({"centre": [0.0, 1.0]}, "`centre` must have shape"),
         ({"derivatives": "exact"}, "`derivatives` must be one of 'finite'"),
     ],

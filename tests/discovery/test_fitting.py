@@ -6,6 +6,7 @@ import pytest
 
 from keras_lconv import algebra as a
 from keras_lconv.discovery import fit_symmetries
+from keras_lconv.discovery.functions import fit
 from keras_lconv.discovery.functions.quadratic import quadratic_fit
 from keras_lconv.discovery.functions.targets import targets_of
 
@@ -138,9 +139,16 @@ def test_a_bad_fit_says_so():
             {"model": keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])},
             "`model` must have the output shape",
         ),
+        (
+            {"model": keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])},
+            r"`model` must take samples of shape \(2,\)",
+        ),
+        ({"kind": "equivariance", "output": "same"}, "with 2 outputs.*1 outputs"),
+        ({"output": "same"}, "`output` tells how outputs move"),
     ],
 )
-def test_what_does_not_fit_is_refused(arguments, words):
+def test_what_does_not_fit_is_refused_before_training(arguments, words, monkeypatch):
+    monkeypatch.setattr(fit, "train", None)
     settings = {"x": normal(20, 2), "y": normal(20), "verbose": 0, **arguments}
     with pytest.raises(ValueError, match=words):
         fit_symmetries(**settings)

@@ -178,7 +178,7 @@ def test_derivatives_that_are_known():
 
 def test_messages_say_the_remedy():
     def wrong(x):
-        raise KeyError("a mistake")
+        raise KeyError("a mistake with NumPy")
 
     with pytest.raises(KeyError) as caught:
         find_symmetries(wrong, rows(50, 3))

@@ -175,6 +175,26 @@ def test_dtypes(name, dtype, tolerance):
     assert relative_error(output, expected) < tolerance
 
 
+@pytest.mark.thorough
+@every_row
+def test_float64_is_nowhere_less(name):
+    """Steps of 1e-8 change the output alike: float32 has no such steps."""
+    with float64():
+        layer = build(ROWS[name], dtype="float64")
+        inputs = draw(ROWS[name], dtype="float64")
+        steps = draw(ROWS[name], dtype="float64", seed=5)
+        outputs = [
+            output_of(
+                layer, *(x + k * 1e-8 * s for x, s in zip(inputs, steps, strict=True))
+            )
+            for k in range(3)
+        ]
+    assert outputs[0].dtype == "float64"
+    first, second = outputs[1] - outputs[0], outputs[2] - outputs[1]
+    assert np.linalg.norm(first) > 0
+    assert relative_error(second, first) < 1e-3
+
+
 @every_row
 def test_integers_and_truth_values_are_numbers(name):
     row = ROWS[name]
@@ -185,6 +205,15 @@ def test_integers_and_truth_values_are_numbers(name):
     for dtype in ("int32", "bool"):
         found = output_of(layer, *(x.astype(dtype) for x in inputs))
         assert relative_error(found, expected) < 1e-6
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("dtype", ["complex64", "str"])
+@every_row
+def test_what_is_no_real_number_is_refused(name, dtype):
+    inputs = [x.astype(dtype) for x in draw(ROWS[name])]
+    with pytest.raises((TypeError, ValueError), match="real" if dtype != "str" else None):
+        call(ROWS[name].make(), *inputs)
 
 
 @every_row
@@ -254,6 +283,20 @@ def test_gradients_are_finite_and_reach_everything(name):
     for slope in gradients(loss, [*inputs, *weights]):
         assert np.all(np.isfinite(slope))
         assert np.linalg.norm(slope) > 0
+
+
+@pytest.mark.thorough
+@every_row
+def test_zeros_have_finite_outputs_and_gradients(name):
+    """As of an image that is black, or the padding of a set."""
+    layer = build(ROWS[name])
+    zeros = [np.zeros_like(x) for x in draw(ROWS[name])]
+
+    def loss(*inputs):
+        return ops.sum(call(layer, *inputs))
+
+    for slope in (output_of(layer, *zeros), *gradients(loss, zeros)):
+        assert np.all(np.isfinite(slope))
 
 
 @every_row

@@ -106,6 +106,17 @@ def test_spectrum_is_invariant_to_flips_and_quarter_turns():
         InvariantPooling(along_rows(), refine=left, elements="flips").build((1, 5, 6, 1))
 
 
+def test_elements_of_a_group_are_those_that_generate_it():
+    """All permutations of five positions leave their sum, and no other linear number."""
+    nothing = np.zeros((1, 5, 5))
+    layer = InvariantPooling(nothing, kind="linear", elements=a.symmetric(5))
+    f = random((2, 5, 1))
+    found = np.abs(to_numpy(layer(f)))
+    assert np.allclose(found, np.abs(f.sum(axis=1, keepdims=True)) / np.sqrt(5), atol=1e-6)
+    with pytest.raises(ValueError, match="`elements` must be those of a finite group"):
+        InvariantPooling(nothing, elements=a.SO(5))
+
+
 @pytest.mark.parametrize(
     ("elements", "words"),
     [

@@ -76,6 +76,7 @@ def test_the_layers_are_what_the_arguments_say():
         ({"num_invariants": 6, "include_top": False, "pooling": "spectrum"}, (None, 30)),
         ({"hidden_units": None, "classes": 7}, (None, 7)),
         ({"generators": 2, "input_shape": (6, 2)}, (None, 3)),
+        ({"generators": 2, "input_shape": (6,)}, (None, 3)),
         ({"generators": "affine", "pooling": "avg", "input_shape": (4, 4, 1)}, (None, 3)),
     ],
 )

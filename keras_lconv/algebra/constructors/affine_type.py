@@ -6,7 +6,7 @@ A map `x -> A x + b` of n-dimensional space is the matrix `[[A, b], [0, 0]]`.
 import numpy as np
 
 from keras_lconv._validation import positive_int
-from keras_lconv.algebra.constructors.classical import gl, so
+from keras_lconv.algebra.constructors.classical import gl, require_room, so
 from keras_lconv.algebra.lie_algebra import LieAlgebra
 
 
@@ -17,6 +17,12 @@ def _with_translations(linear: np.ndarray) -> LieAlgebra:
     basis[:n, :n, n] = np.eye(n)
     basis[n:, :n, :n] = linear
     return LieAlgebra(basis)
+
+
+def _rotations(n: int) -> np.ndarray:
+    n = positive_int("n", n)
+    require_room(f"n={n}", n * (n + 1) // 2, n + 1)
+    return so(n).basis
 
 
 def se(n: int) -> LieAlgebra:
@@ -44,7 +50,7 @@ def se(n: int) -> LieAlgebra:
     Reference:
         B. C. Hall, "Lie Groups, Lie Algebras, and Representations" (2015), 3.4.
     """
-    return _with_translations(so(positive_int("n", n)).basis)
+    return _with_translations(_rotations(n))
 
 
 def sim(n: int) -> LieAlgebra:
@@ -61,8 +67,8 @@ def sim(n: int) -> LieAlgebra:
         TypeError: If `n` is no integer.
         ValueError: If `n` is below 1.
     """
-    n = positive_int("n", n)
-    return _with_translations(np.concatenate([np.eye(n)[None], so(n).basis]))
+    rotations = _rotations(n)
+    return _with_translations(np.concatenate([np.eye(n)[None], rotations]))
 
 
 def aff(n: int) -> LieAlgebra:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_lconv._validation import positive_int
+from keras_lconv.algebra.constructors.classical import require_room
 from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
 from keras_lconv.algebra.products import block_diagonal
 from keras_lconv.algebra.representation import Representation
@@ -204,6 +205,8 @@ def wreath_product(group: GroupLike, number: int) -> MatrixGroup:
     group = as_group("group", group)
     number = positive_int("number", number)
     size = group.matrix_size
+    each = group.dimension + len(group.elements) + 1
+    require_room(f"number={number}", each * number, number * size)
     copies = direct_product(*[group] * number)
     swaps = [
         np.kron(np.eye(number)[[*range(i), i + 1, i, *range(i + 2, number)]], np.eye(size))

@@ -33,8 +33,11 @@ from keras_lconv.discovery.discrete.search import Search
 from keras_lconv.discovery.discrete.trial import Trial, parts_of
 from keras_lconv.discovery.functions.derivatives import derivatives_of, finite_differences
 from keras_lconv.discovery.functions.question import Question
-from keras_lconv.discovery.functions.solve import distinct_rows, symmetries_of
-from keras_lconv.discovery.functions.table_equations import OUTPUTS
+from keras_lconv.discovery.functions.solve import (
+    distinct_rows,
+    require_output,
+    symmetries_of,
+)
 from keras_lconv.discovery.naming import name_of
 from keras_lconv.discovery.tables import scalar_names, table_of
 
@@ -161,9 +164,11 @@ def find_discrete_symmetries(
     scalars = len(labels) if labels else count("scalars", scalars)
     size, rest = divmod(samples.shape[1] - scalars, blocks)
     if size < 1 or rest:
+        left = samples.shape[1] - scalars
+        what = f"`blocks` must divide the {left} components of `x` that are no scalars"
         raise ValueError(
-            f"`blocks` must divide the {samples.shape[1] - scalars} components of `x` that "
-            f"are no scalars. Received: blocks={blocks}, scalars={scalars}"
+            f"{what if left > 0 else '`scalars` must leave some components of `x`'}. "
+            f"Received: blocks={blocks}, scalars={scalars}"
         )
     tolerance = fraction("tolerance", tolerance)
     require_function(function)
@@ -175,9 +180,7 @@ def find_discrete_symmetries(
             f"`centre` must have shape {(size,)}, a number for each component of a vector. "
             f"Received: shape {middle.shape}"
         )
-    one_of("kind", kind, ("invariance", "equivariance"))
-    if isinstance(output, str):
-        one_of("output", output, OUTPUTS)
+    require_output(kind, output)
     kinds, given = _kinds(search, size, blocks)
     samples = samples[:MOST_SAMPLES]
     takes_arrays = derivatives is not None

@@ -300,9 +300,11 @@ class Search:
             residuals = values - outputs.expected(raised, len(rows))
             residuals = outputs.project(residuals @ followed.T)
             flat = (len(maps), len(rows) * len(followed))
+            # Values at two samples differ by twice the variance.
+            unit = np.sqrt(2)
             return (
-                residuals.reshape(flat) / np.sqrt(2),
-                found.reshape(*flat, *found.shape[3:]) / np.sqrt(2),
+                residuals.reshape(flat) / unit,
+                found.reshape(*flat, *found.shape[3:]) / unit,
                 belongs.reshape(*flat, *belongs.shape[3:]),
             )
 

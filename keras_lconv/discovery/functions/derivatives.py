@@ -50,7 +50,7 @@ def derivatives_of(
     def flat(x: Any) -> Any:
         try:
             y = function(x)
-        except Exception as error:
+        except (AttributeError, RuntimeError, TypeError) as error:
             # What all backends say of a tensor that is differentiated.
             if "numpy" not in str(error).lower():
                 raise
@@ -62,6 +62,11 @@ def derivatives_of(
             raise TypeError(
                 f"`function` must return one tensor `(batch, ...)`, and {DIFFERENTIABLE} "
                 f"Received: {type(y).__name__}"
+            )
+        if y.shape[0] != x.shape[0] and None not in (y.shape[0], x.shape[0]):
+            raise ValueError(
+                "`function` must return a value for each sample. Received: shape "
+                f"{tuple(y.shape)} for {x.shape[0]} samples"
             )
         output_shape[:] = [tuple(y.shape[1:])]
         return ops.reshape(y, (-1, math.prod(y.shape[1:])))
@@ -116,13 +121,22 @@ def values_of_arrays(function: Any) -> Callable[[np.ndarray], np.ndarray]:
     """
 
     def call(x: np.ndarray) -> np.ndarray:
+        found: tuple[int, ...] | None = None
         try:
             values = np.asarray(function(x))
-            is_batch = values.ndim > 0 and len(values) == len(x)
+            found = values.shape
         except (TypeError, ValueError, IndexError):
-            is_batch = False
-        if not is_batch:
+            pass
+        if found is None:
             values = np.array([np.asarray(function(row)) for row in x])
+        elif found[:1] != x.shape[:1]:
+            try:
+                values = np.array([np.asarray(function(row)) for row in x])
+            except Exception as error:
+                raise ValueError(
+                    "`function` must return a value for each sample. Received: shape "
+                    f"{found} for {len(x)} samples"
+                ) from error
         return values.astype("float32" if values.dtype == np.float32 else "float64")
 
     return call

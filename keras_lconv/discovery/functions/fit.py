@@ -13,7 +13,6 @@ from keras_lconv._typing import Data
 from keras_lconv._validation import (
     any_array,
     fraction,
-    one_of,
     optional,
     positive_int,
     progress,
@@ -27,7 +26,11 @@ from keras_lconv.discovery.functions.network import (
 )
 from keras_lconv.discovery.functions.quadratic import quadratic_fit
 from keras_lconv.discovery.functions.question import Question
-from keras_lconv.discovery.functions.solve import KINDS, equations_for, symmetries_of
+from keras_lconv.discovery.functions.solve import (
+    equations_for,
+    require_output,
+    symmetries_of,
+)
 from keras_lconv.discovery.functions.targets import Targets, targets_of
 from keras_lconv.discovery.null_space import jackknife_errors, tilt
 from keras_lconv.discovery.report import SymmetryReport
@@ -113,7 +116,7 @@ def fit_symmetries(
     assert report.dimension == 1
     ```
     """
-    one_of("kind", kind, KINDS)
+    require_output(kind, output)
     table, question = Question(
         kind, blocks, scalars, columns, search, output, dimension
     ).about(x)
@@ -132,15 +135,13 @@ def fit_symmetries(
             "`validation_split` must leave samples on both sides. "
             f"Received: validation_split={validation_split!r} of {len(x)} samples"
         )
-    if model is not None and not isinstance(model, keras.Model):
-        raise TypeError(
-            f"`model` must be a `keras.Model`. Received: {model!r} "
-            f"(of type {type(model).__name__})"
-        )
+    if model is not None:
+        _require_fit(model, x, targets.values.shape[1:] or (1,))
     batch_size = positive_int("batch_size", batch_size)
     epochs = optional(positive_int, "epochs", epochs)
     # Before the networks are trained, which takes long.
-    equations_for(x, question, "channels_last")
+    number = targets.values[0].size
+    equations_for(x, question, "channels_last", num_outputs=number)
     quadratic = None
     if model is None and targets.outputs is not None:
         order = np.random.default_rng(0).permutation(len(x))
@@ -167,6 +168,26 @@ def fit_symmetries(
         notes=notes,
         names=table.names,
     )
+
+
+def _require_fit(model: Any, x: np.ndarray, outputs: tuple[int, ...]) -> None:
+    """Raises unless a model takes samples to outputs of a shape."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"`model` must be a `keras.Model`. Received: {model!r} "
+            f"(of type {type(model).__name__})"
+        )
+    try:
+        found = tuple(model(x[:1].astype("float32"), training=False).shape[1:])
+    except Exception as error:
+        raise ValueError(
+            f"`model` must take samples of shape {x.shape[1:]} to a tensor. Received: one "
+            f"that raises {type(error).__name__}: {error}"
+        ) from error
+    if found != outputs:
+        raise ValueError(
+            f"`model` must have the output shape {outputs} of `y`. Received: {found}"
+        )
 
 
 def _errors_of_refits(report: SymmetryReport, again: list[SymmetryReport]) -> np.ndarray:
@@ -199,11 +220,6 @@ def _trained(
         model = network(x, output_shape, targets.activation)
         if np.any(has_heavy_tails(x)):
             notes += ("columns with heavy tails were also given on a logarithmic scale",)
-    elif tuple(model.output_shape[1:]) != (output_shape or (1,)):
-        raise ValueError(
-            f"`model` must have the output shape {output_shape or (1,)} of `y`. "
-            f"Received: {tuple(model.output_shape[1:])}"
-        )
     values = values.reshape(len(x), *(output_shape or (1,)))
     steps = -(-(len(x) - held_out) // batch_size)
     if epochs is None:

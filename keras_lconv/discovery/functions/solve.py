@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import reprlib
 from collections.abc import Callable
 from typing import Any
 
@@ -90,7 +91,11 @@ def symmetries_of(
 
 
 def equations_for(
-    samples: np.ndarray, question: Question, data_format: str, names: Any = None
+    samples: np.ndarray,
+    question: Question,
+    data_format: str,
+    names: Any = None,
+    num_outputs: int | None = None,
 ) -> GridEquations | TableEquations:
     """The equations that symmetries fulfil, without any yet: arguments that fit samples.
 
@@ -99,13 +104,10 @@ def equations_for(
         question: What is asked about them.
         data_format: `"channels_last"` or `"channels_first"`.
         names: Names of the columns of a table.
+        num_outputs: How many outputs the function of a table has, if that is known.
     """
     kind, search, output = question.kind, question.search, question.output
-    one_of("kind", kind, KINDS)
-    if isinstance(output, str):
-        one_of("output", output, OUTPUTS)
-    elif kind == "invariance":
-        finite_array("output", output)
+    require_output(kind, output)
     blocks = positive_int("blocks", question.blocks)
     scalars = count("scalars", question.scalars)
     dimension = optional(count, "dimension", question.dimension)
@@ -119,12 +121,30 @@ def equations_for(
         equations = GridEquations(samples, kind, search, output, data_format)
     else:
         equations = TableEquations(samples, kind, blocks, scalars, search, output, names)
+        if num_outputs is not None:
+            equations.require_outputs(num_outputs)
     if (dimension or 0) > equations.num_searched:
         raise ValueError(
             f"`dimension` must be from 0 to {equations.num_searched}, the dimension of "
             f"what is searched. Received: dimension={dimension!r}"
         )
     return equations
+
+
+def require_output(kind: Any, output: Any) -> None:
+    """Raises unless `kind` is one, and `output` is of that kind."""
+    one_of("kind", kind, KINDS)
+    if isinstance(output, str):
+        one_of("output", output, OUTPUTS)
+        if kind == "equivariance" or output == "free":
+            return
+    else:
+        finite_array("output", output)
+    if kind == "invariance":
+        raise ValueError(
+            "`output` tells how outputs move, which those of kind='equivariance' do. "
+            f"Received: output={reprlib.repr(output)} with kind='invariance'"
+        )
 
 
 def _evaluation(

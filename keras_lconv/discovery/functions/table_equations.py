@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_lconv._validation import finite_array, one_of
+from keras_lconv._validation import finite_array
 from keras_lconv.discovery.functions.table_report import Assumptions, symmetry_report
 from keras_lconv.discovery.map_space import MapSpace, all_maps, maps_among
 from keras_lconv.discovery.null_space import NormalMatrices, NullSpace
@@ -68,8 +68,10 @@ class TableEquations:
         self._all = search if isinstance(search, str) else None
         self._standard = standard_coordinates(vectors, self._is_affine)
         self._space, self._mixture = self._standard_space()
-        self._given_output = output
         self._output = output if isinstance(output, str) else "matrices"
+        self._given_output = None
+        if self._output == "matrices":
+            self._given_output = finite_array("output", output)
         self._is_free = kind == "equivariance" and self._output == "free"
         self._batches: list[tuple[np.ndarray, ...]] = []
         self.depends_on_input = False
@@ -95,6 +97,22 @@ class TableEquations:
         """The dimension of what is searched."""
         return self._space.size
 
+    def require_outputs(self, size: int) -> None:
+        """Raises unless `output` says how so many outputs move."""
+        v = self._given_space.vector_size
+        needed = {"same": self.samples.shape[1], "tensor2": v * v}.get(self._output, size)
+        if self._kind == "equivariance" and size != needed:
+            raise ValueError(
+                f"output={self._output!r} needs a function with {needed} outputs, for "
+                f"{self._blocks} vectors of size {v}. Received: {size} outputs"
+            )
+        expected = (self._given_space.size, size, size)
+        if self._given_output is not None and self._given_output.shape != expected:
+            raise ValueError(
+                f"`output` must be one of {OUTPUTS}, or matrices of shape {expected}: one "
+                f"for each matrix of `search`. Received: shape {self._given_output.shape}"
+            )
+
     def _vectors(self, x: np.ndarray) -> np.ndarray:
         """The vectors `(..., blocks, v)` in arrays `(..., n)`."""
         return x[..., self._scalars :].reshape(*x.shape[:-1], self._blocks, -1)
@@ -115,6 +133,7 @@ class TableEquations:
             each: Those of several functions that should be the same, `(k, batch, m, n)`.
         """
         values = values.reshape(len(values), -1)
+        self.require_outputs(values.shape[1])
         vectors = (self._vectors(x) - self._standard.mean) @ self._standard.whiten.T
         slopes = self._vectors(derivatives) @ self._standard.restore
         self.depends_on_input |= bool(np.any(slopes))
@@ -261,34 +280,19 @@ class TableEquations:
         """What `K` of each element makes of outputs `(batch, m)`: `(batch, m, q)`."""
         v, size = self._given_space.vector_size, values.shape[1]
         raw = self._standard.raw(self._space.elements)
-        if isinstance(self._given_output, str):
-            one_of("output", self._output, OUTPUTS)
-            needed = {"same": self.samples.shape[1], "tensor2": v * v}[self._output]
-            if size != needed:
-                raise ValueError(
-                    f"output={self._output!r} needs a function with {needed} outputs, for "
-                    f"{self._blocks} vectors of size {v}. Received: {size} outputs"
-                )
-            if self._output == "tensor2":
-                identity, linear = np.eye(v), raw[..., :-1]
-                # `L F + F L^T`, for `F` flattened by rows.
-                actions = [np.kron(m, identity) + np.kron(identity, m) for m in linear]
-                return np.einsum(
-                    "nm,qml,sl->snq", scaling, np.array(actions), values, optimize=True
-                )
+        if self._output == "same":
             moved = np.zeros((len(values), size, len(raw)))
             acted = MapSpace(raw).act(self._vectors(values))
             moved[:, self._scalars :] = acted.reshape(len(values), -1, len(raw))
             return np.einsum("nm,smq->snq", scaling, moved, optimize=True)
-        matrices = finite_array("output", self._given_output)
-        expected = (self._given_space.size, size, size)
-        if matrices.shape != expected:
-            raise ValueError(
-                f"`output` must be one of {OUTPUTS}, or matrices of shape {expected}: one "
-                f"for each matrix of `search`. Received: shape {matrices.shape}"
-            )
-        mixed = np.tensordot(self._mixture, matrices, 1)
-        return np.einsum("nm,qml,sl->snq", scaling, mixed, values, optimize=True)
+        if self._output == "tensor2":
+            identity, linear = np.eye(v), raw[..., :-1]
+            # `L F + F L^T`, for `F` flattened by rows.
+            actions = np.kron(linear, identity) + np.kron(identity, linear)
+        else:
+            assert self._given_output is not None
+            actions = np.tensordot(self._mixture, self._given_output, 1)
+        return np.einsum("nm,qml,sl->snq", scaling, actions, values, optimize=True)
 
 
 def _weights(

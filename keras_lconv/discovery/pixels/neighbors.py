@@ -73,6 +73,11 @@ def infer_neighbors(
 def neighbor_table(partial: np.ndarray, num: int, least: float) -> np.ndarray:
     """The positions with the largest correlations, `(d, num)`, -1 below the least."""
     size = len(partial)
+    if num > size:
+        raise ValueError(
+            f"`num_neighbors` must be at most the number {size} of positions. "
+            f"Received: num_neighbors={num}"
+        )
     order = np.argsort(-partial, axis=1, kind="stable")[:, :num]
     strong = np.take_along_axis(partial, order, axis=1) > least
     table = np.full((size, num), -1)

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_lconv._memory import require_memory
 from keras_lconv._typing import Constraint, Initializer, Regularizer
-from keras_lconv._validation import positive_int, positive_ints
+from keras_lconv._validation import MOST_GENERATORS, positive_int, positive_ints
 from keras_lconv.generators.base import Generators
 
 # Learned generators start with about this spectral norm: small beside the identity, so
@@ -50,7 +50,7 @@ class FactoredGenerators(Generators):
         constraint: Constraint = None,
         **kwargs: Any,
     ):
-        super().__init__(positive_int("num", num), **kwargs)
+        super().__init__(positive_int("num", num, most=MOST_GENERATORS), **kwargs)
         self._output_shape = _checked_output_shape(output_dim)
         self.initializer = keras.initializers.get(initializer)
         self.regularizer = keras.regularizers.get(regularizer)

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._typing import ArrayLike, Constraint, Regularizer, Shape, Tensor
-from keras_lconv._validation import finite_array, one_of, positive_int
+from keras_lconv._validation import MOST_GENERATORS, finite_array, one_of, positive_int
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators.axis_products import derivative_along_axes
 from keras_lconv.generators.base import Generators
@@ -99,7 +99,7 @@ class VectorFieldGenerators(Generators):
         constraint: Constraint = None,
         **kwargs: Any,
     ):
-        super().__init__(positive_int("num", num), **kwargs)
+        super().__init__(positive_int("num", num, most=MOST_GENERATORS), **kwargs)
         self.field = one_of("field", field, FIELDS)
         self.derivative = one_of("derivative", derivative, DERIVATIVES)
         self._given = checked_coefficients(coefficients, num, field)

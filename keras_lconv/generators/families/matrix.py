@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_lconv._typing import ArrayLike, Constraint, Regularizer
-from keras_lconv._validation import finite_array
+from keras_lconv._validation import MOST_GENERATORS, finite_array
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators.dense_form import are_antisymmetric, matrix_norm_bounds
 from keras_lconv.generators.families.dense import DenseGenerators
@@ -62,10 +62,11 @@ class MatrixGenerators(DenseGenerators):
         array = finite_array("matrices", matrices)
         if array.ndim == 2:
             array = array[None]
-        if array.ndim and not len(array):
+        if array.ndim and not 0 < len(array) <= MOST_GENERATORS:
             raise ValueError(
-                "`matrices` must hold at least one generator. Received none, as of an "
-                f"algebra of dimension 0: shape {np.shape(matrices)}"
+                "`matrices` must hold at least one generator, which an algebra of "
+                f"dimension 0 has not, and at most {MOST_GENERATORS:,}. "
+                f"Received: shape {np.shape(matrices)}"
             )
         if array.ndim != 3 or 0 in array.shape:
             raise ValueError(

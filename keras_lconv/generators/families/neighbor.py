@@ -19,6 +19,7 @@ from keras_lconv._typing import (
     Tensor,
 )
 from keras_lconv._validation import (
+    MOST_GENERATORS,
     finite_array,
     positive_int,
 )
@@ -93,7 +94,7 @@ class NeighborGenerators(Generators):
         constraint: Constraint = None,
         **kwargs: Any,
     ):
-        super().__init__(positive_int("num", num), **kwargs)
+        super().__init__(positive_int("num", num, most=MOST_GENERATORS), **kwargs)
         self.neighbors = checked_table(neighbors)
         expected = (*self.neighbors.shape, self.num_generators)
         self._given = None if values is None else finite_array("values", values)

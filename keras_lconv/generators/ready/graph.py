@@ -4,7 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from keras_lconv._validation import finite_array, one_of, positive_int, positive_number
+from keras_lconv._validation import (
+    MOST_STEPS,
+    finite_array,
+    one_of,
+    positive_int,
+    positive_number,
+)
 from keras_lconv.generators.families.neighbor import NeighborGenerators
 
 KINDS = ("adjacency", "laplacian", "normalized", "renormalized")
@@ -102,7 +108,7 @@ def chebyshev_graph(
         M. Defferrard, X. Bresson, P. Vandergheynst, "Convolutional neural networks on
         graphs with fast localized spectral filtering", NIPS 2016.
     """
-    degree = positive_int("degree", degree)
+    degree = positive_int("degree", degree, most=MOST_STEPS)
     scale = 2 / positive_number("largest_eigenvalue", largest_eigenvalue)
     matrix = _checked(adjacency)
     before = _identity(matrix)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_lconv._validation import positive_int
+from keras_lconv._validation import MOST_AXES, positive_int
 from keras_lconv.generators.families.field import VectorFieldGenerators
 
 
@@ -58,7 +58,7 @@ def translation(
     assert np.allclose(moved, np.roll(image, 2, axis=1), atol=1e-5)
     ```
     """
-    ndim = positive_int("ndim", ndim)
+    ndim = positive_int("ndim", ndim, most=MOST_AXES)
     coefficients = np.zeros((ndim, ndim, ndim + 1))
     coefficients[..., 0] = np.eye(ndim)
     return _fixed("affine", coefficients, derivative, **kwargs)
@@ -95,7 +95,7 @@ def rotation(
     assert np.allclose(turned, np.rot90(image, axes=(1, 2)), atol=1e-3)
     ```
     """
-    ndim = positive_int("ndim", ndim)
+    ndim = positive_int("ndim", ndim, most=MOST_AXES)
     if ndim < 2:
         raise ValueError(f"`ndim` must be at least 2. Received: ndim={ndim}")
     planes = itertools.combinations(range(ndim), 2)
@@ -118,7 +118,7 @@ def scaling(
     Returns:
         Fixed generators, one.
     """
-    ndim = positive_int("ndim", ndim)
+    ndim = positive_int("ndim", ndim, most=MOST_AXES)
     return _fixed("linear", [np.eye(ndim)], derivative, **kwargs)
 
 
@@ -138,7 +138,7 @@ def shear(
     Raises:
         ValueError: If there is no pair of axes.
     """
-    ndim = positive_int("ndim", ndim)
+    ndim = positive_int("ndim", ndim, most=MOST_AXES)
     if ndim < 2:
         raise ValueError(f"`ndim` must be at least 2. Received: ndim={ndim}")
     pairs = itertools.permutations(range(ndim), 2)
@@ -160,7 +160,7 @@ def affine(
         Fixed generators, `n + n^2` of them: the translations along each axis, then
         `v^a(x) = x_b` for all pairs `(a, b)`, ordered by `a`, then `b`.
     """
-    ndim = positive_int("ndim", ndim)
+    ndim = positive_int("ndim", ndim, most=MOST_AXES)
     size = ndim * (ndim + 1)
     fields = np.eye(size).reshape(size, ndim, ndim + 1)
     # Of the unit fields, those with a constant component come first.

@@ -15,7 +15,15 @@ from keras_lconv._typing import (
     Regularizer,
     Tensor,
 )
-from keras_lconv._validation import count, one_of, optional, positive_int, positive_number
+from keras_lconv._validation import (
+    MOST_ORDER,
+    MOST_STEPS,
+    count,
+    one_of,
+    optional,
+    positive_int,
+    positive_number,
+)
 from keras_lconv.generators import Cost, Generators
 from keras_lconv.generators.contraction import contract, contraction_cost, contractions
 from keras_lconv.generators.enveloping import LEARNED, Enveloping
@@ -69,13 +77,14 @@ class LConv(KernelLayer):
             instance of `keras_lconv.generators.Generators`, also one that other layers use
             too.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
-        order: The largest degree of products of generators; 0 with `smoothing` only.
+        order: The largest degree of products of generators, at most 20 and with at most
+            1000 products; 0 with `smoothing` only.
         smoothing: `None`, one `tau` or several, in squared units of the parameters, or
             `"learned"` for one that is learned. 0.5 suits translations: a blur of one grid
             step. Others are best small: about 0.5 over the square of the largest
             displacement that a unit of the parameter makes, in grid steps. Where learned
             generators grow beyond what the series is made for, `tau` is scaled back.
-        num_steps: How often `Q` is applied, with the same weights. With several steps
+        num_steps: How often `Q` is applied, at most 1000 times, with the same weights. So
             a layer reaches group elements farther from the identity,
             `(1 + t/n L)^n -> exp(t L)`. The number of channels must then be `filters`.
         self_interaction: The term without a generator. `"learned"`: `f W_0`.
@@ -209,11 +218,11 @@ class LConv(KernelLayer):
             bias_constraint=bias_constraint,
             **kwargs,
         )
-        self.num_steps = positive_int("num_steps", num_steps)
+        self.num_steps = positive_int("num_steps", num_steps, most=MOST_STEPS)
         self.self_interaction = one_of(
             "self_interaction", self_interaction, SELF_INTERACTIONS
         )
-        self.order = count("order", order)
+        self.order = count("order", order, most=MOST_ORDER)
         self.smoothing = _checked_smoothing(smoothing)
         self._enveloping = self._wider()
         options = ("auto", *contractions(self.operators))

@@ -6,13 +6,10 @@ from typing import Any
 import keras
 
 from keras_lconv._typing import Activation, GeneratorsLike, Regularizer, Shape, Tensor
-from keras_lconv._validation import positive_int
+from keras_lconv._validation import MOST_STEPS, positive_int
 from keras_lconv.generators.registry import named
 from keras_lconv.layers.base import serialize_shared
 from keras_lconv.layers.convolution.lconv import LConv
-
-# Each is a Keras layer of its own: more take minutes to make.
-MOST_LAYERS = 1000
 
 # What a layer of the block has of its own, or what the block sets for all of them.
 NOT_SHARED = ("activity_regularizer", "dtype", "filters", "generators", "name")
@@ -91,7 +88,7 @@ class LieBlock(keras.layers.Layer):
             dtype=dtype,
             trainable=trainable,
         )
-        self.num_layers = positive_int("num_layers", num_layers, most=MOST_LAYERS)
+        self.num_layers = positive_int("num_layers", num_layers, most=MOST_STEPS)
         self.generators = named(
             "generators", generators, rank=rank, dtype=self.dtype_policy
         )

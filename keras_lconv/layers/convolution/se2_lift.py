@@ -15,7 +15,7 @@ from keras_lconv._typing import (
     Shape,
     Tensor,
 )
-from keras_lconv._validation import positive_int, positive_number
+from keras_lconv._validation import MOST_ORDER, positive_int, positive_number
 from keras_lconv.generators.derivatives import derivative_matrix
 from keras_lconv.generators.families.se2 import SE2Generators, orientations
 from keras_lconv.layers.convolution.kernel_layer import KernelLayer
@@ -55,7 +55,7 @@ class SE2Lift(KernelLayer):
         filters: Number of output channels.
         num_orientations: Number `n` of orientations, up to 4096.
         reflections: Whether to see the image in the mirror too, at each orientation.
-        order: The highest order of derivatives.
+        order: The highest order of derivatives, at most 20.
         scale: Width (standard deviation) of the blur, in grid steps. The kernel reaches
             about three times as far.
         strides: Blocks of as many positions, along both axes, are averaged to one. They
@@ -159,7 +159,7 @@ class SE2Lift(KernelLayer):
         self.num_orientations = positive_int(
             "num_orientations", num_orientations, most=MOST_ORIENTATIONS
         )
-        self.order = positive_int("order", order)
+        self.order = positive_int("order", order, most=MOST_ORDER)
         self.scale = positive_number("scale", scale)
         self.strides = positive_int("strides", strides)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_lconv._validation import finite_array, names_or_matrices
+from keras_lconv.algebra import MatrixGroup
 from keras_lconv.algebra.invariants import PRECISION
 from keras_lconv.generators import Generators
 
@@ -13,7 +14,15 @@ NAMES = ("flips", "quarter_turns")
 
 
 def checked_elements(elements: Any) -> tuple[str | np.ndarray, ...]:
-    """Names and orthogonal matrices, from one of them or several."""
+    """Names and orthogonal matrices, from one of them or several, or of a finite group."""
+    if isinstance(elements, MatrixGroup):
+        if elements.dimension:
+            raise ValueError(
+                "`elements` must be those of a finite group; a connected part is moved "
+                f"along by `generators`. Received: {elements!r}"
+            )
+        # What generates the group leaves the same alone as all of it.
+        elements = elements.elements
     return names_or_matrices("elements", elements, _checked)
 
 

@@ -77,7 +77,8 @@ class InvariantPooling(GeneratorLayer):
             eigenvectors, by growing eigenvalue.
         elements: Further elements of the group that must change no invariant:
             `"flips"` of each spatial axis, `"quarter_turns"` of squares and cubes, both in
-            a list, or orthogonal matrices `(d, d)`, as permutations of positions.
+            a list, or orthogonal matrices `(d, d)`, as permutations of positions, or a
+            finite `MatrixGroup` of these.
         keepdims: Whether to keep the number of axes, with ones:
             `(batch, m, 1, ..., channels)`.
         tolerance: Eigenvalues `sqrt(C)`, and singular values of the generators, that

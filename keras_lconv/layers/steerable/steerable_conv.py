@@ -16,6 +16,7 @@ from keras_lconv._typing import (
     Tensor,
 )
 from keras_lconv._validation import (
+    MOST_WINDOW,
     count,
     for_each_axis,
     one_of,
@@ -71,7 +72,7 @@ class SteerableConv(KernelOwner):
 
     Args:
         filters: Number of output fields.
-        kernel_size: Size of the window, one number or one for each spatial axis.
+        kernel_size: Size of the window, one number or one for each axis, at most 100.
         group: The name of a group, as for `keras_lconv.algebra.named_group`: `"c8"`,
             `"d8"`, `"so2"`, `"o2"` for images, `"so3"`, `"o3"`, `"cube"` for volumes,
             `"reflection"` for signals; or a `MatrixGroup` of orthogonal matrices, of the
@@ -90,8 +91,7 @@ class SteerableConv(KernelOwner):
             the radius.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         activation: Activation function, for fields whose components are permuted.
-        use_bias: Whether there is a bias, in the directions that the group leaves as they
-            are.
+        use_bias: Whether there is a bias, in the directions that the group does not move.
         kernel_initializer: Initializer of the kernel. The basis is scaled such that those
             of Keras, which count `k * channels` inputs, keep the variance.
         bias_initializer: Initializer of the bias.
@@ -239,7 +239,7 @@ class SteerableConv(KernelOwner):
             )
 
     def _per_axis(self, name: str, value: Any) -> tuple[int, ...]:
-        return for_each_axis(name, positive_ints(name, value), self.rank)
+        return for_each_axis(name, positive_ints(name, value, MOST_WINDOW), self.rank)
 
     def _checked_degrees(self, degrees: Any) -> tuple[int, ...]:
         if degrees is None:

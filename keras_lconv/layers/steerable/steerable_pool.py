@@ -9,7 +9,13 @@ from keras import ops
 
 from keras_lconv._ops import working_dtype
 from keras_lconv._typing import Shape, Tensor
-from keras_lconv._validation import one_of, positive_int, require_channels, spatial_shape
+from keras_lconv._validation import (
+    MOST_WINDOW,
+    one_of,
+    positive_int,
+    require_channels,
+    spatial_shape,
+)
 from keras_lconv.layers.pooling.norm_max_pooling import Window, largest_vectors
 from keras_lconv.layers.steerable.field_layer import FieldLayer
 from keras_lconv.layers.steerable.fields import FieldArgument, GroupArgument
@@ -34,7 +40,7 @@ class SteerablePool(FieldLayer):
     Args:
         group: As for `SteerableConv`.
         representation: How the fields turn.
-        strides: How many times smaller the output is.
+        strides: How many times smaller the output is, at most 100.
         reduction: `"blur"`: an average over a window, of averages over windows.
             `"average"`: over windows. `"max"`: the maximum of each component, where the
             group permutes them; of other fields the longest vector.
@@ -76,7 +82,7 @@ class SteerablePool(FieldLayer):
         **kwargs: Any,
     ):
         super().__init__(group, representation, data_format=data_format, **kwargs)
-        self.strides = positive_int("strides", strides)
+        self.strides = positive_int("strides", strides, most=MOST_WINDOW)
         self.reduction = one_of("reduction", reduction, REDUCTIONS)
 
     # ---------------------------------------------------------------- shapes

@@ -8,7 +8,13 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._typing import Shape, Tensor
-from keras_lconv._validation import one_of, positive_int, require_channels, spatial_shape
+from keras_lconv._validation import (
+    MOST_WINDOW,
+    one_of,
+    positive_int,
+    require_channels,
+    spatial_shape,
+)
 from keras_lconv.layers.steerable.field_layer import FieldLayer
 from keras_lconv.layers.steerable.fields import FieldArgument, GroupArgument
 
@@ -29,7 +35,7 @@ class SteerableUpSampling(FieldLayer):
     Args:
         group: As for `SteerableConv`.
         representation: How the fields turn.
-        size: How many times finer the output is.
+        size: How many times finer the output is, at most 100.
         interpolation: `"linear"` between the nearest positions along each axis, or the
             value at the `"nearest"`. Beyond the outermost positions fields are constant.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
@@ -71,7 +77,7 @@ class SteerableUpSampling(FieldLayer):
         **kwargs: Any,
     ):
         super().__init__(group, representation, data_format=data_format, **kwargs)
-        self.size = positive_int("size", size)
+        self.size = positive_int("size", size, most=MOST_WINDOW)
         self.interpolation = one_of("interpolation", interpolation, INTERPOLATIONS)
 
     def _field_output_shape(self, field_shape: Shape) -> Shape:

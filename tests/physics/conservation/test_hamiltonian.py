@@ -226,6 +226,7 @@ def test_drift_is_relative_to_the_size_of_the_quantity():
     assert np.allclose(
         found.drift(z)[:, 0], np.array([0, 1, 4]) / 7 * np.sqrt(3), atol=1e-6
     )
+    assert np.all(found.drift(np.zeros((3, 4))) == 0)
 
 
 def test_drift_names_the_shape():

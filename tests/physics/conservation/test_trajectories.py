@@ -39,6 +39,7 @@ def test_what_hardly_varies_is_not_conserved():
         (ValueError, "n positions, then n momenta", np.ones((2, 3, 5)), {}),
         (ValueError, "the same coordinates", [np.ones((3, 4)), np.ones((3, 2))], {}),
         (ValueError, "one for each point", points(4).reshape(5, 100, 4), {"times": [1, 2]}),
+        (ValueError, "`dimension` must be from", kepler_orbits(9, 9, 1), {"dimension": 99}),
         (TypeError, "belongs to `find_conserved_quantities`", kepler, {}),
         (TypeError, "`trajectories` must be an array", "kepler", {}),
     ],
