@@ -414,6 +414,11 @@ def test_summary_and_plot():
             ValueError,
             "must fit.* d=2 ",
         ),
+        (
+            {"function": keras.layers.Lambda(ops.transpose), "x": normal(20, 7)},
+            ValueError,
+            r"a value for each sample.*\(7, 20\) for 20",
+        ),
         ({"output": "same"}, ValueError, "`output` tells how .*kind='invariance'"),
         ({"output": np.ones((16, 1, 1))}, ValueError, "`output` tells how"),
         (
