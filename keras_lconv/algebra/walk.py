@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from keras_lconv.algebra.group import MatrixGroup
+    from keras_lconv.algebra.elements import GroupElements
 
 # Random walks: on compact groups every step turns by several full turns, which forgets two
 # thirds at least of where the walk was. Steps along further elements are lazy.
@@ -42,7 +42,7 @@ class Walk:
         return result
 
 
-def random_walk(group: "MatrixGroup", number: int, seed: int) -> Walk:
+def random_walk(group: "GroupElements", number: int, seed: int) -> Walk:
     """Random elements of a group as products."""
     rng = np.random.default_rng(seed)
     if group.is_finite:
