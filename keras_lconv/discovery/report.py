@@ -72,7 +72,8 @@ class SymmetryReport(Report):
         gap: The ratio of the first value that is not zero to the last that is.
         confidence: Between 0 and 1: how sure the dimension is. It is the share of subsets
             of the samples that give the same one, times `1 - 1 / gap`; where there is no
-            symmetry, it says how far the nearest one is from the data.
+            symmetry, it says how far the nearest one is from the data. It is 0 where an
+            output does not count, since beside its values its changes may be rounding.
         errors: For each of the generators found an error bar, in radians: how far it would
             turn if other samples were drawn. For fits it includes what the fit leaves of
             the equations. It knows of no error that all networks share.

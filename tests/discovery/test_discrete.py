@@ -247,3 +247,32 @@ def test_an_offset_that_float32_cannot_hold_is_told(offset):
         find_discrete_symmetries(
             lambda x: offset + ops.sin(x[:, 0]) * x[:, 1], x, search="signs"
         )
+
+
+@pytest.mark.parametrize("offset", [1e7, 1e9])
+@pytest.mark.parametrize("kind", ["invariance", "equivariance"])
+def test_an_offset_of_one_of_the_outputs_is_told(offset, kind):
+    """It leaves the sphere, which has symmetries that the function does not have."""
+    x = np.random.default_rng(0).normal(size=(60, 2))
+
+    def function(x):
+        return ops.stack([offset + x[:, 0], ops.sum(x**2, axis=1)], axis=1)
+
+    with pytest.raises(ValueError, match="output 0 with values up to"):
+        find_discrete_symmetries(function, x, kind=kind, search="signs")
+
+
+def test_units_of_the_data_do_not_matter():
+    """Also not where they are so small that rounding is larger, of what has no unit."""
+    x = 1e-30 * np.random.default_rng(0).normal(size=(60, 2))
+    report = find_discrete_symmetries(
+        lambda x: np.sum((1e30 * x) ** 4, axis=1), x, search="signs", derivatives="finite"
+    )
+    assert report.order == 4
+
+
+def test_nothing_is_sure_where_nothing_is_tried():
+    x = np.random.default_rng(0).normal(size=(60, 1))
+    report = find_discrete_symmetries(lambda x: x[:, 0], x, search="permutations")
+    assert report.confidence == 0
+    assert "tried: nothing" in report.summary()

@@ -123,6 +123,20 @@ def test_functions_of_numpy_by_finite_differences():
     assert np.allclose(scaled.singular_values, report.singular_values, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["invariance", "equivariance"])
+def test_an_output_that_does_not_count_is_named(kind):
+    """Beside an offset of 1e7 changes may be rounding; the rest alone is so(3)."""
+
+    def function(x):
+        return ops.stack([1e7 + x[:, 0], ops.sum(x**2, axis=1)], axis=1)
+
+    report = find_symmetries(function, rows(100, 3), kind=kind)
+    assert report.confidence == 0
+    assert "outputs that do not count: 0 (" in report.summary()
+    # Alone it is differentiated as it is.
+    assert not find_symmetries(lambda x: 1e7 + x[:, 0], rows(100, 3)).notes
+
+
 def test_functions_of_one_row():
     report = find_symmetries(lambda r: np.tanh(r @ r), rows(100, 3), derivatives="finite")
     assert report.name == "so(3)"

@@ -121,8 +121,8 @@ def find_discrete_symmetries(
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If an argument has a wrong value, the function is constant or varies by
-            less than its rounding allows to tell, or its outputs do not fit `output`.
+        ValueError: If an argument has a wrong value, the function is constant, an output
+            varies by less than its rounding allows to tell, or outputs do not fit `output`.
 
     Example:
     ```python
@@ -202,6 +202,7 @@ def find_discrete_symmetries(
     algebra = np.zeros((0, size, size))
     if slopes is not None:
         gradients = slopes(samples)[1]
+        trial.outputs.require_seen(np.any(gradients, axis=(0, 2)))
         found_slopes = gradients[..., scalars:].reshape(len(samples), -1, blocks, size)
         if isinstance(output, str):
             question = Question(kind, blocks, scalars, output=output)

@@ -37,18 +37,25 @@ class Outputs:
         self.values = values
         spread, largest = np.std(values, axis=0), np.max(np.abs(values), axis=0)
         self._varies = spread > smallest * largest
+        # What is the same at all samples may be constant, if another output is not.
+        self.require_seen(np.ptp(values, axis=0) > 0)
         if not np.any(self._varies):
-            received = f"the same value at all {len(values)} samples"
-            if np.any(np.ptp(values, axis=0)):
-                number = int(np.argmax(spread / np.maximum(largest, spread)))
-                received = f"values up to {largest[number]:.3g} that vary by "
-                received += f"{spread[number]:.3g}"
-            raise ValueError(
-                "`function` must depend on its input, by more than the rounding of its "
-                f"values by the tolerance. Received: a function with {received}. If that "
-                "is rounding, subtract the mean inside of it, or compute in float64"
-            )
+            raise _lost(f"a function with the same value at all {len(values)} samples")
         self._scale = spread[self._varies]
+
+    def require_seen(self, changes: np.ndarray) -> None:
+        """Raises if rounding hides how an output changes.
+
+        Args:
+            changes: Whether each output does change, `(outputs,)`.
+        """
+        hidden = np.flatnonzero(changes & ~self._varies)
+        if len(hidden):
+            values = self.values[:, hidden[0]]
+            raise _lost(
+                f"output {hidden[0]} with values up to {np.max(np.abs(values)):.3g} that "
+                f"vary by {np.std(values):.3g}"
+            )
 
     @property
     def reference(self) -> np.ndarray:
@@ -103,6 +110,15 @@ class Outputs:
     def project(self, residuals: np.ndarray) -> np.ndarray:
         """What is left of residuals `(m, number, c)` once a law of outputs is fitted."""
         return residuals
+
+
+def _lost(received: str) -> ValueError:
+    """What to say of outputs that rounding hides."""
+    return ValueError(
+        "`function` must depend on its input, each output by more than the rounding of its "
+        f"values by the tolerance. Received: {received}. If that is rounding, subtract the "
+        "mean inside of it, or compute in float64; if an output is constant, leave it out"
+    )
 
 
 class MovedOutputs(Outputs):

@@ -24,11 +24,13 @@ class Reduced:
         down: Matrix `(r, v)`.
         up: Matrix `(v, r)` with `down @ up = 1`.
         slope_moments: Second moments `(r, r)` of the slopes, with the mean 1.
+        units: The spread of each component, or 1 where it does not vary, `(v,)`.
     """
 
     down: np.ndarray
     up: np.ndarray
     slope_moments: np.ndarray
+    units: np.ndarray
 
     @property
     def size(self) -> int:
@@ -39,12 +41,13 @@ class Reduced:
         """Those of rows of several vectors."""
         one = np.eye(blocks)
         parts = (self.down, self.up, self.slope_moments)
-        return Reduced(*(np.kron(one, part) for part in parts))
+        down, up, moments = (np.kron(one, part) for part in parts)
+        return Reduced(down, up, moments, np.tile(self.units, blocks))
 
     def lowered(self, matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Maps `(m, v, v)` in these coordinates, and which of them act on these alone."""
         inside = self.down @ matrices @ self.up
-        leaks = self.down @ matrices - inside @ self.down
+        leaks = (self.down @ matrices - inside @ self.down) * self.units
         return inside, np.max(np.abs(leaks), axis=(1, 2), initial=0.0) < SAME
 
     def raised(self, matrices: np.ndarray) -> np.ndarray:
@@ -65,14 +68,15 @@ def reduced_coordinates(
     """
     flat = vectors.reshape(-1, vectors.shape[2])
     standard = standard_coordinates(flat, is_affine=False)
+    units = np.where(standard.scales > 0, standard.scales, 1.0)
     if slopes is None:
         one = np.eye(len(standard.whiten))
-        return Reduced(standard.whiten, standard.restore, one)
+        return Reduced(standard.whiten, standard.restore, one, units)
     moments = _moments(slopes @ standard.restore)
     values, axes = np.linalg.eigh(moments)
     kept = axes[:, keeps_all | (values > SMALLEST_SLOPE**2 * values[-1])]
     return Reduced(
-        kept.T @ standard.whiten, standard.restore @ kept, kept.T @ moments @ kept
+        kept.T @ standard.whiten, standard.restore @ kept, kept.T @ moments @ kept, units
     )
 
 

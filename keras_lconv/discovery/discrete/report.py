@@ -87,7 +87,12 @@ class DiscreteReport(Report):
 
     @property
     def confidence(self) -> float:
-        """How clearly what is a symmetry is told from what is none, from 0 to 1."""
+        """How clearly what is a symmetry is told from what is none, from 0 to 1.
+
+        It is 0 where nothing was tried.
+        """
+        if not sum(self.tried.values()):
+            return 0.0
         limit = max(float(np.max(self.errors, initial=0.0)), self.tolerance / 10)
         return float(max(0.0, 1 - limit / max(self.nearest, limit)))
 
@@ -111,7 +116,7 @@ class DiscreteReport(Report):
         if len(listed) > MOST_LISTED:
             lines.append(f"  and {len(listed) - MOST_LISTED} more")
         told = [f"{k} {n}, {self.accepted[k]} found" for k, n in self.tried.items()]
-        lines.append(f"tried: {'; '.join(told)}")
+        lines.append(f"tried: {'; '.join(told) or 'nothing'}")
         lines.append(
             f"nearest of the others: error {self.nearest:.2g}, confidence "
             f"{self.confidence:.2f}"

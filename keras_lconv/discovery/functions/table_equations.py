@@ -5,6 +5,7 @@ affine, and with second moments of 1. So nothing depends on the units, the offse
 linear coordinates of the data.
 """
 
+import dataclasses
 import math
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from keras_lconv._validation import finite_array
 from keras_lconv.discovery.functions.table_report import Assumptions, symmetry_report
+from keras_lconv.discovery.functions.weights import congruent, weights_of
 from keras_lconv.discovery.map_space import MapSpace, all_maps, maps_among
 from keras_lconv.discovery.null_space import NormalMatrices, NullSpace
 from keras_lconv.discovery.report import SymmetryReport
@@ -29,8 +31,6 @@ SMALLEST_SLOPE = 1e-3
 LARGE_DOUBT = 3.0
 # An output whose changes are smaller, relative to its values, is constant.
 SMALLEST_CHANGE = 1e-6
-# Weights and second moments depend on each other, and settle after some rounds.
-ROUNDS = 4
 TINY = float(np.finfo("float64").tiny)
 
 
@@ -154,7 +154,7 @@ class TableEquations:
         doubt = math.sqrt(float(np.sum(noise)) / total) if total else 0.0
         space = self._solved(vectors, values, slopes, dimension, doubt, fit_error)
         standard = np.tensordot(space.solutions.T, self._space.elements, 1)
-        return symmetry_report(
+        report = symmetry_report(
             space,
             standard,
             self._standard,
@@ -169,6 +169,19 @@ class TableEquations:
                 names=self._names,
             ),
         )
+        hidden = self._hidden(slopes, values)
+        if not len(hidden):
+            return report
+        return dataclasses.replace(
+            report, confidence=0.0, notes=(_hidden_in_words(hidden),)
+        )
+
+    def _hidden(self, slopes: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Numbers of the outputs that change, but too little beside their values."""
+        sizes, changing = _changes(slopes, values)
+        # Where all are so small, all count.
+        some_count = np.any(changing) if self._kind == "invariance" else self._is_free
+        return np.flatnonzero((sizes > 0) & ~changing & some_count)
 
     def _searched_in_words(self) -> str:
         if self._all == "affine":
@@ -201,7 +214,7 @@ class TableEquations:
             slopes = _same_scale(slopes, values)
         else:
             slopes, moved, values = self._with_outputs(slopes, values)
-        weights, sizes, slope_moments, moments = _weights(
+        weights, sizes, slope_moments, moments = weights_of(
             extended,
             slopes,
             moved,
@@ -212,7 +225,7 @@ class TableEquations:
             self._space.elements if self._is_affine else self._space.elements[..., :-1]
         )
         flat = elements.reshape(len(elements), -1)
-        unit = _congruent(elements, slope_moments, moments)
+        unit = congruent(elements, slope_moments, moments)
         normal = NormalMatrices(
             len(flat),
             values.shape[1] if self._is_free else 0,
@@ -295,87 +308,29 @@ class TableEquations:
         return np.einsum("nm,qml,sl->snq", scaling, actions, values, optimize=True)
 
 
-def _weights(
-    extended: np.ndarray,
-    slopes: np.ndarray,
-    moved: np.ndarray | None,
-    is_shared: bool,
-    smallest: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """How much equations count, their sizes, and the second moments that are their unit.
-
-    Of size 1 they would all count alike, also where a function is flat, and what a network
-    makes of it there is noise. As they are, a few large ones would count alone. This is
-    half way: an equation counts by its size. Sizes are those before the sum over blocks,
-    since this sum vanishes where there are symmetries.
-
-    Args:
-        extended: Vectors `(batch, blocks, w)`.
-        slopes: Derivatives along them, `(batch, m, blocks, r)`.
-        moved: What outputs become, `(batch, m, q)`.
-        is_shared: Whether the equations of a sample have one weight.
-        smallest: Slopes that are smaller, relative to the mean, count as zero.
-
-    Returns:
-        Weights and squared sizes without `moved`, both `(batch, m)`, and second moments
-        `(r, r)` of slopes and `(w, w)` of vectors.
-    """
-    size_of_slopes, size = slopes.shape[-1], extended.shape[-1]
-    slope_moments, moments = np.eye(size_of_slopes), np.eye(size)
-    for _ in range(ROUNDS):
-        lengths = _squares(extended, moments)[:, None]
-        steepness = _squares(slopes, slope_moments)
-        sizes = np.sum(steepness * lengths, axis=2)
-        squares = sizes if moved is None else sizes + np.sum(moved**2, axis=2)
-        if is_shared:
-            squares = np.repeat(
-                np.mean(squares, axis=1, keepdims=True), squares.shape[1], axis=1
-            )
-        weights = np.where(squares > 0, 1 / np.sqrt(np.maximum(squares, TINY)), 0.0)
-        slope_moments = _moments(slopes, weights[..., None] * lengths, smallest)
-        moments = _moments(extended[:, None], weights[..., None] * steepness, 0.0)
-    return weights, sizes, slope_moments, moments
-
-
-def _squares(vectors: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    """`v^T M^-1 v` for vectors `(..., r)`."""
-    values, axes = np.linalg.eigh(moments)
-    roots = np.sqrt(np.maximum(values, SMALLEST_VARIATION**2 * values[-1]))
-    return np.sum((vectors @ (axes / roots)) ** 2, axis=-1)
-
-
-def _moments(vectors: np.ndarray, weights: np.ndarray, floor: float) -> np.ndarray:
-    """Weighted second moments, relative to their mean, with a floor for all directions."""
-    weights, vectors = np.broadcast_arrays(weights[..., None], vectors)
-    flat = (vectors * np.sqrt(weights)).reshape(-1, vectors.shape[-1])
-    total = flat.T @ flat
-    mean = np.trace(total) / len(total)
-    if mean <= 0:
-        return np.eye(len(total))
-    return total / mean + floor**2 * np.eye(len(total))
-
-
-def _congruent(
-    elements: np.ndarray, slope_moments: np.ndarray, moments: np.ndarray
-) -> np.ndarray:
-    """`tr(E_a^T G E_b C)`: the expected squares of random equations, `(q, q)`."""
-    left, right = (
-        np.linalg.cholesky(m + 1e-12 * np.eye(len(m))) for m in (slope_moments, moments)
-    )
-    turned = (left.T @ elements @ right).reshape(len(elements), -1)
-    return turned @ turned.T
-
-
 def _same_scale(slopes: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Slopes `(batch, m, blocks, r)` of outputs in units of their own mean size.
 
     Outputs that hardly change are left out.
     """
-    sizes = np.sqrt(np.mean(np.sum(slopes**2, axis=(2, 3)), axis=0))
-    changing = sizes > SMALLEST_CHANGE * np.max(np.abs(values), axis=0)
+    sizes, changing = _changes(slopes, values)
     if not np.any(changing):
         return slopes
     return slopes[:, changing] / sizes[changing, None, None]
+
+
+def _changes(slopes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean sizes of the slopes of outputs, `(m,)`, and whether they are no rounding."""
+    sizes = np.sqrt(np.mean(np.sum(slopes**2, axis=(2, 3)), axis=0))
+    return sizes, sizes > SMALLEST_CHANGE * np.max(np.abs(values), axis=0)
+
+
+def _hidden_in_words(numbers: np.ndarray) -> str:
+    which = ", ".join(map(str, numbers))
+    return (
+        f"outputs that do not count: {which} (beside their values changes may be rounding; "
+        "subtract the mean inside of `function`, or leave out what is constant)"
+    )
 
 
 def _checked_samples(samples: np.ndarray, blocks: int, scalars: int) -> np.ndarray:
