@@ -87,13 +87,13 @@ class SteerableUpSampling(FieldLayer):
 
     def _transform_fields(self, f: Tensor) -> Tensor:
         for axis in range(1, self.rank + 1):
-            weights = interpolation_matrix(f.shape[axis], self.size, self.interpolation)
-            weights = ops.convert_to_tensor(weights, dtype=f.dtype)
+            matrix = interpolation_matrix(f.shape[axis], self.size, self.interpolation)
+            weights = ops.convert_to_tensor(matrix, dtype=f.dtype)
             before, after = f.shape[1:axis], f.shape[axis + 1 :]
             # With the batch and all earlier axes as one.
             rows = ops.reshape(f, (-1, f.shape[axis], math.prod(after)))
             rows = ops.einsum("on,bnr->bor", weights, rows)
-            f = ops.reshape(rows, (-1, *before, len(weights), *after))
+            f = ops.reshape(rows, (-1, *before, len(matrix), *after))
         return f
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
