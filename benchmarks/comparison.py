@@ -30,6 +30,33 @@ class Network:
     batches: Callable[..., keras.utils.PyDataset]
 
 
+def convolutional_network(
+    shape, least, classes=10, *, windows=(5, 5, 5), padding=2, least_width=8
+):
+    """A network for images or volumes with at least as many weights."""
+    layers = keras.layers
+
+    def of_rank(name, *arguments, **settings):
+        return getattr(layers, f"{name}{len(shape) - 1}D")(*arguments, **settings)
+
+    width = least_width
+    while True:
+        model = keras.Sequential([keras.Input(shape), of_rank("ZeroPadding", padding)])
+        for number, window in enumerate(windows):
+            filters = width * 2**number
+            model.add(of_rank("Conv", filters, window, padding="same", use_bias=False))
+            model.add(layers.BatchNormalization(momentum=0.9))
+            model.add(layers.ReLU())
+            if number < len(windows) - 1:
+                model.add(of_rank("AveragePooling", 2))
+        model.add(of_rank("GlobalAveragePooling"))
+        model.add(layers.Dropout(0.2))
+        model.add(layers.Dense(classes))
+        if model.count_params() >= least:
+            return model
+        width += 1
+
+
 def train(model, data, epochs, largest_rate):
     """Trains with a rate that rises and falls, and returns the CPU seconds."""
     steps = len(data) * epochs

@@ -13,8 +13,7 @@ Usage: python benchmarks/little_data.py [--quick] [--number 300] [--seeds 3]
 import argparse
 import functools
 
-from comparison import Network, compare
-from steerable import convolutional_network
+from comparison import Network, compare, convolutional_network
 
 from keras_lconv.datasets import RandomRotations, cell_images
 from keras_lconv.models import lconv_classifier, steerable_classifier

@@ -23,7 +23,7 @@ import time
 
 import keras
 import numpy as np
-from comparison import train
+from comparison import convolutional_network, train
 
 from keras_lconv import SteerableConv
 from keras_lconv.convert import to_conv
@@ -141,25 +141,6 @@ def read(folder, name, header):
     content = packed.read_bytes() if packed.exists() else (folder / name).read_bytes()
     content = gzip.decompress(content) if packed.exists() else content
     return np.frombuffer(content, dtype="uint8", offset=header)
-
-
-def convolutional_network(shape, least, classes=10):
-    """A network with at least as many weights."""
-    width = 8
-    while True:
-        model = keras.Sequential([keras.Input(shape), layers.ZeroPadding2D(2)])
-        for number, factor in enumerate((1, 2, 4)):
-            model.add(layers.Conv2D(width * factor, 5, padding="same", use_bias=False))
-            model.add(layers.BatchNormalization(momentum=0.9))
-            model.add(layers.ReLU())
-            if number < 2:
-                model.add(layers.AveragePooling2D(2))
-        model.add(layers.GlobalAveragePooling2D())
-        model.add(layers.Dropout(0.2))
-        model.add(layers.Dense(classes))
-        if model.count_params() >= least:
-            return model
-        width += 1
 
 
 def compare_accuracy(name, options, seed):

@@ -17,12 +17,11 @@ import itertools
 
 import keras
 import numpy as np
-from comparison import Network, accuracy, compare, train
+from comparison import Network, accuracy, compare, convolutional_network, train
 from scipy.spatial.transform import Rotation
 
 from keras_lconv.models import steerable_classifier
 
-layers = keras.layers
 SHAPES = np.array(
     [
         [(0, 0, 0), (0, 0, 1), (1, 0, 0), (1, 1, 0)],  # a screw
@@ -100,27 +99,11 @@ def orientation(volume, number):
     return volume.transpose(*axes, 3)[:: signs[0], :: signs[1], :: signs[2]]
 
 
-def convolutional_network(shape, least):
-    """A network of the same form with at least as many weights."""
-    width = 4
-    while True:
-        model = keras.Sequential([keras.Input(shape), layers.ZeroPadding3D(1)])
-        for number, factor in enumerate((1, 2, 4)):
-            model.add(
-                layers.Conv3D(
-                    width * factor, 3 if number else 5, padding="same", use_bias=False
-                )
-            )
-            model.add(layers.BatchNormalization(momentum=0.9))
-            model.add(layers.ReLU())
-            if number < 2:
-                model.add(layers.AveragePooling3D(2))
-        model.add(layers.GlobalAveragePooling3D())
-        model.add(layers.Dropout(0.2))
-        model.add(layers.Dense(8))
-        if model.count_params() >= least:
-            return model
-        width += 1
+def plain(shape, least):
+    """A convolutional network of the same form with at least as many weights."""
+    return convolutional_network(
+        shape, least, 8, windows=(5, 3, 3), padding=1, least_width=4
+    )
 
 
 def steerable(size):
@@ -162,10 +145,10 @@ def noisy(quick, seeds):
     networks = {
         "steerable": Network(lambda: steerable(size), GridRotations),
         "cnn, turned": Network(
-            lambda: convolutional_network(shape, least),
+            lambda: plain(shape, least),
             functools.partial(GridRotations, turns=True),
         ),
-        "cnn": Network(lambda: convolutional_network(shape, least), GridRotations),
+        "cnn": Network(lambda: plain(shape, least), GridRotations),
     }
     make_data = functools.partial(draw, size=size)
     if quick:
