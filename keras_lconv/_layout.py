@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_lconv._typing import Shape, Tensor
+from keras_lconv._typing import Data, Shape, Tensor
 from keras_lconv._validation import one_of
 
 DATA_FORMATS = ("channels_first", "channels_last")
@@ -54,7 +54,7 @@ def from_channels_last(f: Tensor, data_format: str) -> Tensor:
     return f
 
 
-def to_floats(value: Any, dtype: str) -> Tensor:
+def to_floats(value: Data, dtype: str) -> Tensor:
     """A tensor of floating-point numbers: others, as of integers, are cast to `dtype`.
 
     Raises:
@@ -72,7 +72,7 @@ def to_floats(value: Any, dtype: str) -> Tensor:
     return ops.cast(tensor, dtype)
 
 
-def to_features(inputs: Any, dtype: str) -> Tensor:
+def to_features(inputs: Data, dtype: str) -> Tensor:
     """Channels-last inputs as floating-point features: `(batch, d)` gets a channel."""
     f = to_floats(inputs, dtype)
     return ops.expand_dims(f, -1) if len(f.shape) == 2 else f

@@ -88,7 +88,9 @@ def safe_sqrt(x: Tensor) -> Tensor:
     return ops.where(is_zero, ops.zeros_like(x), root)
 
 
-def signed_length(vectors: Tensor, square: Callable[[Any], Any], epsilon: float) -> Tensor:
+def signed_length(
+    vectors: Tensor, square: Callable[[Tensor], Tensor], epsilon: float
+) -> Tensor:
     """`q / (q^2 + epsilon^4)^(1/4)`: the root of `|q|` with the sign of `q`, smoothed at 0.
 
     Args:

@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
 from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
+    import keras
+    import matplotlib.axes
+    import matplotlib.figure
+
     from keras_lconv.algebra import LieAlgebra
     from keras_lconv.generators import Generators
 
@@ -81,3 +85,10 @@ Activation: TypeAlias = str | dict[str, Any] | Callable[[Any], Any] | None
 Initializer: TypeAlias = str | dict[str, Any] | Callable[..., Any] | None
 Regularizer: TypeAlias = str | dict[str, Any] | Callable[[Any], Any] | None
 Constraint: TypeAlias = str | dict[str, Any] | Callable[[Any], Any] | None
+# A quadratic form on the components: its name, or its matrix; `None` is a layer's default.
+FormLike: TypeAlias = str | ArrayLike | None
+# What Keras' layers and losses take as `dtype`.
+DTypeLike: TypeAlias = Union[str, "keras.DTypePolicy", None]
+# What plots return and draw into. Matplotlib is imported only where something is drawn.
+Figure: TypeAlias = Union["matplotlib.figure.Figure", "matplotlib.figure.SubFigure"]
+Axes: TypeAlias = "matplotlib.axes.Axes"

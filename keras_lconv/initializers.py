@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._typing import ArrayLike, Tensor
+from keras_lconv._typing import ArrayLike, DTypeLike, Tensor
 from keras_lconv._validation import finite_array, one_of, positive_int, positive_number
 
 __all__ = ["LConvInitializer"]
@@ -21,7 +21,7 @@ SELF_INTERACTIONS = ("learned", "identity", None)
 DERIVATIVES = 0.1
 
 
-def activation_gain(activation: Callable[[Any], Any]) -> float:
+def activation_gain(activation: Callable[[Tensor], Tensor]) -> float:
     """The factor that lets an activation keep the second moment of a normal input.
 
     `1 / sqrt(E[activation(z)^2])` for standard normal `z`, by Gauss-Hermite
@@ -88,7 +88,7 @@ class LConvInitializer(keras.initializers.Initializer):
         self_interaction: str | None = "learned",
         gain: float = 1.0,
         num_steps: int = 1,
-        seed: Any = None,
+        seed: int | keras.random.SeedGenerator | None = None,
     ):
         self.norm_bounds = finite_array("norm_bounds", norm_bounds)
         if self.norm_bounds.ndim != 1 or not len(self.norm_bounds):
@@ -110,7 +110,7 @@ class LConvInitializer(keras.initializers.Initializer):
         other = seed + 1 if isinstance(seed, int) else seed
         self._normal = keras.initializers.RandomNormal(stddev=1.0, seed=other)
 
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Tensor:
+    def __call__(self, shape: tuple[int, ...], dtype: DTypeLike = None) -> Tensor:
         """The kernel.
 
         Args:

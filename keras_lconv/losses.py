@@ -13,7 +13,7 @@ from keras_lconv._layout import (
     to_features,
 )
 from keras_lconv._ops import sample_means, working_dtype
-from keras_lconv._typing import ArrayLike, GeneratorsLike, Tensor
+from keras_lconv._typing import ArrayLike, DTypeLike, GeneratorsLike, Tensor
 from keras_lconv._validation import not_negative
 from keras_lconv.generators.registry import get_known
 from keras_lconv.layers.base import serialize_shared
@@ -78,7 +78,7 @@ class InvariantLoss(keras.losses.Loss):
         data_format: str | None = None,
         reduction: str = "sum_over_batch_size",
         name: str = "invariant_loss",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.generators = get_known("generators", generators)
@@ -88,7 +88,7 @@ class InvariantLoss(keras.losses.Loss):
         # What is known before the generators are built is refused before it.
         self.form = positive_form_of_gradients(self.generators, self._given_form)
 
-    def call(self, y_true: Any, y_pred: Any) -> Tensor:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each sample, `(batch,)`."""
         y_pred, y_true = (
             to_features(to_channels_last(y, self.data_format), self.dtype)

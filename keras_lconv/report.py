@@ -1,7 +1,8 @@
 """What all results have in common."""
 
 from dataclasses import dataclass
-from typing import Any
+
+from keras_lconv._typing import Figure
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,7 +33,7 @@ class Report:
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement `summary`")
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """Draws the result.
 
         Returns:

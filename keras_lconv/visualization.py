@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from keras_lconv._typing import Axes, Figure
 from keras_lconv._validation import count, finite_array, integer_array
 from keras_lconv.generators import Generators
 
@@ -24,7 +26,11 @@ MOST_PICTURES = 12
 LONG_EDGE = 1.9
 
 
-def plot_vector_field(field: Any, ax: Any = None, title: str | None = None) -> Any:
+def plot_vector_field(
+    field: ArrayLike | Callable[[np.ndarray], ArrayLike],
+    ax: "Axes | None" = None,
+    title: str | None = None,
+) -> Axes:
     """Draws a vector field on an image grid as arrows.
 
     Rows grow downwards, as in images: the first component points down, the second to
@@ -88,7 +94,9 @@ def plot_vector_field(field: Any, ax: Any = None, title: str | None = None) -> A
     return ax
 
 
-def plot_matrix(matrix: Any, ax: Any = None, title: str | None = None) -> Any:
+def plot_matrix(
+    matrix: ArrayLike, ax: "Axes | None" = None, title: str | None = None
+) -> Axes:
     """Draws a matrix, zero in white, with a symmetric scale of colours.
 
     Args:
@@ -126,8 +134,11 @@ def plot_matrix(matrix: Any, ax: Any = None, title: str | None = None) -> Any:
 
 
 def plot_errors(
-    parameters: Any, errors: Any, ax: Any = None, title: str | None = None
-) -> Any:
+    parameters: ArrayLike,
+    errors: ArrayLike,
+    ax: "Axes | None" = None,
+    title: str | None = None,
+) -> Axes:
     """Draws errors against group parameters, on a logarithmic scale.
 
     Args:
@@ -171,12 +182,12 @@ def plot_errors(
 
 
 def plot_spectrum(
-    singular_values: Any,
+    singular_values: ArrayLike,
     dimension: int,
-    ax: Any = None,
+    ax: "Axes | None" = None,
     title: str | None = None,
     levels: Mapping[int, str] | None = None,
-) -> Any:
+) -> Axes:
     """Draws singular values on a logarithmic scale, those of the null space apart.
 
     Args:
@@ -237,11 +248,11 @@ def plot_spectrum(
 
 
 def plot_result(
-    singular_values: Any,
+    singular_values: ArrayLike | None,
     dimension: int,
     generators: Any,
     levels: Mapping[int, str] | None = None,
-) -> Any:
+) -> Figure:
     """Draws what a search found: the spectrum with its gap, and the generators.
 
     Vector fields on images are arrows, all other generators matrices.
@@ -266,7 +277,7 @@ def plot_result(
     """
     import matplotlib.pyplot as plt
 
-    draw: Callable[..., Any] = plot_matrix
+    draw: Callable[..., object] = plot_matrix
     pictures = generators
     if isinstance(generators, Generators):
         fields = generators.vector_fields()
@@ -287,7 +298,9 @@ def plot_result(
     return figure
 
 
-def plot_graph(points: Any, pairs: Any, ax: Any = None, title: str | None = None) -> Any:
+def plot_graph(
+    points: ArrayLike, pairs: ArrayLike, ax: "Axes | None" = None, title: str | None = None
+) -> Axes:
     """Draws points and the edges between them, rows downwards as in images.
 
     Edges much longer than most are drawn in another colour: what they join does not lie
@@ -345,7 +358,7 @@ def plot_graph(points: Any, pairs: Any, ax: Any = None, title: str | None = None
     return ax
 
 
-def _axes(ax: Any) -> Any:
+def _axes(ax: Any) -> Axes:
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_lconv._layout import checked_data_format
 from keras_lconv._ops import to_numpy
-from keras_lconv._typing import ArrayLike, Data, GeneratorsLike
+from keras_lconv._typing import ArrayLike, Data, Figure, GeneratorsLike
 from keras_lconv._validation import finite_array, one_of, positive_int
 from keras_lconv.generators.registry import get_known
 from keras_lconv.metrics import EquivarianceReport, equivariance_error, invariance_error
@@ -97,7 +97,7 @@ class EquivarianceMonitor(keras.callbacks.Callback):
         self.history: dict[str, list] = {"epoch": [], "mean": [], "max": []}
         self.report: EquivarianceReport | None = None
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Starts a new history."""
         self._forget()
 
@@ -125,7 +125,7 @@ class EquivarianceMonitor(keras.callbacks.Callback):
             data_format=self._data_format,
         )
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """Draws the mean error against the epoch.
 
         Returns:

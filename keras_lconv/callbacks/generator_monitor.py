@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._typing import GeneratorsLike
+from keras_lconv._typing import Figure, GeneratorsLike
 from keras_lconv._validation import positive_int
 from keras_lconv.algebra import correlation, principal_angles
 from keras_lconv.generators import Generators
@@ -96,7 +96,7 @@ class GeneratorMonitor(keras.callbacks.Callback):
         self.history: dict[str, list] = {name: [] for name in names}
         self.snapshots: list[np.ndarray] = []
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Starts a new history."""
         if not self._generators.is_square:
             raise ValueError(
@@ -142,7 +142,7 @@ class GeneratorMonitor(keras.callbacks.Callback):
             return fields
         return ops.convert_to_numpy(self._generators.to_dense())
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """Draws what was measured against the epoch, and the last generators.
 
         Fields on images are drawn as arrows, others as matrices.

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._typing import Tensor
 from keras_lconv._validation import positive_int
 
 
@@ -38,7 +39,7 @@ class BlockDiagonal(keras.constraints.Constraint):
     def __init__(self, groups: int):
         self.groups = positive_int("groups", groups)
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Tensor) -> Tensor:
         """The kernel with zeros between groups."""
         w = ops.convert_to_tensor(w)
         return w * ops.convert_to_tensor(self.mask(*w.shape[-2:]), dtype=w.dtype)

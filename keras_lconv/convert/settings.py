@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._typing import Tensor
 from keras_lconv.convert.block_diagonal import BlockDiagonal
 
 # Sums over entries, which do not depend on how a kernel is shaped.
@@ -61,7 +62,7 @@ def common_settings(layer: keras.layers.Layer) -> dict[str, Any]:
     }
 
 
-def values(weight: Any) -> np.ndarray:
+def values(weight: Tensor) -> np.ndarray:
     """The values of a weight, as a copy of its own.
 
     A weight that is assigned to another one may share its memory, which a training step on

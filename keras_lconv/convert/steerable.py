@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_lconv._layout import from_channels_last, to_channels_last
 from keras_lconv._ops import to_numpy
+from keras_lconv._typing import Tensor
 from keras_lconv.algebra import Representation
 from keras_lconv.convert.settings import values
 from keras_lconv.layers import (
@@ -113,12 +114,12 @@ def plain_model(model: keras.Model) -> keras.Model:
 
 
 def _on_channels(
-    layer: Callable[[Any], Any],
-    f: Any,
+    layer: Callable[[Tensor], Tensor],
+    f: Tensor,
     before: Representation,
     after: Representation,
     data_format: str,
-) -> Any:
+) -> Tensor:
     """A layer on features whose components and channels are one axis, and back."""
     first = data_format == "channels_first"
     if not is_scalar(before):

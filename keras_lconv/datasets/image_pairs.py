@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._memory import require_memory
 from keras_lconv._validation import finite_array, not_negative, positive_int
@@ -20,8 +21,8 @@ def image_pairs(
     num_samples: int,
     size: int = 20,
     field: Any = "rotation",
-    parameters: Any = (-0.5, 0.5),
-    images: Any = None,
+    parameters: ArrayLike = (-0.5, 0.5),
+    images: ArrayLike | None = None,
     seed: int | None = None,
     noise: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

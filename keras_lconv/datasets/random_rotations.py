@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._validation import (
     any_array,
@@ -53,8 +54,8 @@ class RandomRotations(keras.utils.PyDataset):
 
     def __init__(
         self,
-        images: Any,
-        labels: Any,
+        images: ArrayLike,
+        labels: ArrayLike,
         *,
         max_degrees: float = 180.0,
         batch_size: int = 32,

@@ -1,13 +1,12 @@
 """Rotated copies of images."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._validation import finite_array
 
 
-def rotate_images(images: Any, degrees: Any) -> np.ndarray:
+def rotate_images(images: ArrayLike, degrees: ArrayLike) -> np.ndarray:
     """Rotates each image about its centre, as `numpy.rot90` does for 90 degrees.
 
     The images are resampled with bilinear interpolation, as image software does. They keep

@@ -74,7 +74,7 @@ def require_room(generators: "Generators", method: str) -> None:
     )
 
 
-def matrix_norm_bounds(matrices: Any, xp: Any = ops) -> Any:
+def matrix_norm_bounds(matrices: Tensor, xp: Any = ops) -> Any:
     """Bounds `sqrt(|L|_1 |L|_inf)` of spectral norms, which cost a sum only: `(k,)`.
 
     With NumPy for `xp`, of arrays, and also while a graph is traced.

@@ -1,10 +1,10 @@
 """Vector fields on a grid as coefficients: of monomials, or of each point for itself."""
 
 import math
-from typing import Any
 
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from keras_lconv._typing import Tensor
 from keras_lconv._validation import finite_array
@@ -63,7 +63,9 @@ class FieldBasis:
         return ops.einsum("kap,pd->kad", fields, table)
 
 
-def checked_coefficients(coefficients: Any, num: int, field: str) -> np.ndarray | None:
+def checked_coefficients(
+    coefficients: ArrayLike | None, num: int, field: str
+) -> np.ndarray | None:
     """Coefficients `(k, ndim, p)` of `num` fields of a kind, if any, in float64."""
     if coefficients is None:
         return None
@@ -103,7 +105,7 @@ def check_fit(
         )
 
 
-def nearest_coefficients(values: Any, field: str) -> np.ndarray:
+def nearest_coefficients(values: ArrayLike, field: str) -> np.ndarray:
     """Coefficients, in grid steps, of the fields of a kind that are nearest to values.
 
     Args:

@@ -3,9 +3,9 @@
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._memory import require_memory
 from keras_lconv._validation import (
@@ -65,7 +65,7 @@ def grid_neighbors(
     )
 
 
-def checked_table(neighbors: Any) -> np.ndarray:
+def checked_table(neighbors: ArrayLike) -> np.ndarray:
     """Returns `neighbors` as integers `(d, n)`, or raises if they are no such table."""
     table = integer_array("neighbors", neighbors)
     if table.ndim != 2 or 0 in table.shape:

@@ -7,7 +7,6 @@ on data. Results are exact to the rounding of the dtype as long as the bound hol
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from keras import ops
@@ -43,7 +42,7 @@ def taylor(
     sizes = np.cumprod([STEP_NORM / n for n in range(1, 100)])
     num_terms = int(np.argmax(sizes <= precision)) + 1
 
-    def step(_: Any, y: Any) -> tuple[Any]:
+    def step(_: Tensor, y: Tensor) -> tuple[Tensor]:
         term = y
         for n in range(1, num_terms + 1):
             term = act(term) / (n * steps)
@@ -90,7 +89,9 @@ def chebyshev(
     first = act(f) / z
     total = float(coefficients[0]) * f + float(coefficients[1]) * first
 
-    def step(i: Any, before: Any, last: Any, total: Any) -> tuple[Any, Any, Any]:
+    def step(
+        i: Tensor, before: Tensor, last: Tensor, total: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         following = act(last) * (2 / z) + before
         return last, following, total + ops.take(weights, i + 2) * following
 
@@ -128,13 +129,15 @@ def decay(
     coefficients = coefficients[: max(int(needed[-1]), 1) + 1]
     weights = ops.convert_to_tensor(coefficients, dtype=dtype)
 
-    def shifted(y: Any) -> Any:
+    def shifted(y: Tensor) -> Tensor:
         return act(y) * (2 / z) - y
 
     first = shifted(f)
     total = float(coefficients[0]) * f + float(coefficients[1]) * first
 
-    def step(i: Any, before: Any, last: Any, total: Any) -> tuple[Any, Any, Any]:
+    def step(
+        i: Tensor, before: Tensor, last: Tensor, total: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         following = 2 * shifted(last) - before
         return last, following, total + ops.take(weights, i + 2) * following
 

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_lconv._layout import to_floats
 from keras_lconv._ops import mean, working_dtype
-from keras_lconv._typing import GeneratorsLike, Shape, Tensor
+from keras_lconv._typing import FormLike, GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import not_negative
 from keras_lconv.generators.registry import require_known
 from keras_lconv.layers.base import GeneratorLayer
@@ -91,7 +91,7 @@ class ActionRegularization(GeneratorLayer):
         *,
         weight: float = 1.0,
         mass: float = 1.0,
-        form: Any = None,
+        form: FormLike = None,
         data_format: str | None = None,
         **kwargs: Any,
     ):

@@ -119,7 +119,7 @@ class GeneratorOwner(FeatureLayer):
         self,
         generators: GeneratorsLike,
         *,
-        rank: Any = None,
+        rank: int | None = None,
         data_format: str | None = None,
         **kwargs: Any,
     ):
@@ -176,7 +176,7 @@ class GeneratorOwner(FeatureLayer):
         self._norm_bound = config.get("norm_bound")
         super().build_from_config(config)
 
-    def _add_constant(self, name: str, values: np.ndarray) -> Any:
+    def _add_constant(self, name: str, values: np.ndarray) -> Tensor:
         """A weight that is not trained, with these values."""
         return self.add_weight(
             name=name,

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._ops import working_dtype
-from keras_lconv._typing import GeneratorsLike, Shape, Tensor
+from keras_lconv._typing import FormLike, GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import fraction, not_negative, optional
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.algebra.constraints import Acting
@@ -44,8 +44,8 @@ class FibreLayer(GeneratorOwner):
         self,
         generators: GeneratorsLike | MatrixGroup | Representation,
         *,
-        rank: Any,
-        form: Any,
+        rank: int | None,
+        form: FormLike,
         tolerance: float | None,
         defect_weight: float,
         data_format: str | None,

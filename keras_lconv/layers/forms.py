@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_lconv._typing import Tensor
+from keras_lconv._typing import FormLike, Tensor
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra import LieAlgebra, invariant_forms
 from keras_lconv.algebra.constraints import Acting, action_of
@@ -23,7 +23,7 @@ LARGEST_REPRESENTATION = 64
 
 
 def checked_form(
-    form: Any, choices: tuple[str, ...] = (NEAREST,), *, may_vanish: bool = False
+    form: FormLike, choices: tuple[str, ...] = (NEAREST,), *, may_vanish: bool = False
 ) -> Any:
     """Returns `None`, a choice that has a name, or a symmetric matrix.
 

@@ -50,7 +50,9 @@ class KernelOwner(FeatureLayer):
         self.kernel_constraint = keras.constraints.get(kernel_constraint)
         self.bias_constraint = keras.constraints.get(bias_constraint)
 
-    def _add_kernel_weight(self, shape: Shape, initializer: Initializer = None) -> Any:
+    def _add_kernel_weight(
+        self, shape: Shape, initializer: Initializer = None
+    ) -> keras.Variable:
         """The weight `kernel`, from its initializer or from the one that a layer has."""
         return self.add_weight(
             name="kernel",
@@ -60,7 +62,7 @@ class KernelOwner(FeatureLayer):
             constraint=self.kernel_constraint,
         )
 
-    def _add_bias_weight(self, shape: Shape) -> Any:
+    def _add_bias_weight(self, shape: Shape) -> keras.Variable:
         """The weight `bias`, or `None` if there is none, or it has no entries."""
         if not self.use_bias or 0 in shape:
             return None

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._layout import flatten, to_features
+from keras_lconv._typing import Tensor
 from keras_lconv._validation import finite_array, positive_int
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.generators import Generators
@@ -25,7 +26,7 @@ class RandomElements:
         self.numbers = np.arange(number)[:, None]
         self.compute_dtype = keras.config.floatx()
 
-    def transform(self, f: Any, t: np.ndarray) -> Any:
+    def transform(self, f: Tensor, t: np.ndarray) -> Tensor:
         """The element with the number `t` on features `(batch, *spatial, channels)`."""
         matrix = self._matrices[int(t[0])]
         features = to_features(f, f.dtype)

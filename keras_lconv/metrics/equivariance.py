@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_lconv._layout import data_format_of
 from keras_lconv._ops import to_numpy, working_dtype
-from keras_lconv._typing import ArrayLike, Data, GeneratorsLike
+from keras_lconv._typing import ArrayLike, Data, GeneratorsLike, Tensor
 from keras_lconv._validation import finite_array, one_of, require_function
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.generators import Generators, MatrixGenerators
@@ -21,7 +21,7 @@ UNITS = ("generators", "data")
 
 
 def equivariance_error(
-    function: Callable[[Any], Any],
+    function: Callable[[Tensor], Tensor],
     generators: GeneratorsLike | MatrixGroup | Representation,
     x: Data,
     parameters: ArrayLike | int,
@@ -108,7 +108,7 @@ def equivariance_error(
 
 
 def invariance_error(
-    function: Callable[[Any], Any],
+    function: Callable[[Tensor], Tensor],
     generators: GeneratorsLike | MatrixGroup | Representation,
     x: Data,
     parameters: ArrayLike | int,
@@ -163,9 +163,9 @@ class _Problem:
 
     def __init__(
         self,
-        function: Callable[[Any], Any],
+        function: Callable[[Tensor], Tensor],
         generators: Any,
-        x: Any,
+        x: Data,
         parameters: Any,
         unit: str,
         data_format: str | None,
@@ -227,7 +227,7 @@ class _Problem:
         scaled = self._x / units
         return lambda t: balanced.transform(scaled, t) * units
 
-    def _apply(self, x: Any) -> np.ndarray:
+    def _apply(self, x: Tensor) -> np.ndarray:
         if isinstance(self._model, keras.layers.Layer):
             output = self._model(x, training=False)
         else:
@@ -245,7 +245,9 @@ class _Problem:
     def _channels_last(self, shape: tuple[int, ...]) -> bool:
         return len(shape) == 2 or self._data_format == "channels_last"
 
-    def _move(self, acting: Generators | RandomElements, f: Any, t: np.ndarray) -> Any:
+    def _move(
+        self, acting: Generators | RandomElements, f: Tensor, t: np.ndarray
+    ) -> Tensor:
         f = ops.convert_to_tensor(f)
         if self._channels_last(tuple(f.shape)):
             return acting.transform(f, t)

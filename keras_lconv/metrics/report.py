@@ -1,10 +1,10 @@
 """What the errors of equivariance are."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from keras_lconv._typing import Figure
 from keras_lconv.report import Report
 
 
@@ -58,7 +58,7 @@ class EquivarianceReport(Report):
             f"over {number} group element{'s' if number > 1 else ''}"
         )
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """Draws the errors against the parameter, or its length if there are several.
 
         Returns:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from keras_lconv._typing import GeneratorsLike
+from keras_lconv._typing import Activation, GeneratorsLike
 from keras_lconv._validation import (
     MOST_UNITS,
     boolean,
@@ -41,7 +41,7 @@ def equivariant_mlp(
     vectors: int = 8,
     order: int = 1,
     learn_frame: bool = False,
-    activation: Any = "swish",
+    activation: Activation = "swish",
     include_top: bool = True,
     tolerance: float | None = None,
     name: str = "equivariant_mlp",

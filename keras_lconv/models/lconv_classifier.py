@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from keras_lconv._typing import GeneratorsLike
+from keras_lconv._typing import Activation, GeneratorsLike, Tensor
 from keras_lconv._validation import (
     MOST_UNITS,
     boolean,
@@ -39,13 +39,13 @@ def lconv_classifier(
     include_top: bool = True,
     input_shape: tuple[int, ...] | None = None,
     classes: int = 10,
-    classifier_activation: Any = "softmax",
+    classifier_activation: Activation = "softmax",
     pooling: str | None = None,
     name: str = "lconv_classifier",
     *,
     generators: GeneratorsLike = "rotation",
     filters: Sequence[int] = (16, 16),
-    activation: Any = "gated",
+    activation: Activation = "gated",
     downsampling: int = 1,
     refine: Any = "auto",
     num_invariants: int | None = None,
@@ -177,7 +177,9 @@ def _checked_shape(input_shape: Any) -> tuple[int, ...]:
     return shape
 
 
-def _stage(x: Any, width: int, generators: Generators, activation: Any, ndim: int) -> Any:
+def _stage(
+    x: Tensor, width: int, generators: Generators, activation: Activation, ndim: int
+) -> Tensor:
     """An L-conv and its nonlinearity."""
     if activation != "gated":
         return LConv(width, generators, activation=activation)(x)

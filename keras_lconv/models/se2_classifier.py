@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lconv._typing import Activation, Tensor
 from keras_lconv._validation import (
     MOST_UNITS,
     boolean,
@@ -29,7 +30,7 @@ def se2_classifier(
     include_top: bool = True,
     input_shape: Sequence[int] = (28, 28, 1),
     classes: int = 10,
-    classifier_activation: Any = "softmax",
+    classifier_activation: Activation = "softmax",
     pooling: str | None = None,
     name: str = "se2_classifier",
     *,
@@ -161,14 +162,14 @@ def _check_even(shape: tuple, data_format: str, number: int) -> None:
         )
 
 
-def _activated(x: Any) -> Any:
+def _activated(x: Tensor) -> Tensor:
     """Batch normalization and ReLU: the same at each position and orientation."""
     axis = -1 if keras.config.image_data_format() == "channels_last" else 1
     x = layers.BatchNormalization(axis=axis, momentum=MOMENTUM)(x)
     return layers.ReLU()(x)
 
 
-def _with_mirror_images(x: Any, data_format: str) -> Any:
+def _with_mirror_images(x: Tensor, data_format: str) -> Tensor:
     """Half of the channels as the mirror image of each orientation has them."""
     channel_axis, axis = (1, 2) if data_format == "channels_first" else (-1, 1)
     channels = x.shape[channel_axis]
@@ -179,7 +180,7 @@ def _with_mirror_images(x: Any, data_format: str) -> Any:
     return ops.concatenate([kept, exchanged], axis=channel_axis)
 
 
-def _pooled(x: Any, pooling: str, data_format: str) -> Any:
+def _pooled(x: Tensor, pooling: str, data_format: str) -> Tensor:
     """One vector: pooled over the plane, then the maximum over orientations."""
     sizes = x.shape[-2:] if data_format == "channels_first" else x.shape[-3:-1]
     x = POOLINGS[pooling]((1, *sizes), name=f"{pooling}_pool")(x)

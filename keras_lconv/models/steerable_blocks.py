@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import keras
 
+from keras_lconv._typing import Tensor
 from keras_lconv._validation import positive_ints
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.layers import FieldNormalization, FourierActivation, SteerableConv
@@ -67,14 +68,14 @@ class SteerableBlocks:
 
     def apply(
         self,
-        x: Any,
+        x: Tensor,
         filters: int,
         kernel_size: int | Sequence[int],
         number: Any,
         *,
         before: FieldArgument | None = None,
         strides: int = 1,
-    ) -> Any:
+    ) -> Tensor:
         """Fields from fields `before`, by default from those of this network."""
         x = SteerableConv(
             filters,

@@ -1,10 +1,10 @@
 """A classifier of images or volumes in any orientation."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
+from keras_lconv._typing import Activation
 from keras_lconv._validation import (
     MOST_UNITS,
     boolean,
@@ -47,7 +47,7 @@ def steerable_classifier(
     include_top: bool = True,
     input_shape: Sequence[int] = (28, 28, 1),
     classes: int = 10,
-    classifier_activation: Any = "softmax",
+    classifier_activation: Activation = "softmax",
     pooling: str | None = None,
     name: str = "steerable_classifier",
     *,

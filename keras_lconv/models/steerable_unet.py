@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from keras_lconv._typing import Activation
 from keras_lconv._validation import MOST_UNITS, boolean, one_of, positive_int
 from keras_lconv.layers import SteerableConv, SteerablePool, SteerableUpSampling
 from keras_lconv.layers.steerable.fields import GroupArgument
@@ -19,7 +20,7 @@ def steerable_unet(
     include_top: bool = True,
     input_shape: Sequence[int] = (64, 64, 1),
     classes: int = 2,
-    classifier_activation: Any = "softmax",
+    classifier_activation: Activation = "softmax",
     name: str = "steerable_unet",
     *,
     group: GroupArgument = "c8",

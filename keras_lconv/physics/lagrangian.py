@@ -1,13 +1,12 @@
 """An L-conv layer as a field theory."""
 
-from typing import Any
-
 import keras
 import numpy as np
 from keras import ops
 
 from keras_lconv._backend import vjp
 from keras_lconv._ops import working_dtype
+from keras_lconv._typing import GeneratorsLike, Tensor
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators import Generators
@@ -98,7 +97,7 @@ class Lagrangian:
         Raises:
             ValueError: If the generators are no vector fields.
         """
-        fields = self._vector_fields("metric").vector_fields()
+        fields = np.asarray(self._vector_fields("metric").vector_fields())
         _, weights = self._weights()
         moving = np.einsum("k...a,kcf->...acf", fields, weights)
         return np.einsum("...acf,...bdf->...abcd", moving, moving)
@@ -110,13 +109,13 @@ class Lagrangian:
         Raises:
             ValueError: If the generators are no vector fields.
         """
-        fields = self._vector_fields("drift").vector_fields()
+        fields = np.asarray(self._vector_fields("drift").vector_fields())
         mix, weights = self._weights()
         return -2 * np.einsum("k...a,cf,kdf->...acd", fields, mix, weights)
 
     # ------------------------------------------------------------------- action
 
-    def density(self, f: Any) -> Any:
+    def density(self, f: Tensor) -> Tensor:
         """The Lagrangian density `|Q[f]|^2` at each position.
 
         Args:
@@ -128,7 +127,7 @@ class Lagrangian:
         """
         return _density(self._residual(self._to_tensor(f)))
 
-    def action(self, f: Any) -> Any:
+    def action(self, f: Tensor) -> Tensor:
         """The action `S[f]`: the sum of the density over the grid.
 
         Args:
@@ -140,7 +139,7 @@ class Lagrangian:
         density = self.density(f)
         return ops.sum(density, axis=tuple(range(1, len(density.shape))))
 
-    def euler_lagrange(self, f: Any) -> Any:
+    def euler_lagrange(self, f: Tensor) -> Tensor:
         """The gradient of the action, `E = 2 Q^T Q[f]`, with the transpose `Q^T`.
 
         It vanishes where the action does not change to first order: on the solutions of the
@@ -158,7 +157,7 @@ class Lagrangian:
 
     # ----------------------------------------------------------------- currents
 
-    def noether_current(self, f: Any, symmetry: Any) -> Any:
+    def noether_current(self, f: Tensor, symmetry: GeneratorsLike) -> Tensor:
         """The currents `J^a = pi^a . (K f) + xi^a |Q[f]|^2` of symmetries `K`.
 
         `pi^a = -2 sum_i v_i^a Q[f] W_i^T` is the derivative of the density by `d_a f`. If
@@ -204,7 +203,7 @@ class Lagrangian:
         moves = ops.moveaxis(moves, 0, -2)
         return current + moves * _density(output)[..., None, None]
 
-    def divergence(self, current: Any) -> Any:
+    def divergence(self, current: Tensor) -> Tensor:
         """The divergence `d_a J^a`, by the derivative of the layer's generators.
 
         Near the border of a grid that is not periodic it sees the jump to zero outside.
@@ -232,11 +231,14 @@ class Lagrangian:
                 f"`current` must have shape `(batch, {expected}, k, {len(shape)})`. "
                 f"Received: shape {tuple(current.shape)}"
             )
-        return sum(generators.differentiate(current[..., a], a) for a in range(len(shape)))
+        slopes = [generators.differentiate(current[..., a], a) for a in range(len(shape))]
+        return ops.sum(ops.stack(slopes), axis=0)
 
     # ------------------------------------------------------------------ helpers
 
-    def _variation(self, f: Any, symmetry: Any) -> tuple[Any, Any]:
+    def _variation(
+        self, f: Tensor, symmetry: GeneratorsLike
+    ) -> tuple[Tensor, Tensor | None]:
         """`K f`, of shape `(batch, *spatial, k, c)`, and `xi`, `(k, *spatial, ndim)`."""
         if isinstance(symmetry, (str, Generators)):
             moves = self._fields_of(symmetry, f.dtype)
@@ -257,22 +259,23 @@ class Lagrangian:
         matrices = ops.convert_to_tensor(array, dtype=f.dtype)
         return ops.einsum("kcd,b...d->b...kc", matrices, f), None
 
-    def _fields_of(self, symmetry: Any, dtype: str) -> Any:
+    def _fields_of(self, symmetry: GeneratorsLike, dtype: str) -> Tensor:
         """The vector fields of a symmetry of space, on the grid of the layer."""
-        symmetry = get_known("symmetry", symmetry)
-        symmetry.build_for((None, *self._grid, 1), "Lagrangian")
-        if symmetry.vector_field_tensor() is None:
+        generators = get_known("symmetry", symmetry)
+        generators.build_for((None, *self._grid, 1), "Lagrangian")
+        fields = generators.vector_field_tensor(dtype)
+        if fields is None:
             raise ValueError(
                 "A `symmetry` of space must have vector fields, as `VectorFieldGenerators` "
-                f"do. Received: {type(symmetry).__name__} {symmetry.name!r}"
+                f"do. Received: {type(generators).__name__} {generators.name!r}"
             )
-        return symmetry.vector_field_tensor(dtype)
+        return fields
 
     @property
     def _grid(self) -> tuple[int, ...]:
         return tuple(self.layer.generators.spatial_shape or ())
 
-    def _vector_fields(self, asked: str) -> Any:
+    def _vector_fields(self, asked: str) -> Generators:
         """The generators of the layer, which have to be vector fields."""
         generators = self.layer.generators
         if generators.vector_field_tensor() is None:
@@ -293,10 +296,10 @@ class Lagrangian:
         one = float(self.layer.self_interaction == "identity")
         return one * np.eye(*kernel.shape[1:]), kernel
 
-    def _to_tensor(self, f: Any) -> Any:
+    def _to_tensor(self, f: Tensor) -> Tensor:
         return ops.convert_to_tensor(f, dtype=self.layer.compute_dtype)
 
-    def _residual(self, f: Any) -> Any:
+    def _residual(self, f: Tensor) -> Tensor:
         """`Q[f]`, of shape `(batch, *spatial', filters)`, in float32 at least."""
         # `call` and not `__call__`: an activity regularizer is no part of the theory.
         output = self.layer.call(f)
@@ -304,7 +307,7 @@ class Lagrangian:
             output = ops.moveaxis(output, 1, -1)
         return ops.cast(output, working_dtype(output))
 
-    def _channels_last(self, f: Any) -> Any:
+    def _channels_last(self, f: Tensor) -> Tensor:
         if len(f.shape) == 2:
             return ops.expand_dims(f, -1)
         if self.layer.data_format == "channels_first":
@@ -312,11 +315,11 @@ class Lagrangian:
         return f
 
 
-def _density(output: Any) -> Any:
+def _density(output: Tensor) -> Tensor:
     return ops.sum(ops.square(output), axis=-1)
 
 
-def _check_layer(layer: Any) -> None:
+def _check_layer(layer: object) -> None:
     if not isinstance(layer, LConv):
         raise TypeError(
             f"`layer` must be an `LConv`. Received: {layer!r} (of type "

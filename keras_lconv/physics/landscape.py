@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_lconv._backend import hessian
 from keras_lconv._ops import mean
+from keras_lconv._typing import Data, Figure, Tensor
 from keras_lconv._validation import finite_array, positive_number
 from keras_lconv.report import Report
 
@@ -68,7 +69,7 @@ class LandscapeReport(Report):
             ]
         )
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """Draws the eigenvalues of the Hessian, zero modes and others, by their size.
 
         Returns:
@@ -92,7 +93,7 @@ class LandscapeReport(Report):
 def flat_directions(
     model: keras.Model,
     loss: Any,
-    data: tuple[Any, Any],
+    data: tuple[Data, Data],
     generators: Any,
     *,
     tolerance: float = 1e-4,
@@ -195,7 +196,7 @@ def flat_directions(
     )
 
 
-def _first_kernel(model: Any) -> keras.Variable:
+def _first_kernel(model: keras.Model) -> keras.Variable:
     """The kernel of the dense layer that takes the input."""
     if not isinstance(model, keras.Model):
         raise TypeError(
@@ -225,8 +226,8 @@ def _first_kernel(model: Any) -> keras.Variable:
 
 
 def _loss_of_weights(
-    model: keras.Model, loss: Any, data: tuple[Any, Any]
-) -> Callable[[Any], Any]:
+    model: keras.Model, loss: Any, data: tuple[Data, Data]
+) -> Callable[[Tensor], Tensor]:
     """The mean loss as a function of all trainable weights in one vector."""
     variables = model.trainable_variables
     x, y = (ops.convert_to_tensor(each, dtype=variables[0].dtype) for each in data)
@@ -235,7 +236,7 @@ def _loss_of_weights(
     sizes = [math.prod(each.shape) for each in variables]
     starts = np.cumsum([0, *sizes])
 
-    def value(weights: Any) -> Any:
+    def value(weights: Tensor) -> Tensor:
         parts = [
             ops.reshape(weights[start : start + size], each.shape)
             for start, size, each in zip(starts, sizes, variables, strict=False)
@@ -268,5 +269,5 @@ def _transposed(matrices: np.ndarray) -> np.ndarray:
     return np.swapaxes(matrices, 1, 2)
 
 
-def _values(tensor: Any) -> np.ndarray:
+def _values(tensor: Tensor) -> np.ndarray:
     return ops.convert_to_numpy(tensor).astype("float64")

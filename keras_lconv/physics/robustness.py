@@ -1,6 +1,6 @@
 """How much a model depends on small deformations of its input."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from keras_lconv._layout import (
     to_channels_last,
 )
 from keras_lconv._ops import sample_means, to_numpy, working_dtype
-from keras_lconv._typing import Data
+from keras_lconv._typing import Data, Figure, Tensor
 from keras_lconv._validation import finite_array, positive_int, progress, require_function
 from keras_lconv.generators import Generators
 from keras_lconv.generators.exponential import linear_combination
@@ -99,7 +99,7 @@ class RobustnessReport(Report):
             )
         return "\n".join(lines)
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """Draws the gains, and the mean loss to second order in the deformation.
 
         Returns:
@@ -125,7 +125,7 @@ class RobustnessReport(Report):
 
 
 def robustness(
-    function: Callable[[Any], Any],
+    function: Callable[[Tensor], Tensor],
     x: Data,
     generators: Any,
     y: Data | None = None,
@@ -238,21 +238,23 @@ def _report(names: tuple[str, ...], found: list[np.ndarray]) -> RobustnessReport
 
 
 def _derivatives(
-    model: Callable[[Any], Any], loss: Callable[[Any, Any], Any]
-) -> Callable[..., tuple[Any, ...]]:
+    model: Callable[[Tensor], Tensor], loss: Callable[[Tensor, Tensor], Tensor]
+) -> Callable[..., tuple[Tensor, ...]]:
     """A function of `x`, `L x`, `L^2 x` and the target, with values `(batch,)`.
 
     These are the loss, its two derivatives, and the squares of the output, of its
     derivative, of `x` and of `L x`.
     """
 
-    def evaluate(x: Any, once: Any, twice: Any, target: Any) -> tuple[Any, ...]:
-        def along(t: Any) -> tuple[Any, Any]:
+    def evaluate(
+        x: Tensor, once: Tensor, twice: Tensor, target: Tensor
+    ) -> tuple[Tensor, ...]:
+        def along(t: Tensor) -> tuple[Tensor, Tensor]:
             t = ops.reshape(t, (-1, *[1] * (len(x.shape) - 1)))
             output = model(x + t * once + t**2 / 2 * twice)
             return loss(target, output), output
 
-        def slope(t: Any) -> Any:
+        def slope(t: Tensor) -> Tensor:
             return ops.jvp(along, (t,), (ops.ones_like(t),))
 
         t = ops.zeros_like(ops.reshape(x, (ops.shape(x)[0], -1))[:, 0])
@@ -265,12 +267,14 @@ def _derivatives(
     return evaluate
 
 
-def _sum_of_squares(values: Any) -> Any:
+def _sum_of_squares(values: Tensor) -> Tensor:
     values = ops.cast(values, working_dtype(values))
     return ops.sum(ops.square(values), axis=tuple(range(1, len(values.shape))))
 
 
-def _lie_derivatives(generators: Generators, x: Any, data_format: str) -> Any:
+def _lie_derivatives(
+    generators: Generators, x: Tensor, data_format: str
+) -> Iterator[tuple[Tensor, ...]]:
     """For each generator the pair `L x`, `L^2 x`."""
     f = to_channels_last(x, data_format)
     f = ops.expand_dims(f, -1) if len(x.shape) == 2 else f
@@ -291,21 +295,23 @@ def _lie_derivatives(generators: Generators, x: Any, data_format: str) -> Any:
         )
 
 
-def _in_inference_mode(model: Callable[[Any], Any], x: np.ndarray) -> Callable[[Any], Any]:
+def _in_inference_mode(
+    model: Callable[[Tensor], Tensor], x: np.ndarray
+) -> Callable[[Tensor], Tensor]:
     """The model as a function that leaves no traces in its state."""
     if not isinstance(model, keras.layers.Layer):
         return model
     if not model.built:
         model(x[:1], training=False)
 
-    def stateless(x: Any) -> Any:
+    def stateless(x: Tensor) -> Tensor:
         with keras.StatelessScope(collect_losses=True):
             return model(x, training=False)
 
     return stateless
 
 
-def _by_sample(loss: Any) -> Callable[[Any, Any], Any]:
+def _by_sample(loss: Any) -> Callable[[Tensor, Tensor], Tensor]:
     """A loss of each sample, from one that is a mean over a batch."""
     if loss is None:
         return lambda target, output: _sum_of_squares(output)
@@ -344,7 +350,7 @@ def _checked_names(
     return tuple(str(name) for name in names)
 
 
-def _checked_inputs(x: Any) -> np.ndarray:
+def _checked_inputs(x: Data) -> np.ndarray:
     x = to_numpy(x)
     finite_array("x", x)
     x = np.asarray(x)
@@ -357,7 +363,7 @@ def _checked_inputs(x: Any) -> np.ndarray:
     return x if is_float else x.astype(keras.config.floatx())
 
 
-def _checked_targets(y: Any, loss: Any, num: int) -> np.ndarray:
+def _checked_targets(y: Data | None, loss: Any, num: int) -> np.ndarray:
     if (y is None) != (loss is None):
         raise ValueError(
             "`y` and `loss` belong together: give both, or none for the squared output. "
@@ -373,7 +379,7 @@ def _checked_targets(y: Any, loss: Any, num: int) -> np.ndarray:
     return y
 
 
-def _ratio(numerator: Any, denominator: Any) -> Any:
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """The ratio, and zero where the denominator is."""
     zero = np.zeros(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)))
     return np.divide(numerator, denominator, out=zero, where=np.asarray(denominator) > 0)

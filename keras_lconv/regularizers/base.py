@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_lconv._ops import working_dtype
+from keras_lconv._typing import Tensor
 from keras_lconv._validation import not_negative
 
 # Added to squares before a root or a quotient, so that zero generators have no NaN.
@@ -24,7 +25,7 @@ class GeneratorRegularizer(keras.regularizers.Regularizer):
     def __init__(self, factor: float = 0.01):
         self.factor = not_negative("factor", factor)
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Tensor) -> Tensor:
         """The penalty of generators, a scalar."""
         x = ops.convert_to_tensor(x)
         if len(x.shape) != 3:
@@ -35,7 +36,7 @@ class GeneratorRegularizer(keras.regularizers.Regularizer):
         # Squares of half precision overflow, and so may the penalty.
         return self.factor * self.penalty(ops.cast(x, working_dtype(x)))
 
-    def penalty(self, matrices: Any) -> Any:
+    def penalty(self, matrices: Tensor) -> Tensor:
         """The penalty for `factor=1`.
 
         Args:
@@ -51,11 +52,11 @@ class GeneratorRegularizer(keras.regularizers.Regularizer):
         return {"factor": self.factor}
 
 
-def inner_products(matrices: Any) -> Any:
+def inner_products(matrices: Tensor) -> Tensor:
     """The Frobenius inner products `<L_i, L_j>`, a tensor `(k, k)`."""
     return ops.einsum("iab,jab->ij", matrices, matrices)
 
 
-def squared_norms(matrices: Any) -> Any:
+def squared_norms(matrices: Tensor) -> Tensor:
     """The squared Frobenius norms `|L_i|^2`, a tensor `(k,)`."""
     return ops.einsum("iab,iab->i", matrices, matrices)

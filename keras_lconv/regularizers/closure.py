@@ -1,10 +1,9 @@
 """Brackets that stay in the span."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
+from keras_lconv._typing import Tensor
 from keras_lconv.regularizers.base import (
     SMALLEST_SQUARE,
     GeneratorRegularizer,
@@ -53,7 +52,7 @@ class Closure(GeneratorRegularizer):
     ```
     """
 
-    def penalty(self, matrices: Any) -> Any:
+    def penalty(self, matrices: Tensor) -> Tensor:
         """The mean square of the part of brackets that is outside of the span."""
         k, rows, columns = matrices.shape
         if columns == rows + 1:
@@ -73,7 +72,7 @@ class Closure(GeneratorRegularizer):
         return ops.sum(outside * outside) / max(k * (k - 1), 1)
 
 
-def _orthonormal(matrices: Any) -> Any:
+def _orthonormal(matrices: Tensor) -> Tensor:
     """A frame of the span by Cholesky's factor of the inner products."""
     k = matrices.shape[0]
     products = inner_products(matrices)

@@ -1,10 +1,9 @@
 """Generators that differ."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
+from keras_lconv._typing import Tensor
 from keras_lconv.regularizers.base import (
     SMALLEST_SQUARE,
     GeneratorRegularizer,
@@ -42,7 +41,7 @@ class Orthogonality(GeneratorRegularizer):
     ```
     """
 
-    def penalty(self, matrices: Any) -> Any:
+    def penalty(self, matrices: Tensor) -> Tensor:
         """The mean squared cosine of the angles between generators."""
         k = matrices.shape[0]
         lengths = ops.sqrt(squared_norms(matrices) + SMALLEST_SQUARE)

@@ -1,11 +1,11 @@
 """Generators with few entries."""
 
 import math
-from typing import Any
 
 import keras
 from keras import ops
 
+from keras_lconv._typing import Tensor
 from keras_lconv.regularizers.base import (
     SMALLEST_SQUARE,
     GeneratorRegularizer,
@@ -47,7 +47,7 @@ class Sparsity(GeneratorRegularizer):
         (2004).
     """
 
-    def penalty(self, matrices: Any) -> Any:
+    def penalty(self, matrices: Tensor) -> Tensor:
         """One minus the mean sparseness of Hoyer."""
         size = max(math.sqrt(math.prod(matrices.shape[1:])), 1.0)
         lengths = ops.sqrt(squared_norms(matrices) + SMALLEST_SQUARE)

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_lconv._typing import Tensor
 from keras_lconv._validation import positive_number
 from keras_lconv.regularizers.base import GeneratorRegularizer, squared_norms
 
@@ -44,7 +45,7 @@ class UnitNorm(GeneratorRegularizer):
         super().__init__(factor)
         self.norm = positive_number("norm", norm)
 
-    def penalty(self, matrices: Any) -> Any:
+    def penalty(self, matrices: Tensor) -> Tensor:
         """The mean squared deviation of the squared norms."""
         deviations = squared_norms(matrices) / self.norm**2 - 1
         return ops.sum(deviations * deviations) / matrices.shape[0]

@@ -106,7 +106,9 @@ class FactoredGenerators(Generators):
         if weights > MANY_WEIGHTS:
             warnings.warn(f"{what} are many. {way_out}", stacklevel=2)
 
-    def _default_initializer(self, rows: int, columns: int, num_factors: int) -> Any:
+    def _default_initializer(
+        self, rows: int, columns: int, num_factors: int
+    ) -> keras.initializers.Initializer:
         if self.is_square:
             # The largest singular value of a matrix of independent normal numbers is
             # close to stddev (sqrt(rows) + sqrt(columns)).

@@ -194,7 +194,7 @@ class VectorFieldGenerators(Generators):
             trainable=self.is_learned,
         )
 
-    def _initializer(self, ndim: int) -> Any:
+    def _initializer(self, ndim: int) -> keras.initializers.Initializer:
         if self._given is not None:
             values = self._given / self._basis.units
             return lambda shape, dtype=None: ops.convert_to_tensor(values, dtype=dtype)

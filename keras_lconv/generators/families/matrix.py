@@ -91,7 +91,9 @@ class MatrixGenerators(DenseGenerators):
             )
         self._matrices = array
 
-    def _default_initializer(self, rows: int, columns: int, num_factors: int) -> Any:
+    def _default_initializer(
+        self, rows: int, columns: int, num_factors: int
+    ) -> keras.initializers.Initializer:
         if columns != self._matrices.shape[2]:
             raise ValueError(
                 f"The matrices of {self.name!r} act on d={self._matrices.shape[2]} "

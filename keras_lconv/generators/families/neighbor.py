@@ -7,11 +7,11 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from keras_lconv._memory import require_memory
 from keras_lconv._ops import segment_sum
 from keras_lconv._typing import (
-    ArrayLike,
     Constraint,
     Initializer,
     Regularizer,
@@ -128,7 +128,7 @@ class NeighborGenerators(Generators):
             trainable=self.is_learned,
         )
 
-    def _initializer(self) -> Any:
+    def _initializer(self) -> keras.initializers.Initializer:
         if self._given is not None:
             values = self._given
             return lambda shape, dtype=None: ops.convert_to_tensor(values, dtype=dtype)

@@ -5,7 +5,14 @@ from typing import Any
 
 import keras
 
-from keras_lconv._typing import Activation, GeneratorsLike, Regularizer, Shape, Tensor
+from keras_lconv._typing import (
+    Activation,
+    DTypeLike,
+    GeneratorsLike,
+    Regularizer,
+    Shape,
+    Tensor,
+)
 from keras_lconv._validation import MOST_STEPS, positive_int
 from keras_lconv.generators.registry import named
 from keras_lconv.layers.base import serialize_shared
@@ -78,7 +85,7 @@ class LieBlock(keras.layers.Layer):
         activation: Activation = None,
         activity_regularizer: Regularizer = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         trainable: bool = True,
         **kwargs: Any,
     ):

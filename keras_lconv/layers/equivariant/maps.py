@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from keras import ops
@@ -43,7 +42,7 @@ class DenseMaps:
         self.num_maps = len(basis)
         self._values = _whitened(basis) if orthogonal and len(basis) else basis
 
-    def add_to(self, add_constant: Callable[[str, np.ndarray], Any]) -> None:
+    def add_to(self, add_constant: Callable[[str, np.ndarray], Tensor]) -> None:
         """Stores what is computed with as weights.
 
         A null space has many bases, so that a saved layer has to bring its own.
@@ -70,7 +69,7 @@ class CharacterMaps:
         self.num_maps = sum(block.num_maps for block in characters.blocks)
         self._characters = characters
 
-    def add_to(self, add_constant: Callable[[str, np.ndarray], Any]) -> None:
+    def add_to(self, add_constant: Callable[[str, np.ndarray], Tensor]) -> None:
         """Stores what is computed with as weights."""
         self._source = add_constant("basis_in", self._characters.source)
         self._target = add_constant("basis_out", self._characters.target)

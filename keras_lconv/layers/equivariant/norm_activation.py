@@ -9,6 +9,7 @@ from keras_lconv._ops import signed_length
 from keras_lconv._typing import (
     Activation,
     Constraint,
+    FormLike,
     GeneratorsLike,
     Initializer,
     Regularizer,
@@ -93,8 +94,8 @@ class NormActivation(FibreLayer):
         generators: GeneratorsLike | MatrixGroup | Representation,
         *,
         activation: Activation = "sigmoid",
-        rank: Any = None,
-        form: Any = None,
+        rank: int | None = None,
+        form: FormLike = None,
         use_bias: bool = True,
         bias_initializer: Initializer = "zeros",
         bias_regularizer: Regularizer = None,

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from keras import ops
@@ -57,7 +56,7 @@ class PermutationMaps:
         variances = [1 / n if each.is_diagonal else 1.0 for each in self._maps]
         self._scale = math.sqrt(self.num_maps / sum(variances))
 
-    def add_to(self, add_constant: Callable[[str, np.ndarray], Any]) -> None:
+    def add_to(self, add_constant: Callable[[str, np.ndarray], Tensor]) -> None:
         """Nothing to store: the maps are known by `n`, `p` and `q`."""
 
     def apply(self, f: Tensor, kernel: Tensor) -> Tensor:

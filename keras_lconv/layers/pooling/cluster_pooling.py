@@ -70,7 +70,7 @@ class ClusterPooling(CoarsePooling):
         generators: GeneratorsLike,
         *,
         clusters: ArrayLike,
-        rank: Any = None,
+        rank: int | None = None,
         defect_weight: float = 0.0,
         data_format: str | None = None,
         **kwargs: Any,
@@ -114,7 +114,7 @@ class ClusterPooling(CoarsePooling):
         return {**super().get_config(), "clusters": self.clusters.tolist()}
 
 
-def _labels(clusters: Any) -> np.ndarray:
+def _labels(clusters: ArrayLike) -> np.ndarray:
     labels = integer_array("clusters", clusters).ravel()
     if not len(labels) or labels.min() < 0 or labels.max() >= len(labels):
         raise ValueError(

@@ -41,7 +41,7 @@ class CoarsePooling(GeneratorLayer):
         self,
         generators: GeneratorsLike,
         *,
-        rank: Any,
+        rank: int | None,
         defect_weight: float,
         data_format: str | None,
         **kwargs: Any,

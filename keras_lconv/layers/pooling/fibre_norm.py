@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_lconv._ops import signed_length
-from keras_lconv._typing import GeneratorsLike, Shape, Tensor
+from keras_lconv._typing import FormLike, GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import one_of, positive_number
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.layers.fibre_layer import FibreLayer
@@ -87,9 +87,9 @@ class FibreNorm(FibreLayer):
         self,
         generators: GeneratorsLike | MatrixGroup | Representation,
         *,
-        rank: Any = None,
+        rank: int | None = None,
         kind: str = "length",
-        form: Any = None,
+        form: FormLike = None,
         epsilon: float = 1e-3,
         tolerance: float | None = None,
         defect_weight: float = 0.0,

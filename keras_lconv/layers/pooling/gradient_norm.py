@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._ops import signed_length, working_dtype
-from keras_lconv._typing import GeneratorsLike, Shape, Tensor
+from keras_lconv._typing import FormLike, GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import fraction, one_of, optional, positive_number
 from keras_lconv.layers.base import GeneratorLayer
 from keras_lconv.layers.forms import checked_form, form_of_gradients
@@ -82,9 +82,9 @@ class GradientNorm(GeneratorLayer):
         self,
         generators: GeneratorsLike,
         *,
-        rank: Any = None,
+        rank: int | None = None,
         kind: str = "length",
-        form: Any = None,
+        form: FormLike = None,
         epsilon: float = 1e-3,
         tolerance: float | None = None,
         data_format: str | None = None,

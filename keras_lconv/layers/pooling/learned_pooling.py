@@ -9,7 +9,14 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._ops import mean, working_dtype
-from keras_lconv._typing import GeneratorsLike, Initializer, Regularizer, Shape, Tensor
+from keras_lconv._typing import (
+    DTypeLike,
+    GeneratorsLike,
+    Initializer,
+    Regularizer,
+    Shape,
+    Tensor,
+)
 from keras_lconv._validation import positive_ints
 from keras_lconv.layers.pooling.coarse_pooling import CoarsePooling, relative_square
 
@@ -79,7 +86,7 @@ class LearnedPooling(CoarsePooling):
         generators: GeneratorsLike,
         *,
         output_dim: int | Sequence[int],
-        rank: Any = None,
+        rank: int | None = None,
         defect_weight: float = 0.0,
         initializer: Initializer = None,
         regularizer: Regularizer = None,
@@ -155,7 +162,7 @@ class LearnedPooling(CoarsePooling):
         }
 
 
-def _runs(shape: tuple[int, int], dtype: Any = None) -> Tensor:
+def _runs(shape: tuple[int, int], dtype: DTypeLike = None) -> Tensor:
     """Logits of rows that sit on runs of consecutive positions."""
     rows, columns = shape
     own = np.arange(columns) * rows // columns == np.arange(rows)[:, None]

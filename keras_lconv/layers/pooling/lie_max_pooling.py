@@ -83,7 +83,7 @@ class LieMaxPooling(GeneratorLayer):
         self,
         generators: GeneratorsLike,
         *,
-        rank: Any = None,
+        rank: int | None = None,
         hops: int = 1,
         data_format: str | None = None,
         **kwargs: Any,

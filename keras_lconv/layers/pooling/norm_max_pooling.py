@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._typing import GeneratorsLike, Shape, Tensor
+from keras_lconv._typing import FormLike, GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import for_each_axis, one_of, positive_ints, spatial_shape
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.layers.fibre_layer import FibreLayer
@@ -93,8 +93,8 @@ class NormMaxPooling(FibreLayer):
         pool_size: int | Sequence[int] = 2,
         strides: int | Sequence[int] | None = None,
         padding: str = "valid",
-        rank: Any = None,
-        form: Any = None,
+        rank: int | None = None,
+        form: FormLike = None,
         tolerance: float | None = None,
         defect_weight: float = 0.0,
         data_format: str | None = None,

@@ -180,7 +180,7 @@ class OrbitPooling(GeneratorLayer):
             return total
         step = samples[1] - samples[0]
 
-        def join(_: Any, last: Any, total: Any) -> tuple[Any, Any]:
+        def join(_: Tensor, last: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
             moved = self._moved(last, number, step)
             return moved, self._join(total, self._pooled(moved, number + 1))
 

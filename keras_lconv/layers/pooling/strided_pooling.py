@@ -84,7 +84,7 @@ class StridedPooling(CoarsePooling):
         *,
         strides: int | Sequence[int] = 2,
         reduction: str = "subsample",
-        rank: Any = None,
+        rank: int | None = None,
         defect_weight: float = 0.0,
         data_format: str | None = None,
         **kwargs: Any,

@@ -54,7 +54,8 @@ class Motion:
             self._candidates = [quantity_of(each) for each in maps]
         self._along = _Along([len(path) for path in paths])
         points = np.concatenate(paths)
-        values = np.stack([quantity(points) for quantity in self._candidates], axis=-1)
+        found: list[Any] = [quantity(points) for quantity in self._candidates]
+        values = np.stack(found, axis=-1)
         values = values - np.mean(values, axis=0)
         sizes = np.sqrt(np.mean(values**2, axis=0))
         self._scales = np.divide(1.0, sizes, out=np.zeros_like(sizes), where=sizes > 0)

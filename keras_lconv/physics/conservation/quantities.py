@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
+from keras_lconv._typing import Figure, Tensor
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.discovery.naming import name_of
@@ -47,7 +48,7 @@ class ConservedQuantity:
     linear: np.ndarray
     spread: np.ndarray | None = None
 
-    def __call__(self, z: Any) -> Any:
+    def __call__(self, z: Tensor) -> Tensor:
         """The values at points of phase space.
 
         Args:
@@ -234,7 +235,7 @@ class ConservationReport(Report):
         lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
         return "\n".join(lines)
 
-    def drift(self, trajectories: Any) -> np.ndarray:
+    def drift(self, trajectories: ArrayLike | Sequence[ArrayLike]) -> np.ndarray:
         """How far each quantity moves from its first value, along trajectories.
 
         Args:
@@ -263,7 +264,7 @@ class ConservationReport(Report):
         start = values[..., :1, :]
         return (values - start) / np.where(scale > 0, scale, 1.0)
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """Draws the spectrum with its gap, and the matrices of the symmetries.
 
         Returns:
@@ -273,7 +274,9 @@ class ConservationReport(Report):
 
         return plot_result(self.singular_values, len(self), self.standard.basis)
 
-    def plot_drift(self, trajectory: Any, times: Any = None) -> Any:
+    def plot_drift(
+        self, trajectory: ArrayLike, times: ArrayLike | Sequence[ArrayLike] | None = None
+    ) -> Figure:
         """Draws how far each quantity moves along one trajectory, on a logarithmic scale.
 
         Args:
@@ -286,7 +289,7 @@ class ConservationReport(Report):
         import matplotlib.pyplot as plt
 
         drift = np.abs(self.drift(trajectory))
-        times = np.arange(len(drift)) if times is None else times
+        times = np.arange(len(drift)) if times is None else np.asarray(times)
         figure, ax = plt.subplots(layout="constrained")
         for quantity, values in zip(self.quantities, drift.T, strict=True):
             # The first is zero by definition, which has no logarithm.

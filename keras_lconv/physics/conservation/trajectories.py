@@ -1,9 +1,11 @@
 """What motion conserves, from trajectories alone."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._ops import to_numpy
 from keras_lconv._validation import count, finite_array, one_of, optional
@@ -18,9 +20,9 @@ from keras_lconv.physics.conservation.readable import (
 
 
 def fit_conserved_quantities(
-    trajectories: Any,
+    trajectories: ArrayLike | Sequence[ArrayLike],
     *,
-    times: Any = None,
+    times: ArrayLike | Sequence[ArrayLike] | None = None,
     search: Any = None,
     action: str = "affine",
     dimension: int | None = None,
