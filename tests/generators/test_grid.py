@@ -166,3 +166,41 @@ def test_free_field_with_given_values():
     assert np.allclose(
         generators.vector_fields()[0], values[0].T.reshape(3, 4, 2), atol=1e-6
     )
+
+
+def test_rotation_of_voxels_that_are_no_squares():
+    """A blob at `(3, -2)` in units of length, on a grid with steps 1 and 2, is turned."""
+    angle, spacing = 0.7, np.array([1.0, 2.0])
+    places = [
+        (np.arange(n) - (n - 1) / 2) * s for n, s in zip((33, 17), spacing, strict=True)
+    ]
+    x = np.stack(np.meshgrid(*places, indexing="ij"), axis=-1)
+
+    def blob(x):
+        return np.exp(-((x[..., 0] - 3) ** 2) / 18 - (x[..., 1] + 2) ** 2 / 32)
+
+    turned = g.rotation(spacing=spacing).transform(blob(x)[None, ..., None], angle)
+    cos, sin = np.cos(angle), np.sin(angle)
+    before = x @ np.array([[cos, sin], [-sin, cos]]).T
+    assert np.max(np.abs(to_numpy(turned)[0, ..., 0] - blob(before))) < 1e-3
+
+
+def test_lengths_are_in_the_unit_of_the_spacing():
+    image = np.random.default_rng(0).normal(size=(1, 5, 7, 1)).astype("float32")
+    for make in (g.translation, g.affine):
+        shifts = make(spacing=(1.0, 2.5), derivative="fourier")
+        t = np.zeros(shifts.num_generators)
+        t[:2] = 2.0, 5.0
+        moved = to_numpy(shifts.transform(image, t))
+        assert np.allclose(moved, np.roll(image, (2, 2), axis=(1, 2)), atol=1e-5)
+    shears = g.shear(spacing=(1.0, 2.5))
+    shears.build((None, 5, 7, 1))
+    along_rows = shears.vector_fields()[0]
+    assert np.allclose(along_rows[..., 0], 2.5 * (np.arange(7) - 3), atol=1e-6)
+    assert not np.any(along_rows[..., 1])
+
+
+@pytest.mark.parametrize("spacing", [0.0, -1.0, (1.0, 2.0, 3.0), (1.0, np.nan), "1"])
+def test_wrong_spacing(spacing):
+    with pytest.raises((TypeError, ValueError), match="`spacing` must"):
+        g.rotation(spacing=spacing)

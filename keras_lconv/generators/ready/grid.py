@@ -6,15 +6,28 @@ that `exp(t L)` moves the content of an image along the field `v`:
 """
 
 import itertools
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from keras_lconv._validation import MOST_AXES, positive_int
+from keras_lconv._validation import MOST_AXES, finite_array, positive_int
 from keras_lconv.generators.families.field import VectorFieldGenerators
 
+Spacing: TypeAlias = float | Sequence[float]
 
-def _fixed(field: str, coefficients: Any, derivative: str, **kwargs: Any) -> Any:
+
+def _fixed(
+    coefficients: np.ndarray, derivative: str, spacing: Spacing = 1.0, **kwargs: Any
+) -> VectorFieldGenerators:
+    """Fields `(k, ndim, p)` of coordinates in the unit of `spacing`, on the grid."""
+    ndim = coefficients.shape[1]
+    field = "linear" if coefficients.shape[2] == ndim else "affine"
+    steps = _steps(spacing, ndim)
+    # Of an affine field the constant comes first, which is no coordinate.
+    coordinates = np.ones(coefficients.shape[2])
+    coordinates[-ndim:] = steps
+    coefficients = coefficients * coordinates / steps[:, None]
     return VectorFieldGenerators(
         len(coefficients),
         field=field,
@@ -25,6 +38,17 @@ def _fixed(field: str, coefficients: Any, derivative: str, **kwargs: Any) -> Any
     )
 
 
+def _steps(spacing: Spacing, ndim: int) -> np.ndarray:
+    """The distance of neighbours along each axis, `(ndim,)`."""
+    steps = finite_array("spacing", spacing)
+    if steps.shape not in ((), (ndim,)) or not np.all(steps > 0):
+        raise ValueError(
+            f"`spacing` must be a positive number, or one for each of the {ndim} axes. "
+            f"Received: spacing={spacing!r}"
+        )
+    return np.broadcast_to(steps, (ndim,))
+
+
 def _elementary(ndim: int, row: int, column: int) -> np.ndarray:
     """The matrix `E_ab`: a one in row `a`, column `b`."""
     matrix = np.zeros((ndim, ndim))
@@ -33,7 +57,11 @@ def _elementary(ndim: int, row: int, column: int) -> np.ndarray:
 
 
 def translation(
-    ndim: int = 2, *, derivative: str = "spectral", **kwargs: Any
+    ndim: int = 2,
+    *,
+    spacing: Spacing = 1.0,
+    derivative: str = "spectral",
+    **kwargs: Any,
 ) -> VectorFieldGenerators:
     """Translations along each spatial axis: `L_a = -d/dx^a`.
 
@@ -42,6 +70,9 @@ def translation(
 
     Args:
         ndim: Number of spatial axes.
+        spacing: The distance between neighbours along each axis, a positive number or one
+            for each axis, as of voxels that are no cubes. Parameters are lengths in this
+            unit.
         derivative: `"spectral"`, `"fourier"` or `"central"`.
         **kwargs: `name`, `dtype`.
 
@@ -61,11 +92,15 @@ def translation(
     ndim = positive_int("ndim", ndim, most=MOST_AXES)
     coefficients = np.zeros((ndim, ndim, ndim + 1))
     coefficients[..., 0] = np.eye(ndim)
-    return _fixed("affine", coefficients, derivative, **kwargs)
+    return _fixed(coefficients, derivative, spacing, **kwargs)
 
 
 def rotation(
-    ndim: int = 2, *, derivative: str = "spectral", **kwargs: Any
+    ndim: int = 2,
+    *,
+    spacing: Spacing = 1.0,
+    derivative: str = "spectral",
+    **kwargs: Any,
 ) -> VectorFieldGenerators:
     """Rotations about the centre of the grid: the algebra so(n).
 
@@ -75,6 +110,9 @@ def rotation(
 
     Args:
         ndim: Number of spatial axes, at least 2.
+        spacing: The distance between neighbours along each axis, a positive number or one
+            for each axis, as of voxels that are no cubes. Rotations keep distances in this
+            unit.
         derivative: `"spectral"`, `"fourier"` or `"central"`.
         **kwargs: `name`, `dtype`.
 
@@ -100,7 +138,7 @@ def rotation(
         raise ValueError(f"`ndim` must be at least 2. Received: ndim={ndim}")
     planes = itertools.combinations(range(ndim), 2)
     matrices = [_elementary(ndim, b, a) - _elementary(ndim, a, b) for a, b in planes]
-    return _fixed("linear", matrices, derivative, **kwargs)
+    return _fixed(np.array(matrices), derivative, spacing, **kwargs)
 
 
 def scaling(
@@ -108,7 +146,7 @@ def scaling(
 ) -> VectorFieldGenerators:
     """Scaling about the centre of the grid: `v(x) = x`.
 
-    `exp(t L)` magnifies by `exp(t)`.
+    `exp(t L)` magnifies by `exp(t)`, whatever the distances between positions are.
 
     Args:
         ndim: Number of spatial axes.
@@ -119,16 +157,22 @@ def scaling(
         Fixed generators, one.
     """
     ndim = positive_int("ndim", ndim, most=MOST_AXES)
-    return _fixed("linear", [np.eye(ndim)], derivative, **kwargs)
+    return _fixed(np.eye(ndim)[None], derivative, **kwargs)
 
 
 def shear(
-    ndim: int = 2, *, derivative: str = "spectral", **kwargs: Any
+    ndim: int = 2,
+    *,
+    spacing: Spacing = 1.0,
+    derivative: str = "spectral",
+    **kwargs: Any,
 ) -> VectorFieldGenerators:
     """Shears: `v^a(x) = x_b` for each pair of different axes `(a, b)`.
 
     Args:
         ndim: Number of spatial axes, at least 2.
+        spacing: The distance between neighbours along each axis, a positive number or one
+            for each axis, as of voxels that are no cubes. `x` is in this unit.
         derivative: `"spectral"`, `"fourier"` or `"central"`.
         **kwargs: `name`, `dtype`.
 
@@ -143,16 +187,23 @@ def shear(
         raise ValueError(f"`ndim` must be at least 2. Received: ndim={ndim}")
     pairs = itertools.permutations(range(ndim), 2)
     matrices = [_elementary(ndim, a, b) for a, b in pairs]
-    return _fixed("linear", matrices, derivative, **kwargs)
+    return _fixed(np.array(matrices), derivative, spacing, **kwargs)
 
 
 def affine(
-    ndim: int = 2, *, derivative: str = "spectral", **kwargs: Any
+    ndim: int = 2,
+    *,
+    spacing: Spacing = 1.0,
+    derivative: str = "spectral",
+    **kwargs: Any,
 ) -> VectorFieldGenerators:
     """All affine maps of space: the algebra aff(n).
 
     Args:
         ndim: Number of spatial axes.
+        spacing: The distance between neighbours along each axis, a positive number or one
+            for each axis, as of voxels that are no cubes. `x` and lengths are in this
+            unit.
         derivative: `"spectral"`, `"fourier"` or `"central"`.
         **kwargs: `name`, `dtype`.
 
@@ -166,4 +217,4 @@ def affine(
     # Of the unit fields, those with a constant component come first.
     is_translation = fields[..., 0].any(axis=1)
     coefficients = np.concatenate([fields[is_translation], fields[~is_translation]])
-    return _fixed("affine", coefficients, derivative, **kwargs)
+    return _fixed(coefficients, derivative, spacing, **kwargs)
