@@ -10,11 +10,12 @@ from keras_lconv.algebra.closure import nearest_closed_frame
 from keras_lconv.algebra.compare import principal_angles
 from keras_lconv.algebra.forms import casimir_form, casimir_matrix, trace_form
 from keras_lconv.algebra.naming.identification import Identification, identify
+from keras_lconv.algebra.naming.large import identify_large
 from keras_lconv.algebra.span import LARGEST_TOLERANCE, Span
 from keras_lconv.algebra.structure import StructureConstants
 from keras_lconv.algebra.tolerance import Tolerance
 
-# Beyond this dimension a name takes many seconds, too long to print an algebra.
+# Up to this dimension the structure of an algebra names it within a second or two.
 LARGEST_TO_NAME = 40
 
 # The default tolerance: below EXACT the noise is rounding, and the geometric mean of noise
@@ -273,6 +274,10 @@ class LieAlgebra(Span):
         action on their radical. Where the invariants do not decide, the name says what they
         do say, and `is_unique` is `False`.
 
+        Beyond dimension 40 the structure takes too long. What then has a name are all
+        matrices of a size, those without trace, and all that keep a form, with or without
+        dilations: `gl`, `sl`, `so(p,q)` and `sp`. Any other is described.
+
         Args:
             tolerance: Numbers up to this size, where 1 is expected, count as zero. By
                 default the `tolerance` of the algebra.
@@ -294,6 +299,8 @@ class LieAlgebra(Span):
         return self._identification
 
     def _identify_at(self, tolerance: float) -> Identification:
+        if self.dimension > LARGEST_TO_NAME:
+            return identify_large(self._basis, self.closure_error, tolerance)
         structure = self._new_structure(tolerance)
         return identify(structure, self.closure_error)
 

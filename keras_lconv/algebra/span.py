@@ -5,13 +5,17 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
+from scipy.sparse.linalg import LinearOperator, eigsh
 
+from keras_lconv._memory import require_memory
 from keras_lconv._validation import finite_array, fraction
 from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.algebra.tolerance import rounding
 
 # What counts as zero where structure constants may be far from noise.
 LARGEST_TOLERANCE = 0.3
+# Of more matrices the brackets of all pairs take longer than Lanczos' method.
+MANY = 100
 
 
 class Span:
@@ -153,6 +157,11 @@ class Span:
     @cached_property
     def _constants_of_frame(self) -> np.ndarray:
         """Structure constants in the frame, `(k, k, k)`."""
+        require_memory(
+            f"Structure constants of dimension {self.dimension}",
+            2 * self.dimension**3,
+            "`identify()`, `contains` and `closure_error` need none",
+        )
         constants = np.zeros((self.dimension,) * 3)
         for i, brackets in enumerate(self._brackets_of_frame()):
             constants[i, i + 1 :] = brackets @ self._rows.T
@@ -194,14 +203,41 @@ class Span:
         zero for an abelian one. An exact algebra has an error of rounding size, a span of
         random matrices one of order 1.
         """
+        find = self._largest_outside if self.dimension <= MANY else self._iterated_outside
+        return float(np.sqrt(max(find(), 0.0))) / (self._scale or 1.0)
+
+    def _largest_outside(self) -> float:
+        """The square of the norm of the map from pairs to brackets outside of the span."""
         outside = np.linalg.qr(self._rows.T, mode="complete")[0][:, self.dimension :]
         squares = np.zeros((outside.shape[1],) * 2)
         for brackets in self._brackets_of_frame():
             parts = brackets @ outside
             squares += parts.T @ parts
         # Of the map from pairs the norm alone is asked, not its singular vectors.
-        largest = np.linalg.eigvalsh(squares)[-1] if len(squares) else 0.0
-        return float(np.sqrt(max(largest, 0.0))) / (self._scale or 1.0)
+        return np.linalg.eigvalsh(squares)[-1] if len(squares) else 0.0
+
+    def _iterated_outside(self) -> float:
+        """The same by Lanczos' method, without a bracket of each pair."""
+        n, frame = self.matrix_size, self._frame
+        transposed = np.swapaxes(frame, 1, 2)
+
+        def outer_part(v: np.ndarray) -> np.ndarray:
+            return v - self._rows.T @ (self._rows @ v)
+
+        def squares(v: np.ndarray) -> np.ndarray:
+            V = outer_part(v.ravel()).reshape(n, n)
+            # <[E_i, E_j], V> = <E_j, E_i^T V - V E_i^T>, for all pairs twice.
+            along = (transposed @ V - V @ transposed).reshape(-1, n * n) @ self._rows.T
+            sums = (along @ self._rows).reshape(-1, n, n)
+            brackets = np.einsum("iab,ibc->ac", frame, sums, optimize=True)
+            brackets -= np.einsum("iab,ibc->ac", sums, frame, optimize=True)
+            return outer_part(brackets.ravel()) / 2
+
+        start = outer_part(np.random.default_rng(0).normal(size=n * n))
+        if not np.any(squares(start)):
+            return 0.0
+        operator = LinearOperator((n * n, n * n), matvec=squares, dtype="float64")
+        return eigsh(operator, 1, v0=start, tol=1e-3, return_eigenvectors=False)[0]
 
     # --------------------------------------------------------------- checks
 

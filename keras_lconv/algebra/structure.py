@@ -9,11 +9,14 @@ from itertools import pairwise
 
 import numpy as np
 
+from keras_lconv._memory import require_memory
 from keras_lconv.algebra.constraints import candidates, defects
 from keras_lconv.algebra.tolerance import Tolerance
 
 # Elements in general position are drawn, and the draw that separates best is kept.
 DRAWS = 16
+# Matrices `(n * n, n * n)` that are there at once when what commutes is found.
+COPIES = 5
 
 
 class StructureConstants:
@@ -342,6 +345,11 @@ def generalised_nullity(matrix: np.ndarray, tolerance: Tolerance) -> int:
 
 def commutant(matrices: np.ndarray, tolerance: Tolerance) -> np.ndarray:
     """A basis `(m, n, n)` of the matrices that commute with all the given ones."""
+    require_memory(
+        f"What commutes with {len(matrices)} matrices of size {matrices.shape[1]}",
+        COPIES * matrices.shape[1] ** 4,
+        "Smaller matrices, or those of the factors, have fewer unknowns",
+    )
     found = candidates(matrices, matrices, tolerance.value)
     changes = defects(found, matrices, matrices)
     null = null_space(changes.reshape(len(found), -1).T, tolerance)

@@ -13,7 +13,6 @@ from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.discovery.discrete.report import DiscreteReport
 from keras_lconv.discovery.gap import EXACT_LEVEL
 from keras_lconv.discovery.kinds import formula_of, kind_of
-from keras_lconv.discovery.naming import name_of
 from keras_lconv.generators import Generators, MatrixGenerators
 from keras_lconv.report import Report
 
@@ -49,12 +48,12 @@ class Level:
     @property
     def short(self) -> str:
         """Its name and how exact it is, as `"so(3) to 2%"`."""
-        name = name_of(self.algebra).split(" (isomorphic")[0]
+        name = self.algebra.identify().name
         exact = "exact" if self.size <= EXACT_LEVEL else f"to {self.size:.1%}"
         return f"{name} {exact}"
 
     def __str__(self) -> str:
-        return f"{name_of(self.algebra)} (dimension {self.dimension}) to {self.size:.1e}"
+        return f"{self.algebra.identify()} (dimension {self.dimension}) to {self.size:.1e}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -166,7 +165,7 @@ class SymmetryReport(Report):
         """The name of the algebra, as far as it has one, found in standard coordinates."""
         if not self.dimension:
             return "0"
-        return name_of(self._named()).split(" (isomorphic")[0]
+        return self._named().identify().name
 
     def identify(self) -> Identification:
         """The name of the algebra with its reasons, found in standard coordinates.
@@ -190,7 +189,7 @@ class SymmetryReport(Report):
         searched = f"{size} dimensions searched"
         where = f" ({self.searched})" if self.searched else ""
         if self.dimension:
-            name, found = name_of(self._named()), self.dimension
+            name, found = str(self._named().identify()), self.dimension
             lines = [
                 f"{self.kind}: {name}, dimension {found} of {size} searched{where}",
                 f"closure error {self._named().closure_error:.1e}",

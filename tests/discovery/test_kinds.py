@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_lconv import algebra as a
 from keras_lconv.discovery.kinds import formula_of, kind_of
-from keras_lconv.discovery.naming import name_of
 
 pytestmark = pytest.mark.backend_free
 
@@ -60,27 +58,3 @@ def test_formulas():
     assert formula_of(boost, "xt", np.array([1e3, 1e-3])) == "1e-12 x d/dt + t d/dx"
     assert formula_of(boost, "xt", np.array([1.0, 1.0])) == "t d/dx"
     assert formula_of(np.zeros((2, 3)), "xy", scales) == "0"
-
-
-@pytest.mark.parametrize(
-    ("algebra", "name"),
-    [
-        (a.so(10), "so(10)"),
-        (a.so(8, 2), "so(8,2)"),
-        (a.sp(10), "sp(10,R)"),
-        (a.sl(7), "sl(7,R)"),
-        (a.gl(7), "gl(7,R)"),
-    ],
-)
-def test_large_algebras(algebra, name):
-    change = np.linalg.qr(np.random.default_rng(0).normal(size=(algebra.matrix_size,) * 2))[
-        0
-    ]
-    assert name_of(a.LieAlgebra(change @ algebra.basis @ change.T)) == name
-
-
-def test_large_algebras_with_a_dilation_and_others():
-    both = np.concatenate([a.so(10).basis, np.eye(10)[None]])
-    assert name_of(a.LieAlgebra(both)) == "so(10) + R"
-    diagonal = np.array([np.diag(row) for row in np.eye(45)])
-    assert name_of(a.LieAlgebra(diagonal)) == "unnamed, dimension 45"

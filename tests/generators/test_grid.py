@@ -204,3 +204,10 @@ def test_lengths_are_in_the_unit_of_the_spacing():
 def test_wrong_spacing(spacing):
     with pytest.raises((TypeError, ValueError), match="`spacing` must"):
         g.rotation(spacing=spacing)
+
+
+def test_representation_of_ready_fields_is_small():
+    """What identifies an algebra does not grow with the grid."""
+    rotations = g.rotation(3)
+    rotations.build((None, 4, 5, 6, 1))
+    assert rotations.representation().shape == (3, 3, 3)

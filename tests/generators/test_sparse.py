@@ -173,6 +173,11 @@ def test_graph_without_edges():
     ("call", "error", "words"),
     [
         (lambda: g.ShiftGenerators([(0.5, 1)]), TypeError, "`offsets` must be integers"),
+        (
+            lambda: g.ShiftGenerators([(-2,)], boundary="valid").build((None, 2, 1)),
+            ValueError,
+            "keeps no position",
+        ),
         (lambda: g.ShiftGenerators([]), ValueError, "`offsets` must have shape"),
         (lambda: g.ShiftGenerators([[[1]]]), ValueError, "`offsets` must have shape"),
         (

@@ -143,7 +143,8 @@ def run_tests(tests, path, code):
     os.dup2(null, 1)
     os.dup2(null, 2)
     os.chdir(ROOT)
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not nightly"]
+    cache = f"cache_dir={ROOT / '.cache' / 'mutation'}"
+    options = ["-x", "-q", "-o", cache, "-m", "not nightly"]
     try:
         nearest, others = tests[:NEAREST], tests[NEAREST:]
         result = pytest.main([*options, *nearest])

@@ -38,7 +38,6 @@ from keras_lconv.discovery.functions.solve import (
     require_output,
     symmetries_of,
 )
-from keras_lconv.discovery.naming import name_of
 from keras_lconv.discovery.tables import scalar_names, table_of
 
 KINDS = ("permutations", "signs", "reflections", "rotations")
@@ -342,7 +341,9 @@ def _report(
         order=found.order,
         name=found.name,
         algebra=hunt.raised(algebra + np.eye(size)) - np.eye(hunt.blocks * len(centre)),
-        connected=name_of(LieAlgebra(algebra, tolerance=SAME)) if len(algebra) else None,
+        connected=str(LieAlgebra(algebra, tolerance=SAME).identify())
+        if len(algebra)
+        else None,
         centre=centre,
         tried=dict(hunt.tried),
         accepted=dict(hunt.accepted),
@@ -367,3 +368,8 @@ def _independent(maps: np.ndarray) -> np.ndarray:
     flat = flat / np.linalg.norm(flat, axis=1, keepdims=True)
     _, values, rows = np.linalg.svd(flat, full_matrices=False)
     return rows[values > INDEPENDENT * values[0]].reshape(-1, size, size)
+
+
+def _name_of(algebra: np.ndarray) -> str | None:
+    """The name of a basis of matrices, if there is one."""
+    return str(LieAlgebra(algebra, tolerance=SAME).identify()) if len(algebra) else None

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_lconv.algebra import LieAlgebra
+from keras_lconv.algebra.lie_algebra import LARGEST_TO_NAME
 from keras_lconv.discovery.gap import nested_dimensions
-from keras_lconv.discovery.naming import LARGEST_STRUCTURE
 from keras_lconv.discovery.null_space import NullSpace
 from keras_lconv.discovery.report import Level, SymmetryReport
 from keras_lconv.discovery.standard import Standard, fixed_point, free_directions
@@ -100,7 +100,7 @@ def _named_algebra(matrices: np.ndarray) -> LieAlgebra:
     An affine span can be closed to rounding while its matrices are known to a few digits.
     """
     algebra = LieAlgebra(matrices)
-    is_small = algebra.dimension <= LARGEST_STRUCTURE
+    is_small = algebra.dimension <= LARGEST_TO_NAME
     if is_small and algebra.closure_error < EXACT_CLOSURE:
         return LieAlgebra(matrices, tolerance=EXACT_TOLERANCE)
     return algebra

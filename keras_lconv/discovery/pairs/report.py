@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from keras_lconv.algebra import LieAlgebra
-from keras_lconv.discovery.naming import name_of
 from keras_lconv.generators import Generators, VectorFieldGenerators
 from keras_lconv.report import Report
 
@@ -113,7 +112,9 @@ class GeneratorReport(Report):
             lines = [f"no generators among {self.searched} dimensions searched"]
         else:
             is_named = self._affine_fields() or self._required().vector_fields() is None
-            name = name_of(self.algebra) if is_named else "fields that are not affine"
+            name = (
+                str(self.algebra.identify()) if is_named else "fields that are not affine"
+            )
             lines = [f"{name}, dimension {self.dimension} of {self.searched} searched"]
         if self.gap is not None:
             lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from keras_lconv._typing import Figure, Tensor
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra import LieAlgebra
-from keras_lconv.discovery.naming import name_of
 from keras_lconv.report import Report
 
 
@@ -198,7 +197,7 @@ class ConservationReport(Report):
     @property
     def name(self) -> str:
         """The name of the algebra, found in units of the spread."""
-        return name_of(self.standard).split(" (isomorphic")[0] if len(self) else "0"
+        return self.standard.identify().name if len(self) else "0"
 
     def __len__(self) -> int:
         return len(self.quantities)
