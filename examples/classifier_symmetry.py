@@ -82,7 +82,6 @@ def invariant(shape):
         [
             keras.Input(shape),
             InvariantPooling("rotation", refine="radius"),
-            layers.Flatten(),
             layers.Dense(64, activation="relu"),
             layers.Dense(10),
         ]

@@ -80,7 +80,6 @@ def digit_model():
             LConv(8, shared, activation="relu"),
             LConv(8, shared, activation="relu"),
             InvariantPooling("rotation", num_invariants=16, refine="radius"),
-            keras.layers.Flatten(),
             keras.layers.Dense(10),
         ]
     )

@@ -30,7 +30,6 @@ def classifier():
             LieBlock(3, g.LowRankGenerators(2, 2), num_layers=2, activation="relu"),
             CasimirPooling("rotation", tau=0.1, trainable_tau=True),
             InvariantPooling("rotation", num_invariants=4),
-            keras.layers.Flatten(),
             keras.layers.Dense(3),
         ]
     )
@@ -137,7 +136,6 @@ def test_ten_thousand_steps_leak_nothing(record_property):
             keras.Input((5, 5, 2)),
             LConv(2, g.LowRankGenerators(2, 2), activation="relu"),
             InvariantPooling("rotation", num_invariants=4),
-            keras.layers.Flatten(),
             keras.layers.Dense(3),
         ]
     )

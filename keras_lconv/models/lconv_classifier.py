@@ -149,7 +149,6 @@ def lconv_classifier(
         x = InvariantPooling(
             acting, kind=pooling, num_invariants=num_invariants, refine=refine
         )(x)
-        x = layers.Flatten()(x)
     elif pooling is not None:
         x = (AVERAGES if pooling == "avg" else MAXIMA)[ndim]()(x)
     if include_top:

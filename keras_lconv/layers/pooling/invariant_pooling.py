@@ -11,7 +11,13 @@ from keras import ops
 from keras_lconv._memory import require_memory
 from keras_lconv._ops import safe_sqrt, segment_sum, working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
-from keras_lconv._validation import boolean, fraction, one_of, positive_int
+from keras_lconv._validation import (
+    boolean,
+    fraction,
+    one_of,
+    positive_int,
+    spatial_shape,
+)
 from keras_lconv.algebra import invariants
 from keras_lconv.algebra.forms import casimir_matrix, smoothing_form
 from keras_lconv.generators import Generators
@@ -79,7 +85,7 @@ class InvariantPooling(GeneratorLayer):
             `"flips"` of each spatial axis, `"quarter_turns"` of squares and cubes, both in
             a list, or orthogonal matrices `(d, d)`, as permutations of positions, or a
             finite `MatrixGroup` of these.
-        keepdims: Whether to keep the number of axes, with ones:
+        keepdims: Whether to keep the channels apart and the number of axes, with ones:
             `(batch, m, 1, ..., channels)`.
         tolerance: Eigenvalues `sqrt(C)`, and singular values of the generators, that
             differ by less than this, relative to the largest, are equal. A larger one joins
@@ -94,7 +100,9 @@ class InvariantPooling(GeneratorLayer):
         `(batch, d)`. Masked positions count as zero.
 
     Output shape:
-        `(batch, m, channels)`, or `(batch, channels, m)`, and `(batch, m)` for vectors.
+        `(batch, m * channels)`, for each invariant all channels, so that `Dense` follows.
+        With `keepdims` `(batch, m, 1, ..., channels)`, or `(batch, channels, m, 1, ...)`
+        with `data_format="channels_first"`, and `(batch, m)` for vectors.
 
     Attributes:
         basis: Orthonormal bases of the eigenspaces, `(d, p)`, a fixed weight.
@@ -123,7 +131,7 @@ class InvariantPooling(GeneratorLayer):
         keras.layers.Flatten(),
         keras.layers.Dense(10),
     ])
-    assert model.layers[0].output.shape == (None, 200, 1)
+    assert model.layers[0].output.shape == (None, 200)
     ```
 
     Reference:
@@ -157,6 +165,8 @@ class InvariantPooling(GeneratorLayer):
             )
         self._elements = checked_elements(elements)
         self.keepdims = boolean("keepdims", keepdims)
+        # A flat output has no axis of channels that vectors would lose.
+        self._keeps_vectors = self.keepdims
         self.tolerance = fraction("tolerance", tolerance)
         self._require_fixed(self.generators, "invariants")
         self.refinement_errors: tuple[float, ...] = ()
@@ -287,8 +297,23 @@ class InvariantPooling(GeneratorLayer):
     # ------------------------------------------------------------------ call
 
     def _output_spatial_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        ones = (1,) * (len(shape) - 1) if self.keepdims else ()
-        return (self._count(shape), *ones)
+        return (self._count(shape), *(1,) * (len(shape) - 1))
+
+    def _feature_output_shape(self, feature_shape: Shape) -> Shape:
+        shape = super()._feature_output_shape(feature_shape)
+        if self.keepdims:
+            return shape
+        channels = shape[-1]
+        number = self._count(spatial_shape(feature_shape, self._owner))
+        return (shape[0], None if channels is None else number * channels)
+
+    def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
+        output = super()._transform(f, mask)
+        if self.keepdims:
+            return output
+        channels = output.shape[-1]
+        channels = ops.shape(output)[-1] if channels is None else channels
+        return ops.reshape(output, (-1, output.shape[1] * channels))
 
     def _count(self, shape: tuple[int, ...]) -> int:
         """The number of invariants, also of a layer that is not built."""
