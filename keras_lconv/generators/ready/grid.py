@@ -66,7 +66,9 @@ def translation(
     """Translations along each spatial axis: `L_a = -d/dx^a`.
 
     `exp(t L_a)` moves content by `t` grid steps towards larger index. On a periodic
-    grid (`derivative="fourier"`) a whole number of steps is `numpy.roll`.
+    grid (`derivative="fourier"`) of odd sizes a whole number of steps is `numpy.roll`. On
+    an even number of positions that holds for images without the highest frequency, `1, -1,
+    1, ...`: its derivative is zero at all of them, so it stays where it is.
 
     Args:
         ndim: Number of spatial axes.

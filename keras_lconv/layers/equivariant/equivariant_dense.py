@@ -56,6 +56,8 @@ class EquivariantDense(KernelLayer):
 
     **Equivariance.** `Q[exp(t L) f] = exp(t K) Q[f]` for all `t`, exactly, also for
     algebras that are not compact or do not commute, and for further elements of a group.
+    On a periodic grid of even size `exp(t L)` does not move the highest frequency, so that
+    a shift by one position is not among these; odd sizes have no such frequency.
     With a pointwise `activation` that holds for outputs that are invariant, or that the
     group permutes. Others are refused: see `GatedActivation` and `NormActivation`.
 
