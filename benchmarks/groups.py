@@ -2,17 +2,20 @@
 
 Run: python benchmarks/groups.py
      python benchmarks/groups.py --large
+     python benchmarks/groups.py --tensors
 The second has the pocket cube of 3,674,160 positions and subgroups of it, which takes
-minutes. No list of elements is made for the counts. Beside them are means of powers of the
+minutes; the third layers of tensors of many things that are permuted. No list of elements is made for the counts. Beside them are means of powers of the
 character over the listed elements, where there are at most 20,000.
 """
 
 import argparse
 import time
+import tracemalloc
 from itertools import product
 
 import numpy as np
 
+from keras_lconv import EquivariantDense
 from keras_lconv.algebra import (
     MatrixGroup,
     cyclic,
@@ -63,10 +66,33 @@ def groups(large):
     }
 
 
+def tensors():
+    """Layers on tensors of the vectors that a symmetric group permutes."""
+    EquivariantDense(1, symmetric(5)).build((None, 5, 1))  # what is imported once
+    print("| layer | maps | seconds | MB at most, traced |")
+    print("| --- | --- | --- | --- |")
+    for n, p, q in ((50, 2, 2), (50, 2, 1), (100, 2, 2), (100, 2, 1)):
+        tracemalloc.start()
+        start = time.perf_counter()
+        v = symmetric(n).standard
+        layer = EquivariantDense(4, v**p, generators_out=v**q)
+        layer.build((None, n**p, 2))
+        seconds = time.perf_counter() - start
+        peak = tracemalloc.get_traced_memory()[1] / 1e6
+        tracemalloc.stop()
+        name = f"S({n}), V^{p} -> V^{q}"
+        print(f"| {name} | {layer.num_maps} | {seconds:.2f} | {peak:.1f} |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", action="store_true")
-    large = parser.parse_args().large
+    parser.add_argument("--tensors", action="store_true")
+    chosen = parser.parse_args()
+    if chosen.tensors:
+        tensors()
+        return
+    large = chosen.large
     print("| group | V -> V | seconds | V^2 -> V | seconds | order | by characters |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for name, group in groups(large).items():

@@ -1,22 +1,28 @@
 """How a group acts on vectors: a matrix for each of its elements."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_lconv._memory import require_memory
 from keras_lconv._validation import finite_array, matrices_if_any
 from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
-from keras_lconv.algebra.invariants import PRECISION, are_permutations, asymmetry
+from keras_lconv.algebra.invariants import PRECISION, asymmetry
+from keras_lconv.algebra.permutations import images_of, matrices_of
 
-# A matrix of the group, to the matrix by which it acts.
+# A matrix of the group, to the matrix `(n, n)` by which it acts, or, where it permutes
+# components, to integers `(n,)`: where it takes them.
 Law: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 
 class GroupAction:
     """Matrices of generators and further elements, and what follows for all others.
+
+    Where elements permute components, it is known by where they take these, `images`, and
+    their matrices are made when they are asked for.
 
     Args:
         group: A `MatrixGroup`, a `LieAlgebra`, or a basis of one.
@@ -102,14 +108,29 @@ class GroupAction:
     @cached_property
     def is_orthogonal(self) -> bool:
         """Whether all elements act by orthogonal matrices."""
+        if self.permutes_components:
+            return True
         one = np.eye(self.size)
         turns = all(np.allclose(h @ h.T, one, atol=PRECISION) for h in self.elements)
         return turns and all(asymmetry(x, -1) <= PRECISION for x in self.generators)
 
-    @cached_property
+    @property
     def permutes_components(self) -> bool:
         """Whether all elements permute the components, as pointwise functions allow."""
-        return not np.any(self.generators) and are_permutations(self.elements)
+        return self.images is not None
+
+    @cached_property
+    def images(self) -> np.ndarray | None:
+        """Where the further elements take each component, integers `(m, n)`.
+
+        It is `None` if some element of the group does not permute components.
+        """
+        return None if np.any(self.generators) else images_of(self.elements)
+
+    @cached_property
+    def elements(self) -> np.ndarray:
+        """Matrices `(m, n, n)` by which the further elements act."""
+        return matrices_of(cast(np.ndarray, self.images))
 
     def at(self, element: ArrayLike) -> np.ndarray:
         """The matrix by which an element of the group acts.
@@ -140,7 +161,8 @@ class GroupAction:
     def image(self, element: np.ndarray) -> np.ndarray:
         """As `at`, of what is known to be an element."""
         if self._law is not None:
-            return self._law(element)
+            found = self._law(element)
+            return matrices_of(found) if np.ndim(found) == 1 else found
         if not self.group.is_finite:
             raise ValueError(
                 "The representation is known by the matrices of generators only. Give a "
@@ -148,6 +170,11 @@ class GroupAction:
             )
         distances = np.abs(self.group.all_elements() - element).max(axis=(1, 2))
         return self.all_elements()[int(np.argmin(distances))]
+
+    def permutation(self, element: np.ndarray) -> np.ndarray:
+        """As `image`, of what permutes components: where it takes them, `(n,)`."""
+        found = self.image(element) if self._law is None else self._law(element)
+        return found if np.ndim(found) == 1 else np.argmax(found, axis=0)
 
     def all_elements(self) -> np.ndarray:
         """Matrices of all elements of a finite group.
@@ -167,7 +194,10 @@ class GroupAction:
         Returns:
             Array `(number, n, n)`.
         """
-        return self.group.walk(number, seed).follow(self.generators, self.elements)
+        walk = self.group.walk(number, seed)
+        if self.images is not None:
+            return matrices_of(walk.follow_permutations(self.images))
+        return walk.follow(self.generators, self.elements)
 
     @classmethod
     def trusted(
@@ -183,3 +213,76 @@ class GroupAction:
         self.group, self.name, self._law = group, name, law
         self.generators, self.elements = generators, elements
         return self
+
+    @classmethod
+    def permuting(
+        cls, group: MatrixGroup, images: np.ndarray, law: Law, name: str | None
+    ) -> Self:
+        """An action by permutations, by construction, with the `images` of elements."""
+        self = cls.__new__(cls)
+        self.group, self.name, self._law = group, name, law
+        size = images.shape[1]
+        # All of one zero, which takes no memory.
+        self.generators = np.broadcast_to(0.0, (group.dimension, size, size))
+        self.images = images
+        return self
+
+    @classmethod
+    def built(
+        cls,
+        parts: Sequence["GroupAction"],
+        of_generators: Callable[..., np.ndarray],
+        of_elements: Callable[..., np.ndarray],
+        name: str,
+        of_images: Callable[..., np.ndarray] | None = None,
+    ) -> Self:
+        """An action made from others of one group.
+
+        Args:
+            parts: The others.
+            of_generators: Its matrices of generators, from theirs.
+            of_elements: Its matrices of elements, from theirs.
+            name: What to call it.
+            of_images: Where elements take its components, from where they take theirs, if
+                all of them permute components.
+        """
+        group = parts[0].group
+        for part in parts[1:]:
+            if not _are_same(group, part.group):
+                raise ValueError(
+                    "Representations must be of one group. Received: one of "
+                    f"{group!r} and one of {part.group!r}"
+                )
+        if of_images is not None and all(part.permutes_components for part in parts):
+            return cls.permuting(
+                group,
+                of_images(*(part.images for part in parts)),
+                lambda g: of_images(*(part.permutation(g) for part in parts)),
+                name,
+            )
+        return cls.trusted(
+            group,
+            of_generators(*(part.generators for part in parts)),
+            of_elements(*(part.elements for part in parts)),
+            lambda g: of_elements(*(part.image(g) for part in parts)),
+            name,
+        )
+
+
+def require_room(size: int, parts: Sequence[GroupAction]) -> None:
+    """Raises if an action of a size, made from others, does not fit into memory."""
+    group = parts[0].group
+    number = max(group.dimension + len(group.elements), 1)
+    entries = size if all(part.permutes_components for part in parts) else size**2
+    require_memory(
+        f"A representation of size {size}, of {group!r},",
+        3 * number * entries,
+        "A lower power, or fewer components, need less",
+    )
+
+
+def _are_same(a: MatrixGroup, b: MatrixGroup) -> bool:
+    return a is b or (
+        np.array_equal(a.generators, b.generators)
+        and np.array_equal(a.elements, b.elements)
+    )

@@ -10,8 +10,9 @@ from keras_lconv._validation import finite_array, positive_int
 from keras_lconv.algebra.components import Components
 from keras_lconv.algebra.enumeration import Tree, enumerated
 from keras_lconv.algebra.forms import invariant_forms, positive_form
-from keras_lconv.algebra.invariants import commute
+from keras_lconv.algebra.invariants import PRECISION, asymmetry, commute
 from keras_lconv.algebra.lie_algebra import LieAlgebra
+from keras_lconv.algebra.permutations import generate_all, images_of
 from keras_lconv.algebra.tolerance import ELEMENT_PRECISION
 from keras_lconv.algebra.walk import Walk, random_walk
 
@@ -92,9 +93,17 @@ class GroupElements:
     # ------------------------------------------------------------- its elements
 
     @cached_property
+    def _is_symmetric(self) -> bool:
+        """Whether the group is seen to be that of all permutations, of any order."""
+        images = None if self.dimension else images_of(self.elements)
+        return images is not None and generate_all(images)
+
+    @cached_property
     def _enumerated(self) -> Tree | None:
         determinants = np.abs(np.linalg.det(self.elements))
         if self.dimension or np.any(np.abs(determinants - 1) > DETERMINANTS):
+            return None
+        if self._is_symmetric and math.factorial(self.matrix_size) > LARGEST_ORDER:
             return None
         return enumerated(self.elements, LARGEST_ORDER)
 
@@ -221,13 +230,37 @@ class GroupElements:
 
     def tells(self, matrix: np.ndarray) -> bool | None:
         """Whether a matrix `(n, n)` is an element, or `None` where this is not known."""
-        if self.dimension:
-            return self._components.contains(matrix)
-        if not self.is_finite:
-            return None
-        distances = np.abs(self.all_elements() - matrix).max(axis=(1, 2))
-        return bool(distances.min() <= ELEMENT_PRECISION * max(1, np.abs(matrix).max()))
+        if self._is_symmetric:
+            return images_of(matrix, ELEMENT_PRECISION) is not None
+        if not self.dimension and self.is_finite:
+            distances = np.abs(self.all_elements() - matrix).max(axis=(1, 2))
+            return bool(distances.min() <= ELEMENT_PRECISION * max(1, np.abs(matrix).max()))
+        answer = self._components.contains(matrix) if self.dimension else None
+        return False if answer is None and self._excludes(matrix) else answer
+
+    def _excludes(self, matrix: np.ndarray) -> bool:
+        """Whether a matrix lacks what all elements of the group have in common.
+
+        It is quick, for groups that are not listed: where it says no, a matrix may be none.
+        """
+        if np.linalg.cond(matrix) > 1 / np.finfo("float64").eps:
+            return True
+        permute = not self.dimension and images_of(self.elements) is not None
+        turn = all(asymmetry(x, -1) <= PRECISION for x in self.generators)
+        turn = turn and _is_orthogonal(self.elements)
+        moved = matrix @ self.generators @ np.linalg.inv(matrix)
+        return (
+            (permute and images_of(matrix, ELEMENT_PRECISION) is None)
+            or (turn and not _is_orthogonal(matrix))
+            or (len(moved) > 0 and not self.algebra.contains(moved))
+        )
 
     @cached_property
     def _components(self) -> Components:
         return Components(self.generators, self.elements)
+
+
+def _is_orthogonal(matrices: np.ndarray) -> bool:
+    """Whether a matrix, or all of several, are orthogonal."""
+    defects = matrices.swapaxes(-1, -2) @ matrices - np.eye(matrices.shape[-1])
+    return bool(np.abs(defects).max(initial=0.0) <= ELEMENT_PRECISION)

@@ -60,14 +60,6 @@ def acts_orthogonally(matrix: np.ndarray) -> bool:
     return any(np.linalg.norm(other) <= size for other in others)
 
 
-def are_permutations(matrices: np.ndarray) -> bool:
-    """Whether all matrices have one entry 1 in each row and column, and zeros."""
-    ones = np.abs(matrices - 1) <= PRECISION
-    zeros = np.abs(matrices) <= PRECISION
-    counts = ones.sum(axis=1), ones.sum(axis=2)
-    return bool(np.all(ones | zeros) and all(np.all(count == 1) for count in counts))
-
-
 def commute(matrices: np.ndarray, precision: float = PRECISION) -> bool:
     """Whether all matrices commute with each other."""
     return all(commutator_size(a, b) <= precision for a, b in combinations(matrices, 2))

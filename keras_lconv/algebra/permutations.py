@@ -1,66 +1,99 @@
-"""Invariants of permutations, and tensors that the full symmetric group permutes."""
+"""Permutations as integers: where they take each thing.
+
+An array `(..., n)` of images stands for matrices `(..., n, n)` with an entry 1 in the row
+`images[j]` of each column `j`, and zeros.
+"""
 
 import numpy as np
 
-from keras_lconv.algebra.invariants import are_permutations
+from keras_lconv._memory import require_memory
+from keras_lconv.algebra.invariants import PRECISION
+
+
+def images_of(matrices: np.ndarray, precision: float = PRECISION) -> np.ndarray | None:
+    """Where matrices `(..., n, n)` take components, or `None` if one does not permute."""
+    images = np.argmax(matrices, axis=-2)
+    others = np.abs(matrices - matrices_of(images))
+    if not are_permutations(images) or np.max(others, initial=0) > precision:
+        return None
+    return images
+
+
+def are_permutations(images: np.ndarray) -> bool:
+    """Whether each row of integers `(..., n)` holds all numbers below `n`."""
+    return bool(np.all(np.sort(images, axis=-1) == np.arange(images.shape[-1])))
+
+
+def matrices_of(images: np.ndarray) -> np.ndarray:
+    """The matrices `(..., n, n)` of permutations."""
+    size = images.shape[-1]
+    require_memory(
+        f"Matrices of permutations of {size} components",
+        images.size * size,
+        "Maps of tensors that a symmetric group permutes are found without them",
+    )
+    result = np.zeros((*images.shape, size))
+    np.put_along_axis(result, images[..., None, :], 1.0, axis=-2)
+    return result
+
+
+def of_sum(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The images of pairs of vectors, as by `products.block_diagonal` of the matrices."""
+    return np.concatenate([a, b + a.shape[-1]], axis=-1)
+
+
+def of_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The images of pairs of components, as by `products.kronecker` of the matrices."""
+    pairs = a[..., :, None] * b.shape[-1] + b[..., None, :]
+    return pairs.reshape(*pairs.shape[:-2], a.shape[-1] * b.shape[-1])
 
 
 def tensor_orders(source: np.ndarray, target: np.ndarray) -> tuple[int, int, int] | None:
     """`n`, `p` and `q` if elements of S_n generate it, and act on `V**p` and on `V**q`.
 
-    Orders up to 2 are told. That a group is all of S_n is told by Jordan's theorem: it is
-    transitive on pairs, and has an exchange of two.
+    Orders up to 2 are told.
 
     Args:
-        source: Matrices `(m, n**p, n**p)`.
-        target: Matrices of the same elements, `(m, n**q, n**q)`.
+        source: The images `(m, n**p)` of elements.
+        target: Those of the same elements, `(m, n**q)`.
     """
-    first, second = _base(source), _base(target)
-    if first is None or second is None:
-        return None
-    (p, moved), (q, moved_out) = first, second
+    (p, moved), (q, moved_out) = _base(source), _base(target)
     permuted = [each for order, each in ((p, moved), (q, moved_out)) if order]
     if not permuted or any(not np.array_equal(permuted[0], each) for each in permuted):
         return None
     n = permuted[0].shape[1]
-    if n < p + q or not _is_symmetric_group(permuted[0]):
+    if n < p + q or not generate_all(permuted[0]):
         return None
     return n, p, q
 
 
-def _base(matrices: np.ndarray) -> tuple[int, np.ndarray] | None:
+def _base(images: np.ndarray) -> tuple[int, np.ndarray]:
     """The order of tensors that permutations act on, and the permutations of vectors."""
-    if not are_permutations(matrices):
-        return None
-    matrices = np.round(matrices)
-    size = matrices.shape[1]
+    size = images.shape[1]
     if size == 1:
-        return 0, matrices
+        return 0, images
     root = round(np.sqrt(size))
-    if root**2 == size and root > 1:
-        diagonal = np.arange(root) * (root + 1)
-        base = matrices[:, diagonal][:, :, diagonal]
-        if are_permutations(base) and all(
-            np.array_equal(whole, np.kron(each, each))
-            for whole, each in zip(matrices, base, strict=True)
-        ):
+    if root**2 == size:
+        base = images[:, :: root + 1] // root
+        if np.array_equal(images, of_product(base, base)):
             return 2, base
-    return 1, matrices
+    return 1, images
 
 
-def _is_symmetric_group(permutations: np.ndarray) -> bool:
-    """Whether permutations of `n` things generate all of them, told by Jordan's theorem."""
-    n = permutations.shape[1]
-    has_exchange = np.any(np.trace(permutations, axis1=1, axis2=2) == n - 2)
-    pairs = np.arange(n * n).reshape(n, n)
-    images = [pairs[image][:, image].ravel() for image in np.argmax(permutations, axis=1)]
+def generate_all(images: np.ndarray) -> bool:
+    """Whether permutations `(m, n)` of `n` things generate all of them.
+
+    By Jordan's theorem they do if they are transitive on pairs, and one exchanges two.
+    """
+    n = images.shape[1]
+    has_exchange = np.any(np.sum(images == np.arange(n), axis=1) == n - 2)
     # The diagonal, and all other pairs.
-    return bool(has_exchange) and int(np.max(_orbits(np.array(images)))) == 1
+    return bool(has_exchange) and int(np.max(_orbits(of_product(images, images)))) == 1
 
 
-def invariant_of_permutations(matrices: np.ndarray) -> np.ndarray:
+def invariant_of_permutations(images: np.ndarray) -> np.ndarray:
     """An orthonormal basis `(s, n)` of the vectors that permutations leave as they are."""
-    label = _orbits(np.argmax(matrices, axis=1))
+    label = _orbits(images)
     members = (label == np.arange(np.max(label) + 1)[:, None]).astype("float64")
     return members / np.sqrt(members.sum(axis=1, keepdims=True))
 

@@ -1,16 +1,16 @@
 """Representations of groups, as things one computes with."""
 
 from collections.abc import Callable
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._memory import require_memory
 from keras_lconv._validation import count, finite_array, positive_int
-from keras_lconv.algebra import powers
-from keras_lconv.algebra.action import GroupAction
-from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
+from keras_lconv.algebra import permutations, powers
+from keras_lconv.algebra.action import GroupAction, require_room
+from keras_lconv.algebra.group import GroupLike, as_group
 from keras_lconv.algebra.invariants import PRECISION
 from keras_lconv.algebra.products import (
     block_diagonal,
@@ -27,9 +27,10 @@ class Representation(GroupAction):
     """How a group acts on vectors of `n` numbers: a matrix for each of its elements.
 
     It is known by the matrices of the generators and of the further elements of the group,
-    and computed with: `V + W`, or `sum([V, W])`, acts on pairs of vectors, `3 * V` on
-    three, `V * W` on the entries of `x y^T`, `V ** 2` on matrices, `V.dual` on linear
-    functions, and `V.pseudo` as `V`, with a sign that reflections change.
+    or by integers where these permute components, and computed with: `V + W`, or
+    `sum([V, W])`, acts on pairs of vectors, `3 * V` on three, `V * W` on the entries of
+    `x y^T`, `V ** 2` on matrices, `V.dual` on linear functions, and `V.pseudo` as `V`,
+    with a sign that reflections change.
 
     Args:
         group: A `MatrixGroup`, a `LieAlgebra`, or a basis of one.
@@ -63,11 +64,12 @@ class Representation(GroupAction):
     @property
     def dual(self) -> "Representation":
         """The representation on linear functions `u x`: `-L^T`, and `h^-T`."""
-        return built(
+        return Representation.built(
             (self,),
             lambda x: -x.swapaxes(-1, -2),
             lambda h: np.linalg.inv(h).swapaxes(-1, -2),
             f"{factor(self)}.dual",
+            lambda images: images,
         )
 
     @property
@@ -79,7 +81,10 @@ class Representation(GroupAction):
         if not isinstance(other, Representation):
             return NotImplemented
         name = f"{self.name or 'W'} + {other.name or 'W'}"
-        return built((self, other), block_diagonal, block_diagonal, name)
+        pair = self, other
+        return Representation.built(
+            pair, block_diagonal, block_diagonal, name, permutations.of_sum
+        )
 
     def __radd__(self, other: int) -> "Representation":
         # Python's `sum` starts with 0.
@@ -90,32 +95,32 @@ class Representation(GroupAction):
             return other * self
         if not isinstance(other, Representation):
             return NotImplemented
-        self._require_room(self.size * other.size)
+        pair = self, other
+        require_room(self.size * other.size, pair)
         name = f"{factor(self)} * {factor(other)}"
-        return built((self, other), kronecker_sum, kronecker, name)
+        return Representation.built(
+            pair, kronecker_sum, kronecker, name, permutations.of_product
+        )
 
     def __rmul__(self, other: int) -> "Representation":
         if not isinstance(other, int):
             return NotImplemented
         copied = copies_of(positive_int("number", other))
-        self._require_room(self.size * other)
-        return built((self,), copied, copied, f"{other} * {factor(self)}")
+        require_room(self.size * other, (self,))
+        name = f"{other} * {factor(self)}"
 
-    def _require_room(self, size: int) -> None:
-        """Raises if matrices of a larger size do not fit into memory."""
-        number = len(self.generators) + len(self.elements)
-        require_memory(
-            f"Matrices of a representation of size {size}, of {self.group!r},",
-            3 * max(number, 1) * size**2,
-            "A lower power, or fewer components, need less",
-        )
+        def of_images(images: np.ndarray) -> np.ndarray:
+            return permutations.of_product(np.arange(other), images)
+
+        return Representation.built((self,), copied, copied, name, of_images)
 
     def __pow__(self, power: int) -> "Representation":
         result = self.group.trivial()
         for number in range(count("power", power, most=powers.MOST_DEGREE)):
             result = result * self if number else self
-        named = (result.group, result.generators, result.elements, result._law)
-        return Representation.trusted(*named, f"{factor(self)} ** {power}")
+        result = copy(result)
+        result.name = f"{factor(self)} ** {power}"
+        return result
 
     def symmetric_power(self, degree: int) -> "Representation":
         """The representation on homogeneous polynomials, `Sym^p`.
@@ -213,7 +218,7 @@ class Representation(GroupAction):
             return result
 
         name = f"{factor(self)}.{name}({degree})"
-        return built((self,), of_generator, of_element, name)
+        return Representation.built((self,), of_generator, of_element, name)
 
     # ----------------------------------------------------------------- subspaces
 
@@ -261,7 +266,7 @@ class Representation(GroupAction):
             return inverse @ matrix @ columns
 
         name = name or f"part of {factor(self)}"
-        return built((self,), restricted, restricted, name)
+        return Representation.built((self,), restricted, restricted, name)
 
     def irreducible_parts(self) -> "tuple[IrreduciblePart, ...]":
         """The representation as a sum of irreducible ones.
@@ -335,6 +340,10 @@ class Representation(GroupAction):
                     f"`subgroup` must be one of {self.group!r}. Received: {small!r}, with "
                     f"an element that is not in the group:\n{element}"
                 )
+        if self.permutes_components:
+            moved = [self.permutation(h) for h in small.elements]
+            images = np.array(moved, int).reshape(-1, self.size)
+            return Representation.permuting(small, images, self.permutation, self.name)
         coordinates = np.array([algebra.coordinates(x) for x in small.generators])
         coordinates = coordinates.reshape(small.dimension, algebra.dimension)
         return Representation.trusted(
@@ -346,43 +355,6 @@ class Representation(GroupAction):
             self.image,
             self.name,
         )
-
-
-def built(
-    parts: tuple[Representation, ...],
-    of_generators: Callable[..., np.ndarray],
-    of_elements: Callable[..., np.ndarray],
-    name: str,
-) -> Representation:
-    """A representation made from others of one group."""
-    group = parts[0].group
-    for part in parts[1:]:
-        if not _are_same(group, part.group):
-            raise ValueError(
-                "Representations must be of one group. Received: one of "
-                f"{group!r} and one of {part.group!r}"
-            )
-    laws = [part._law for part in parts]
-    law = None
-    if all(each is not None for each in laws):
-
-        def law(g: np.ndarray) -> np.ndarray:
-            return of_elements(*(each(g) for each in laws if each is not None))
-
-    return Representation.trusted(
-        group,
-        of_generators(*(part.generators for part in parts)),
-        of_elements(*(part.elements for part in parts)),
-        law,
-        name,
-    )
-
-
-def _are_same(a: MatrixGroup, b: MatrixGroup) -> bool:
-    return a is b or (
-        np.array_equal(a.generators, b.generators)
-        and np.array_equal(a.elements, b.elements)
-    )
 
 
 def factor(representation: Representation) -> str:

@@ -41,6 +41,15 @@ class Walk:
             result = result @ table[move]
         return result
 
+    def follow_permutations(self, images: np.ndarray) -> np.ndarray:
+        """Where the elements take components, `(number, n)`, if these move by `images`."""
+        start = np.arange(images.shape[1])
+        table = np.concatenate([images, start[None]])
+        result = np.broadcast_to(start, (self.moves.shape[1], len(start)))
+        for move in self.moves:
+            result = np.take_along_axis(result, table[move], axis=1)
+        return result
+
 
 def random_walk(group: "GroupElements", number: int, seed: int) -> Walk:
     """Random elements of a group as products."""

@@ -21,7 +21,8 @@ class RandomElements:
     """
 
     def __init__(self, representation: Representation, number: int):
-        self.num_generators = len(representation.generators) + len(representation.elements)
+        group = representation.group
+        self.num_generators = group.dimension + len(group.elements)
         self._matrices = representation.random_elements(number)
         self.numbers = np.arange(number)[:, None]
         self.compute_dtype = keras.config.floatx()

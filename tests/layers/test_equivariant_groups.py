@@ -1,11 +1,14 @@
 """EquivariantDense and equivariant_mlp for groups with elements beside an algebra."""
 
+import tracemalloc
+
 import keras
 import numpy as np
 import pytest
 
 from keras_lconv import EquivariantDense, FibreNorm, NormActivation, NormMaxPooling
 from keras_lconv import algebra as a
+from keras_lconv.generators.families.group import GroupGenerators
 from keras_lconv.models import equivariant_mlp
 from tests.families import relative_error, to_numpy
 
@@ -251,13 +254,43 @@ def test_maps_of_permuted_tensors_without_their_matrices(p, q):
 
 
 def test_maps_of_large_permuted_tensors():
-    """A matrix of a map of these has a hundred and sixty thousand entries."""
-    edges = a.symmetric(20).standard ** 2
+    """A matrix, of a map or of an element, has six million entries: there is none."""
+    edges = a.symmetric(50).standard ** 2
     layer = EquivariantDense(2, edges, use_bias=False, data_format="channels_last")
-    f = random((2, 400, 3))
-    output = to_numpy(layer(f)).reshape(2, 20, 20, 2)
-    order = np.random.default_rng(0).permutation(20)
-    moved = f.reshape(2, 20, 20, 3)[:, order][:, :, order].reshape(f.shape)
+    f = random((2, 2500, 3))
+    tracemalloc.start()
+    try:
+        layer.build(f.shape)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1e7
+    output = to_numpy(layer(f)).reshape(2, 50, 50, 2)
+    order = np.random.default_rng(0).permutation(50)
+    moved = f.reshape(2, 50, 50, 3)[:, order][:, :, order].reshape(f.shape)
     expected = output[:, order][:, :, order]
     assert layer.num_maps == 15
     assert relative_error(to_numpy(layer(moved)).reshape(expected.shape), expected) < 1e-5
+
+
+def test_elements_that_permute_are_integers_in_a_configuration():
+    generators = EquivariantDense(2, S**2).generators
+    config = generators.get_config()
+    assert np.array_equal(config["images"], (S**2).images)
+    copy = type(generators).from_config(config)
+    copy.build((None, 25, 1))
+    assert not copy.weights
+    f = random((3, 25, 2))
+    expected = np.einsum("kij,bjc->bikc", (S**2).elements - np.eye(25), f)
+    assert np.abs(to_numpy(copy(f)) - expected).max() < 1e-6
+    # By their matrices, as in models that hold these, they have the same maps.
+    dense = EquivariantDense(3, GroupGenerators([], (S**2).elements))
+    dense.build((None, 25, 2))
+    assert dense.num_maps == 15
+    for images, words in (([[0, 1, 1]], "all numbers below"), ([1, 0], "must have shape")):
+        with pytest.raises(ValueError, match=words):
+            type(generators)(images)
+    with pytest.raises(TypeError, match="`images` must be integers"):
+        type(generators)([[0.0, 1.0]])
+    with pytest.raises(ValueError, match="permute 25 components"):
+        copy.from_config(config).build((None, 24, 1))

@@ -22,14 +22,10 @@ def trivial_of(group: MatrixGroup, size: int = 1) -> Representation:
     size = positive_int("size", size)
     number = group.dimension + len(group.elements)
     require_memory(f"Matrices of size={size}", number * size**2, "Fewer numbers will do")
-    one = np.eye(size)
-    return Representation.trusted(
-        group,
-        np.zeros((group.dimension, size, size)),
-        np.tile(one, (len(group.elements), 1, 1)),
-        lambda g: one,
-        "1" if size == 1 else f"{size} * 1",
-    )
+    start = np.arange(size)
+    images = np.tile(start, (len(group.elements), 1))
+    name = "1" if size == 1 else f"{size} * 1"
+    return Representation.permuting(group, images, lambda g: start, name)
 
 
 def sign_of(group: MatrixGroup) -> Representation:
@@ -51,13 +47,8 @@ def regular_of(group: MatrixGroup) -> Representation:
     def permutation(g: np.ndarray) -> np.ndarray:
         return _positions(everything, g @ everything)
 
-    return Representation.trusted(
-        group,
-        np.zeros((0, len(everything), len(everything))),
-        np.array([permutation(g) for g in group.elements]),
-        permutation,
-        "regular",
-    )
+    images = np.array([permutation(g) for g in group.elements])
+    return Representation.permuting(group, images, permutation, "regular")
 
 
 def permutation_of(group: MatrixGroup, points: ArrayLike) -> Representation:
@@ -85,13 +76,9 @@ def permutation_of(group: MatrixGroup, points: ArrayLike) -> Representation:
     def permutation(g: np.ndarray) -> np.ndarray:
         return _positions(places, places @ g.T)
 
-    return Representation.trusted(
-        group,
-        np.zeros((group.dimension, number, number)),
-        np.array([permutation(g) for g in group.elements]).reshape(-1, number, number),
-        permutation,
-        f"numbers at {number} points",
-    )
+    images = np.array([permutation(g) for g in group.elements], int).reshape(-1, number)
+    name = f"numbers at {number} points"
+    return Representation.permuting(group, images, permutation, name)
 
 
 def harmonics_of(group: MatrixGroup, degree: int) -> Representation:
@@ -197,11 +184,8 @@ def induced(representation: Representation, group: GroupLike) -> Representation:
 
 
 def _positions(everything: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """The permutation matrix that takes each element to where it is moved."""
+    """The permutation that takes each element to where it is moved."""
     from scipy.spatial import cKDTree
 
     rows = everything.reshape(len(everything), -1)
-    where = cKDTree(rows).query(moved.reshape(len(rows), -1))[1]
-    result = np.zeros((len(rows), len(rows)))
-    result[where, np.arange(len(rows))] = 1.0
-    return result
+    return cKDTree(rows).query(moved.reshape(len(rows), -1))[1]

@@ -9,8 +9,10 @@ from keras_lconv._typing import ArrayLike, GeneratorsLike
 from keras_lconv._validation import square_matrices
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.algebra.constraints import Acting, action_of
-from keras_lconv.algebra.invariants import are_permutations
+from keras_lconv.algebra.permutations import images_of
+from keras_lconv.generators.base import Generators
 from keras_lconv.generators.families.matrix import MatrixGenerators
+from keras_lconv.generators.families.permutation import PermutationGenerators
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -54,7 +56,7 @@ class GroupGenerators(MatrixGenerators):
     @property
     def permutes_components(self) -> bool:
         """Whether all elements permute the components, as pointwise functions allow."""
-        return not np.any(self.generators) and are_permutations(self._elements)
+        return not np.any(self.generators) and images_of(self._elements) is not None
 
     def acting(self) -> Acting:
         """These, as generators and elements."""
@@ -73,6 +75,17 @@ class GroupGenerators(MatrixGenerators):
 
 def with_groups(identifier: "GeneratorsLike | MatrixGroup | Representation") -> Any:
     """What `keras_lconv.generators.get` takes, for what may also be a group."""
-    if isinstance(identifier, (MatrixGroup, Representation)):
-        return GroupGenerators(*action_of("generators", identifier))
-    return identifier
+    if isinstance(identifier, MatrixGroup):
+        identifier = identifier.standard
+    if not isinstance(identifier, Representation):
+        return identifier
+    if identifier.images is not None and not identifier.group.dimension:
+        return PermutationGenerators(identifier.images)
+    return GroupGenerators(*action_of("generators", identifier))
+
+
+def matrices_or_images(generators: Generators) -> np.ndarray:
+    """Matrices `(k, d, d)` of generators, or integers `(k, d)` of those that permute."""
+    if isinstance(generators, PermutationGenerators):
+        return generators.images
+    return generators.matrices()

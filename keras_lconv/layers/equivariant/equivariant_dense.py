@@ -20,7 +20,7 @@ from keras_lconv._validation import fraction, positive_int, positive_ints
 from keras_lconv.algebra import MatrixGroup, Representation, trivial
 from keras_lconv.generators import Generators
 from keras_lconv.generators.domain import if_known
-from keras_lconv.generators.families.group import with_groups
+from keras_lconv.generators.families.group import matrices_or_images, with_groups
 from keras_lconv.generators.registry import named
 from keras_lconv.layers.base import serialize_shared
 from keras_lconv.layers.convolution.kernel_layer import KernelLayer
@@ -250,15 +250,15 @@ class EquivariantDense(KernelLayer):
             return self._output_dim
         if generators.spatial_shape is not None:
             return generators.spatial_shape
-        matrices = if_known(generators, generators.matrices)
-        if matrices is None:
+        acting = if_known(generators, lambda: matrices_or_images(generators))
+        if acting is None:
             return shape
-        size = matrices.shape[1]
+        size = acting.shape[1]
         return shape if size == math.prod(shape) else (size,)
 
     def _add_kernel(self, channels: int) -> None:
-        source = self.generators.matrices()
-        target = self._target_matrices(len(source))
+        source = matrices_or_images(self.generators)
+        target = self._target(len(source))
         self._maps = equivariant_maps(source, target, self.tolerance)
         self.num_maps = self._maps.num_maps
         if not self.num_maps:
@@ -279,13 +279,13 @@ class EquivariantDense(KernelLayer):
         if self.use_bias and len(invariant):
             self._bias_basis = self._add_constant("bias_basis", self._invariant)
 
-    def _target_matrices(self, number: int) -> np.ndarray:
+    def _target(self, number: int) -> np.ndarray:
         generators = self.generators_out
         if generators is None:
             return trivial(number)
         shape = self._output_spatial_shape(self.generators.spatial_shape or ())
         generators.build_for((None, *shape, self.units), self._owner)
-        return generators.matrices()
+        return matrices_or_images(generators)
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (len(self._invariant), self.units)

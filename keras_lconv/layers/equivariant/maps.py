@@ -13,8 +13,13 @@ from keras_lconv.algebra.characters import (
     commute_and_are_normal,
     shared_characters,
 )
-from keras_lconv.algebra.invariants import acts_orthogonally, are_permutations
-from keras_lconv.algebra.permutations import invariant_of_permutations, tensor_orders
+from keras_lconv.algebra.invariants import acts_orthogonally
+from keras_lconv.algebra.permutations import (
+    images_of,
+    invariant_of_permutations,
+    matrices_of,
+    tensor_orders,
+)
 from keras_lconv.layers.equivariant.permutation_maps import PermutationMaps
 
 # What counts as commuting: more than the rounding of float32. Eigenvalues are held to more,
@@ -105,12 +110,18 @@ def equivariant_maps(
     """The maps from one representation to another that commute with the algebra.
 
     Matrices `h - 1` commute with what `h` commutes with.
+
+    Args:
+        source: What `matrices_or_images` tells of the inputs.
+        target: The like of the outputs.
+        tolerance: What counts as commuting.
     """
-    orders = tensor_orders(
-        source + np.eye(source.shape[1]), target + np.eye(len(target[0]))
-    )
-    if orders is not None:
-        return PermutationMaps(*orders)
+    images = _images(source), _images(target)
+    if images[0] is not None and images[1] is not None:
+        orders = tensor_orders(images[0], images[1])
+        if orders is not None:
+            return PermutationMaps(*orders)
+    source, target = _matrices(source), _matrices(target)
     if all(commute_and_are_normal(matrices) for matrices in (source, target)):
         characters = shared_characters(source, target, tolerance or CHARACTER_TOLERANCE)
         return CharacterMaps(characters)
@@ -121,11 +132,21 @@ def equivariant_maps(
 
 def invariant_vectors(target: np.ndarray, tolerance: float | None) -> np.ndarray:
     """An orthonormal basis `(s, d)` of the vectors that the algebra leaves as they are."""
-    permuted = target + np.eye(target.shape[1])
-    if are_permutations(permuted):
-        return invariant_of_permutations(permuted)
+    images = _images(target)
+    if images is not None:
+        return invariant_of_permutations(images)
     maps = intertwiners(trivial(len(target)), target, tolerance or MAP_TOLERANCE)
     return maps[..., 0]
+
+
+def _images(acting: np.ndarray) -> np.ndarray | None:
+    """Where `1 + L_i` take each component, `(k, d)`, if all of these permute them."""
+    return acting if acting.ndim == 2 else images_of(acting + np.eye(acting.shape[1]))
+
+
+def _matrices(acting: np.ndarray) -> np.ndarray:
+    """The matrices `L_i`, `(k, d, d)`."""
+    return acting if acting.ndim == 3 else matrices_of(acting) - np.eye(acting.shape[1])
 
 
 def _real_matrix(weights: Tensor) -> Tensor:
