@@ -4,8 +4,9 @@ Run: python benchmarks/groups.py
      python benchmarks/groups.py --large
      python benchmarks/groups.py --tensors
 The second has the pocket cube of 3,674,160 positions and subgroups of it, which takes
-minutes; the third layers of tensors of many things that are permuted. No list of elements is made for the counts. Beside them are means of powers of the
-character over the listed elements, where there are at most 20,000.
+minutes; the third layers of tensors of many things that are permuted. No list of elements
+is made for the counts. Beside them are means of powers of the character over the listed
+elements, where there are at most 20,000.
 """
 
 import argparse

@@ -4,10 +4,12 @@ Public is what is exported here. The modules are laid out by subject:
 
 - `lie_algebra`, `span`, `structure`, `closure`, `naming`: an algebra, what follows from its
   brackets, and its name.
-- `group`, `components`, `enumeration`: groups, with elements beside those of an algebra.
+- `group`, `elements`, `components`, `torus`, `enumeration`, `walk`: groups, with elements
+  beside those of an algebra.
 - `constructors`: algebras, groups and representations that have a name.
 - `compare`: angles between spans.
-- `action`, `representation`, `irreducible`, `products`, `powers`: how they act.
+- `action`, `representation`, `permutations`, `irreducible`, `products`, `powers`: how they
+  act.
 - `intertwiners`, `kernels`, `forms`, `invariants`, `characters`, `constraints`: what stays
   the same.
 """

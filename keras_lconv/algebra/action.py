@@ -145,7 +145,9 @@ class GroupAction:
             ValueError: If the matrix has another shape than those of the group, or is not
                 in it; or if the representation was given by matrices without a `law`, and
                 the group is not finite, so that nothing is known of other elements. Where
-                `MatrixGroup.contains` does not know, a `law` takes any matrix.
+                `MatrixGroup.contains` does not know, of a group of too many elements or
+                components, a `law` takes what permutes components, is orthogonal, and
+                turns the algebra to itself, if all elements do.
         """
         matrix = finite_array("element", element)
         size = self.group.matrix_size

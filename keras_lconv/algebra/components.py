@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_lconv.algebra.intertwiners import intertwiners
 from keras_lconv.algebra.invariants import PRECISION, commute
+from keras_lconv.algebra.torus import commuting_part, has_commuting_logarithm
 
 # From so many starts a matrix is moved towards the identity, by so many steps at most.
 STARTS, STEPS, HALVINGS = 12, 80, 6
@@ -96,7 +97,7 @@ class Components:
         if np.max(np.abs(moved), initial=0) > 10 * self._precision * np.abs(target).max():
             return False
         is_one = np.linalg.norm(target - np.eye(len(target))) <= self._precision
-        if is_one or self._has_logarithm(target):
+        if is_one or self._has_logarithm(target) or self._is_in_torus(target):
             return True
         rng = np.random.default_rng(0)
         for start in range(2 if self._is_abelian else STARTS):
@@ -122,6 +123,19 @@ class Components:
         inside = (rows.T @ (rows @ logarithm.ravel())).reshape(matrix.shape)
         distance = np.linalg.norm(expm(inside) - matrix)
         return bool(distance <= self._precision * max(1.0, float(np.linalg.norm(matrix))))
+
+    def _is_in_torus(self, matrix: np.ndarray) -> bool:
+        """Whether a torus of the group holds the matrix, as one does of a compact group.
+
+        That torus commutes with the matrix, which is then in all maximal ones of what does.
+        """
+        bound = 10 * self._precision
+        space = commuting_part(self._frame, matrix, bound)
+        if not len(space):
+            return False
+        mixture = np.random.default_rng(0).normal(size=len(space))
+        torus = commuting_part(space, np.tensordot(mixture, space, 1), bound)
+        return has_commuting_logarithm(matrix, torus, self._precision)
 
     def _reaches_identity(self, matrix: np.ndarray) -> bool:
         """Descends `|g - 1|` by factors `exp(X)`; a rotation ends within a few steps."""

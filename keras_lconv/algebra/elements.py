@@ -78,8 +78,8 @@ class GroupElements:
     def is_compact(self) -> bool:
         """Whether some inner product does not change: then the group is in some `O(n)`.
 
-        It is a statement about these matrices: those of the torus that is dense in a larger
-        one count as compact too.
+        It is a statement about the matrices and their limits. A line that winds around a
+        torus and is dense in it counts as compact, though only the torus is.
         """
         return self.inner_product() is not None
 
@@ -189,10 +189,12 @@ class GroupElements:
     def contains(self, matrix: ArrayLike) -> bool:
         """Whether a matrix is an element of the group.
 
-        The elements of a finite group are listed. Of others the matrix is moved towards the
-        identity by elements of each component in turn, from several starts. An answer
-        `True` is certain, up to rounding. Of a group that is dense in a larger one, as a
-        line that winds around a torus, elements far along are not seen to be some.
+        The elements of a finite group are listed. Of others the matrix is compared with
+        those of each component: it may be `exp(X)` in a torus that commutes with it, where
+        up to 2,000 combinations of full turns are tried, or it is moved towards the
+        identity from several starts. An answer `True` is certain, up to rounding. `False`
+        is not for groups that are not compact, nor for a line that is dense in a torus:
+        elements beyond 1,000 turns are not seen to be some.
 
         Args:
             matrix: Array `(n, n)`.

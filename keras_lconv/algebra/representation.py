@@ -331,14 +331,14 @@ class Representation(GroupAction):
             not small.dimension or algebra.contains(small.generators)
         ):
             raise ValueError(
-                f"`subgroup` must be one of {self.group!r}. Received: {small!r}, whose "
-                "algebra is not in that of the group"
+                f"`subgroup` must be a subgroup of {self.group!r}. Received: {small!r}, "
+                "whose algebra is not in that of the group"
             )
         for element in small.elements:
             if self.group.tells(element) is False:
                 raise ValueError(
-                    f"`subgroup` must be one of {self.group!r}. Received: {small!r}, with "
-                    f"an element that is not in the group:\n{element}"
+                    f"`subgroup` must be a subgroup of {self.group!r}. Received: "
+                    f"{small!r}, with an element that is not in the group:\n{element}"
                 )
         if self.permutes_components:
             moved = [self.permutation(h) for h in small.elements]

@@ -7,7 +7,7 @@ import keras
 
 from keras_lconv._typing import Tensor
 from keras_lconv._validation import positive_ints
-from keras_lconv.algebra import MatrixGroup, Representation
+from keras_lconv.algebra import Representation
 from keras_lconv.layers import FieldNormalization, FourierActivation, SteerableConv
 from keras_lconv.layers.steerable.fields import (
     FieldArgument,
@@ -97,19 +97,3 @@ def spatial_sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The sizes of the spatial axes of a shape without the batch."""
     first = keras.config.image_data_format() == "channels_first"
     return shape[1:] if first else shape[:-1]
-
-
-def subgroup_of(group: MatrixGroup, value: GroupArgument) -> "SteerableBlocks":
-    """The layers of a subgroup, which has to be one."""
-    blocks = SteerableBlocks(value)
-    smaller = blocks.acting
-    fits = smaller.matrix_size == group.matrix_size and all(
-        group.contains(element) for element in smaller.elements
-    )
-    if fits and smaller.dimension:
-        fits = bool(group.dimension) and group.algebra.contains(smaller.generators)
-    if not fits:
-        raise ValueError(
-            f"`subgroup` must be a subgroup of {group!r}. Received: {smaller!r}"
-        )
-    return blocks

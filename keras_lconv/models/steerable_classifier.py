@@ -19,7 +19,6 @@ from keras_lconv.models.steerable_blocks import (
     SIZES,
     SteerableBlocks,
     spatial_sizes,
-    subgroup_of,
 )
 
 layers = keras.layers
@@ -124,7 +123,10 @@ def steerable_classifier(
     one_of("pooling", pooling, POOLINGS)
     one_of("size", size, tuple(SIZES))
     blocks = SteerableBlocks(group)
-    last = blocks if subgroup is None else subgroup_of(blocks.acting, subgroup)
+    last, before = blocks, None
+    if subgroup is not None:
+        last = SteerableBlocks(subgroup)
+        before = last.after(blocks)
     shape = blocks.input_shape(input_shape)
     rank = blocks.rank
     inputs = keras.Input(shape)
@@ -142,7 +144,7 @@ def steerable_classifier(
         last.channels(third),
         window,
         2,
-        before=None if subgroup is None else last.after(blocks),
+        before=before,
     )
     x = SteerableConv(
         third // 2,

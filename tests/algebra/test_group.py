@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.linalg import expm
+from scipy.linalg import block_diag, expm
 
 from keras_lconv import algebra as a
 from keras_lconv.algebra.enumeration import enumerated
@@ -415,3 +415,54 @@ def test_reprs_say_what_they_are():
 def test_bad_arguments_are_refused(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+def circle(*frequencies):
+    """Turns of planes at different rates: a circle, or a line dense in a torus."""
+    J = np.array([[0.0, -1.0], [1.0, 0.0]])
+    return block_diag(*(rate * J for rate in frequencies))
+
+
+@pytest.mark.parametrize("rates", [(1, 2), (3, 7), (0, 5), (1, np.sqrt(2))])
+def test_membership_in_circles_of_several_frequencies(rates):
+    generator = circle(*rates)
+    group = a.MatrixGroup(generator[None])
+    for t in (0.5, 2.0, 3.1, -20.0, 500.0):
+        assert group.contains(expm(t * generator))
+        assert not group.contains(expm(t * generator + circle(0.3, 0)))
+    assert not group.contains(2 * np.eye(4))
+
+
+@pytest.mark.parametrize(
+    "representation",
+    [
+        a.SO(3).standard.harmonic_power(3),
+        a.O(2).harmonics(3),
+        a.direct_product(a.SO(2), a.SO(2)).standard ** 2,
+    ],
+)
+def test_membership_in_groups_of_matrices_of_high_degree(representation):
+    matrices = representation.random_elements(10)
+    group = a.MatrixGroup(representation.generators, representation.elements)
+    assert all(group.contains(matrix) for matrix in matrices)
+    turned = np.diag([-1.0] + [1.0] * (group.matrix_size - 1))
+    assert not any(group.contains(turned @ matrix) for matrix in matrices)
+
+
+def test_what_is_no_element_of_a_large_group(monkeypatch):
+    """Of groups whose elements, or components, are too many to be listed."""
+    assert a.symmetric(20).contains(np.eye(20)[::-1])
+    assert not a.symmetric(20).contains(-np.eye(20))
+    monkeypatch.setattr("keras_lconv.algebra.elements.LARGEST_ORDER", 50)
+    monkeypatch.setattr("keras_lconv.algebra.components.MOST_COMPONENTS", 5)
+    even, mixed = a.alternating(5), a.direct_product(a.SO(2), a.symmetric(3))
+    assert even.tells(np.eye(5)[::-1]) is None
+    assert even.tells(-np.eye(5)) is False
+    assert even.tells(np.ones((5, 5))) is False
+    inside = block_diag(expm(circle(1)), np.eye(3)[::-1])
+    shear = block_diag(np.triu(np.ones((2, 2))), np.eye(3))
+    assert mixed.tells(inside) is None
+    assert np.array_equal(mixed.standard.at(inside), inside)
+    for matrix in (2 * np.eye(5), np.ones((5, 5)), shear, np.eye(5)[::-1]):
+        with pytest.raises(ValueError, match="`element` must be in"):
+            mixed.standard.at(matrix)

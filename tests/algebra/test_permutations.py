@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from scipy.linalg import block_diag
 
 from keras_lconv import algebra as a
 from keras_lconv.algebra.permutations import images_of, matrices_of, tensor_orders
@@ -18,8 +19,6 @@ EYE = np.eye(3)
 
 def sums(*parts):
     """Block diagonal matrices, by SciPy."""
-    from scipy.linalg import block_diag
-
     return np.array([block_diag(*each) for each in zip(*parts, strict=True)])
 
 

@@ -292,7 +292,7 @@ def test_restriction():
     parts = V.harmonic_power(2).restrict(cube).irreducible_parts()
     assert [part.representation.size for part in parts] == [2, 3]
     assert np.allclose(V.restrict(cube).elements, cube.elements)
-    with pytest.raises(ValueError, match="`subgroup` must be one of"):
+    with pytest.raises(ValueError, match="`subgroup` must be a subgroup of"):
         a.SO(3).standard.restrict(a.SO(2, 1))
 
 

@@ -1,0 +1,86 @@
+"""Logarithms in algebras that commute, with as many full turns as it takes."""
+
+from itertools import product
+
+import numpy as np
+
+# So many combinations of full turns are tried: 1,000 turns either way on a circle.
+MOST_TURNS = 2001
+# Matrices whose eigenvectors are dependent up to this are not diagonalized.
+LARGEST_CONDITION = 1e8
+# Rates below this, relative to the largest, are zero.
+ZERO = 1e-9
+
+
+def commuting_part(space: np.ndarray, matrix: np.ndarray, precision: float) -> np.ndarray:
+    """A basis of what commutes with a matrix, in a span of orthonormal ones `(k, n, n)`."""
+    moved = (space @ matrix - matrix @ space).reshape(len(space), -1)
+    left, sizes, _ = np.linalg.svd(moved, full_matrices=False)
+    small = sizes <= precision * max(1.0, float(np.linalg.norm(matrix, 2)))
+    return np.tensordot(left[:, small].T, space, 1)
+
+
+def has_commuting_logarithm(
+    matrix: np.ndarray, basis: np.ndarray, precision: float
+) -> bool:
+    """Whether a matrix is `exp(X)`, with `X` in a span of matrices that commute.
+
+    In their common eigenvectors that is an equation for each eigenvalue, up to full turns.
+
+    Args:
+        matrix: Array `(n, n)`, which commutes with the others.
+        basis: Independent matrices `(k, n, n)` that commute. If they have no common
+            eigenvectors the answer is no.
+        precision: How far `exp(X)` may be from the matrix, relative to its norm.
+    """
+    from scipy.linalg import expm
+
+    weights = np.random.default_rng(0).normal(size=len(basis))
+    vectors = _eigenvectors(np.tensordot(weights, basis, 1))
+    if np.linalg.cond(vectors) > LARGEST_CONDITION:
+        return False
+    inverse = np.linalg.inv(vectors)
+    rates = np.einsum("ai,kij,ja->ak", inverse, basis, vectors)
+    factors = np.einsum("ai,ij,ja->a", inverse, matrix, vectors)
+    if np.min(np.abs(factors)) == 0:
+        return False
+    candidates = _parameters(rates, factors)
+    errors = np.abs(np.exp(candidates @ rates.T) - factors).max(axis=1)
+    found = expm(np.tensordot(candidates[np.argmin(errors)], basis, 1))
+    distance = np.linalg.norm(found - matrix)
+    return bool(distance <= precision * max(1.0, float(np.linalg.norm(matrix))))
+
+
+def _eigenvectors(matrix: np.ndarray) -> np.ndarray:
+    """Columns `(n, n)`: orthonormal ones of normal matrices, whatever is degenerate."""
+    from scipy.linalg import schur
+
+    triangle, vectors = schur(matrix, output="complex")
+    rest = triangle - np.diag(np.diag(triangle))
+    is_normal = np.linalg.norm(rest) <= ZERO * np.linalg.norm(triangle)
+    return vectors if is_normal else np.linalg.eig(matrix)[1]
+
+
+def _parameters(rates: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Parameters `(c, k)` with `exp(rates t) = factors`, for different full turns.
+
+    Sizes tell some combinations of the parameters, angles the others.
+    """
+    left, sizes, right = np.linalg.svd(rates.real)
+    rank = int(np.sum(sizes > ZERO * np.linalg.norm(rates)))
+    known = left[:, :rank].T @ np.log(np.abs(factors)) / sizes[:rank] @ right[:rank]
+    free = right[rank:]
+    turning = rates.imag @ free.T
+    # The slowest ones, which have the fewest turns.
+    pivots: list[int] = []
+    for row in np.argsort(np.linalg.norm(turning, axis=1)):
+        some = turning[[*pivots, row]]
+        if np.linalg.matrix_rank(some, tol=ZERO * np.linalg.norm(rates)) == len(some):
+            pivots.append(row)
+    if len(pivots) < len(free):
+        return known[None]
+    most = int((MOST_TURNS ** (1 / max(len(free), 1)) - 1) / 2 + ZERO)
+    turns = np.array(list(product(range(-most, most + 1), repeat=len(free))))
+    angles = (np.angle(factors) - rates.imag @ known)[pivots]
+    angles = angles + 2 * np.pi * turns.reshape(len(turns), len(free))
+    return known + np.linalg.solve(turning[pivots], angles.T).T @ free
