@@ -30,6 +30,38 @@ class Network:
     batches: Callable[..., keras.utils.PyDataset]
 
 
+class Shuffled(keras.utils.PyDataset):
+    """Batches in a new order each epoch.
+
+    Args:
+        x: Inputs.
+        y: Labels, as many.
+        seed: Of the orders, and of the changes.
+        turned: Called as `turned(input, label, rng)` for each, a change of both.
+        batch_size: Of the batches; the last one may be smaller.
+    """
+
+    def __init__(self, x, y, seed=0, turned=None, batch_size=16):
+        super().__init__()
+        self.x, self.y, self.turned, self.batch_size = x, y, turned, batch_size
+        self.rng = np.random.default_rng(seed)
+        self.order = self.rng.permutation(len(x))
+
+    def __len__(self):
+        return -(-len(self.x) // self.batch_size)
+
+    def __getitem__(self, number):
+        part = self.order[number * self.batch_size :][: self.batch_size]
+        if self.turned is None:
+            return self.x[part], self.y[part]
+        pairs = [self.turned(self.x[i], self.y[i], self.rng) for i in part]
+        x, y = (np.stack(each) for each in zip(*pairs, strict=True))
+        return x, y
+
+    def on_epoch_end(self):
+        self.order = self.rng.permutation(len(self.x))
+
+
 def convolutional_network(
     shape, least, classes=10, *, windows=(5, 5, 5), padding=2, least_width=8
 ):

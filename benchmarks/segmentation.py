@@ -16,7 +16,7 @@ import functools
 
 import keras
 import numpy as np
-from comparison import Network, compare
+from comparison import Network, Shuffled, compare
 
 from keras_lconv.models import steerable_unet
 
@@ -70,29 +70,10 @@ def make_data(number, seed):
     return np.array(images, "float32"), np.array(labels)
 
 
-class QuarterTurns(keras.utils.PyDataset):
-    """Batches of images and labels, each in one of four orientations if asked for."""
-
-    def __init__(self, images, labels, seed=0, turns=False, batch_size=16):
-        super().__init__()
-        self.images, self.labels, self.turns = images, labels, turns
-        self.batch_size = batch_size
-        self.rng = np.random.default_rng(seed)
-        self.order = self.rng.permutation(len(images))
-
-    def __len__(self):
-        return len(self.images) // self.batch_size
-
-    def __getitem__(self, number):
-        part = self.order[number * self.batch_size :][: self.batch_size]
-        images, labels = self.images[part].copy(), self.labels[part].copy()
-        if self.turns:
-            for i, turn in enumerate(self.rng.integers(4, size=len(part))):
-                images[i], labels[i] = np.rot90(images[i], turn), np.rot90(labels[i], turn)
-        return images, labels
-
-    def on_epoch_end(self):
-        self.order = self.rng.permutation(len(self.images))
+def turned(image, label, rng):
+    """Both in one of four orientations."""
+    turn = rng.integers(4)
+    return np.rot90(image, turn), np.rot90(label, turn)
 
 
 # ---------------------------------------------------------------------------- networks
@@ -152,9 +133,9 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     least = steerable().count_params()
     networks = {
-        "steerable": Network(steerable, QuarterTurns),
+        "steerable": Network(steerable, Shuffled),
         "plain": Network(
-            lambda: plain_unet(least), functools.partial(QuarterTurns, turns=True)
+            lambda: plain_unet(least), functools.partial(Shuffled, turned=turned)
         ),
     }
     if options.quick:

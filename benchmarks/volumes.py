@@ -17,7 +17,7 @@ import itertools
 
 import keras
 import numpy as np
-from comparison import Network, accuracy, compare, convolutional_network, train
+from comparison import Network, Shuffled, accuracy, compare, convolutional_network, train
 from scipy.spatial.transform import Rotation
 
 from keras_lconv.models import steerable_classifier
@@ -58,30 +58,6 @@ def draw(number, seed, size=16, noise=0.2):
     return found + noise * rng.normal(size=found.shape).astype("float32"), labels
 
 
-class GridRotations(keras.utils.PyDataset):
-    """Batches of volumes, each in one of 24 orientations if asked for."""
-
-    def __init__(self, x, y, seed, turns=False, batch_size=16):
-        super().__init__()
-        self.x, self.y, self.turns, self.batch_size = x, y, turns, batch_size
-        self.rng = np.random.default_rng(seed)
-        self.order = self.rng.permutation(len(x))
-
-    def __len__(self):
-        return -(-len(self.x) // self.batch_size)
-
-    def __getitem__(self, number):
-        part = self.order[number * self.batch_size :][: self.batch_size]
-        x = self.x[part].copy()
-        if self.turns:
-            for i, turn in enumerate(self.rng.integers(24, size=len(part))):
-                x[i] = orientation(x[i], turn)
-        return x, self.y[part]
-
-    def on_epoch_end(self):
-        self.order = self.rng.permutation(len(self.x))
-
-
 @functools.cache
 def proper_orientations():
     """Permutations of axes and directions along them, without mirrors."""
@@ -97,6 +73,11 @@ def orientation(volume, number):
     """A volume `(x, y, z, channels)` in one of 24 orientations."""
     axes, signs = proper_orientations()[number]
     return volume.transpose(*axes, 3)[:: signs[0], :: signs[1], :: signs[2]]
+
+
+def turned(volume, label, rng):
+    """It in any of its orientations."""
+    return orientation(volume, rng.integers(24)), label
 
 
 def plain(shape, least):
@@ -128,7 +109,7 @@ def tetris(quick, seeds):
     for seed in range(seeds):
         keras.utils.set_random_seed(seed)
         model = steerable(size)
-        seconds = train(model, GridRotations(x, labels, seed), epochs, 5e-3)
+        seconds = train(model, Shuffled(x, labels, seed), epochs, 5e-3)
         print(
             f"seed {seed}: {seconds:.0f} CPU seconds, upright "
             f"{accuracy(model, x, labels):.3f}, at random rotations "
@@ -143,12 +124,12 @@ def noisy(quick, seeds):
     least = steerable(size).count_params()
     shape = (size,) * 3 + (1,)
     networks = {
-        "steerable": Network(lambda: steerable(size), GridRotations),
+        "steerable": Network(lambda: steerable(size), Shuffled),
         "cnn, turned": Network(
             lambda: plain(shape, least),
-            functools.partial(GridRotations, turns=True),
+            functools.partial(Shuffled, turned=turned),
         ),
-        "cnn": Network(lambda: plain(shape, least), GridRotations),
+        "cnn": Network(lambda: plain(shape, least), Shuffled),
     }
     make_data = functools.partial(draw, size=size)
     if quick:
