@@ -267,7 +267,7 @@ def test_pooling_is_symmetric_for_any_size(size, reduction):
     for strides in (2, 3):
         layer = SteerablePool("c4", "trivial", strides=strides, reduction=reduction)
         found = to_numpy(layer(np.rot90(f, axes=(1, 2)).copy()))
-        assert found.shape[1] == -(-size // strides)
+        assert found.shape == (1, *[-(-size // strides)] * 2, 2)
         assert relative_error(found, np.rot90(to_numpy(layer(f)), axes=(1, 2))) < 1e-6
 
 
