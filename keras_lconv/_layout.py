@@ -58,7 +58,7 @@ def to_floats(value: Data, dtype: str) -> Tensor:
     """A tensor of floating-point numbers: others, as of integers, are cast to `dtype`.
 
     Raises:
-        TypeError: If the numbers are complex.
+        TypeError: If the numbers are complex, or no numbers.
     """
     tensor = ops.convert_to_tensor(value)
     kind = keras.backend.standardize_dtype(tensor.dtype)
@@ -69,6 +69,8 @@ def to_floats(value: Data, dtype: str) -> Tensor:
             "Inputs must be real: their real and imaginary parts may be channels. "
             f"Received: a tensor of dtype {kind}"
         )
+    if kind == "string":
+        raise TypeError("Inputs must be real numbers. Received: a tensor of strings")
     return ops.cast(tensor, dtype)
 
 

@@ -211,7 +211,9 @@ def test_integers_and_truth_values_are_numbers(name):
 @pytest.mark.parametrize("dtype", ["complex64", "str"])
 @every_row
 def test_what_is_no_real_number_is_refused(name, dtype):
-    inputs = [x.astype(dtype) for x in draw(ROWS[name])]
+    # Words: Keras makes numbers of strings of digits on JAX, before any layer sees them.
+    words = [np.full(x.shape, "a") for x in draw(ROWS[name])]
+    inputs = words if dtype == "str" else [x.astype(dtype) for x in draw(ROWS[name])]
     with pytest.raises((TypeError, ValueError), match="real" if dtype != "str" else None):
         call(ROWS[name].make(), *inputs)
 
