@@ -163,6 +163,8 @@ def test_half_precision():
 def test_shapes_have_to_fit():
     with pytest.raises(ValueError, match="one gate for each"):
         GatedActivation()([random((2, 3, 4)), random((2, 3))])
+    with pytest.raises(ValueError, match="one gate for each"):
+        GatedActivation()([random((2, 3, 4)), random((2, 3, 4, 4))])
     with pytest.raises(ValueError, match="same number of channels"):
         TensorProduct()([random((2, 3, 4)), random((2, 3, 5))])
     with pytest.raises(ValueError, match="two inputs"):

@@ -70,6 +70,11 @@ def test_norm_max_of_one_component_is_max_pooling_of_sizes():
     assert relative_error(np.abs(to_numpy(layer(x)))[:, :, 0], expected) < 1e-6
 
 
+def test_a_window_of_one_position_keeps_all():
+    f = random((2, 4, 4, 3, 2))
+    assert np.array_equal(to_numpy(NormMaxPooling(a.so(3), pool_size=1)(f)), f)
+
+
 def test_norm_max_commutes_with_the_group():
     """Turned vectors are kept where vectors were kept, turned."""
     layer, x = NormMaxPooling(a.so(3, 1), pool_size=2), random((2, 4, 4, 4, 3))
