@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._backend import vjp
+from keras_lconv._backend import concrete_value, vjp
 from keras_lconv._ops import working_dtype
 from keras_lconv._typing import GeneratorsLike, Tensor
 from keras_lconv._validation import finite_array
@@ -28,8 +28,9 @@ class Lagrangian:
         h^ab    = sum_ij v_i^a v_j^b W_i W_j^T
 
     Here `f` is a row of channels. A bias is a source: it adds `2 Q[f] . b` and a constant.
-    For translations with isotropic weights `h` is a multiple of the identity, and this is
-    the theory of Klein and Gordon.
+    For translations with `W_i W_j^T` a multiple of the identity, and `W_0 W_i^T = 0`, this
+    is the theory of Klein and Gordon. Where the drift has a divergence, half of it is
+    subtracted from `m^2` in the equation of motion.
 
     What belongs to the matrices of the layer (`mass`, `density`, `action`,
     `euler_lagrange`) is exact on the grid, for all families of generators. What belongs to
@@ -162,14 +163,15 @@ class Lagrangian:
 
         `pi^a = -2 sum_i v_i^a Q[f] W_i^T` is the derivative of the density by `d_a f`. If
         the density moves with the field, that is if `f -> f + eps K f` changes it by
-        `-eps xi^a d_a |Q[f]|^2`, and if `div xi = 0`, then
+        `-eps d_a (xi^a |Q[f]|^2)`, then
 
             div J = -E . (K f),
 
-        with `E` of `euler_lagrange`, so that the current is conserved on solutions. The
-        condition holds if `K` commutes with `Q`, or does so up to a rotation of filters:
-        for the rotations of space where `h` is the identity, for example. It is not
-        checked. On a grid it all holds up to the error of the derivatives, which for
+        with `E` of `euler_lagrange`, so that the current is conserved where `E` is zero,
+        inside of the grid. The condition holds if `div xi = 0` and `K` commutes with `Q`,
+        or does so up to a rotation of filters: for the rotations of space where `h` is the
+        identity, for example. It is not checked. Where only `div xi = 0` is missing, `div J`
+        is larger by `(div xi) |Q[f]|^2`. On a grid it all holds up to the error of the derivatives, which for
         `"central"` falls with the square of the grid's step.
 
         Args:
@@ -184,8 +186,8 @@ class Lagrangian:
 
         Raises:
             TypeError: If `symmetry` has a wrong type.
-            ValueError: If the generators of the layer are no vector fields, or `symmetry`
-                does not fit the layer.
+            ValueError: If the generators of the layer are no vector fields, `symmetry`
+                does not fit the layer, or it acts on channels and there is a bias.
         """
         generators = self._vector_fields("noether_current")
         f = self._to_tensor(f)
@@ -255,6 +257,12 @@ class Lagrangian:
                 f"`symmetry` must be generators with vector fields, or matrices of the "
                 f"{f.shape[-1]} channels, of shape `(k, c, c)`. "
                 f"Received: shape {array.shape}"
+            )
+        bias = concrete_value(self.layer.bias) if self.layer.use_bias else None
+        if bias is not None and np.any(bias):
+            raise ValueError(
+                "A matrix on channels is no symmetry of a layer with a bias, which is a "
+                "source in a fixed direction. Take `use_bias=False`, or a bias of zeros"
             )
         matrices = ops.convert_to_tensor(array, dtype=f.dtype)
         return ops.einsum("kcd,b...d->b...kc", matrices, f), None

@@ -130,8 +130,8 @@ def test_euler_lagrange_can_be_trained_through():
 
 
 def test_channels_first_is_the_same_theory():
-    last, shape = layer_of("rotation")
-    first, _ = layer_of("rotation", data_format="channels_first")
+    last, shape = layer_of("rotation", use_bias=False)
+    first, _ = layer_of("rotation", use_bias=False, data_format="channels_first")
     f = random(shape).astype("float32")
     moved = np.moveaxis(f, -1, 1)
     turn = on_grid(g.rotation(), shape[1:-1])
@@ -372,6 +372,28 @@ def test_divergence_off_solutions_is_the_residual_times_the_variation():
         errors = off_solution_errors(layer, f, symmetries, changes)
         assert errors[1] < 1e-5
         assert min(errors[0], *errors[2:]) > 0.1
+
+
+def test_a_field_with_a_divergence_carries_the_density_away():
+    """Scaling commutes with the rotation, and leaves `(div xi) |r|^2`, here `2 |r|^2`."""
+    shape = (35, 35)
+    with float64():
+        f = bumps(shape, 2)
+        scaling = on_grid(g.scaling(dtype="float64"), shape)
+        change = np.squeeze(compute(scaling, f), -2)
+        layer, _ = layer_of((g.rotation, shape), dtype="float64", use_bias=False)
+        _, (divergence,), residual = currents_of(layer, f, [scaling])
+        density = to_numpy(Lagrangian(layer).density(f))[..., None]
+    expected = 2 * density - np.sum(residual * change, axis=-1)[..., None]
+    assert relative_error(divergence, expected) < 1e-5
+    assert relative_error(divergence, expected - 2 * density) > 0.1
+
+
+def test_a_bias_breaks_the_symmetries_of_channels():
+    layer, shape = layer_of("rotation")
+    assert np.any(to_numpy(layer.bias))
+    with pytest.raises(ValueError, match="no symmetry of a layer with a bias"):
+        Lagrangian(layer).noether_current(np.ones(shape), CHARGE)
 
 
 def test_divergence_is_the_sum_of_derivatives():
