@@ -170,9 +170,9 @@ class Lagrangian:
         with `E` of `euler_lagrange`, so that the current is conserved where `E` is zero,
         inside of the grid. The condition holds if `div xi = 0` and `K` commutes with `Q`,
         or does so up to a rotation of filters: for the rotations of space where `h` is the
-        identity, for example. It is not checked. Where only `div xi = 0` is missing, `div J`
-        is larger by `(div xi) |Q[f]|^2`. On a grid it all holds up to the error of the derivatives, which for
-        `"central"` falls with the square of the grid's step.
+        identity, for example. It is not checked. Where only `div xi = 0` is missing,
+        `div J` is larger by `(div xi) |Q[f]|^2`. On a grid it all holds up to the error of
+        the derivatives, which for `"central"` falls with the square of the grid's step.
 
         Args:
             f: A batch of inputs of the layer.
