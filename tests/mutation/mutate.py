@@ -3,7 +3,8 @@
 The faults are those of Cosmic Ray: another operator, comparison, number or keyword, a loop
 that does not run, a decorator that is gone. A sample of them is drawn: modules by their
 size, and each place in them as likely as any other. A fault is killed if a test of its area
-fails, or if they take three times as long as without one. No file is written: each fault
+fails, if one takes a minute of computing, or all take three times as long as without a
+fault. No file is written: each fault
 lives in one process, which has it compiled in place of the module.
 """
 
@@ -15,6 +16,7 @@ import os
 import pathlib
 import random
 import resource
+import signal
 
 import keras  # noqa: F401  (loaded once, and not for each fault)
 import parso  # noqa: F401  (before cosmic_ray, which imports a part of it first)
@@ -131,6 +133,15 @@ def is_code(text):
     return True
 
 
+class TimeLimit:
+    """Ends the process where a test takes more computing than any does without a fault."""
+
+    SECONDS = 60
+
+    def pytest_runtest_logstart(self):
+        signal.setitimer(signal.ITIMER_PROF, self.SECONDS)
+
+
 def run_tests(tests, path, code):
     """Ends the process with 1 if a test fails with a module's code replaced, or with 0."""
     load = importlib.machinery.SourceFileLoader.get_code
@@ -149,9 +160,9 @@ def run_tests(tests, path, code):
     options = ["-x", "-q", "-o", cache, "-m", "not nightly"]
     try:
         nearest, others = tests[:NEAREST], tests[NEAREST:]
-        result = pytest.main([*options, *nearest])
+        result = pytest.main([*options, *nearest], [TimeLimit()])
         if others and result in PASSED:
-            result = pytest.main([*options, *others])
+            result = pytest.main([*options, *others], [TimeLimit()])
         result = int(result not in PASSED)
     except BaseException:
         # The fault is in what collects the tests.
