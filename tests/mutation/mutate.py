@@ -2,10 +2,10 @@
 
 The faults are those of Cosmic Ray: another operator, comparison, number or keyword, a loop
 that does not run, a decorator that is gone. A sample of them is drawn: modules by their
-size, and each place in them as likely as any other. A fault is killed if a test of its area
-fails, if one takes a minute of computing, or all take three times as long as without a
-fault. No file is written: each fault
-lives in one process, which has it compiled in place of the module.
+size, and each place in them as likely as any other. A fault is killed if a test of its
+area fails, if one takes a minute of computing, or if all take three times as long as
+without a fault. No file is written: each fault lives in one process, which has it compiled
+in place of the module.
 """
 
 import argparse
