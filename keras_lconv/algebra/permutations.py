@@ -4,10 +4,33 @@ An array `(..., n)` of images stands for matrices `(..., n, n)` with an entry 1 
 `images[j]` of each column `j`, and zeros.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from keras_lconv._memory import require_memory
 from keras_lconv.algebra.invariants import PRECISION
+
+
+@dataclass(frozen=True)
+class Permutations:
+    """Elements that permute components, as an `Action` without an algebra.
+
+    Args:
+        images: Integers `(m, n)`.
+    """
+
+    images: np.ndarray
+
+    @property
+    def generators(self) -> np.ndarray:
+        """No matrices, `(0, n, n)`."""
+        return np.zeros((0, *[self.images.shape[1]] * 2))
+
+    @property
+    def elements(self) -> np.ndarray:
+        """The matrices of the elements, `(m, n, n)`."""
+        return matrices_of(self.images)
 
 
 def images_of(matrices: np.ndarray, precision: float = PRECISION) -> np.ndarray | None:

@@ -273,6 +273,20 @@ def test_maps_of_large_permuted_tensors():
     assert relative_error(to_numpy(layer(moved)).reshape(expected.shape), expected) < 1e-5
 
 
+def test_no_matrix_of_an_element_is_made_to_save(tmp_path, monkeypatch):
+    """Keras asks for all properties of what it saves."""
+    edges = a.symmetric(12).standard ** 2
+    model = keras.Sequential([keras.Input((144, 2)), EquivariantDense(2, edges)])
+    made = []
+    for module in ("generators.families.permutation", "algebra.permutations"):
+        monkeypatch.setattr(f"keras_lconv.{module}.matrices_of", made.append)
+    model.save(tmp_path / "model.keras")
+    copy = keras.models.load_model(tmp_path / "model.keras")
+    assert not made
+    f = random((2, 144, 2))
+    assert np.array_equal(to_numpy(copy(f)), to_numpy(model(f)))
+
+
 def test_elements_that_permute_are_integers_in_a_configuration():
     generators = EquivariantDense(2, S**2).generators
     config = generators.get_config()

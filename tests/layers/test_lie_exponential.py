@@ -218,6 +218,12 @@ def test_bad_arguments_are_refused(call, error, words):
         call()
 
 
+def test_parameters_that_need_too_many_products_are_refused_when_built():
+    layer = LieExponential(2, "rotation", num_elements=2, max_parameter=1e9)
+    with pytest.raises(ValueError, match=r"`max_parameter` of .* must be at most"):
+        layer.build((None, 5, 5, 1))
+
+
 def test_parameters_on_the_border_are_exact_in_double_precision():
     generators = g.MatrixGenerators(
         np.random.default_rng(3).normal(size=(2, 5, 5)), trainable=True, dtype="float64"

@@ -388,3 +388,22 @@ def test_group_pooling_is_invariant_to_values():
 def test_bad_arguments_are_refused(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+@pytest.mark.parametrize("degrees", [True, 2, 2.5, np.nan, 1j, "012", [[0, 1]], [0]])
+def test_degrees_are_one_for_each_ring(degrees):
+    with pytest.raises(ValueError, match="`degrees` must hold one number for each"):
+        SteerableConv(2, 3, group="c4", degrees=degrees)
+
+
+def test_channels_stay_those_of_the_weights():
+    layer = FieldNormalization("c4", "regular")
+    layer(np.zeros((1, 5, 5, 4, 2), "float32"))
+    with pytest.raises(ValueError, match=r"expected axis -1 .* to have value 2"):
+        layer(np.zeros((1, 5, 5, 4, 3), "float32"))
+
+
+@pytest.mark.parametrize("make", [SteerablePool, FieldNormalization, GroupPooling])
+def test_no_channel_is_refused(make):
+    with pytest.raises(ValueError, match="at least one channel"):
+        make("c4", "regular")(np.zeros((1, 4, 4, 4, 0), "float32"))

@@ -58,8 +58,8 @@ AREAS = {
         ),
     ),
 }
-# What is public is tested everywhere: its arguments and default values.
-EVERYWHERE = "tests/test_signatures.py"
+# Arguments and default values of all that is public, and what is refused for its size.
+EVERYWHERE = ("tests/test_signatures.py", "tests/test_memory.py")
 # Test files that come first, since most faults fail there.
 NEAREST = 3
 # A file may hold nothing that runs by day.
@@ -193,7 +193,7 @@ def limit_of(area):
 
 def order(area, path, number):
     """The test files of an area, first those with a name as the module's."""
-    tests = [ROOT / name for name in (*AREAS[area][1], EVERYWHERE)]
+    tests = [ROOT / name for name in (*AREAS[area][1], *EVERYWHERE)]
     files = [file for test in tests for file in sorted(test.rglob("test_*.py")) or [test]]
     words = stems(path.stem) | stems(path.parent.name)
     # Then the small ones.

@@ -9,7 +9,7 @@ from keras import ops
 from keras_lconv._typing import ArrayLike, Shape, Tensor
 from keras_lconv._validation import integer_array
 from keras_lconv.algebra.constraints import Acting
-from keras_lconv.algebra.permutations import are_permutations, matrices_of
+from keras_lconv.algebra.permutations import Permutations, are_permutations, matrices_of
 from keras_lconv.generators.base import Generators
 
 
@@ -58,17 +58,12 @@ class PermutationGenerators(Generators):
 
     def matrices(self) -> np.ndarray:
         """The matrices `h_l - 1`, `(m, n, n)`, also before a build."""
-        return self.elements - np.eye(self.images.shape[1])
+        return matrices_of(self.images) - np.eye(self.images.shape[1])
 
     @property
-    def generators(self) -> np.ndarray:
-        """No matrices: the group has no algebra, `(0, n, n)`."""
-        return np.zeros((0, *[self.images.shape[1]] * 2))
-
-    @property
-    def elements(self) -> np.ndarray:
-        """The matrices of the elements, `(m, n, n)`."""
-        return matrices_of(self.images)
+    def is_antisymmetric(self) -> bool:
+        """No, and no matrix is made for it: Keras asks for all properties when it saves."""
+        return False
 
     @property
     def num_elements(self) -> int:
@@ -81,8 +76,8 @@ class PermutationGenerators(Generators):
         return True
 
     def acting(self) -> Acting:
-        """These, as elements."""
-        return self
+        """The elements, whose matrices are made when they are asked for."""
+        return Permutations(self.images)
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""

@@ -124,6 +124,8 @@ class LieBlock(keras.layers.Layer):
         for layer in self.layers:
             layer.build(input_shape)
             input_shape = layer.compute_output_shape(input_shape)
+        # The block refuses by its own name what the first layer would.
+        self.input_spec = self.layers[0].input_spec
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the output."""

@@ -18,7 +18,12 @@ from keras_lconv._typing import (
     Tensor,
 )
 from keras_lconv._validation import positive_int, positive_number
-from keras_lconv.generators.exponential import exponential, floored_norm_bounds, within
+from keras_lconv.generators.exponential import (
+    LARGEST_NORM,
+    exponential,
+    floored_norm_bounds,
+    within,
+)
 from keras_lconv.initializers import activation_gain
 from keras_lconv.layers.convolution.kernel_layer import KernelLayer
 
@@ -152,7 +157,15 @@ class LieExponential(KernelLayer):
         self.kernel = self._add_kernel_weight(
             (self.num_elements, channels, self.filters), initializer
         )
-        self._fix_norm_bound(bound * float(floored_norm_bounds(self.generators).sum()))
+        norms = float(floored_norm_bounds(self.generators).sum())
+        if bound * norms > LARGEST_NORM:
+            raise ValueError(
+                f"`max_parameter` of {self._owner} must be at most "
+                f"{LARGEST_NORM / norms:.3g} here, {LARGEST_NORM:,.0f} over the norms of "
+                "the generators: the number of products grows with it. "
+                f"Received: max_parameter={bound:g}"
+            )
+        self._fix_norm_bound(bound * norms)
         # The cheaper order: the exponentials act on the smaller number of channels.
         self._mix_channels_first = self.filters < channels
 

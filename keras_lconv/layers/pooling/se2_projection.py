@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_lconv._ops import largest, mean
 from keras_lconv._typing import Shape, Tensor
-from keras_lconv._validation import one_of
+from keras_lconv._validation import one_of, require_channels
 from keras_lconv.layers.base import FeatureLayer
 
 REDUCTIONS: dict[str, Callable[..., Tensor]] = {"average": mean, "max": largest}
@@ -74,6 +74,7 @@ class SE2Projection(FeatureLayer):
                 "or (batch, channels, theta, ...) with `data_format='channels_first'`. "
                 f"Received: an input of shape {tuple(input_shape)}"
             )
+        require_channels(self._feature_shape(tuple(input_shape)), self._owner)
         return super().compute_output_shape(input_shape)
 
     def _feature_output_shape(self, feature_shape: Shape) -> Shape:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from keras_lconv._typing import Shape, Tensor
+from keras_lconv._validation import require_channels
 from keras_lconv.layers.base import FeatureLayer
 from keras_lconv.layers.steerable.fields import (
     FieldArgument,
@@ -55,12 +57,16 @@ class FieldLayer(FeatureLayer):
 
     def _field_shape(self, feature_shape: Shape) -> Shape:
         """The shape with the axis of `m`, checked."""
+        require_channels(feature_shape, self._owner)
         return field_shape(feature_shape, self.representation, self._owner)
 
     def build(self, input_shape: Shape) -> None:
         """Checks the shape and creates the weights."""
         shape = self._field_shape(self._feature_shape(tuple(input_shape)))
         self._build(shape)
+        if self.weights:
+            axes = {1 if self.data_format == "channels_first" else -1: shape[-1]}
+            self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes=axes)
 
     def _build(self, field_shape: Shape) -> None:
         """Creates the weights; there are none by default."""

@@ -245,7 +245,8 @@ class SteerableConv(KernelOwner):
         if degrees is None:
             return default_degrees(self.kernel_size)
         radii = rings(self.kernel_size)
-        found = tuple(count("degrees", degree) for degree in degrees)
+        is_listed = isinstance(degrees, (list, tuple, np.ndarray)) and np.ndim(degrees) == 1
+        found = tuple(count("degrees", each) for each in (degrees if is_listed else ()))
         if len(found) != len(radii):
             raise ValueError(
                 f"`degrees` must hold one number for each of the radii {radii.tolist()}. "

@@ -13,7 +13,6 @@ from keras_lconv._validation import (
     MOST_WINDOW,
     one_of,
     positive_int,
-    require_channels,
     spatial_shape,
 )
 from keras_lconv.layers.pooling.norm_max_pooling import Window, largest_vectors
@@ -100,7 +99,6 @@ class SteerablePool(FieldLayer):
         return found
 
     def _field_output_shape(self, field_shape: Shape) -> Shape:
-        require_channels(field_shape, self._owner)
         sizes = spatial_shape(field_shape[:-1], self._owner)
         numbers = (number for _, _, number, _ in self._windows(sizes))
         return (field_shape[0], *numbers, *field_shape[-2:])

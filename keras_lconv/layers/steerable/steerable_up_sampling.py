@@ -12,7 +12,6 @@ from keras_lconv._validation import (
     MOST_WINDOW,
     one_of,
     positive_int,
-    require_channels,
     spatial_shape,
 )
 from keras_lconv.layers.steerable.field_layer import FieldLayer
@@ -81,7 +80,6 @@ class SteerableUpSampling(FieldLayer):
         self.interpolation = one_of("interpolation", interpolation, INTERPOLATIONS)
 
     def _field_output_shape(self, field_shape: Shape) -> Shape:
-        require_channels(field_shape, self._owner)
         sizes = spatial_shape(field_shape[:-1], self._owner)
         return (field_shape[0], *(self.size * n for n in sizes), *field_shape[-2:])
 
