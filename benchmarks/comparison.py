@@ -89,8 +89,11 @@ def convolutional_network(
         width += 1
 
 
-def train(model, data, epochs, largest_rate):
-    """Trains with a rate that rises and falls, and returns the CPU seconds."""
+def train(model, data, epochs, largest_rate, clipnorm=None):
+    """Trains with a rate that rises and falls, and returns the CPU seconds.
+
+    Gradients longer than `clipnorm` are shortened, if it is given.
+    """
     steps = len(data) * epochs
     rate = keras.optimizers.schedules.CosineDecay(
         largest_rate / 10,
@@ -99,7 +102,7 @@ def train(model, data, epochs, largest_rate):
         warmup_steps=steps // 8,
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, global_clipnorm=clipnorm)
     model.compile(optimizer, loss, metrics=["accuracy"])
     start = time.process_time()
     model.fit(data, epochs=epochs, verbose=0)
@@ -123,7 +126,9 @@ def seconds_per_epoch(network, x, y):
     return train(model, data, 1, 1e-4)
 
 
-def compare(networks, draw, numbers, epochs, seeds, score=accuracy, rates=RATES):
+def compare(
+    networks, draw, numbers, epochs, seeds, score=accuracy, rates=RATES, clipnorm=None
+):
     """Prints a table of networks, and returns the scores of each.
 
     Args:
@@ -134,6 +139,7 @@ def compare(networks, draw, numbers, epochs, seeds, score=accuracy, rates=RATES)
         seeds: How many draws to train on.
         score: From a model, inputs and labels to a number, the larger the better.
         rates: Largest rates of learning to choose from.
+        clipnorm: Of all networks, as for `train`.
     """
     print(f"Backend: {keras.config.backend()}, {numbers[0]} samples to train on")
     example = draw(numbers[0], VALIDATION)
@@ -148,7 +154,7 @@ def compare(networks, draw, numbers, epochs, seeds, score=accuracy, rates=RATES)
         for rate in rates:
             keras.utils.set_random_seed(0)
             model = network.build()
-            train(model, network.batches(*example, 0), some, rate)
+            train(model, network.batches(*example, 0), some, rate, clipnorm)
             found[rate] = score(model, *check)
         rate = max(found, key=found.get)
         print(f"  {name}, validation:", {r: f"{s:.3f}" for r, s in found.items()})
@@ -156,7 +162,7 @@ def compare(networks, draw, numbers, epochs, seeds, score=accuracy, rates=RATES)
             keras.utils.set_random_seed(seed)
             model = network.build()
             data = network.batches(*draw(numbers[0], TRAINING + seed), seed)
-            seconds = train(model, data, some, rate)
+            seconds = train(model, data, some, rate, clipnorm)
             scores.setdefault(name, []).append(score(model, *test))
             print(
                 f"{name:18s} {weights(model):9d} {some:7d} {rate:7.0e} "

@@ -140,7 +140,10 @@ def main(arguments=None):
     }
     if options.quick:
         return compare(networks, make_data, (32, 32, 32), 1, 1, mean_iou, (5e-3,))
-    return compare(networks, make_data, (200, 200, 400), 15, options.seeds, mean_iou)
+    # Without it one of three seeds of the steerable network ended at nothing.
+    return compare(
+        networks, make_data, (200, 200, 400), 15, options.seeds, mean_iou, clipnorm=1.0
+    )
 
 
 if __name__ == "__main__":
