@@ -118,6 +118,22 @@ def test_counts_are_fitted_with_noise_of_one_size():
     assert np.ptp(spreads) < 0.1 * np.mean(spreads)
 
 
+@pytest.mark.backend_free
+def test_labels_as_tables_hold_them():
+    """One column of a table, of Python objects, of which some may be missing."""
+    words = np.repeat(np.array(["in", "out", "far"], dtype=object), 10)
+    column = targets_of(words[:, None], "invariance")
+    assert column.notes == ("`y` was taken for labels of 3 classes",)
+    assert column.values.shape == (30, 3)
+    truths = targets_of(np.repeat(np.array([True, False], dtype=object), 10), "invariance")
+    assert truths.activation == "sigmoid"
+    words[3] = np.nan
+    with pytest.raises(ValueError, match="1 that are no strings, as nan"):
+        targets_of(words, "invariance")
+    numbers = targets_of(normal(30).astype(object), "invariance")
+    assert numbers.activation is None
+
+
 @pytest.mark.thorough
 def test_a_bad_fit_says_so():
     x = normal(300, 3)
