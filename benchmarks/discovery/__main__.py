@@ -1,8 +1,10 @@
 """How far discovery can be trusted: coordinates, calibration, and known tasks.
 
 Run: KERAS_BACKEND=torch python benchmarks/discovery coordinates [--full]
-(or `calibration`, `error-bars`, `grids`, `tasks`, `times`). All draws are seeded;
+(or `calibration`, `error-bars`, `grids`, `pairs`, `tasks`, `times`). All draws are seeded;
 `--first-seed` has others. The quick mode takes some minutes, the full one much longer.
+`pairs` reads the images of Fashion-MNIST in `--folder`, such as those of the Debian package
+dataset-fashion-mnist in /usr/share/datasets/fashion-mnist.
 """
 
 import argparse
@@ -11,6 +13,7 @@ import keras
 from calibration import calibration, error_bars
 from coordinates import coordinates
 from grids import grids
+from pairs import pairs
 from tasks import tasks
 from times import times
 
@@ -29,6 +32,7 @@ BENCHMARKS = {
     "calibration": calibration,
     "error-bars": error_bars,
     "grids": grids,
+    "pairs": pairs,
     "tasks": tasks,
     "times": times,
 }
@@ -41,11 +45,14 @@ def main(arguments=None):
     parser.add_argument("--full", action="store_true", help="all draws: takes long")
     parser.add_argument("--float64", action="store_true", help="evaluate in float64")
     parser.add_argument("--first-seed", type=int, default=0, help="of draws, to be blind")
+    parser.add_argument("--folder", default="/usr/share/datasets/fashion-mnist")
     options = parser.parse_args(arguments)
     if options.float64:
         keras.config.set_floatx("float64")
-    seeds = {"first_seed": options.first_seed} if options.what in SEEDED else {}
-    rows = BENCHMARKS[options.what](options.full, **seeds)
+    more = {"first_seed": options.first_seed} if options.what in SEEDED else {}
+    if options.what == "pairs":
+        more = {"folder": options.folder}
+    rows = BENCHMARKS[options.what](options.full, **more)
     show(rows)
     return rows
 

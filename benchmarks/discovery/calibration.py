@@ -9,7 +9,7 @@ from keras_lconv import algebra
 from keras_lconv.discovery import find_symmetries, fit_symmetries
 
 # How samples and functions of the tasks are spoilt.
-CONDITIONS = ("plain", "few", "repeated", "wiggles", "collinear", "units")
+CONDITIONS = ("plain", "few", "repeated", "wiggles", "collinear", "units", "poles")
 
 
 def symmetric_waves(size, rng):
@@ -48,9 +48,12 @@ def calibration_task(seed):
     if condition == "wiggles":
         wiggle = 10 ** rng.uniform(-4, -2.3)
 
+    power = -int(rng.integers(1, 4)) if condition == "poles" else 1
+
     def function(x):
         moved = ops.matmul(x / tensor(scales), tensor(back.T))
-        return inner(moved) + wiggle * ops.sum(ops.sin(30 * moved), axis=1)
+        value = inner(moved) + wiggle * ops.sum(ops.sin(30 * moved), axis=1)
+        return value**power
 
     return condition, function, (u @ matrix.T) * scales, dimension
 
@@ -91,7 +94,7 @@ def calibration(full, first_seed=0):
         right, sure = report.dimension == dimension, report.confidence > 0.9
         row += np.array([1, right, sure, sure and right])
 
-    for seed in range(first_seed, first_seed + (240 if full else 60)):
+    for seed in range(first_seed, first_seed + (280 if full else 70)):
         condition, function, x, dimension = calibration_task(seed)
         report = find_symmetries(function, x, search="linear", verbose=False)
         add(condition, report, dimension)

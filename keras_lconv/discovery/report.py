@@ -12,7 +12,7 @@ from keras_lconv.algebra import Identification, LieAlgebra
 from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.discovery.discrete.report import DiscreteReport
 from keras_lconv.discovery.gap import EXACT_LEVEL
-from keras_lconv.discovery.kinds import formula_of, kind_of
+from keras_lconv.discovery.kinds import TOLERANCE, formula_of, kind_of
 from keras_lconv.generators import Generators, MatrixGenerators
 from keras_lconv.report import Report
 
@@ -234,7 +234,10 @@ class SymmetryReport(Report):
     def _judgement(self) -> list[str]:
         if self.dimension:
             degrees = np.degrees(np.max(self.errors))
+            size = float(self.singular_values[self.dimension - 1])
+            exact = f"to {size:.2g} of what a random direction gives"
             return [
+                f"holds {'exactly' if size <= EXACT_LEVEL else exact}",
                 f"gap {self.gap:.3g}, confidence {self.confidence:.2f}",
                 f"generators known to {degrees:.2g} degrees, from the "
                 + ("samples" if self.fit_error is None else "samples and the fit"),
@@ -276,15 +279,15 @@ class SymmetryReport(Report):
                 f"{len(along) * columns} fields along them are symmetries:"
             )
             frame = np.linalg.qr((along / self._units).T)[0].T[..., None]
-            for direction in sparse_basis(frame, 1e-3)[..., 0] * self._units:
+            for direction in sparse_basis(frame, self._doubt)[..., 0] * self._units:
                 constant = np.column_stack([np.zeros((v, v)), direction])
-                lines.append(f"  {formula_of(constant, names, self.scales)}")
+                lines.append(f"  {formula_of(constant, names, self.scales, self._unseen)}")
         rest = self.readable(along)
         if len(rest) > MOST_PICTURES:
             return lines
         for element in rest:
-            kind = kind_of(self._in_units(element))
-            lines.append(f"  {formula_of(element, names, self.scales)}  [{kind}]")
+            text = formula_of(element, names, self.scales, self._unseen)
+            lines.append(f"  {text}  [{kind_of(self._in_units(element))}]")
         return lines
 
     def readable(self, along: np.ndarray | None = None) -> np.ndarray:
@@ -312,9 +315,18 @@ class SymmetryReport(Report):
             rank -= len(along) * self.basis.shape[1]
         flat = moves.reshape(len(maps), -1)
         frame = np.linalg.svd(flat, full_matrices=False)[2][:rank]
-        tolerance = min(0.3, max(1e-3, 2 * float(np.max(self.errors, initial=0.0))))
-        readable = sparse_basis(frame.reshape(rank, v, v + 1), tolerance)
+        readable = sparse_basis(frame.reshape(rank, v, v + 1), self._doubt)
         return readable * self._units[:, None] / np.append(self._units, 1.0)
+
+    @property
+    def _doubt(self) -> float:
+        """What may be zero, beside 1: two error bars."""
+        return min(0.3, max(1e-3, 2 * float(np.max(self.errors, initial=0.0))))
+
+    @property
+    def _unseen(self) -> float:
+        """Terms of a formula that contribute less are left out."""
+        return self._doubt if self.fit_error is None else max(TOLERANCE, self._doubt)
 
     @property
     def _units(self) -> np.ndarray:

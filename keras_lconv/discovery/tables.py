@@ -91,13 +91,17 @@ def _number(label: str, labels: list[str]) -> int:
 
 def _numbers(name: str, array: np.ndarray, chosen: list[str]) -> np.ndarray:
     """The columns as numbers, or an error that says which of them are none."""
-    try:
-        values = array.astype("float64")
-    except (TypeError, ValueError) as error:
+    values, others = np.zeros(array.shape), []
+    for column, label in enumerate(chosen):
+        try:
+            values[:, column] = array[:, column]
+        except (TypeError, ValueError):
+            others.append(label)
+    if others:
         raise TypeError(
-            f"`{name}` must hold numbers in the columns {chosen}; choose others by "
-            f"`columns`. Received: {error}"
-        ) from error
+            f"`{name}` must hold numbers; choose columns by `columns`. Received: columns "
+            f"that hold other things, {others}"
+        )
     missing = np.sum(~np.isfinite(values), axis=0)
     if np.any(missing):
         told = [f"{c} ({n})" for c, n in zip(chosen, missing, strict=True) if n]

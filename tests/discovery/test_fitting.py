@@ -6,7 +6,7 @@ import pytest
 
 from keras_lconv import algebra as a
 from keras_lconv.discovery import fit_symmetries
-from keras_lconv.discovery.functions import fit
+from keras_lconv.discovery.functions import fit, quadratic
 from keras_lconv.discovery.functions.quadratic import quadratic_fit
 from keras_lconv.discovery.functions.targets import targets_of
 
@@ -98,6 +98,52 @@ def test_error_bars_of_a_polynomial_know_the_noise_that_it_was_fitted_to():
     assert np.mean(ratios) > 1 / 3
 
 
+def of_a_line(x):
+    return x @ [1.0, -2.0, 0.5]
+
+
+def of_a_circle(x):
+    return x[:, 0] ** 2 + x[:, 1] ** 2
+
+
+def of_a_parabola(x):
+    return x[:, 0] ** 2 + x[:, 1]
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-3, 5e-3])
+@pytest.mark.parametrize(
+    ("function", "dimension"), [(of_a_line, 8), (of_a_circle, 5), (of_a_parabola, 5)]
+)
+def test_noise_gives_polynomials_no_other_symmetries(function, dimension, noise):
+    """All of degree 2 have those of a quadric, three here, and noise makes one of any."""
+    x = normal(400, 3) + np.array([1.0, 0.0, -2.0])
+    y = function(x) + noise * normal(400, seed=1) * np.std(function(x))
+    report = fit_symmetries(x, y, search="affine", verbose=False)
+    assert "a polynomial of degree 2" in report.notes[0]
+    assert report.dimension == dimension
+    assert report.confidence > 0.9
+
+
+def test_generators_that_turn_with_the_samples_are_not_trusted(monkeypatch):
+    monkeypatch.setattr(quadratic, "_without_noise", lambda polynomials, *_: polynomials)
+    x = normal(400, 3) + np.array([1.0, 0.0, -2.0])
+    y = of_a_line(x) + 5e-3 * normal(400, seed=1)
+    report = fit_symmetries(x, y, search="affine", verbose=False)
+    assert report.dimension == 3
+    assert np.max(report.errors) > 0.5
+    assert report.confidence < 0.8
+
+
+@pytest.mark.backend_free
+def test_linear_terms_that_noise_gives_do_not_move_the_centre():
+    """Found among linear maps, as masses of jets: no more than chance explains them."""
+    x = normal(400, 4) + 2 * normal(4, seed=2)
+    y = x**2 @ [1, 1, -1, 1]
+    y = y + 5e-3 * normal(400, seed=1) * np.std(y)
+    slopes = quadratic_fit(x, y, 40).model.layers[2].get_weights()[1]
+    assert np.max(np.abs(slopes)) < 1e-12
+
+
 @pytest.mark.backend_free
 def test_what_is_no_polynomial_is_left_to_networks():
     x = normal(300, 3)
@@ -116,6 +162,22 @@ def test_counts_are_fitted_with_noise_of_one_size():
     assert "taken for counts" in targets.notes[0]
     spreads = np.std(targets.values.reshape(3, -1), axis=1)
     assert np.ptp(spreads) < 0.1 * np.mean(spreads)
+
+
+@pytest.mark.backend_free
+def test_labels_as_tables_hold_them():
+    """One column of a table, of Python objects, of which some may be missing."""
+    words = np.repeat(np.array(["in", "out", "far"], dtype=object), 10)
+    column = targets_of(words[:, None], "invariance")
+    assert column.notes == ("`y` was taken for labels of 3 classes",)
+    assert column.values.shape == (30, 3)
+    truths = targets_of(np.repeat(np.array([True, False], dtype=object), 10), "invariance")
+    assert truths.activation == "sigmoid"
+    words[3] = np.nan
+    with pytest.raises(ValueError, match="1 that are no strings, as nan"):
+        targets_of(words, "invariance")
+    numbers = targets_of(normal(30).astype(object), "invariance")
+    assert numbers.activation is None
 
 
 @pytest.mark.thorough

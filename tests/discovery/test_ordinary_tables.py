@@ -196,6 +196,19 @@ def test_a_ratio_is_invariant_under_all_that_is_searched():
     assert report.confidence > 0.99
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_few_samples_near_a_pole_do_not_decide_alone(seed):
+    """Their derivatives are thousands of times as large as those of the others."""
+    x = rows(400, 4, seed=seed)
+    report = find_symmetries(lambda x: x[:, 0] / x[:, 1], x, search="linear")
+    # All maps into the two other columns, and one factor for these.
+    assert (report.dimension, len(report.singular_values)) == (9, 16)
+    assert report.confidence > 0.99
+    assert len(report.independent) == 2
+    report = find_symmetries(lambda x: waves(3)(x[:, :3]) / x[:, 3], x, search="linear")
+    assert report.dimension == 0
+
+
 def test_a_ratio_of_determinants_has_all_of_gl2():
     def determinant(u, v):
         return u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
@@ -256,6 +269,10 @@ def test_levels_of_an_approximate_symmetry():
     exact, nearly = report.levels
     assert exact.size < 1e-4 < nearly.size < 0.05
     assert "nested symmetries" in report.summary()
+    assert "holds exactly" in report.summary()
+    nearly = find_symmetries(lambda x: ops.sum(x**2 + 0.01 * x**3, axis=1), rows(600, 3))
+    assert nearly.dimension == 3
+    assert "holds to 0.0" in nearly.summary()
     assert "so(3)" in str(nearly)
 
 

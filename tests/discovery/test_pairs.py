@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from scipy.linalg import expm, logm, subspace_angles
+from scipy.ndimage import gaussian_filter, rotate
 
 from keras_lconv import algebra as a
 from keras_lconv import generators as g
 from keras_lconv.datasets import image_pairs
 from keras_lconv.discovery import fit_generators
+from keras_lconv.discovery.pairs import fit, search
 from tests.families import to_numpy
 
 
@@ -244,3 +246,20 @@ def test_what_does_not_fit_is_refused(arguments, error, words):
 def test_settings_that_do_not_fit_are_refused(arguments, error, words):
     with pytest.raises(error, match=words):
         fit_generators(*IMAGES, **arguments)
+
+
+@pytest.mark.thorough
+def test_one_generator_is_tried_to_the_end(monkeypatch):
+    """Where large turns look like all that is searched, on the way to one rotation."""
+    rng, edge = np.random.default_rng(0), np.exp(-(np.linspace(-1.8, 1.8, 13) ** 2))
+    images = gaussian_filter(rng.normal(size=(24, 13, 13)), (0, 0.8, 0.8))
+    images = images * np.outer(edge, edge)
+    angles = rng.uniform(-180, 180, 24)
+    turned = [rotate(i, a, reshape=False) for i, a in zip(images, angles, strict=True)]
+    x, y = images[..., None], np.array(turned)[..., None]
+    monkeypatch.setattr(search, "_dimension", lambda equations: (6, 9.0))
+    motion = fit._motion("affine", x.shape, 1, 1.0, None)
+    start = search.best_start(motion, x, y, None)
+    found = search.Search(motion, x, y, None, None, start)
+    found.run()
+    assert np.linalg.matrix_rank(found.coefficients) == 1

@@ -1,5 +1,7 @@
 """Tables with names, and functions that are not differentiated by the backend."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from keras import ops
@@ -91,10 +93,20 @@ def test_columns_without_numbers_are_named():
     with pytest.raises(ValueError, match=r"in the columns b \(2\)\. Drop these rows"):
         find_symmetries(lambda x: x[:, 0], Frame(values, ["a", "b", "c"]))
     words = np.array([["one", "1"], ["two", "2"]], dtype=object)
-    with pytest.raises(TypeError, match="must hold numbers in the columns"):
+    with pytest.raises(TypeError, match=r"Received: columns.*\['a'\]"):
         find_symmetries(lambda x: x[:, 0], Frame(words, ["a", "b"]))
     with pytest.raises(ValueError, match="belong to a table"):
         find_symmetries(lambda x: x, rows(4, 5, 5, 1), columns=[0, 1])
+
+
+def test_directions_are_told_as_far_as_they_are_known():
+    def function(x):
+        return ops.sin(x[:, 0]) + ops.cos(x[:, 1] - 0.02 * x[:, 2])
+
+    report = find_symmetries(function, rows(400, 3), search="linear")
+    assert "\n  0.02 d/dx1 + d/dx2" in report.summary()
+    roughly = dataclasses.replace(report, errors=np.full(report.dimension, 0.05))
+    assert "\n  d/dx2" in roughly.summary()
 
 
 @pytest.mark.thorough

@@ -42,11 +42,11 @@ def find_symmetries(
     `<grad F(x), A x + b> = 0` for all `x`: one linear equation for `A` and `b` from each
     sample and output. It is equivariant, `F(exp(t v) x) = exp(t K) F(x)`, if and only if
     `J(x) (A x + b) = K F(x)`, where `J` are the derivatives. The squares of the equations,
-    weighted such that each counts by its size, are summed up to one small matrix. Its null
-    space is the algebra, and the dimension is where the singular values have their
-    clearest gap. No symmetry is found where there is no gap of 5 at least, above values of
-    0.1 at most, in units of what a random equation would give (or of the root mean square
-    of all values, if that is more).
+    weighted such that each counts by its size up to three times the mean, are summed up to
+    one small matrix. Its null space is the algebra, and the dimension is where the singular
+    values have their clearest gap. No symmetry is found where there is no gap of 5 at
+    least, above values of 0.1 at most, in units of what a random equation would give (or of
+    the root mean square of all values, if that is more).
 
     **Tables**, `x` of shape `(batch, n)`: maps of vectors. All is computed in coordinates
     in which the vectors have mean zero and second moments 1, so that units, offsets and

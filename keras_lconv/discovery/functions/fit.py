@@ -67,7 +67,8 @@ def fit_symmetries(
     it is large.
 
     **Polynomials.** Where one output, or its square, is a polynomial of degree 2 of `x`, to
-    a percent of its spread, that is asked and no network is trained.
+    a percent of its spread, that is asked and no network is trained. It is curved, or
+    linear, only in directions in which noise does not explain it as well.
 
     **Labels.** One column of strings, truth values or at most ten different whole numbers
     is taken for labels, and the probabilities of the classes are asked for invariance.
@@ -156,10 +157,13 @@ def fit_symmetries(
     samples = x[:MOST_SAMPLES].astype("float64")
     report = symmetries_of(model, samples, question, members=members, fit_error=error)
     if quadratic is not None and report.dimension:
-        known = dataclasses.replace(question, dimension=report.dimension)
-        again = [symmetries_of(other, samples, known) for other in quadratic.others]
+        asked = dataclasses.replace(question, dimension=report.dimension)
+        again = [symmetries_of(other, samples, asked) for other in quadratic.others]
+        errors = np.hypot(report.errors, _errors_of_refits(report, again))
+        # Generators that turn with the samples are none.
+        known = math.cos(min(float(np.max(errors)), math.pi / 2)) ** 2
         report = dataclasses.replace(
-            report, errors=np.hypot(report.errors, _errors_of_refits(report, again))
+            report, errors=errors, confidence=report.confidence * known
         )
     return dataclasses.replace(
         report,

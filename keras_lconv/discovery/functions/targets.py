@@ -39,9 +39,9 @@ def targets_of(y: Any, kind: str) -> Targets:
     A function of an invariant is invariant: of what does not transform the logarithm, or
     the probability of a class, has the same symmetries.
     """
-    raw = any_array("y", to_numpy(y))
+    raw = _of_one_kind(any_array("y", to_numpy(y)))
     if kind == "invariance" and (classes := _classes(raw)) is not None:
-        return _labels(raw, classes)
+        return _labels(raw.ravel(), classes)
     values = finite_array("y", raw)
     if values.ndim < 1 or 0 in values.shape:
         raise ValueError(
@@ -72,13 +72,29 @@ def targets_of(y: Any, kind: str) -> Targets:
     return Targets(values / float(np.std(values)), None, notes, outputs)
 
 
+def _of_one_kind(y: np.ndarray) -> np.ndarray:
+    """Outputs of Python objects as numbers, or as strings."""
+    if y.dtype != object:
+        return y
+    are_strings = np.array([isinstance(each, str) for each in y.ravel()])
+    if not np.any(are_strings):
+        return finite_array("y", y)
+    if not np.all(are_strings):
+        other = y.ravel()[np.argmin(are_strings)]
+        raise ValueError(
+            "`y` must hold a label for each sample; drop the others from `x` and `y`. "
+            f"Received: {np.sum(~are_strings)} that are no strings, as {other!r}"
+        )
+    return y.astype(str)
+
+
 def _are_counts(values: np.ndarray) -> bool:
     return bool(np.all(values >= 0) and np.all(values == np.round(values)))
 
 
 def _classes(y: np.ndarray) -> np.ndarray | None:
     """The different labels, if outputs are labels."""
-    if y.ndim != 1 or not len(y):
+    if y.ndim < 1 or y.size != len(y) or not len(y):
         return None
     is_number = np.issubdtype(y.dtype, np.number)
     if is_number and not (np.all(np.isfinite(y)) and np.all(y == np.round(y))):

@@ -6,6 +6,9 @@ from keras_lconv.discovery.standard import SMALLEST_VARIATION
 
 # Weights and second moments depend on each other, and settle after some rounds.
 ROUNDS = 4
+# Near the poles of a function a few equations are so large that they would decide alone:
+# none counts more than so many times the mean.
+LARGEST_SHARE = 3.0
 TINY = float(np.finfo("float64").tiny)
 
 
@@ -20,8 +23,8 @@ def weights_of(
 
     Of size 1 they would all count alike, also where a function is flat, and what a network
     makes of it there is noise. As they are, a few large ones would count alone. This is
-    half way: an equation counts by its size. Sizes are those before the sum over blocks,
-    since this sum vanishes where there are symmetries.
+    half way: an equation counts by its size, up to some times the mean. Sizes are those
+    before the sum over blocks, since this sum vanishes where there are symmetries.
 
     Args:
         extended: Vectors `(batch, blocks, w)`.
@@ -45,10 +48,24 @@ def weights_of(
             squares = np.repeat(
                 np.mean(squares, axis=1, keepdims=True), squares.shape[1], axis=1
             )
-        weights = np.where(squares > 0, 1 / np.sqrt(np.maximum(squares, TINY)), 0.0)
+        weights = _capped(np.sqrt(squares)) / np.maximum(squares, TINY)
         slope_moments = _moments(slopes, weights[..., None] * lengths, smallest)
         moments = _moments(extended[:, None], weights[..., None] * steepness, 0.0)
     return weights, sizes, slope_moments, moments
+
+
+def _capped(sizes: np.ndarray) -> np.ndarray:
+    """Sizes of which none is larger than some times their mean, after this."""
+    growing = np.sort(sizes[sizes > 0])
+    below = np.cumsum(growing) - growing
+    number = np.arange(len(growing), 0, -1)
+    # If all from one on had its size, would that be too large?
+    is_large = LARGEST_SHARE * (below + number * growing) < len(growing) * growing
+    if not np.any(is_large):
+        return sizes
+    first = np.argmax(is_large)
+    largest = below[first] / (len(growing) / LARGEST_SHARE - number[first])
+    return np.minimum(sizes, largest)
 
 
 def _squares(vectors: np.ndarray, moments: np.ndarray) -> np.ndarray:

@@ -54,7 +54,7 @@ class Search:
         self._levels = motion.levels[start.level :]
         self._x, self._y = x, y
         self._known = known
-        self._dimension = dimension
+        self._dimension = start.dimension if start.is_held else dimension
         self._first_guess = start.dimension
         self.coefficients = np.zeros((len(x), motion.size))
 
@@ -175,10 +175,14 @@ class Search:
 
 @dataclass(frozen=True)
 class Start:
-    """Where a search starts: the level, and the dimension until there is a gap."""
+    """Where a search starts: the level, and the dimension until there is a gap.
+
+    Or it is held: large motions along one generator can look like more of them on the way.
+    """
 
     level: int = 0
     dimension: int = 1
+    is_held: bool = False
 
 
 def best_start(
@@ -195,6 +199,7 @@ def best_start(
         starts.append(Start(level=finest))
     if dimension is None:
         starts.append(Start(dimension=motion.size))
+        starts += [Start(is_held=True)] if finest else []
     if len(starts) == 1:
         return starts[0]
     losses = []

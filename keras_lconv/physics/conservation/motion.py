@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_lconv.discovery.null_space import NormalMatrices, NullSpace
+from keras_lconv.discovery.null_space import NUM_GROUPS, NormalMatrices, NullSpace
 from keras_lconv.discovery.standard import Standard, standard_coordinates
 from keras_lconv.physics.conservation.canonical import canonical_maps
 from keras_lconv.physics.conservation.quantities import (
@@ -67,7 +67,12 @@ class Motion:
         along, noise = self._along.centred(self._values), self._along.noise(self._values)
         # If it were more, the motion would be too fast to be told from noise.
         is_small = np.sum(noise**2) < LARGEST_NOISE * np.sum(along**2)
-        for rows in self._along.slices:
+        # All trajectories of a group at once, in the order in which they are dealt out.
+        points = np.arange(len(along))
+        for group in range(min(NUM_GROUPS, len(self._along.slices))):
+            rows = np.concatenate(
+                [points[s] for s in self._along.slices[group::NUM_GROUPS]]
+            )
             own = self._values[rows]
             # Against the variance over all points, what is constant along trajectories is
             # told from what is nearly constant everywhere.
