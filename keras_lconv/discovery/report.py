@@ -170,8 +170,7 @@ class SymmetryReport(Report):
     def identify(self) -> Identification:
         """The name of the algebra with its reasons, found in standard coordinates.
 
-        `report.algebra.identify()` is the same where all columns have one unit. Large
-        algebras take long: `name` does not.
+        `report.algebra.identify()` is the same where all columns have one unit.
 
         Returns:
             An `Identification`.
