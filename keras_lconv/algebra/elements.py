@@ -13,7 +13,7 @@ from keras_lconv.algebra.forms import invariant_forms, positive_form
 from keras_lconv.algebra.invariants import PRECISION, asymmetry, commute
 from keras_lconv.algebra.lie_algebra import LieAlgebra
 from keras_lconv.algebra.permutations import generate_all, images_of
-from keras_lconv.algebra.tolerance import ELEMENT_PRECISION
+from keras_lconv.algebra.tolerance import ELEMENT_PRECISION, is_singular
 from keras_lconv.algebra.walk import Walk, random_walk
 
 # Finite groups are enumerated up to this order.
@@ -190,11 +190,13 @@ class GroupElements:
         """Whether a matrix is an element of the group.
 
         The elements of a finite group are listed. Of others the matrix is compared with
-        those of each component: it may be `exp(X)` in a torus that commutes with it, where
-        up to 2,000 combinations of full turns are tried, or it is moved towards the
-        identity from several starts. An answer `True` is certain, up to rounding. `False`
-        is not for groups that are not compact, nor for a line that is dense in a torus:
-        elements beyond 1,000 turns are not seen to be some.
+        those of each component. Where the algebra holds the transposes of its matrices,
+        as those of `GL`, `SL`, `Sp`, `SO`, `O`, `SU` and `U` do, the polar decomposition
+        decides. Of other compact groups a torus does, which commutes with the matrix. Of
+        those that are left, such as `E`, vectors and forms that do not change exclude
+        matrices, and others are moved towards the identity from several starts; if neither
+        tells, an error says so. Of a line that is dense in a torus elements beyond 1,000
+        turns are not seen to be some.
 
         Args:
             matrix: Array `(n, n)`.
@@ -203,8 +205,9 @@ class GroupElements:
             Whether it is an element.
 
         Raises:
-            ValueError: If the matrix is of another size, or the components of the group are
-                too many to be listed.
+            ValueError: If the matrix is of another size, or the answer is not known: of a
+                discrete group of too many elements, of too many components, or where no
+                path to the matrix is found, nor a reason that there is none.
 
         Example:
         ```python
@@ -225,8 +228,10 @@ class GroupElements:
         answer = self.tells(matrix)
         if answer is None:
             raise ValueError(
-                f"Elements of {self!r} are too many, or its components are, to tell "
-                "whether `matrix` is one"
+                f"It is not known whether `matrix` is in {self!r}: its elements or "
+                "components are too many, or no path from the identity to `matrix` is "
+                "found, and no reason that there is none. A matrix closer to the identity, "
+                "as one of the factors of `matrix`, is easier to find"
             )
         return answer
 
@@ -245,7 +250,7 @@ class GroupElements:
 
         It is quick, for groups that are not listed: where it says no, a matrix may be none.
         """
-        if np.linalg.cond(matrix) > 1 / np.finfo("float64").eps:
+        if is_singular(matrix):
             return True
         permute = not self.dimension and images_of(self.elements) is not None
         turn = all(asymmetry(x, -1) <= PRECISION for x in self.generators)

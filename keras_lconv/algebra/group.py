@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from keras_lconv._validation import matrices_if_any, square_matrices
 from keras_lconv.algebra.elements import GroupElements
 from keras_lconv.algebra.lie_algebra import LieAlgebra
+from keras_lconv.algebra.tolerance import is_singular
 
 if TYPE_CHECKING:
     from keras_lconv.algebra.representation import Representation
@@ -87,7 +88,7 @@ class MatrixGroup(GroupElements):
                 f"Received: shape {self.elements.shape}"
             )
         for number, element in enumerate(self.elements):
-            if np.linalg.cond(element) > 1 / np.finfo("float64").eps:
+            if is_singular(element):
                 raise ValueError(
                     "`elements` must be invertible matrices. Received: the one with number "
                     f"{number} (from 0) is not"
