@@ -176,7 +176,8 @@ def test_groups_that_are_nearly_finite_end_early(noise):
 
 def test_long_words_and_large_matrices():
     assert a.cyclic(2000).order == 2000
-    assert not a.symmetric(60).is_finite
+    assert a.symmetric(60).order == 2 * a.alternating(60).order == math.factorial(60)
+    assert a.symmetric(60).is_finite
     grows = a.MatrixGroup(elements=[[[2.0, 1.0], [1.0, 1.0]]])
     assert not grows.is_finite
 
@@ -455,10 +456,16 @@ def test_what_is_no_element_of_a_large_group(monkeypatch):
     assert not a.symmetric(20).contains(-np.eye(20))
     monkeypatch.setattr("keras_lconv.algebra.elements.LARGEST_ORDER", 50)
     monkeypatch.setattr("keras_lconv.algebra.components.MOST_COMPONENTS", 5)
-    even, mixed = a.alternating(5), a.direct_product(a.SO(2), a.symmetric(3))
-    assert even.tells(np.eye(5)[::-1]) is None
-    assert even.tells(-np.eye(5)) is False
-    assert even.tells(np.ones((5, 5))) is False
+    assert a.alternating(5).tells(np.eye(5)[::-1]) is True
+    assert a.alternating(6).tells(np.eye(6)[::-1]) is False
+    pairs = a.direct_product(a.symmetric(4), a.symmetric(4))
+    mixed = a.direct_product(a.SO(2), a.symmetric(3))
+    assert pairs.tells(np.eye(8)[::-1]) is None
+    assert pairs.tells(-np.eye(8)) is False
+    assert pairs.tells(np.ones((8, 8))) is False
+    assert pairs.is_finite
+    with pytest.raises(ValueError, match="which has more"):
+        _ = pairs.order
     inside = block_diag(expm(circle(1)), np.eye(3)[::-1])
     shear = block_diag(np.triu(np.ones((2, 2))), np.eye(3))
     assert mixed.tells(inside) is None
