@@ -197,6 +197,11 @@ class GroupAction:
             Array `(number, n, n)`.
         """
         walk = self.group.walk(number, seed)
+        require_memory(
+            f"`number={number}` matrices of {self!r}",
+            3 * number * self.size**2,
+            "Fewer will do, several times with another `seed`",
+        )
         if self.images is not None:
             return matrices_of(walk.follow_permutations(self.images))
         return walk.follow(self.generators, self.elements)

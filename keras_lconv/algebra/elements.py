@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._validation import finite_array, positive_int
+from keras_lconv._memory import require_memory
+from keras_lconv._validation import count, finite_array, positive_int
 from keras_lconv.algebra.all_permutations import AllPermutations, recognized
 from keras_lconv.algebra.components import Components
 from keras_lconv.algebra.enumeration import Tree, enumerated
@@ -15,7 +16,7 @@ from keras_lconv.algebra.invariants import PRECISION, asymmetry, commute
 from keras_lconv.algebra.lie_algebra import LieAlgebra
 from keras_lconv.algebra.permutations import images_of, matrices_of
 from keras_lconv.algebra.tolerance import ELEMENT_PRECISION, is_singular
-from keras_lconv.algebra.walk import AnyWalk, random_walk
+from keras_lconv.algebra.walk import MOST_STEPS, AnyWalk, random_walk
 
 # Finite groups are enumerated up to this order.
 LARGEST_ORDER = 20_000
@@ -183,10 +184,15 @@ class GroupElements:
 
         Args:
             number: How many.
-            seed: Of the random numbers.
+            seed: Of the random numbers, an integer that is not negative.
 
         Returns:
             Array `(number, n, n)`.
+
+        Raises:
+            TypeError: If an argument is no integer.
+            ValueError: If `number` is not positive or does not fit into memory, or `seed`
+                is negative.
 
         Example:
         ```python
@@ -212,7 +218,13 @@ class GroupElements:
         Returns:
             A `Walk`, whose `follow` makes matrices of any representation.
         """
-        return random_walk(self, positive_int("number", number), seed)
+        number, seed = positive_int("number", number), count("seed", seed)
+        require_memory(
+            f"`number={number}` random elements of {self!r}",
+            number * (4 * self.matrix_size**2 + MOST_STEPS * (self.dimension + 1)),
+            "Fewer will do, several times with another `seed`",
+        )
+        return random_walk(self, number, seed)
 
     def contains(self, matrix: ArrayLike) -> bool:
         """Whether a matrix is an element of the group.

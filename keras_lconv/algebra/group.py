@@ -76,7 +76,10 @@ class MatrixGroup(GroupElements):
         if not isinstance(algebra, LieAlgebra):
             algebra = LieAlgebra(square_matrices("algebra", algebra))
         size = algebra.matrix_size
-        super().__init__(algebra, np.zeros((0, size, size)) if given is None else given)
+        if given is None:
+            # Without an algebra it is the group of the identity.
+            given = np.tile(np.eye(size), (0 if algebra.dimension else 1, 1, 1))
+        super().__init__(algebra, given)
         self.name = name
         self._check()
 
