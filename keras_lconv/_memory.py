@@ -8,6 +8,7 @@ VARIABLE = "KERAS_LCONV_MEMORY_SHARE"
 DEFAULT_SHARE = 0.5
 # Where the operating system does not say how much memory there is.
 UNKNOWN_MEMORY = 8 * 2**30
+LARGEST = 1e300
 
 
 def physical_memory() -> int:
@@ -47,7 +48,8 @@ def require_memory(what: str, numbers: float, way_out: str, itemsize: int = 8) -
     Raises:
         ValueError: If they take more than `memory_limit()`.
     """
-    needed, limit = float(numbers) * itemsize, memory_limit()
+    # Powers may be integers beyond the largest float.
+    needed, limit = float(min(numbers, LARGEST)) * itemsize, memory_limit()
     if needed > limit:
         raise ValueError(
             f"{what} would take {readable(needed)} of memory, more than the "

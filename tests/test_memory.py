@@ -45,6 +45,14 @@ def built(layer, *shape):
     return layer
 
 
+def test_powers_are_refused_before_they_are_built(monkeypatch):
+    """Also where their sizes are beyond the largest float."""
+    monkeypatch.setattr(algebra.Representation, "__mul__", None)
+    for group, power in ((algebra.SO(3), 20), (algebra.symmetric(40), 100)):
+        with pytest.raises(ValueError, match=r"of memory, .* A lower power"):
+            group.standard**power
+
+
 def squares(x):
     return keras.ops.sum(x**2, axis=-1, keepdims=True)
 

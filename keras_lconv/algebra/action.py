@@ -165,10 +165,10 @@ class GroupAction:
         if self._law is not None:
             found = self._law(element)
             return matrices_of(found) if np.ndim(found) == 1 else found
-        if not self.group.is_finite:
+        if not self.group.is_listed:
             raise ValueError(
                 "The representation is known by the matrices of generators only. Give a "
-                "`law` to know it at every element of a group that is not finite"
+                "`law` to know it at every element of a group that is not listed"
             )
         distances = np.abs(self.group.all_elements() - element).max(axis=(1, 2))
         return self.all_elements()[int(np.argmin(distances))]
@@ -197,6 +197,11 @@ class GroupAction:
             Array `(number, n, n)`.
         """
         walk = self.group.walk(number, seed)
+        require_memory(
+            f"`number={number}` matrices of {self!r}",
+            3 * number * self.size**2,
+            "Fewer will do, several times with another `seed`",
+        )
         if self.images is not None:
             return matrices_of(walk.follow_permutations(self.images))
         return walk.follow(self.generators, self.elements)

@@ -6,9 +6,12 @@ from functools import cached_property
 
 import numpy as np
 
+from keras_lconv.algebra.forms import invariant_forms, positive_form
 from keras_lconv.algebra.intertwiners import intertwiners
 from keras_lconv.algebra.invariants import PRECISION, commute
-from keras_lconv.algebra.torus import commuting_part, has_commuting_logarithm
+from keras_lconv.algebra.polar import has_polar_factors, polar_parts
+from keras_lconv.algebra.tolerance import is_singular
+from keras_lconv.algebra.torus import is_in_torus
 
 # From so many starts a matrix is moved towards the identity, by so many steps at most.
 STARTS, STEPS, HALVINGS = 12, 80, 6
@@ -33,15 +36,20 @@ class Components:
         self, generators: np.ndarray, elements: np.ndarray, precision: float = PRECISION
     ):
         self._precision = precision
+        self._generators = generators
         self._commutant = intertwiners(generators, generators, precision)
         rows = generators.reshape(len(generators), -1)
         self._frame = np.linalg.qr(rows.T)[0].T.reshape(generators.shape)
         self._is_abelian = commute(self._frame)
+        self._polar_parts = polar_parts(self._frame, precision)
         self._elements = elements
 
     @cached_property
     def representatives(self) -> list[np.ndarray] | None:
-        """One element of each component, the identity first, or `None` if too many."""
+        """One element of each component, the identity first, or `None` if too many.
+
+        Where it is not known whether two are connected, both are held.
+        """
         found = [np.eye(self._frame[0].shape[0])]
         marks = [self._mark(found[0])]
         for known in found:
@@ -57,19 +65,19 @@ class Components:
         return found
 
     def contains(self, matrix: np.ndarray) -> bool | None:
-        """Whether a matrix is in one of the components, `None` if they are too many."""
+        """Whether a matrix is in one of the components, `None` if this is not known."""
+        if is_singular(matrix):
+            return False
         found = self.representatives
         if found is None:
             return None
-        if abs(np.linalg.det(matrix)) < PRECISION:
-            return False
         return self._is_in(matrix, self._mark(matrix), found, self._marks)
 
     def _mark(self, matrix: np.ndarray) -> np.ndarray:
         """What all elements of a component have in common: how they turn the commutant."""
         turned = matrix @ self._commutant @ np.linalg.inv(matrix)
         probes = np.random.default_rng(0).normal(size=(turned.size, NUM_PROBES))
-        return np.append(turned.ravel() @ probes, np.sign(np.linalg.det(matrix)))
+        return np.append(turned.ravel() @ probes, np.linalg.slogdet(matrix)[0])
 
     def _is_in(
         self,
@@ -77,28 +85,71 @@ class Components:
         mark: np.ndarray,
         found: Sequence[np.ndarray],
         marks: Sequence[np.ndarray],
-    ) -> bool:
+    ) -> bool | None:
         """Whether one of the elements that are found is in the component of a matrix."""
         away = np.max(np.abs(np.array(marks) - mark), axis=1)
         # Of different components with one mark an element has to be reached.
         bound = MARK_PRECISION * max(1.0, float(np.linalg.cond(matrix)))
         near = np.flatnonzero(away <= bound)
-        return any(self.is_connected(matrix, found[number]) for number in near.tolist())
+        answer: bool | None = False
+        for number in near.tolist():
+            connected = self.is_connected(matrix, found[number])
+            if connected:
+                return True
+            answer = None if connected is None else answer
+        return answer
 
-    def is_connected(self, matrix: np.ndarray, other: np.ndarray) -> bool:
-        """Whether a path `exp(X) exp(Y) ...` leads from one matrix to another."""
-        from scipy.linalg import expm
+    def is_connected(self, matrix: np.ndarray, other: np.ndarray) -> bool | None:
+        """Whether a path `exp(X) exp(Y) ...` leads from one matrix to another.
 
+        Both are invertible. The answer is `None` where no path is found, and none is known
+        to be missing.
+        """
         target = matrix @ np.linalg.inv(other)
-        if abs(np.linalg.det(target)) < PRECISION or np.linalg.det(target) < 0:
+        if np.linalg.slogdet(target)[0] <= 0:
             return False
         # What commutes with the algebra commutes with all that it is connected to.
         moved = self._commutant @ target - target @ self._commutant
         if np.max(np.abs(moved), initial=0) > 10 * self._precision * np.abs(target).max():
             return False
         is_one = np.linalg.norm(target - np.eye(len(target))) <= self._precision
-        if is_one or self._has_logarithm(target) or self._is_in_torus(target):
+        if is_one or self._has_logarithm(target):
             return True
+        if self._polar_parts is not None:
+            return has_polar_factors(target, self._polar_parts, self._precision)
+        if is_in_torus(target, self._frame, self._precision):
+            return True
+        if self._is_compact or self._moves_an_invariant(target):
+            return False
+        return True if self._is_reached(target) else None
+
+    @cached_property
+    def _is_compact(self) -> bool:
+        return positive_form(invariant_forms(self._generators)) is not None
+
+    @cached_property
+    def _invariants(self) -> list[np.ndarray]:
+        """Maps from numbers to vectors and their dual, and between the two."""
+        vectors = self._generators
+        dual = -vectors.swapaxes(1, 2)
+        numbers = np.zeros((len(vectors), 1, 1))
+        pairs = ((numbers, vectors), (numbers, dual), (dual, vectors), (vectors, dual))
+        return [intertwiners(a, b, self._precision) for a, b in pairs]
+
+    def _moves_an_invariant(self, matrix: np.ndarray) -> bool:
+        """Whether a matrix changes vectors or forms that the connected part does not."""
+        dual, number = np.linalg.inv(matrix).T, np.eye(1)
+        pairs = ((number, matrix), (number, dual), (dual, matrix), (matrix, dual))
+        bound = 10 * self._precision * max(np.linalg.norm(matrix), np.linalg.norm(dual))
+        return any(
+            np.max(np.abs(after @ maps - maps @ before), initial=0) > bound
+            for (before, after), maps in zip(pairs, self._invariants, strict=True)
+        )
+
+    def _is_reached(self, target: np.ndarray) -> bool:
+        """Whether a descent from one of several starts ends at the identity."""
+        from scipy.linalg import expm
+
         rng = np.random.default_rng(0)
         for start in range(2 if self._is_abelian else STARTS):
             moved = target
@@ -122,20 +173,7 @@ class Components:
         rows = self._frame.reshape(len(self._frame), -1)
         inside = (rows.T @ (rows @ logarithm.ravel())).reshape(matrix.shape)
         distance = np.linalg.norm(expm(inside) - matrix)
-        return bool(distance <= self._precision * max(1.0, float(np.linalg.norm(matrix))))
-
-    def _is_in_torus(self, matrix: np.ndarray) -> bool:
-        """Whether a torus of the group holds the matrix, as one does of a compact group.
-
-        That torus commutes with the matrix, which is then in all maximal ones of what does.
-        """
-        bound = 10 * self._precision
-        space = commuting_part(self._frame, matrix, bound)
-        if not len(space):
-            return False
-        mixture = np.random.default_rng(0).normal(size=len(space))
-        torus = commuting_part(space, np.tensordot(mixture, space, 1), bound)
-        return has_commuting_logarithm(matrix, torus, self._precision)
+        return bool(distance <= self._precision * np.linalg.norm(matrix))
 
     def _reaches_identity(self, matrix: np.ndarray) -> bool:
         """Descends `|g - 1|` by factors `exp(X)`; a rotation ends within a few steps."""

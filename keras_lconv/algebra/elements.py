@@ -6,15 +6,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._validation import finite_array, positive_int
+from keras_lconv._memory import require_memory
+from keras_lconv._validation import count, finite_array, positive_int
+from keras_lconv.algebra.all_permutations import AllPermutations, recognized
 from keras_lconv.algebra.components import Components
 from keras_lconv.algebra.enumeration import Tree, enumerated
 from keras_lconv.algebra.forms import invariant_forms, positive_form
 from keras_lconv.algebra.invariants import PRECISION, asymmetry, commute
 from keras_lconv.algebra.lie_algebra import LieAlgebra
-from keras_lconv.algebra.permutations import generate_all, images_of
-from keras_lconv.algebra.tolerance import ELEMENT_PRECISION
-from keras_lconv.algebra.walk import Walk, random_walk
+from keras_lconv.algebra.permutations import images_of, matrices_of
+from keras_lconv.algebra.tolerance import ELEMENT_PRECISION, is_singular
+from keras_lconv.algebra.walk import MOST_STEPS, AnyWalk, random_walk
 
 # Finite groups are enumerated up to this order.
 LARGEST_ORDER = 20_000
@@ -58,21 +60,28 @@ class GroupElements:
 
     @property
     def is_finite(self) -> bool:
-        """Whether there are at most 20,000 elements, and these differ clearly.
+        """Whether there are finitely many elements.
 
+        There are of permutations, and where at most 20,000 elements differ clearly.
         Of a group that is nearly finite, since `elements` have errors above 1e-7, products
         come near to each other: where these are seen the answer is `False`.
         """
-        return self._enumerated is not None
+        return self.images is not None or self.is_listed
 
     @cached_property
     def order(self) -> float:
         """The number of elements, infinite where there is an algebra.
 
+        Of all permutations of `n` things, or of all even ones, it is known for any `n`.
+
         Raises:
-            ValueError: If the group is discrete and has more than 20,000 elements.
+            ValueError: If another group is discrete and has more than 20,000 elements.
         """
-        return math.inf if self.dimension else len(self.tree.letters)
+        if self.dimension:
+            return math.inf
+        if self.all_permutations is not None:
+            return self.all_permutations.order
+        return len(self.tree.letters)
 
     @cached_property
     def is_compact(self) -> bool:
@@ -93,17 +102,26 @@ class GroupElements:
     # ------------------------------------------------------------- its elements
 
     @cached_property
-    def _is_symmetric(self) -> bool:
-        """Whether the group is seen to be that of all permutations, of any order."""
-        images = None if self.dimension else images_of(self.elements)
-        return images is not None and generate_all(images)
+    def images(self) -> np.ndarray | None:
+        """Where `elements` take components, `(m, n)`, if the group permutes these."""
+        return None if self.dimension else images_of(self.elements)
+
+    @cached_property
+    def all_permutations(self) -> AllPermutations | None:
+        """The group, if it is seen to hold all permutations or all even ones."""
+        return None if self.images is None else recognized(self.images)
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the elements are known one by one."""
+        return self._enumerated is not None
 
     @cached_property
     def _enumerated(self) -> Tree | None:
         determinants = np.abs(np.linalg.det(self.elements))
         if self.dimension or np.any(np.abs(determinants - 1) > DETERMINANTS):
             return None
-        if self._is_symmetric and math.factorial(self.matrix_size) > LARGEST_ORDER:
+        if self.all_permutations and self.all_permutations.order > LARGEST_ORDER:
             return None
         return enumerated(self.elements, LARGEST_ORDER)
 
@@ -111,10 +129,15 @@ class GroupElements:
     def tree(self) -> Tree:
         """The elements of a finite group as products of `elements`, for representations."""
         if self._enumerated is None:
+            reason = (
+                ". `elements` with errors above 1e-7 may generate infinitely many: give "
+                "more digits"
+                if self.images is None
+                else ", which has more"
+            )
             raise ValueError(
                 f"The elements can be listed of finite groups only, up to {LARGEST_ORDER} "
-                f"elements, which differ clearly. Received: {self!r}. `elements` with "
-                "errors above 1e-7 may generate infinitely many: give more digits"
+                f"elements, which differ clearly. Received: {self!r}{reason}"
             )
         return self._enumerated
 
@@ -151,17 +174,25 @@ class GroupElements:
     def random_elements(self, number: int, seed: int = 0) -> np.ndarray:
         """Random elements.
 
-        Of finite groups each is as likely as the others. Of compact groups they follow
-        Haar's measure, up to what a random walk of 16 steps remembers, less than 1e-6 of a
-        mean. Of others they are `exp(X)`, for normally distributed `X`, times random
-        products of `elements`.
+        Of finite groups up to 20,000 elements, and of all permutations or all even ones
+        of any number of things, each is exactly as likely as the others. Of other large
+        groups of permutations they are by product replacement, nearly so. Of compact
+        groups they follow Haar's measure, up to what a random walk of 16 steps remembers,
+        less than 1e-6 of a mean. Of others they are `exp(X)`, for normally distributed `X`,
+        times random products of `elements`, which need not be uniform even where the group
+        is finite.
 
         Args:
             number: How many.
-            seed: Of the random numbers.
+            seed: Of the random numbers, an integer that is not negative.
 
         Returns:
             Array `(number, n, n)`.
+
+        Raises:
+            TypeError: If an argument is no integer.
+            ValueError: If `number` is not positive or does not fit into memory, or `seed`
+                is negative.
 
         Example:
         ```python
@@ -172,9 +203,12 @@ class GroupElements:
         assert np.allclose(turns @ turns.swapaxes(1, 2), np.eye(3))
         ```
         """
-        return self.walk(number, seed).follow(self.generators, self.elements)
+        walk = self.walk(number, seed)
+        if self.images is not None:
+            return matrices_of(walk.follow_permutations(self.images))
+        return walk.follow(self.generators, self.elements)
 
-    def walk(self, number: int, seed: int = 0) -> Walk:
+    def walk(self, number: int, seed: int = 0) -> AnyWalk:
         """Random elements as products, for representations to follow.
 
         Args:
@@ -184,17 +218,25 @@ class GroupElements:
         Returns:
             A `Walk`, whose `follow` makes matrices of any representation.
         """
-        return random_walk(self, positive_int("number", number), seed)
+        number, seed = positive_int("number", number), count("seed", seed)
+        require_memory(
+            f"`number={number}` random elements of {self!r}",
+            number * (4 * self.matrix_size**2 + MOST_STEPS * (self.dimension + 1)),
+            "Fewer will do, several times with another `seed`",
+        )
+        return random_walk(self, number, seed)
 
     def contains(self, matrix: ArrayLike) -> bool:
         """Whether a matrix is an element of the group.
 
         The elements of a finite group are listed. Of others the matrix is compared with
-        those of each component: it may be `exp(X)` in a torus that commutes with it, where
-        up to 2,000 combinations of full turns are tried, or it is moved towards the
-        identity from several starts. An answer `True` is certain, up to rounding. `False`
-        is not for groups that are not compact, nor for a line that is dense in a torus:
-        elements beyond 1,000 turns are not seen to be some.
+        those of each component. Where the algebra holds the transposes of its matrices,
+        as those of `GL`, `SL`, `Sp`, `SO`, `O`, `SU` and `U` do, the polar decomposition
+        decides. Of other compact groups a torus does, which commutes with the matrix. Of
+        those that are left, such as `E`, vectors and forms that do not change exclude
+        matrices, and others are moved towards the identity from several starts; if neither
+        tells, an error says so. Of a line that is dense in a torus elements beyond 1,000
+        turns are not seen to be some.
 
         Args:
             matrix: Array `(n, n)`.
@@ -203,8 +245,9 @@ class GroupElements:
             Whether it is an element.
 
         Raises:
-            ValueError: If the matrix is of another size, or the components of the group are
-                too many to be listed.
+            ValueError: If the matrix is of another size, or the answer is not known: of a
+                discrete group of too many elements, of too many components, or where no
+                path to the matrix is found, nor a reason that there is none.
 
         Example:
         ```python
@@ -225,16 +268,19 @@ class GroupElements:
         answer = self.tells(matrix)
         if answer is None:
             raise ValueError(
-                f"Elements of {self!r} are too many, or its components are, to tell "
-                "whether `matrix` is one"
+                f"It is not known whether `matrix` is in {self!r}: its elements or "
+                "components are too many, or no path from the identity to `matrix` is "
+                "found, and no reason that there is none. A matrix closer to the identity, "
+                "as one of the factors of `matrix`, is easier to find"
             )
         return answer
 
     def tells(self, matrix: np.ndarray) -> bool | None:
         """Whether a matrix `(n, n)` is an element, or `None` where this is not known."""
-        if self._is_symmetric:
-            return images_of(matrix, ELEMENT_PRECISION) is not None
-        if not self.dimension and self.is_finite:
+        if self.all_permutations is not None:
+            moved = images_of(matrix, ELEMENT_PRECISION)
+            return moved is not None and self.all_permutations.contains(moved)
+        if self.is_listed:
             distances = np.abs(self.all_elements() - matrix).max(axis=(1, 2))
             return bool(distances.min() <= ELEMENT_PRECISION * max(1, np.abs(matrix).max()))
         answer = self._components.contains(matrix) if self.dimension else None
@@ -245,9 +291,9 @@ class GroupElements:
 
         It is quick, for groups that are not listed: where it says no, a matrix may be none.
         """
-        if np.linalg.cond(matrix) > 1 / np.finfo("float64").eps:
+        if is_singular(matrix):
             return True
-        permute = not self.dimension and images_of(self.elements) is not None
+        permute = self.images is not None
         turn = all(asymmetry(x, -1) <= PRECISION for x in self.generators)
         turn = turn and _is_orthogonal(self.elements)
         moved = matrix @ self.generators @ np.linalg.inv(matrix)

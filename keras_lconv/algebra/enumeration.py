@@ -13,6 +13,8 @@ from keras_lconv.algebra.tolerance import ELEMENT_PRECISION
 # others are this near, as products of elements with errors come.
 NUM_VECTORS = 3
 SAME, NEAR = 5 * ELEMENT_PRECISION, 20 * ELEMENT_PRECISION
+# Errors of generating elements move vectors by less.
+ROUNDING = 2e-6
 # Beyond this size nothing is told apart: powers of matrices that grow.
 LARGEST = 0.1 / SAME
 # They are looked up in cells of a grid, by random combinations of these numbers, which
@@ -128,6 +130,9 @@ def enumerated(generating: np.ndarray, limit: int) -> Tree | None:
     known = _Register(size * NUM_VECTORS, rng)
     letters, parents = np.array([count]), np.array([0])
     levels, tree = [0], []
+    moved = np.linalg.norm(generating @ images - images, axis=(1, 2)) / np.sqrt(size)
+    if np.any((moved > ROUNDING) & (moved <= SAME)):
+        return None  # an element that moves little is not the identity
     try:
         while len(images):
             new = known.new(images)

@@ -22,14 +22,15 @@ FLOOR, ROUNDS = 0.1, 30
 def invariant_forms(
     generators: Acting, symmetry: str = "symmetric", tolerance: float | None = None
 ) -> np.ndarray:
-    """All bilinear forms `x^T M y` that are invariant under a group.
+    """All symmetric bilinear forms `x^T M y` that a group leaves invariant.
 
-    They are the matrices with `L_i^T M + M L_i = 0` for the generators, and
-    `h^T M h = M` for further elements of a group: the null space of a linear map, which
-    the singular value decomposition finds for any generators, compact or not, in any
-    basis, known or learned. For rotations it is the Euclidean product, for the Lorentz
-    group Minkowski's form, for sp(2n) an antisymmetric form. A representation that is a
-    sum of several may have several; one without any is possible too, as that of gl(n).
+    Antisymmetric ones are found if `symmetry` says so. They are the matrices with
+    `L_i^T M + M L_i = 0` for the generators, and `h^T M h = M` for further elements of a
+    group: the null space of a linear map, which the singular value decomposition finds for
+    any generators, compact or not, in any basis, known or learned. For rotations it is the
+    Euclidean product, for the Lorentz group Minkowski's form, for sp(2n) an antisymmetric
+    form. A representation that is a sum of several may have several; one without any is
+    possible too, as that of gl(n).
 
     The decomposition is of a matrix with `n (n + 1) / 2` columns: a fraction of a second up
     to n = 30.

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from keras_lconv._validation import matrices_if_any, square_matrices
 from keras_lconv.algebra.elements import GroupElements
 from keras_lconv.algebra.lie_algebra import LieAlgebra
+from keras_lconv.algebra.tolerance import is_singular
 
 if TYPE_CHECKING:
     from keras_lconv.algebra.representation import Representation
@@ -75,7 +76,10 @@ class MatrixGroup(GroupElements):
         if not isinstance(algebra, LieAlgebra):
             algebra = LieAlgebra(square_matrices("algebra", algebra))
         size = algebra.matrix_size
-        super().__init__(algebra, np.zeros((0, size, size)) if given is None else given)
+        if given is None:
+            # Without an algebra it is the group of the identity.
+            given = np.tile(np.eye(size), (0 if algebra.dimension else 1, 1, 1))
+        super().__init__(algebra, given)
         self.name = name
         self._check()
 
@@ -87,7 +91,7 @@ class MatrixGroup(GroupElements):
                 f"Received: shape {self.elements.shape}"
             )
         for number, element in enumerate(self.elements):
-            if np.linalg.cond(element) > 1 / np.finfo("float64").eps:
+            if is_singular(element):
                 raise ValueError(
                     "`elements` must be invertible matrices. Received: the one with number "
                     f"{number} (from 0) is not"

@@ -103,6 +103,11 @@ def _base(images: np.ndarray) -> tuple[int, np.ndarray]:
     return 1, images
 
 
+def compose(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The images `(..., n)` of products, as of the matrices: `b` moves first."""
+    return np.take_along_axis(a, b, axis=-1)
+
+
 def generate_all(images: np.ndarray) -> bool:
     """Whether permutations `(m, n)` of `n` things generate all of them.
 
@@ -110,8 +115,13 @@ def generate_all(images: np.ndarray) -> bool:
     """
     n = images.shape[1]
     has_exchange = np.any(np.sum(images == np.arange(n), axis=1) == n - 2)
-    # The diagonal, and all other pairs.
-    return bool(has_exchange) and int(np.max(_orbits(of_product(images, images)))) == 1
+    return bool(has_exchange) and is_transitive_on_pairs(images)
+
+
+def is_transitive_on_pairs(images: np.ndarray) -> bool:
+    """Whether permutations `(m, n)` take each pair of two things to all others."""
+    # The orbits are the diagonal, and all other pairs.
+    return int(np.max(_orbits(of_product(images, images)))) == 1
 
 
 def invariant_of_permutations(images: np.ndarray) -> np.ndarray:

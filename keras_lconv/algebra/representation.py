@@ -115,8 +115,10 @@ class Representation(GroupAction):
         return Representation.built((self,), copied, copied, name, of_images)
 
     def __pow__(self, power: int) -> "Representation":
+        power = count("power", power, most=powers.MOST_DEGREE)
+        require_room(self.size**power, [self])
         result = self.group.trivial()
-        for number in range(count("power", power, most=powers.MOST_DEGREE)):
+        for number in range(power):
             result = result * self if number else self
         result = copy(result)
         result.name = f"{factor(self)} ** {power}"

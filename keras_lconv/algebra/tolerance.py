@@ -11,6 +11,11 @@ from keras_lconv._validation import fraction
 ELEMENT_PRECISION = 1e-5
 
 
+def is_singular(matrix: np.ndarray) -> bool:
+    """Whether a matrix has no inverse, up to rounding. It does not matter in which unit."""
+    return bool(np.linalg.cond(matrix) > 1 / np.finfo("float64").eps)
+
+
 class Tolerance:
     """Decides which numbers are zero, and keeps how clear the closest decision was.
 

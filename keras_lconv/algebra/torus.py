@@ -20,6 +20,27 @@ def commuting_part(space: np.ndarray, matrix: np.ndarray, precision: float) -> n
     return np.tensordot(left[:, small].T, space, 1)
 
 
+def is_in_torus(matrix: np.ndarray, frame: np.ndarray, precision: float) -> bool:
+    """Whether a torus of a group holds a matrix, as one does of a compact connected one.
+
+    That torus commutes with the matrix, which is then in all maximal ones of what does.
+
+    Args:
+        matrix: Array `(n, n)`.
+        frame: Orthonormal matrices `(k, n, n)`, the algebra of the group.
+        precision: How far an element may be from the matrix, relative to its norm.
+    """
+    if not len(frame):
+        return False
+    space = commuting_part(frame, matrix, 10 * precision)
+    if not len(space):
+        return False
+    mixture = np.random.default_rng(0).normal(size=len(space))
+    mixed = np.tensordot(mixture, space, 1)
+    torus = commuting_part(space, mixed, 10 * precision)
+    return has_commuting_logarithm(matrix, torus, precision)
+
+
 def has_commuting_logarithm(
     matrix: np.ndarray, basis: np.ndarray, precision: float
 ) -> bool:

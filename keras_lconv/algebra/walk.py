@@ -1,9 +1,13 @@
 """Random walks on groups."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+
+from keras_lconv.algebra.all_permutations import StarWords
+from keras_lconv.algebra.permutations import compose
 
 if TYPE_CHECKING:
     from keras_lconv.algebra.elements import GroupElements
@@ -12,7 +16,10 @@ if TYPE_CHECKING:
 # thirds at least of where the walk was. Steps along further elements are lazy.
 COMPACT_STEPS, TURNS = 16, 2 * np.pi
 LAZY_STEPS = 64
-FINITE_STEPS = 256
+DISCRETE_STEPS = 256
+MOST_STEPS = max(COMPACT_STEPS + LAZY_STEPS, DISCRETE_STEPS)
+# Of large groups of permutations.
+REPLACEMENTS, SLOTS = 200, 12
 
 
 @dataclass(frozen=True)
@@ -47,16 +54,75 @@ class Walk:
         table = np.concatenate([images, start[None]])
         result = np.broadcast_to(start, (self.moves.shape[1], len(start)))
         for move in self.moves:
-            result = np.take_along_axis(result, table[move], axis=1)
+            result = compose(result, table[move])
         return result
 
 
-def random_walk(group: "GroupElements", number: int, seed: int) -> Walk:
+@dataclass(frozen=True)
+class Replacement:
+    """Random elements of a finite group by product replacement.
+
+    Each has several slots, which start with generating elements. A step multiplies one by
+    another, and a product of what comes out is the element.
+
+    Args:
+        slots: How many there are.
+        pairs: Different numbers of slots, `(2, length, number)`: the first is multiplied.
+        is_left: Booleans `(length, number)`: whether from the left.
+
+    Reference:
+        F. Celler, C. R. Leedham-Green, S. H. Murray, A. C. Niemeyer, E. A. O'Brien,
+        "Generating random elements of a finite group", Communications in Algebra 23, 1995.
+    """
+
+    slots: int
+    pairs: np.ndarray
+    is_left: np.ndarray
+
+    def follow(self, generators: np.ndarray, elements: np.ndarray) -> np.ndarray:
+        """Matrices `(number, n, n)` of the elements, where these represent the group."""
+        return self._run(elements, np.matmul)
+
+    def follow_permutations(self, images: np.ndarray) -> np.ndarray:
+        """Where the elements take components, `(number, n)`, if these move by `images`."""
+        return self._run(images, compose)
+
+    def _run(
+        self,
+        generating: np.ndarray,
+        multiply: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    ) -> np.ndarray:
+        number = self.pairs.shape[2]
+        rows = np.arange(number)
+        start = generating[np.arange(self.slots) % len(generating)]
+        state = np.tile(start, (number, *[1] * start.ndim))
+        result = state[:, 0]
+        for first, second, is_left in zip(*self.pairs, self.is_left, strict=True):
+            a, b = state[rows, first], state[rows, second]
+            is_left = is_left.reshape(-1, *[1] * (a.ndim - 1))
+            made = multiply(np.where(is_left, b, a), np.where(is_left, a, b))
+            state[rows, first] = made
+            result = multiply(result, made)
+        return result
+
+
+AnyWalk: TypeAlias = Walk | StarWords | Replacement
+
+
+def random_walk(group: "GroupElements", number: int, seed: int) -> AnyWalk:
     """Random elements of a group as products."""
     rng = np.random.default_rng(seed)
-    if group.is_finite:
+    if group.all_permutations is not None:
+        return group.all_permutations.words(number, rng)
+    if group.is_listed:
         moves = group.tree.words(rng.integers(len(group.tree.letters), size=number)).T
         return Walk(np.zeros((len(moves), number, 0)), moves)
+    if group.images is not None:
+        slots = max(SLOTS, 2 * len(group.images))
+        first = rng.integers(slots, size=(REPLACEMENTS, number))
+        second = (first + rng.integers(1, slots, size=first.shape)) % slots
+        is_left = rng.integers(2, size=first.shape).astype(bool)
+        return Replacement(slots, np.stack([first, second]), is_left)
     steps, scale = 1, np.ones(group.dimension)
     if group.dimension and group.is_compact:
         steps = COMPACT_STEPS
@@ -64,7 +130,7 @@ def random_walk(group: "GroupElements", number: int, seed: int) -> Walk:
     elif group.dimension:
         scale = 1 / np.linalg.norm(group.generators, 2, axis=(1, 2))
     count = len(group.elements)
-    length = (LAZY_STEPS if group.dimension else FINITE_STEPS) if count else 0
+    length = (LAZY_STEPS if group.dimension else DISCRETE_STEPS) if count else 0
     flows = np.zeros((steps + length, number, group.dimension))
     flows[:steps] = scale * rng.normal(size=flows[:steps].shape)
     moves = np.full((steps + length, number), count)

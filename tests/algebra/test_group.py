@@ -176,7 +176,8 @@ def test_groups_that_are_nearly_finite_end_early(noise):
 
 def test_long_words_and_large_matrices():
     assert a.cyclic(2000).order == 2000
-    assert not a.symmetric(60).is_finite
+    assert a.symmetric(60).order == 2 * a.alternating(60).order == math.factorial(60)
+    assert a.symmetric(60).is_finite
     grows = a.MatrixGroup(elements=[[[2.0, 1.0], [1.0, 1.0]]])
     assert not grows.is_finite
 
@@ -335,6 +336,26 @@ def test_is_abelian(group, expected):
     assert group.is_abelian == expected
 
 
+@pytest.mark.parametrize("group", [a.SO(1), a.SU(1), a.SL(1)])
+def test_the_group_of_one_element(group):
+    one = np.eye(group.matrix_size)
+    assert group.order == 1
+    assert np.array_equal(group.random_elements(3), [one] * 3)
+    assert group.words.shape == (1, 0)
+    assert group.regular().size == 1
+    assert a.direct_product(group, group).order == 1
+    assert group.contains(one)
+    assert not group.contains(-one)
+
+
+def test_an_element_that_moves_little_is_not_the_identity():
+    """It is less than what products of elements with errors may differ by."""
+    slow = a.MatrixGroup(elements=expm(1e-5 * a.so(2).basis))
+    assert not slow.is_finite
+    with pytest.raises(ValueError, match="can be listed"):
+        _ = slow.order
+
+
 def test_an_algebra_is_a_group_and_back():
     group = a.MatrixGroup(a.so(3))
     assert group.algebra.identify().name == "so(3)"
@@ -410,6 +431,18 @@ def test_reprs_say_what_they_are():
         (lambda: a.direct_product(), ValueError, "must not be empty"),
         (lambda: a.SO(3).contains(np.eye(2)), ValueError, "must be a 3x3 matrix"),
         (lambda: a.SO(3).random_elements(0), ValueError, "`number` must be a positive"),
+        (lambda: a.SO(3).random_elements(10**12), ValueError, "`number=10{12}` random"),
+        (lambda: a.cyclic(4).random_elements(10**12), ValueError, "`number=10{12}` random"),
+        (lambda: a.SO(3).random_elements(2, "a"), TypeError, "`seed` must be an integer"),
+        (lambda: a.SO(3).random_elements(2, 1.5), TypeError, "`seed` must be an integer"),
+        (lambda: a.SO(3).random_elements(2, -1), ValueError, "`seed` must be an integer"),
+        (
+            lambda: (a.SO(3).standard ** 6).random_elements(10**6),
+            ValueError,
+            "`number=10{6}` matrices",
+        ),
+        (lambda: a.cyclic(10**6), ValueError, "`n` must be at most 20,000"),
+        (lambda: a.dihedral(10**5), ValueError, "`n` must be at most 10,000"),
     ],
 )
 def test_bad_arguments_are_refused(make, error, words):
@@ -455,10 +488,16 @@ def test_what_is_no_element_of_a_large_group(monkeypatch):
     assert not a.symmetric(20).contains(-np.eye(20))
     monkeypatch.setattr("keras_lconv.algebra.elements.LARGEST_ORDER", 50)
     monkeypatch.setattr("keras_lconv.algebra.components.MOST_COMPONENTS", 5)
-    even, mixed = a.alternating(5), a.direct_product(a.SO(2), a.symmetric(3))
-    assert even.tells(np.eye(5)[::-1]) is None
-    assert even.tells(-np.eye(5)) is False
-    assert even.tells(np.ones((5, 5))) is False
+    assert a.alternating(5).tells(np.eye(5)[::-1]) is True
+    assert a.alternating(6).tells(np.eye(6)[::-1]) is False
+    pairs = a.direct_product(a.symmetric(4), a.symmetric(4))
+    mixed = a.direct_product(a.SO(2), a.symmetric(3))
+    assert pairs.tells(np.eye(8)[::-1]) is None
+    assert pairs.tells(-np.eye(8)) is False
+    assert pairs.tells(np.ones((8, 8))) is False
+    assert pairs.is_finite
+    with pytest.raises(ValueError, match="which has more"):
+        _ = pairs.order
     inside = block_diag(expm(circle(1)), np.eye(3)[::-1])
     shear = block_diag(np.triu(np.ones((2, 2))), np.eye(3))
     assert mixed.tells(inside) is None

@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_lconv._memory import require_memory
 from keras_lconv._validation import boolean, one_of, positive_int
+from keras_lconv.algebra.elements import LARGEST_ORDER
 from keras_lconv.algebra.group import MatrixGroup
 
 GOLDEN = (1 + np.sqrt(5)) / 2
@@ -29,7 +30,8 @@ def cyclic(n: int) -> MatrixGroup:
 
     Raises:
         TypeError: If `n` is no integer.
-        ValueError: If `n` is below 1.
+        ValueError: If `n` is below 1, or above 20,000: turns by less can be told from none
+            in exact arithmetic only.
 
     Example:
     ```python
@@ -38,7 +40,7 @@ def cyclic(n: int) -> MatrixGroup:
     assert cyclic(6).order == 6
     ```
     """
-    return MatrixGroup(elements=[_turn(positive_int("n", n))], name=f"C({n})")
+    return MatrixGroup(elements=[_turn(n, LARGEST_ORDER)], name=f"C({n})")
 
 
 def dihedral(n: int) -> MatrixGroup:
@@ -52,7 +54,7 @@ def dihedral(n: int) -> MatrixGroup:
 
     Raises:
         TypeError: If `n` is no integer.
-        ValueError: If `n` is below 1.
+        ValueError: If `n` is below 1, or above 10,000, as an order above 20,000.
 
     Example:
     ```python
@@ -61,7 +63,7 @@ def dihedral(n: int) -> MatrixGroup:
     assert dihedral(4).order == 8
     ```
     """
-    turn = _turn(positive_int("n", n))
+    turn = _turn(n, LARGEST_ORDER // 2)
     return MatrixGroup(elements=[turn, np.diag([1.0, -1.0])], name=f"D({n})")
 
 
@@ -183,8 +185,13 @@ def polyhedral(solid: str, inversion: bool = False) -> MatrixGroup:
     return MatrixGroup(elements=elements, name=solid + (" with inversion" * inversion))
 
 
-def _turn(n: int) -> np.ndarray:
-    """The rotation by `2 pi / n`, counterclockwise."""
+def _turn(n: int, most: int) -> np.ndarray:
+    """The rotation by `2 pi / n`, counterclockwise, for `n` up to a number."""
+    if positive_int("n", n) > most:
+        raise ValueError(
+            f"`n` must be at most {most:,}: turns by less are hardly different. "
+            f"Received: n={n}. SO(2) and O(2) have all turns"
+        )
     cosine, sine = np.cos(2 * np.pi / n), np.sin(2 * np.pi / n)
     return np.array([[cosine, -sine], [sine, cosine]])
 

@@ -84,14 +84,14 @@ def SU(n: int) -> MatrixGroup:  # noqa: N802
     """The special unitary group, as real matrices of twice the size.
 
     Args:
-        n: Number of complex dimensions, at least 2.
+        n: Number of complex dimensions.
 
     Returns:
         A connected `MatrixGroup` of `2n x 2n` matrices.
 
     Raises:
         TypeError: If `n` is no integer.
-        ValueError: If `n` is below 2.
+        ValueError: If `n` is below 1.
     """
     n = positive_int("n", n)
     return MatrixGroup(su(n), name=f"SU({n})")
@@ -139,14 +139,14 @@ def SL(n: int) -> MatrixGroup:  # noqa: N802
     """The real matrices of determinant 1.
 
     Args:
-        n: Number of dimensions, at least 2.
+        n: Number of dimensions.
 
     Returns:
         A connected `MatrixGroup`.
 
     Raises:
         TypeError: If `n` is no integer.
-        ValueError: If `n` is below 2.
+        ValueError: If `n` is below 1.
     """
     return MatrixGroup(sl(n), name=f"SL({n},R)")
 

@@ -113,7 +113,7 @@ class _Connected:
         if number is None:
             number = len(self._answers)
             self._known.add(matrix)
-            self._answers.append(self._components.is_connected(matrix, self._one))
+            self._answers.append(self._components.is_connected(matrix, self._one) is True)
         return self._answers[number]
 
 

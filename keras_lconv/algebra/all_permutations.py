@@ -1,0 +1,181 @@
+"""Groups of all permutations, or of all even ones, that are seen to be so.
+
+By Jordan's theorem they are those that are transitive on pairs and hold a transposition, or
+a cycle of three. Random elements are drawn by their definition, and written as products of
+the generating ones, so that each representation can follow.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_lconv.algebra.permutations import compose, is_transitive_on_pairs
+
+Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class AllPermutations:
+    """What is known of such a group.
+
+    Args:
+        images: Generating permutations `(m, n)`.
+        seed: The number of one that moves two or three things only.
+        odd: The number of one that is odd, `None` if all are even.
+    """
+
+    images: np.ndarray
+    seed: int
+    odd: int | None
+
+    @property
+    def order(self) -> int:
+        """The number of elements."""
+        everything = math.factorial(self.images.shape[1])
+        return everything if self.odd is not None else everything // 2
+
+    def contains(self, images: np.ndarray) -> bool:
+        """Whether a permutation `(n,)` is an element."""
+        return self.odd is not None or not _is_odd(images)
+
+    def words(self, number: int, rng: np.random.Generator) -> "StarWords":
+        """Random elements, each as likely as the others."""
+        n = self.images.shape[1]
+        cycle = _moved(self.images[self.seed])
+        choices = [rng.integers(k + 1, size=number) for k in range(n - 1, 0, -1)]
+        moves = []
+        for k, j in zip(range(n - 1, 0, -1), choices, strict=True):
+            # The number `n` is that of the identity. The thing `k` goes to `j`, any one up
+            # to it, by (0 j)(0 k), or by (0 1 j)^2 (0 1 k).
+            if len(cycle) == 2:
+                moves.append(np.where((j > 0) & (j < k), j, n))
+            elif k > 1:
+                between = np.where((j > 1) & (j < k), j, n)
+                moves += [between, np.where(j == 1, k, between)]
+            else:
+                break
+            moves.append(np.where(j < k, k, n))
+        if len(cycle) == 3 and self.odd is not None:
+            # Half of the elements are even ones times one that is odd.
+            moves.append(np.where(rng.integers(2, size=number), 0, n))
+        return StarWords(*self._stars(cycle), n, self.odd, np.array(moves))
+
+    def _stars(
+        self, cycle: tuple[int, ...]
+    ) -> tuple[list[tuple[int, int]], dict[int, int]]:
+        """How transpositions `(0 k)`, or cycles `(0 1 k)`, are conjugate to the seed.
+
+        Returns:
+            The steps, each the number of an element that conjugates and that of the step
+            before, of which the first is the seed; and the step of each `k`.
+        """
+        n, length = self.images.shape[1], len(cycle)
+        wanted = {(*range(length - 1), k): k for k in range(length - 1, n)}
+        first = _in_order(cycle)
+        found, steps, stars = {first}, [(self.seed, -1)], {}
+        nodes = [first]
+        for parent, node in enumerate(nodes):
+            if node in wanted:
+                stars[wanted[node]] = parent
+                if len(stars) == len(wanted):
+                    break
+            for letter, images in enumerate(self.images):
+                moved = _in_order(tuple(images[list(node)].tolist()))
+                if moved not in found:
+                    found.add(moved)
+                    nodes.append(moved)
+                    steps.append((letter, parent))
+        return steps, stars
+
+
+@dataclass(frozen=True)
+class StarWords:
+    """Random permutations as products, that any representation can follow.
+
+    Args:
+        steps: How conjugates are made, from `AllPermutations`.
+        stars: The step that makes the element with each number.
+        size: How many things there are, the number of the identity.
+        odd: The generating element with the number 0, if there is one.
+        moves: Integers `(length, number)`: these elements are multiplied.
+    """
+
+    steps: list[tuple[int, int]]
+    stars: dict[int, int]
+    size: int
+    odd: int | None
+    moves: np.ndarray
+
+    def follow(self, generators: np.ndarray, elements: np.ndarray) -> np.ndarray:
+        """Matrices `(number, n, n)` of the elements, where these represent the group."""
+        return self._run(elements, np.eye(elements.shape[1]), np.matmul, np.linalg.inv)
+
+    def follow_permutations(self, images: np.ndarray) -> np.ndarray:
+        """Where the elements take components, `(number, n)`, if these move by `images`."""
+        return self._run(images, np.arange(images.shape[1]), compose, np.argsort)
+
+    def _run(
+        self,
+        generating: np.ndarray,
+        one: np.ndarray,
+        multiply: Product,
+        invert: Callable[[np.ndarray], np.ndarray],
+    ) -> np.ndarray:
+        made: dict[int, np.ndarray] = {-1: one}
+        table = np.tile(one, (self.size + 1, *[1] * one.ndim))
+        if self.odd is not None:
+            table[0] = generating[self.odd]
+        for k, last in self.stars.items():
+            path = [last]
+            while path[-1] not in made:
+                path.append(self.steps[path[-1]][1])
+            for step in reversed(path[:-1]):
+                letter, parent = self.steps[step]
+                moved = multiply(generating[letter], made[parent])
+                if parent >= 0:
+                    moved = multiply(moved, invert(generating[letter]))
+                made[step] = moved
+            table[k] = made[last]
+        result = np.tile(one, (self.moves.shape[1], *[1] * one.ndim))
+        for move in self.moves:
+            result = multiply(result, table[move])
+        return result
+
+
+def recognized(images: np.ndarray) -> AllPermutations | None:
+    """The group that permutations `(m, n)` generate, if it has all, or all even ones."""
+    moved = np.sum(images != np.arange(images.shape[1]), axis=1)
+    seeds = [int(np.argmax(moved == count)) for count in (2, 3) if np.any(moved == count)]
+    if not seeds or not is_transitive_on_pairs(images):
+        return None
+    odd = [number for number, each in enumerate(images) if _is_odd(each)]
+    if not odd and images.shape[1] < 5:
+        return None  # cycles of three things are not all conjugate
+    return AllPermutations(images, seeds[0], odd[0] if odd else None)
+
+
+def _moved(images: np.ndarray) -> tuple[int, ...]:
+    """The cycle of a permutation that has one."""
+    cycle = [int(np.argmax(images != np.arange(len(images))))]
+    while images[cycle[-1]] != cycle[0]:
+        cycle.append(int(images[cycle[-1]]))
+    return tuple(cycle)
+
+
+def _in_order(cycle: tuple[int, ...]) -> tuple[int, ...]:
+    """The same cycle, from its smallest number on."""
+    start = cycle.index(min(cycle))
+    return cycle[start:] + cycle[:start]
+
+
+def _is_odd(images: np.ndarray) -> bool:
+    """Whether a permutation is odd: things less cycles are."""
+    left, cycles = set(range(len(images))), 0
+    while left:
+        cycles += 1
+        thing = left.pop()
+        while (thing := int(images[thing])) in left:
+            left.remove(thing)
+    return (len(images) - cycles) % 2 == 1
