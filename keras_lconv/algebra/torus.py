@@ -65,7 +65,9 @@ def has_commuting_logarithm(
     factors = np.einsum("ai,ij,ja->a", inverse, matrix, vectors)
     if np.min(np.abs(factors)) == 0:
         return False
-    candidates = _parameters(rates, factors)
+    # What stays small over all the turns that are tried is none.
+    zero = max(ZERO, precision / (2 * np.pi * MOST_TURNS))
+    candidates = _parameters(rates, factors, zero * float(np.linalg.norm(rates)))
     errors = np.abs(np.exp(candidates @ rates.T) - factors).max(axis=1)
     found = expm(np.tensordot(candidates[np.argmin(errors)], basis, 1))
     distance = np.linalg.norm(found - matrix)
@@ -82,13 +84,14 @@ def _eigenvectors(matrix: np.ndarray) -> np.ndarray:
     return vectors if is_normal else np.linalg.eig(matrix)[1]
 
 
-def _parameters(rates: np.ndarray, factors: np.ndarray) -> np.ndarray:
+def _parameters(rates: np.ndarray, factors: np.ndarray, zero: float) -> np.ndarray:
     """Parameters `(c, k)` with `exp(rates t) = factors`, for different full turns.
 
-    Sizes tell some combinations of the parameters, angles the others.
+    Sizes tell some combinations of the parameters, angles the others. Rates up to `zero`
+    count as none.
     """
     left, sizes, right = np.linalg.svd(rates.real)
-    rank = int(np.sum(sizes > ZERO * np.linalg.norm(rates)))
+    rank = int(np.sum(sizes > zero))
     known = left[:, :rank].T @ np.log(np.abs(factors)) / sizes[:rank] @ right[:rank]
     free = right[rank:]
     turning = rates.imag @ free.T
@@ -96,7 +99,7 @@ def _parameters(rates: np.ndarray, factors: np.ndarray) -> np.ndarray:
     pivots: list[int] = []
     for row in np.argsort(np.linalg.norm(turning, axis=1)):
         some = turning[[*pivots, row]]
-        if np.linalg.matrix_rank(some, tol=ZERO * np.linalg.norm(rates)) == len(some):
+        if np.linalg.matrix_rank(some, tol=zero) == len(some):
             pivots.append(row)
     if len(pivots) < len(free):
         return known[None]

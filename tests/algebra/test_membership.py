@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 from keras_lconv import algebra as a
+from keras_lconv.algebra.components import Components
 from tests.algebra.table import conditioned
 
 
@@ -66,3 +68,13 @@ def test_what_is_not_known_is_said():
     assert not group.contains(by @ np.diag([1.0, 2.0, 1.0]) @ inverse)
     with pytest.raises(ValueError, match="It is not known whether `matrix` is in"):
         group.contains(by @ np.diag([-1.0, 1.0, -1.0]) @ inverse)
+
+
+def test_full_turns_of_a_circle_that_is_known_to_a_few_digits():
+    """An ellipse's rotation from derivatives in float32, with a drift of 1e-8."""
+    turn = np.array([[-0.000553563, -0.797648674], [0.603121861, 0.000553568]])
+    group = Components(turn[None], np.zeros((0, 2, 2)), 1e-3)
+    for angle in (0.3, 2.0, np.pi, 5.0):
+        element = expm(angle / np.linalg.norm(turn, 2) * turn)
+        assert group.is_connected(element, np.eye(2)) is True
+    assert group.is_connected(-np.eye(2), np.eye(2)) is True
