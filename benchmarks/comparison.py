@@ -89,11 +89,8 @@ def convolutional_network(
         width += 1
 
 
-def train(model, data, epochs, largest_rate, clipnorm=None):
-    """Trains with a rate that rises and falls, and returns the CPU seconds.
-
-    Gradients longer than `clipnorm` are shortened, if it is given.
-    """
+def train(model, data, epochs, largest_rate):
+    """Trains with a rate that rises and falls, and returns the CPU seconds."""
     steps = len(data) * epochs
     rate = keras.optimizers.schedules.CosineDecay(
         largest_rate / 10,
@@ -102,7 +99,7 @@ def train(model, data, epochs, largest_rate, clipnorm=None):
         warmup_steps=steps // 8,
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, global_clipnorm=clipnorm)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4)
     model.compile(optimizer, loss, metrics=["accuracy"])
     start = time.process_time()
     model.fit(data, epochs=epochs, verbose=0)
@@ -126,9 +123,7 @@ def seconds_per_epoch(network, x, y):
     return train(model, data, 1, 1e-4)
 
 
-def compare(
-    networks, draw, numbers, epochs, seeds, score=accuracy, rates=RATES, clipnorm=None
-):
+def compare(networks, draw, numbers, epochs, seeds, score=accuracy, rates=RATES):
     """Prints a table of networks, and returns the scores of each.
 
     Args:
@@ -139,7 +134,6 @@ def compare(
         seeds: How many draws to train on.
         score: From a model, inputs and labels to a number, the larger the better.
         rates: Largest rates of learning to choose from.
-        clipnorm: Of all networks, as for `train`.
     """
     print(f"Backend: {keras.config.backend()}, {numbers[0]} samples to train on")
     example = draw(numbers[0], VALIDATION)
@@ -154,7 +148,7 @@ def compare(
         for rate in rates:
             keras.utils.set_random_seed(0)
             model = network.build()
-            train(model, network.batches(*example, 0), some, rate, clipnorm)
+            train(model, network.batches(*example, 0), some, rate)
             found[rate] = score(model, *check)
         rate = max(found, key=found.get)
         print(f"  {name}, validation:", {r: f"{s:.3f}" for r, s in found.items()})
@@ -162,7 +156,7 @@ def compare(
             keras.utils.set_random_seed(seed)
             model = network.build()
             data = network.batches(*draw(numbers[0], TRAINING + seed), seed)
-            seconds = train(model, data, some, rate, clipnorm)
+            seconds = train(model, data, some, rate)
             scores.setdefault(name, []).append(score(model, *test))
             print(
                 f"{name:18s} {weights(model):9d} {some:7d} {rate:7.0e} "

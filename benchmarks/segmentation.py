@@ -140,10 +140,7 @@ def main(arguments=None):
     }
     if options.quick:
         return compare(networks, make_data, (32, 32, 32), 1, 1, mean_iou, (5e-3,))
-    # Without it one of three seeds of the steerable network ended at nothing.
-    return compare(
-        networks, make_data, (200, 200, 400), 15, options.seeds, mean_iou, clipnorm=1.0
-    )
+    return compare(networks, make_data, (200, 200, 400), 15, options.seeds, mean_iou)
 
 
 if __name__ == "__main__":
