@@ -60,6 +60,11 @@ class FeatureLayer(BoundedWeights):
         shape = channels_last_shape(input_shape, self.data_format)
         return (*shape, 1) if len(shape) == 2 else shape
 
+    def _fix_channels(self, input_shape: Shape, channels: int | None) -> None:
+        """Refuses, from now on, inputs with other channels than the weights have."""
+        axes = {1 if self.data_format == "channels_first" else -1: channels}
+        self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes=axes)
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the output."""
         shape = self._feature_output_shape(self._feature_shape(tuple(input_shape)))

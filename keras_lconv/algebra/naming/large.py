@@ -32,52 +32,46 @@ def identify_large(
         An `Identification`, which describes any other algebra and has no name for it.
     """
     k, v = basis.shape[:2]
+    size = f"{v}x{v} matrices"
+    everything = f"all such {size}"
     if closure_error > tolerance:
-        return _described("not closed", basis, closure_error, "not closed under brackets")
+        what = f"{size}, not closed under brackets"
+        return _identified("not closed", basis, closure_error, what)
     traces = np.trace(basis, axis1=1, axis2=2) / np.linalg.norm(basis, axis=(1, 2))
     trace = float(np.max(np.abs(traces))) / np.sqrt(v)
     if k == v * v:
-        found = _identified(f"gl({v},R)", basis, 0.0, closure_error)
+        found = _identified(f"gl({v},R)", basis, closure_error, everything, 0.0)
         return replace(found, isomorphic_to=(f"sl({v},R) + R",))
     if k == v * v - 1 and trace < TOLERANCE:
-        return _identified(f"sl({v},R)", basis, trace, closure_error)
+        return _identified(f"sl({v},R)", basis, closure_error, everything, trace)
     for dilation in (0, 1):
-        for sign, size in ((1, v * (v - 1) // 2), (-1, v * (v + 1) // 2)):
-            if k == size + dilation and (kept := _kept_form(basis, sign)) is not None:
+        for sign, number in ((1, v * (v - 1) // 2), (-1, v * (v + 1) // 2)):
+            if k == number + dilation and (kept := _kept_form(basis, sign)) is not None:
                 form, change = kept
                 name = _name_of_form(form, sign) + (" + R" if dilation else "")
-                return _identified(name, basis, change, closure_error)
+                return _identified(name, basis, closure_error, everything, change)
     reason = "too large to name by its structure, and not all matrices that keep a form"
-    return _described(f"unnamed, dimension {k}", basis, closure_error, reason)
-
-
-def _described(
-    name: str, basis: np.ndarray, closure_error: float, reason: str
-) -> Identification:
-    k, v = basis.shape[:2]
-    return Identification(
-        name=name,
-        isomorphic_to=(),
-        description=f"dimension {k}, {v}x{v} matrices, {reason}",
-        is_unique=False,
-        confidence=0.0,
-        tolerance=TOLERANCE,
-        closure_error=closure_error,
-    )
+    what = f"{size}, {reason}"
+    return _identified(f"unnamed, dimension {k}", basis, closure_error, what)
 
 
 def _identified(
-    name: str, basis: np.ndarray, largest_zero: float, closure_error: float
+    name: str,
+    basis: np.ndarray,
+    closure_error: float,
+    what: str,
+    largest_zero: float | None = None,
 ) -> Identification:
-    """A name, as sure as what counts as zero is below the tolerance."""
-    largest_zero = max(largest_zero, closure_error)
-    k, v = basis.shape[:2]
+    """A name, as sure as what counts as zero is below the tolerance; without, none."""
+    confidence = 0.0
+    if largest_zero is not None:
+        confidence = max(0.0, 1 - max(largest_zero, closure_error) / TOLERANCE)
     return Identification(
         name=name,
         isomorphic_to=(),
-        description=f"dimension {k}, all such {v}x{v} matrices",
-        is_unique=True,
-        confidence=max(0.0, 1 - largest_zero / TOLERANCE),
+        description=f"dimension {len(basis)}, {what}",
+        is_unique=largest_zero is not None,
+        confidence=confidence,
         tolerance=TOLERANCE,
         closure_error=closure_error,
     )

@@ -16,7 +16,6 @@ from keras_lconv._validation import (
     fraction,
     one_of,
     positive_int,
-    spatial_shape,
 )
 from keras_lconv.algebra import invariants
 from keras_lconv.algebra.forms import casimir_matrix, smoothing_form
@@ -303,9 +302,10 @@ class InvariantPooling(GeneratorLayer):
         shape = super()._feature_output_shape(feature_shape)
         if self.keepdims:
             return shape
-        channels = shape[-1]
-        number = self._count(spatial_shape(feature_shape, self._owner))
-        return (shape[0], None if channels is None else number * channels)
+        batch, number, channels = shape[0], shape[1], shape[-1]
+        if number is None or channels is None:
+            return (batch, None)
+        return (batch, number * channels)
 
     def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
         output = super()._transform(f, mask)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_lconv._typing import Shape, Tensor
@@ -65,8 +64,7 @@ class FieldLayer(FeatureLayer):
         shape = self._field_shape(self._feature_shape(tuple(input_shape)))
         self._build(shape)
         if self.weights:
-            axes = {1 if self.data_format == "channels_first" else -1: shape[-1]}
-            self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes=axes)
+            self._fix_channels(input_shape, shape[-1])
 
     def _build(self, field_shape: Shape) -> None:
         """Creates the weights; there are none by default."""

@@ -275,8 +275,7 @@ class SteerableConv(KernelOwner):
             (len(self.basis), channels // self.groups, self.filters)
         )
         self.bias = self._add_bias_weight((len(invariant), self.filters))
-        axes = {1 if self.data_format == "channels_first" else -1: channels}
-        self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes=axes)
+        self._fix_channels(input_shape, channels)
 
     def _checked_channels(self, feature_shape: Shape) -> int:
         """The number of channels of an input, whose shape has to fit the fields."""
