@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_lconv.algebra.permutations import compose, is_transitive_on_pairs
+from keras_lconv.algebra.permutations import compose, is_transitive_on_pairs, of_product
 
 Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -154,6 +154,37 @@ def recognized(images: np.ndarray) -> AllPermutations | None:
     if not odd and images.shape[1] < 5:
         return None  # cycles of three things are not all conjugate
     return AllPermutations(images, seeds[0], odd[0] if odd else None)
+
+
+def tensor_orders(source: np.ndarray, target: np.ndarray) -> tuple[int, int, int] | None:
+    """`n`, `p` and `q` if elements generate S_n, and act on `V**p` and on `V**q`.
+
+    Orders up to 2 are told.
+
+    Args:
+        source: The images `(m, n**p)` of elements.
+        target: Those of the same elements, `(m, n**q)`.
+    """
+    (p, moved), (q, moved_out) = _base(source), _base(target)
+    permuted = [each for order, each in ((p, moved), (q, moved_out)) if order]
+    if not permuted or any(not np.array_equal(permuted[0], each) for each in permuted):
+        return None
+    n = permuted[0].shape[1]
+    group = recognized(permuted[0]) if n >= p + q else None
+    return None if group is None or group.odd is None else (n, p, q)
+
+
+def _base(images: np.ndarray) -> tuple[int, np.ndarray]:
+    """The order of tensors that permutations act on, and the permutations of vectors."""
+    size = images.shape[1]
+    if size == 1:
+        return 0, images
+    root = round(np.sqrt(size))
+    if root**2 == size:
+        base = images[:, :: root + 1] // root
+        if np.array_equal(images, of_product(base, base)):
+            return 2, base
+    return 1, images
 
 
 def _moved(images: np.ndarray) -> tuple[int, ...]:

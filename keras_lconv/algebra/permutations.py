@@ -71,51 +71,9 @@ def of_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return pairs.reshape(*pairs.shape[:-2], a.shape[-1] * b.shape[-1])
 
 
-def tensor_orders(source: np.ndarray, target: np.ndarray) -> tuple[int, int, int] | None:
-    """`n`, `p` and `q` if elements of S_n generate it, and act on `V**p` and on `V**q`.
-
-    Orders up to 2 are told.
-
-    Args:
-        source: The images `(m, n**p)` of elements.
-        target: Those of the same elements, `(m, n**q)`.
-    """
-    (p, moved), (q, moved_out) = _base(source), _base(target)
-    permuted = [each for order, each in ((p, moved), (q, moved_out)) if order]
-    if not permuted or any(not np.array_equal(permuted[0], each) for each in permuted):
-        return None
-    n = permuted[0].shape[1]
-    if n < p + q or not generate_all(permuted[0]):
-        return None
-    return n, p, q
-
-
-def _base(images: np.ndarray) -> tuple[int, np.ndarray]:
-    """The order of tensors that permutations act on, and the permutations of vectors."""
-    size = images.shape[1]
-    if size == 1:
-        return 0, images
-    root = round(np.sqrt(size))
-    if root**2 == size:
-        base = images[:, :: root + 1] // root
-        if np.array_equal(images, of_product(base, base)):
-            return 2, base
-    return 1, images
-
-
 def compose(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The images `(..., n)` of products, as of the matrices: `b` moves first."""
     return np.take_along_axis(a, b, axis=-1)
-
-
-def generate_all(images: np.ndarray) -> bool:
-    """Whether permutations `(m, n)` of `n` things generate all of them.
-
-    By Jordan's theorem they do if they are transitive on pairs, and one exchanges two.
-    """
-    n = images.shape[1]
-    has_exchange = np.any(np.sum(images == np.arange(n), axis=1) == n - 2)
-    return bool(has_exchange) and is_transitive_on_pairs(images)
 
 
 def is_transitive_on_pairs(images: np.ndarray) -> bool:

@@ -139,7 +139,11 @@ class AxisProducts:
         z = ops.einsum(formula, ops.squeeze(z, -2), kernel)
         return flatten(self._combine(z, tau, 1))
 
-    def cost(self, channels: int, start: int = 0) -> Cost:
+    def cost(self, channels: int, operation: str) -> Cost:
+        """What `apply` costs, or `combine`, which is its transpose."""
+        return self._cost(channels, 0)
+
+    def _cost(self, channels: int, start: int) -> Cost:
         """What the products along the axes from `start` on cost, in one direction."""
         size = math.prod(self.shape)
         pairs = zip(self.shape[start:], self._tables[start:], strict=True)
@@ -150,11 +154,9 @@ class AxisProducts:
     def contraction_cost(self, channels: int, filters: int) -> Cost:
         """What `contract` costs."""
         table, size = self._tables[0], math.prod(self.shape)
-        first, rest = len(table) * size * channels, self.cost(filters, 1)
+        first = len(table) * size * channels
         mixed = table.size * size * channels * filters
-        return Cost(
-            self.shape[0] * first + mixed + rest.multiply_adds, BYTES * first + rest.bytes
-        )
+        return Cost(self.shape[0] * first + mixed, BYTES * first) + self._cost(filters, 1)
 
 
 def _spread(values: Tensor, table: np.ndarray, axis: int) -> Tensor:

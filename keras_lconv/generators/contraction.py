@@ -105,10 +105,6 @@ def contraction_cost(
     rows, size = generators.output_size, generators.size
     pairs = generators.num_generators * channels * filters
     if order == "generators_first":
-        acted = cost(generators, channels)
-        return Cost(
-            acted.multiply_adds + rows * pairs, acted.bytes + BYTES * rows * filters
-        )
-    acted = cost(generators, filters, "combine")
+        return cost(generators, channels) + Cost(rows * pairs, BYTES * rows * filters)
     mixed = BYTES * size * generators.num_generators * filters
-    return Cost(acted.multiply_adds + size * pairs, acted.bytes + mixed)
+    return cost(generators, filters, "combine") + Cost(size * pairs, mixed)

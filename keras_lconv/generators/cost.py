@@ -30,6 +30,12 @@ class Cost:
         """Both in one number: multiply-adds, where a byte counts as four of them."""
         return self.multiply_adds + MULTIPLY_ADDS_PER_BYTE * self.bytes
 
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.multiply_adds + other.multiply_adds, self.bytes + other.bytes)
+
+
+NOTHING = Cost(0, 0)
+
 
 def precombined_cost(entries: int, num_generators: int, results: int) -> Cost:
     """The cost of one merged operator, and of its share in making it.

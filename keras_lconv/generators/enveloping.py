@@ -17,7 +17,7 @@ from keras_lconv.generators.contraction import (
     cost,
     result_bytes,
 )
-from keras_lconv.generators.cost import Cost
+from keras_lconv.generators.cost import NOTHING, Cost
 from keras_lconv.generators.repeated_products import RepeatedProducts
 from keras_lconv.generators.smoothing import ROOM_FOR_TAU, Smoothing, form_of_smoothing
 
@@ -174,9 +174,14 @@ class Enveloping(Generators):
         return ops.split(values, len(self._taus), axis=axis)
 
     @property
+    def along_axes(self) -> list[AxisProducts]:
+        """The products, if they are of translations: one matrix for each axis."""
+        return [p for p in self.products if isinstance(p, AxisProducts)]
+
+    @property
     def keeps_variance(self) -> bool:
         """Whether every operator keeps the variance of white noise."""
-        return all(isinstance(p, AxisProducts) for p in self.products)
+        return bool(self.along_axes)
 
     def initial_norm_bounds(self) -> np.ndarray:
         """Ones: the operators are in units of their norms."""
@@ -185,18 +190,8 @@ class Enveloping(Generators):
 
 @cost.register
 def _cost(generators: Enveloping, channels: int, operation: str = "apply") -> Cost:
-    costs = [
-        products.cost(channels)
-        if isinstance(products, AxisProducts)
-        else products.cost(channels, operation)
-        for products in generators.products
-    ]
-    results = result_bytes(generators, channels, operation)
-    return _sum([*costs, Cost(0, results)])
-
-
-def _sum(costs: list[Cost]) -> Cost:
-    return Cost(sum(c.multiply_adds for c in costs), sum(c.bytes for c in costs))
+    costs = [products.cost(channels, operation) for products in generators.products]
+    return sum(costs, Cost(0, result_bytes(generators, channels, operation)))
 
 
 @contractions.register
@@ -211,16 +206,12 @@ def _contract(generators: Enveloping, f: Tensor, kernel: Tensor, order: str) -> 
     if order != BETWEEN:
         return contract.dispatch(object)(generators, f, kernel, order)
     triples = zip(
-        generators.products,
+        generators.along_axes,
         generators.present_taus(f),
         generators.parts(kernel, 0),
         strict=True,
     )
-    sums = [
-        products.contract(f, tau, part)
-        for products, tau, part in triples
-        if isinstance(products, AxisProducts)
-    ]
+    sums = [products.contract(f, tau, part) for products, tau, part in triples]
     return sum(sums[1:], sums[0])
 
 
@@ -230,10 +221,5 @@ def _contraction_cost(
 ) -> Cost:
     if order != BETWEEN:
         return contraction_cost.dispatch(object)(generators, order, channels, filters)
-    return _sum(
-        [
-            products.contraction_cost(channels, filters)
-            for products in generators.products
-            if isinstance(products, AxisProducts)
-        ]
-    )
+    costs = [p.contraction_cost(channels, filters) for p in generators.along_axes]
+    return sum(costs, NOTHING)

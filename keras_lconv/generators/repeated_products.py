@@ -9,7 +9,7 @@ from keras import ops
 from keras_lconv._typing import Tensor
 from keras_lconv.algebra import powers
 from keras_lconv.generators.contraction import cost
-from keras_lconv.generators.cost import Cost
+from keras_lconv.generators.cost import NOTHING, Cost
 from keras_lconv.generators.smoothing import Smoothing
 
 if TYPE_CHECKING:
@@ -91,6 +91,4 @@ class RepeatedProducts:
                 once = cost(self.generators, widths * channels, step)
                 times = self._smoothing.num_products(self._share)
                 costs.append(Cost(once.multiply_adds * times, once.bytes * times))
-        return Cost(
-            sum(one.multiply_adds for one in costs), sum(one.bytes for one in costs)
-        )
+        return sum(costs, NOTHING)

@@ -198,6 +198,23 @@ def test_costs_are_the_products_that_are_done(name, operation):
     assert done == cost(generators, channels, operation).multiply_adds
 
 
+@pytest.mark.parametrize("operation", ["apply", "combine"])
+def test_costs_of_products_of_generators(operation):
+    layer = LConv(2, "translation", order=3, smoothing=(0.3, 1.0))
+    layer.build((None, 5, 4, 3))
+    products = layer.operators
+    shape = (1, 20, 3) if operation == "apply" else (1, 20, products.num_generators, 3)
+    f = ops.convert_to_tensor(random(shape))
+    done = count_products(lambda: getattr(products, operation)(f))
+    assert cost(products, 3, operation).multiply_adds == done
+    # All six fields act on the channels, and on what they made of these.
+    layer = LConv(2, "affine", order=2)
+    layer.build((None, 5, 4, 3))
+    steps = [cost(layer.generators, channels, operation) for channels in (3, 6 * 3)]
+    expected = sum(step.multiply_adds for step in steps)
+    assert cost(layer.operators, 3, operation).multiply_adds == expected
+
+
 def test_structure_costs_less_than_dense():
     size = 32 * 32
     costs = {}

@@ -34,6 +34,7 @@ AREAS = {
             "tests/generators",
             "tests/layers/test_contraction.py",
             "tests/layers/test_lconv_width.py",
+            "tests/layers/test_induced_generators.py",
             "tests/layers/test_equivariant_groups.py",
         ),
     ),

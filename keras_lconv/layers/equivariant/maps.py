@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_lconv._typing import Tensor
 from keras_lconv.algebra import intertwiners, trivial
+from keras_lconv.algebra.all_permutations import tensor_orders
 from keras_lconv.algebra.characters import (
     Characters,
     commute_and_are_normal,
@@ -18,7 +19,6 @@ from keras_lconv.algebra.permutations import (
     images_of,
     invariant_of_permutations,
     matrices_of,
-    tensor_orders,
 )
 from keras_lconv.layers.equivariant.permutation_maps import PermutationMaps
 
