@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._typing import Function
+
 
 def is_traced(tensor: Any) -> bool:
     """Tells whether the values of `tensor` are unknown because a graph is traced."""
@@ -79,7 +81,7 @@ def repeat(
     return state
 
 
-def jacobian(function: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]:
+def jacobian(function: Function) -> Callable[[Any], tuple[Any, Any]]:
     """Values and input derivatives of a function of batches, sample by sample.
 
     Args:
@@ -135,7 +137,7 @@ def jacobian(function: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]
     return by_autograd
 
 
-def vjp(function: Callable[[Any], Any], x: Any) -> tuple[Any, Callable[[Any], Any]]:
+def vjp(function: Function, x: Any) -> tuple[Any, Function]:
     """The value of a function at `x`, and its transposed derivative there.
 
     Args:
@@ -182,7 +184,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def hessian(function: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]:
+def hessian(function: Function) -> Callable[[Any], tuple[Any, Any]]:
     """First and second derivatives of a number by a vector.
 
     Args:

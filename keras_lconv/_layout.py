@@ -1,12 +1,11 @@
 """From inputs of any layout to features `(batch, d, channels)`, and back."""
 
 import math
-from typing import Any
 
 import keras
 from keras import ops
 
-from keras_lconv._typing import Data, Shape, Tensor
+from keras_lconv._typing import Data, Function, Shape, Tensor
 from keras_lconv._validation import one_of
 
 DATA_FORMATS = ("channels_first", "channels_last")
@@ -19,7 +18,7 @@ def checked_data_format(data_format: str | None) -> str:
     return one_of("data_format", data_format, DATA_FORMATS)
 
 
-def data_format_of(function: Any, data_format: str | None) -> str:
+def data_format_of(function: Function | None, data_format: str | None) -> str:
     """The data format that is given, that a model says itself, or that of Keras."""
     if data_format is None:
         data_format = getattr(function, "data_format", None)

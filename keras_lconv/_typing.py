@@ -1,6 +1,6 @@
 """What arguments and results are, in signatures: for readers and for mypy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
 
 from numpy.typing import ArrayLike
@@ -73,6 +73,10 @@ class Tensor(Protocol):
 
 # An array, nested lists of numbers, or a tensor: what may be given as data.
 Data: TypeAlias = ArrayLike | Tensor
+# What is asked: a model, a layer or a function of a batch.
+Function: TypeAlias = Callable[[Any], Any]
+# Columns of a table by name or number: one list, or one for each vector.
+Columns: TypeAlias = Sequence[Any] | None
 # A shape whose batch, and of inputs also other sizes, may not be known yet.
 Shape: TypeAlias = tuple[int | None, ...]
 # What `keras_lconv.generators.get` takes.
@@ -80,6 +84,8 @@ Shape: TypeAlias = tuple[int | None, ...]
 GeneratorsLike: TypeAlias = Union[
     int, str, ArrayLike, "LieAlgebra", dict[str, Any], "Generators"
 ]
+# Matrices `(k, d, d)`, an algebra of these (which is an array, too), or fixed generators.
+MatricesLike: TypeAlias = Union[ArrayLike, "Generators"]
 # What Keras' `get` functions take: a name, a configuration, an instance, or nothing.
 Activation: TypeAlias = str | dict[str, Any] | Callable[[Any], Any] | None
 Initializer: TypeAlias = str | dict[str, Any] | Callable[..., Any] | None

@@ -20,7 +20,7 @@ MOST_WINDOW = 100
 MOST_AXES = 32
 
 
-def boolean(name: str, value: Any) -> bool:
+def boolean(name: str, value: object) -> bool:
     """Returns `value` as a `bool`, or raises if it is neither true nor false."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(
@@ -30,7 +30,7 @@ def boolean(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def require_function(value: Any) -> None:
+def require_function(value: object) -> None:
     """Raises unless the argument `function` can be called."""
     if not callable(value):
         raise TypeError(
@@ -39,19 +39,19 @@ def require_function(value: Any) -> None:
         )
 
 
-def optional(check: Callable[[str, Any], Any], name: str, value: Any) -> Any:
+def optional(check: Callable[[str, Any], Any], name: str, value: object) -> Any:
     """Returns `None`, or what `check` makes of any other value."""
     return None if value is None else check(name, value)
 
 
-def progress(value: Any) -> bool | None:
+def progress(value: object) -> bool | None:
     """Returns whether to show progress: `None`, a `bool`, or Keras' 0, 1 and 2."""
     if type(value) is int and value in (0, 1, 2):
         return bool(value)
     return optional(boolean, "verbose", value)
 
 
-def positive_int(name: str, value: Any, most: int | None = None) -> int:
+def positive_int(name: str, value: object, most: int | None = None) -> int:
     """Returns `value` as an `int`, or raises if it is no positive integer up to `most`."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(
@@ -63,7 +63,7 @@ def positive_int(name: str, value: Any, most: int | None = None) -> int:
     return _at_most(name, int(value), most)
 
 
-def count(name: str, value: Any, most: int | None = None) -> int:
+def count(name: str, value: object, most: int | None = None) -> int:
     """Returns `value` as an `int`, or raises if it is no integer from 0 to `most`."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(
@@ -83,7 +83,7 @@ def _at_most(name: str, value: int, most: int | None) -> int:
     return value
 
 
-def positive_ints(name: str, value: Any, most: int | None = None) -> tuple[int, ...]:
+def positive_ints(name: str, value: object, most: int | None = None) -> tuple[int, ...]:
     """Returns one positive integer up to `most`, or one for each axis, as a tuple."""
     if not isinstance(value, (list, tuple)):
         return (positive_int(name, value, most),)
@@ -102,7 +102,7 @@ def for_each_axis(name: str, value: tuple[int, ...], ndim: int) -> tuple[int, ..
     return value * (ndim // len(value))
 
 
-def real_number(name: str, value: Any) -> float:
+def real_number(name: str, value: object) -> float:
     """Returns `value` as a `float`, or raises if it is no finite real number."""
     is_number = isinstance(value, (Real, np.ndarray)) or hasattr(value, "dtype")
     if isinstance(value, (bool, np.bool_)) or not is_number:
@@ -118,7 +118,7 @@ def real_number(name: str, value: Any) -> float:
     return float(number)
 
 
-def positive_number(name: str, value: Any) -> float:
+def positive_number(name: str, value: object) -> float:
     """Returns `value` as a `float`, or raises if it is no positive number."""
     number = real_number(name, value)
     if number <= 0:
@@ -126,7 +126,7 @@ def positive_number(name: str, value: Any) -> float:
     return number
 
 
-def not_negative(name: str, value: Any) -> float:
+def not_negative(name: str, value: object) -> float:
     """Returns `value` as a `float`, or raises if it is no number from 0 on."""
     number = real_number(name, value)
     if number < 0:
@@ -136,7 +136,7 @@ def not_negative(name: str, value: Any) -> float:
     return float(number)
 
 
-def share(name: str, value: Any) -> float:
+def share(name: str, value: object) -> float:
     """Returns `value` as a `float`, or raises if it is no number from 0 to below 1."""
     number = not_negative(name, value)
     if number >= 1:
@@ -146,7 +146,7 @@ def share(name: str, value: Any) -> float:
     return number
 
 
-def fraction(name: str, value: Any) -> float:
+def fraction(name: str, value: object) -> float:
     """Returns `value` as a `float`, or raises if it is no number between 0 and 1."""
     number = real_number(name, value)
     if not 0 < number < 1:
@@ -156,7 +156,7 @@ def fraction(name: str, value: Any) -> float:
     return float(number)
 
 
-def one_of(name: str, value: Any, options: Sequence[Any]) -> Any:
+def one_of(name: str, value: object, options: Sequence[Any]) -> Any:
     """Returns `value`, or raises if it is not among `options`."""
     # Arrays compare entry by entry: they are no option.
     is_plain = isinstance(value, (str, int, type(None))) and not isinstance(value, bool)
@@ -166,7 +166,7 @@ def one_of(name: str, value: Any, options: Sequence[Any]) -> Any:
     return value
 
 
-def finite_array(name: str, value: Any) -> np.ndarray:
+def finite_array(name: str, value: object) -> np.ndarray:
     """Returns `value` as a float64 array, or raises if an entry is not finite."""
     try:
         array = np.asarray(value)
@@ -189,7 +189,7 @@ def finite_array(name: str, value: Any) -> np.ndarray:
     return array
 
 
-def any_array(name: str, value: Any) -> np.ndarray:
+def any_array(name: str, value: object) -> np.ndarray:
     """Returns `value` as an array of numbers or labels, or raises if it is none."""
     try:
         return np.asarray(value)
@@ -200,7 +200,7 @@ def any_array(name: str, value: Any) -> np.ndarray:
         ) from None
 
 
-def integer_array(name: str, value: Any) -> np.ndarray:
+def integer_array(name: str, value: object) -> np.ndarray:
     """Returns `value` as an array of integers, or raises if an entry is none."""
     try:
         array = np.array(value)
@@ -215,11 +215,10 @@ def integer_array(name: str, value: Any) -> np.ndarray:
     return array
 
 
-def square_matrices(name: str, value: Any) -> np.ndarray:
+def square_matrices(name: str, value: object) -> np.ndarray:
     """Returns a stack `(k, n, n)` of square matrices, which may be given as one matrix."""
-    matrices = finite_array(name, value)
-    if matrices.ndim == 2:
-        matrices = matrices[None]
+    array = finite_array(name, value)
+    matrices = array[None] if array.ndim == 2 else array
     if (
         matrices.ndim != 3
         or matrices.shape[1] != matrices.shape[2]
@@ -227,19 +226,19 @@ def square_matrices(name: str, value: Any) -> np.ndarray:
     ):
         raise ValueError(
             f"`{name}` must be square matrices, of shape `(k, n, n)`. "
-            f"Received: shape {np.shape(value)}"
+            f"Received: shape {array.shape}"
         )
     return matrices
 
 
-def matrices_if_any(name: str, value: Any) -> np.ndarray | None:
+def matrices_if_any(name: str, value: object) -> np.ndarray | None:
     """Returns a stack of square matrices, or `None` for an empty array."""
     array = finite_array(name, value)
     return square_matrices(name, array) if array.size else None
 
 
 def names_or_matrices(
-    name: str, value: Any, check: Callable[[Any], str | np.ndarray]
+    name: str, value: object, check: Callable[[Any], str | np.ndarray]
 ) -> tuple[str | np.ndarray, ...]:
     """Returns what `check` makes of each name and matrix, from one of them or several."""
     if value is None:

@@ -358,7 +358,7 @@ def plot_graph(
     return ax
 
 
-def _axes(ax: Any) -> Axes:
+def _axes(ax: "Axes | None") -> Axes:
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt

@@ -233,6 +233,22 @@ def test_every_report_is_one():
         assert "__repr__" not in vars(report) or report is Report, name
 
 
+def test_formulas_are_where_the_guide_says():
+    guide = (ROOT / "CONTRIBUTING.md").read_text()
+    table = guide.split("## Formulas, and where they are")[1].split("\n## ")[0]
+    rows = [line for line in table.splitlines() if "$" in line]
+    assert len(rows) >= 18
+    for row in rows:
+        places = re.findall(r"`([\w/.]+)`", row)
+        files = [place for place in places if place.endswith(".py")]
+        assert files, row
+        code = [(ROOT / "keras_lconv" / file).read_text() for file in files]
+        for name in places:
+            if name not in files:
+                defined = rf"(def|class) {name.split('.')[-1]}\b"
+                assert any(re.search(defined, text) for text in code), name
+
+
 def test_version_is_stated_in_changelog_and_citation():
     assert f"## {keras_lconv.__version__}" in (ROOT / "CHANGELOG.md").read_text()
     assert f"\nversion: {keras_lconv.__version__}\n" in (ROOT / "CITATION.cff").read_text()

@@ -11,12 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_lconv.algebra.invariants import (
-    PRECISION,
-    clusters,
-    commutator_size,
-    commute,
-)
+from keras_lconv.algebra.eigenspaces import clusters
+from keras_lconv.algebra.invariants import PRECISION, commutator_size, commute
 
 
 @dataclass(frozen=True)

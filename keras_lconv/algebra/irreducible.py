@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_lconv.algebra.eigenspaces import clusters
 from keras_lconv.algebra.forms import invariant_forms, positive_form
 from keras_lconv.algebra.intertwiners import intertwiners
-from keras_lconv.algebra.invariants import clusters
 from keras_lconv.algebra.representation import Representation
 
 # Over the real numbers, the dimension of the maps of an irreducible part to itself.

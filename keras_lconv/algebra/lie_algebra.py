@@ -133,8 +133,7 @@ class LieAlgebra(Span):
     @property
     def killing_form(self) -> np.ndarray:
         """`tr(ad(L_i) ad(L_j))`, of shape `(k, k)`."""
-        constants = self.structure_constants
-        return np.einsum("iab,jba->ij", constants, constants)
+        return trace_form(self.structure_constants)
 
     @property
     def killing_signature(self) -> tuple[int, int, int]:

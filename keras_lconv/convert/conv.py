@@ -212,7 +212,9 @@ def to_conv(layer: LConv | SteerableConv | keras.Model) -> keras.layers.Layer:
 # ---------------------------------------------------------------- from a convolution
 
 
-def _checked_shape(layer: Any, input_shape: Any, channels: int) -> tuple[int, ...]:
+def _checked_shape(
+    layer: keras.layers.Layer, input_shape: object, channels: int
+) -> tuple[int, ...]:
     """The spatial shape."""
     shape = tuple(input_shape) if isinstance(input_shape, (list, tuple)) else ()
     if len(shape) != layer.rank + 2:
@@ -343,7 +345,7 @@ def _dilations(offsets: np.ndarray, may_dilate: bool) -> Iterator[int]:
     yield 1
 
 
-def _spacing(offsets: Any) -> int:
+def _spacing(offsets: np.ndarray | list[int]) -> int:
     """The largest step with which a window meets all offsets."""
     return max(math.gcd(*(int(o) - int(offsets[0]) for o in offsets)), 1)
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from keras_lconv._typing import Data
 from keras_lconv._validation import finite_array, one_of, positive_number
 from keras_lconv.convert.settings import take_over
 from keras_lconv.generators import chebyshev_graph, graph
@@ -11,8 +12,8 @@ NORMALIZATIONS = ("adjacency", "chebyshev", "laplacian", "normalized", "renormal
 
 
 def from_graph_conv(
-    kernel: Any,
-    bias: Any,
+    kernel: Data,
+    bias: Data | None,
     adjacency: Any,
     normalization: str = "renormalized",
     *,

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from keras import ops
 
+from keras_lconv._typing import GeneratorsLike
 from keras_lconv.discovery.search_space import SearchSpace
 from keras_lconv.generators import Generators, MatrixGenerators, VectorFieldGenerators
 from keras_lconv.generators.polynomials import DEGREES, exponents, monomials
@@ -188,7 +188,9 @@ class GridSpace(SearchSpace):
         return np.where(norms > 0, norms, 1.0)
 
 
-def generators_among(search: Any, shape: tuple[int, ...], owner: str) -> Generators:
+def generators_among(
+    search: GeneratorsLike, shape: tuple[int, ...], owner: str
+) -> Generators:
     """The generators on a grid that an argument `search` stands for, built.
 
     Args:

@@ -2,15 +2,15 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from keras_lconv._memory import require_memory
-from keras_lconv._validation import finite_array
+from keras_lconv._typing import GeneratorsLike
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.discovery.search_space import SearchSpace
-from keras_lconv.generators import Generators, MatrixGenerators
+from keras_lconv.generators import MatrixGenerators
+from keras_lconv.generators.registry import given_matrices
 
 # Arrays of the square of the number of unknowns that a search holds at once.
 COPIES = 45
@@ -127,7 +127,7 @@ def all_maps(size: int, affine: bool) -> MapSpace:
     return MapSpace(elements if affine else _without_translation(elements))
 
 
-def maps_among(search: Any, size: int) -> MapSpace:
+def maps_among(search: GeneratorsLike, size: int) -> MapSpace:
     """The maps of vectors of a size that an argument `search` stands for."""
     if isinstance(search, str):
         if search not in ("linear", "affine"):
@@ -144,11 +144,7 @@ def maps_among(search: Any, size: int) -> MapSpace:
             f"`search` must be matrices or a `LieAlgebra`, as `search.{part}` of what is "
             f"given. Received: {search!r}"
         )
-    known = search
-    if isinstance(search, Generators):
-        search.build_for((None, size, 1), "`search`")
-        known = search.matrices()
-    array = finite_array("search", known)
+    array = given_matrices("search", search, size)
     shapes = ((size, size), (size, size + 1), (size + 1, size + 1))
     if array.ndim != 3 or array.shape[1:] not in shapes or not np.any(array):
         raise ValueError(

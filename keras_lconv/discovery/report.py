@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lconv._typing import Figure
 from keras_lconv.algebra import Identification, LieAlgebra
 from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.discovery.discrete.report import DiscreteReport
@@ -376,7 +377,7 @@ class SymmetryReport(Report):
         ]
         return MatrixGenerators(np.array(matrices), **kwargs)
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """Draws the spectrum with its gaps and levels, and the generators.
 
         Matrices are those of a canonical basis, in units in which all components have

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from keras_lconv._ops import to_numpy
+from keras_lconv._typing import Columns, Data
 from keras_lconv._validation import finite_array
 
 
@@ -25,7 +25,9 @@ class Table:
     names: tuple[str, ...] | None
 
 
-def table_of(name: str, x: Any, columns: Any = None, scalars: Sequence[str] = ()) -> Table:
+def table_of(
+    name: str, x: Data, columns: Columns = None, scalars: Sequence[str] = ()
+) -> Table:
     """A table from an array or a data frame.
 
     Args:
@@ -60,7 +62,7 @@ def scalar_names(scalars: int | Sequence[str]) -> tuple[str, ...]:
     return ()
 
 
-def _groups(columns: Any, labels: list[str], scalars: Sequence[str]) -> list[list[str]]:
+def _groups(columns: Columns, labels: list[str], scalars: Sequence[str]) -> list[list[str]]:
     """The names of the components of each vector."""
     if columns is None:
         return [[label for label in labels if label not in scalars]]

@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_lconv._ops import to_numpy
 from keras_lconv._typing import GeneratorsLike
+from keras_lconv._validation import finite_array
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.families.dense import DenseGenerators
@@ -149,6 +150,24 @@ def named(name: str, identifier: GeneratorsLike, **kwargs: Any) -> Generators:
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"`{name}` are no generators. {error}") from error
+
+
+def given_matrices(name: str, given: GeneratorsLike, size: int) -> np.ndarray:
+    """What an argument stands for: an array, or the matrices of fixed generators.
+
+    Args:
+        name: Name of the argument, for messages.
+        given: Matrices, a `LieAlgebra`, or `Generators`.
+        size: What vectors generators are built for that are not built yet.
+
+    Returns:
+        An array of float64, whose shape is to be checked.
+    """
+    if isinstance(given, Generators):
+        if not given.built:
+            given.build((None, size, 1))
+        given = given.matrices()
+    return finite_array(name, given)
 
 
 def require_known(name: str, identifier: GeneratorsLike) -> GeneratorsLike:

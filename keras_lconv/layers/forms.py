@@ -101,7 +101,7 @@ def form_of_fibres(
 
 
 def form_of_gradients(
-    generators: Generators, given: Any, tolerance: float | None
+    generators: Generators, given: FormLike, tolerance: float | None
 ) -> np.ndarray:
     """`B^ij`, the form that makes `B^ij (L_i f) (L_j f)` a scalar."""
     k = generators.num_generators
@@ -121,7 +121,7 @@ def form_of_gradients(
         ) from error
 
 
-def positive_form_of_gradients(generators: Generators, given: Any) -> np.ndarray:
+def positive_form_of_gradients(generators: Generators, given: FormLike) -> np.ndarray:
     """`B^ij`, if it is not negative in any direction.
 
     Raises:

@@ -104,7 +104,7 @@ class Rearrange(FeatureLayer):
         }
 
 
-def _checked_order(order: Any) -> np.ndarray:
+def _checked_order(order: object) -> np.ndarray:
     positions = integer_array("order", order)
     if positions.ndim != 1 or not positions.size:
         raise ValueError(f"`order` must have shape `(d',)`. Received: {positions.shape}")

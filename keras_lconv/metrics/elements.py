@@ -1,13 +1,12 @@
 """The group elements that move the input and the output of a model."""
 
-from typing import Any
-
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from keras_lconv._layout import flatten, to_features
-from keras_lconv._typing import Tensor
+from keras_lconv._typing import GeneratorsLike, Tensor
 from keras_lconv._validation import finite_array, positive_int
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.generators import Generators
@@ -41,7 +40,9 @@ class RandomElements:
         return ops.reshape(moved, f.shape)
 
 
-def acting_by(name: str, value: Any, parameters: Any) -> Generators | RandomElements:
+def acting_by(
+    name: str, value: GeneratorsLike, parameters: ArrayLike
+) -> Generators | RandomElements:
     """Generators with parameters, or random elements of a group."""
     if not isinstance(value, (MatrixGroup, Representation)):
         return get_known(name, value)
@@ -49,7 +50,9 @@ def acting_by(name: str, value: Any, parameters: Any) -> Generators | RandomElem
     return RandomElements(representation, positive_int("parameters", parameters))
 
 
-def checked_parameters(parameters: Any, acting: Generators | RandomElements) -> np.ndarray:
+def checked_parameters(
+    parameters: ArrayLike, acting: Generators | RandomElements
+) -> np.ndarray:
     """Parameters `(n, k)` of group elements, as a float64 array."""
     if isinstance(acting, RandomElements):
         return acting.numbers

@@ -166,7 +166,7 @@ class _Problem:
         function: Callable[[Tensor], Tensor],
         generators: Any,
         x: Data,
-        parameters: Any,
+        parameters: ArrayLike | int,
         unit: str,
         data_format: str | None,
     ):

@@ -1,10 +1,10 @@
 """A classifier that does not see how its input was transformed."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import layers, ops
+from numpy.typing import ArrayLike
 
 from keras_lconv._typing import Activation, GeneratorsLike, Tensor
 from keras_lconv._validation import (
@@ -47,7 +47,7 @@ def lconv_classifier(
     filters: Sequence[int] = (16, 16),
     activation: Activation = "gated",
     downsampling: int = 1,
-    refine: Any = "auto",
+    refine: ArrayLike | Sequence[str] | None = "auto",
     num_invariants: int | None = None,
     hidden_units: int | None = 512,
     dropout: float = 0.5,
@@ -160,7 +160,7 @@ def lconv_classifier(
     return keras.Model(inputs, x, name=name)
 
 
-def _checked_shape(input_shape: Any) -> tuple[int, ...]:
+def _checked_shape(input_shape: object) -> tuple[int, ...]:
     is_open = isinstance(input_shape, (list, tuple)) and None in input_shape
     if input_shape is None or is_open:
         raise ValueError(

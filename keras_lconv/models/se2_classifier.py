@@ -1,7 +1,6 @@
 """A classifier of images that turns do not change."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import ops
@@ -142,7 +141,7 @@ def se2_classifier(
     return keras.Model(inputs, x, name=name)
 
 
-def _checked_stages(filters: Any) -> list[list[int]]:
+def _checked_stages(filters: object) -> list[list[int]]:
     """One list of numbers for each resolution."""
     if not isinstance(filters, (list, tuple)) or not filters:
         raise ValueError(

@@ -51,7 +51,7 @@ class SteerableBlocks:
         """The channels of fields with so many components in all."""
         return max(width // self.fields.size, 1)
 
-    def input_shape(self, value: Any) -> tuple[int, ...]:
+    def input_shape(self, value: object) -> tuple[int, ...]:
         """A shape of images or volumes on which the group acts, checked."""
         shape = positive_ints("input_shape", value)
         if len(shape) != self.rank + 1:

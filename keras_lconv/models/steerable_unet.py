@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from keras_lconv._typing import Activation
+from keras_lconv._typing import Activation, Tensor
 from keras_lconv._validation import MOST_UNITS, boolean, one_of, positive_int
 from keras_lconv.layers import SteerableConv, SteerablePool, SteerableUpSampling
 from keras_lconv.layers.steerable.fields import GroupArgument
@@ -95,7 +95,7 @@ def steerable_unet(
     window = WINDOWS[blocks.rank]
     channels = [blocks.channels(WIDTHS[size] * 2**level) for level in range(levels + 1)]
 
-    def pair(x: Any, level: int, way: str, before: Any = None) -> Any:
+    def pair(x: Tensor, level: int, way: str, before: str | None = None) -> Tensor:
         for part in ("a", "b"):
             place = f"{way}_{level}_{part}"
             x = blocks.apply(x, channels[level], window, place, before=before)
@@ -123,7 +123,7 @@ def steerable_unet(
     return keras.Model(inputs, x, name=name)
 
 
-def _activated(x: Any, activation: Any, axis: int) -> Any:
+def _activated(x: Tensor, activation: Activation, axis: int) -> Tensor:
     if activation == "softmax":
         return keras.layers.Softmax(axis=axis, name="probabilities")(x)
     return keras.layers.Activation(activation, name="activation")(x)

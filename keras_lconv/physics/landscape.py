@@ -11,8 +11,9 @@ from keras import ops
 
 from keras_lconv._backend import hessian
 from keras_lconv._ops import mean
-from keras_lconv._typing import Data, Figure, Tensor
-from keras_lconv._validation import finite_array, positive_number
+from keras_lconv._typing import Data, Figure, MatricesLike, Tensor
+from keras_lconv._validation import positive_number
+from keras_lconv.generators.registry import given_matrices
 from keras_lconv.report import Report
 
 # A matrix of second derivatives of so many weights at most.
@@ -94,7 +95,7 @@ def flat_directions(
     model: keras.Model,
     loss: Any,
     data: tuple[Data, Data],
-    generators: Any,
+    generators: MatricesLike,
     *,
     tolerance: float = 1e-4,
 ) -> LandscapeReport:
@@ -117,8 +118,8 @@ def flat_directions(
             whose first layer is `Dense`, with 5,000 weights at most.
         loss: A Keras loss, its name, or a function of `(y_true, y_pred)`. Its mean counts.
         data: `(x, y)`.
-        generators: A `LieAlgebra` or matrices `(k, d, d)`: `y` stays what it is where `x`
-            becomes `exp(t L) x`.
+        generators: A `LieAlgebra`, matrices `(k, d, d)` or fixed generators: `y` stays what
+            it is where `x` becomes `exp(t L) x`.
         tolerance: What counts as zero: slopes and curvatures relative to the largest ones.
 
     Returns:
@@ -156,8 +157,8 @@ def flat_directions(
     """
     positive_number("tolerance", tolerance)
     kernel = _first_kernel(model)
-    matrices = finite_array("generators", generators)
     size = int(kernel.shape[0])
+    matrices = given_matrices("generators", generators, size)
     if matrices.ndim != 3 or matrices.shape[1:] != (size, size) or not len(matrices):
         raise ValueError(
             f"`generators` must be matrices of shape `(k, {size}, {size})`, for inputs of "

@@ -363,7 +363,7 @@ def _checked_inputs(x: Data) -> np.ndarray:
     return x if is_float else x.astype(keras.config.floatx())
 
 
-def _checked_targets(y: Data | None, loss: Any, num: int) -> np.ndarray:
+def _checked_targets(y: Data | None, loss: object, num: int) -> np.ndarray:
     if (y is None) != (loss is None):
         raise ValueError(
             "`y` and `loss` belong together: give both, or none for the squared output. "

@@ -1,5 +1,6 @@
 """A family of one's own: `apply`, and all layers are right with it."""
 
+import dataclasses
 import inspect
 
 import keras
@@ -10,16 +11,24 @@ from scipy.linalg import expm
 
 import keras_lconv as k
 from keras_lconv import generators as g
-from keras_lconv.algebra import principal_angles, so
-from keras_lconv.callbacks import GeneratorMonitor
-from keras_lconv.discovery import find_symmetries, fit_generators
+from keras_lconv.algebra import so
+from keras_lconv.callbacks import EquivarianceMonitor, GeneratorMonitor
+from keras_lconv.discovery import find_symmetries, fit_generators, fit_symmetries
 from keras_lconv.generators.exponential import linear_combination, operator_norm
 from keras_lconv.losses import InvariantLoss
-from keras_lconv.metrics import equivariance_error
-from keras_lconv.physics import Lagrangian, robustness
+from keras_lconv.metrics import equivariance_error, invariance_error
+from keras_lconv.models import equivariant_mlp, lconv_classifier
+from keras_lconv.physics import (
+    Lagrangian,
+    find_conserved_quantities,
+    fit_conserved_quantities,
+    flat_directions,
+    robustness,
+)
 from tests.autodiff import run
 from tests.families import random_matrices, relative_error, to_numpy
 from tests.layer_contract import ANY_FAMILY, LEARNED_FAMILY
+from tests.public import PUBLIC
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -197,42 +206,176 @@ def test_a_minimal_family_of_vector_fields_has_the_physics_of_fields():
     assert relative_error(*currents) < 1e-5
 
 
-def test_measures_with_a_minimal_family():
-    minimal, matrix = MinimalGenerators(MATRICES), g.MatrixGenerators(MATRICES)
-    f, t = random(4, 3), random(2, 3)
-    layer = keras.Sequential([keras.layers.Dense(3, activation="tanh")])
-    layer(f)
-    errors = [equivariance_error(layer, L, f, t).errors for L in (minimal, matrix)]
-    assert np.allclose(*errors, rtol=1e-4)
-    losses = [InvariantLoss(L)(f[..., None], 0 * f[..., None]) for L in (minimal, matrix)]
-    assert relative_error(*losses) < 1e-5
-    gains = [robustness(layer, f, L).sensitivity for L in (minimal, matrix)]
-    assert relative_error(*gains) < 1e-4
-
-
 def invariant(x):
-    """A function of vectors that the rotations leave as it is."""
-    return ops.tanh(ops.sum(x**2, axis=1))
+    """A function of vectors that one of the rotations leaves as it is."""
+    y = ops.matmul(x, ops.convert_to_tensor(FRAME, dtype=x.dtype))
+    return ops.tanh(y[:, 0] ** 2 + y[:, 1] ** 2) + y[:, 2]
 
 
-def test_discovery_among_a_minimal_family():
-    x = random(200, 3)
-    turns = np.random.default_rng(1).uniform(-0.5, 0.5, (60, 3))
-    elements = expm(np.tensordot(turns, MATRICES, 1))
-    moved = np.einsum("sij,sj->si", elements, x[:60])
-    for scale in SCALES:
-        found, pairs = [], []
-        for family in (MinimalGenerators, g.MatrixGenerators):
-            generators = family(scale * MATRICES)
-            generators.build((None, 3))
-            report = find_symmetries(invariant, x, search=generators)
-            assert report.dimension == 3
-            found.append(report.algebra.basis)
-            report = fit_generators(x[:60], moved, search=generators, dimension=3)
-            pairs.append(report.algebra.basis)
-        assert principal_angles(*found)[0] < 1e-5
-        assert principal_angles(*pairs)[0] < 1e-5
-        assert principal_angles(pairs[0], MATRICES)[0] < 1e-4
+def is_not(x):
+    return ops.tanh(x @ ops.convert_to_tensor(random(3, 3, seed=8), dtype=x.dtype))
+
+
+X = random(60, 3)
+TURNS = np.random.default_rng(1).uniform(-0.5, 0.5, (60, 3))
+MOVED = np.einsum("sij,sj->si", expm(TURNS[:, :1, None] * MATRICES[0]), X)
+# Squares that the same rotation leaves as they are.
+SQUARES = FRAME @ np.diag([1.0, 1.0, 3.0]) @ FRAME.T
+PHASE = random(200, 6)
+
+
+def paths():
+    """Motion of three oscillators, two of them alike."""
+    t = np.linspace(0, 3, 30)[:, None]
+    w = np.sqrt([1.0, 1.0, 3.0])
+    q, p = PHASE[:40, None, :3], PHASE[:40, None, 3:]
+    c, s = np.cos(w * t), np.sin(w * t)
+    q, p = c * q + s * p / w, c * p - s * w * q
+    return np.concatenate([q @ FRAME.T, p @ FRAME.T], axis=2)
+
+
+def span_found(report):
+    """What rotation was found, up to a sign and a unit."""
+    assert report.dimension == 1
+    (found,) = report.algebra.basis
+    found = np.kron(found, found) / np.sum(found**2)
+    assert relative_error(found, np.kron(MATRICES[0], MATRICES[0]) / 2) < 1e-3
+    return found
+
+
+def conserved(report):
+    """The one angular momentum that is conserved."""
+    (quantity,) = report.quantities
+    return np.kron(quantity.quadratic, quantity.quadratic) / np.sum(quantity.quadratic**2)
+
+
+def energy(z):
+    """Of these oscillators."""
+    form = np.kron(np.diag([1.0, 0.0]), SQUARES) + np.diag([0.0] * 3 + [1.0] * 3)
+    return ops.sum(ops.matmul(z, ops.convert_to_tensor(form, dtype=z.dtype)) * z, axis=1)
+
+
+def monitored(L, s):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+    model.set_weights([random(3, 3), random(3)])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    monitor = EquivarianceMonitor(L, X[:4], TURNS[:2] / s)
+    model.fit(X[:4], X[:4], callbacks=[monitor], verbose=0)
+    return monitor.history["mean"]
+
+
+def flat(L, s):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.set_weights([random(3, 2), random(2)])
+    return flat_directions(model, "mse", (X, X[:, :2]), L).slopes / s
+
+
+def of_model(model, *shape):
+    """The output for weights of a seed."""
+    rng = np.random.default_rng(3)
+    for weight in model.trainable_weights:
+        weight.assign(weight + 0.1 * rng.normal(size=weight.shape))
+    return model(random(4, *shape))
+
+
+def monitored_generators(L, s):
+    monitor = GeneratorMonitor(L, reference=so(3))
+    model = keras.Sequential([keras.Input((3, 2)), k.LConv(2, L)])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    model.fit(random(4, 3, 2), random(4, 3, 2), callbacks=[monitor], verbose=0)
+    return monitor.snapshots[0]
+
+
+# Calls that take generators, of a size, but for layers.
+LEARNED_CALLS = {
+    "equivariance_error": lambda L, s: (
+        equivariance_error(is_not, L, X, TURNS[:2] / s).errors
+    ),
+    "invariance_error": lambda L, s: invariance_error(is_not, L, X, TURNS[:2] / s).errors,
+    "InvariantLoss": lambda L, s: InvariantLoss(L)(X[..., None], 0 * X[..., None]),
+    "EquivarianceMonitor": monitored,
+    "robustness": lambda L, s: robustness(is_not, X, L).sensitivity,
+    "lconv_classifier": lambda L, s: of_model(
+        lconv_classifier(
+            input_shape=(3, 2), classes=2, generators=L, filters=(3,), activation="relu"
+        ),
+        *(3, 2),
+    ),
+    "GeneratorMonitor": monitored_generators,
+}
+FIXED_CALLS = {
+    "find_symmetries": lambda L, s: span_found(find_symmetries(invariant, X, search=L)),
+    "find_symmetries, equivariance": lambda L, s: span_found(
+        find_symmetries(
+            lambda x: x * invariant(x)[:, None],
+            X,
+            kind="equivariance",
+            output="same",
+            search=L,
+        )
+    ),
+    "find_symmetries, positions": lambda L, s: span_found(
+        find_symmetries(lambda x: invariant(x[..., 0]), X[..., None], search=L)
+    ),
+    "fit_symmetries": lambda L, s: span_found(
+        fit_symmetries(X, np.sum(X @ SQUARES * X, axis=1), search=L, verbose=False)
+    ),
+    "fit_generators": lambda L, s: span_found(
+        fit_generators(X[:20], MOVED[:20], search=L, dimension=1)
+    ),
+    "find_conserved_quantities": lambda L, s: conserved(
+        find_conserved_quantities(energy, PHASE, search=L, action="linear")
+    ),
+    "fit_conserved_quantities": lambda L, s: conserved(
+        fit_conserved_quantities(paths(), search=L, action="linear")
+    ),
+    "flat_directions": flat,
+    "equivariant_mlp": lambda L, s: of_model(
+        equivariant_mlp(L, outputs=1, hidden_units=(4,), vectors=2), 3
+    ),
+}
+CALLS = {**LEARNED_CALLS, **FIXED_CALLS}
+# Discrete elements are searched among elements, not among generators.
+WITHOUT_GENERATORS = {"find_discrete_symmetries"}
+
+
+def test_every_call_with_generators_is_in_the_tables():
+    rooms = ("callbacks", "discovery", "losses", "metrics", "models", "physics")
+    takes = {
+        name.split(".")[-1]
+        for name, value in PUBLIC.items()
+        if name.split(".")[1] in rooms
+        and not dataclasses.is_dataclass(value)
+        and {"generators", "search"} & set(inspect.signature(value).parameters)
+    }
+    made = {name.split(",")[0] for name in CALLS}
+    assert takes == made | WITHOUT_GENERATORS
+
+
+# Of each kind one call on every backend; the others are made of the same parts.
+BY_DAY = ("equivariance_error", "InvariantLoss", "find_symmetries")
+
+
+def all_calls():
+    """`(name, trainable, scale)`, all thorough but some."""
+    for name in CALLS:
+        for trainable in [False, True] if name in LEARNED_CALLS else [False]:
+            for scale in (5.0, 1e-3):
+                by_day = name in BY_DAY and scale == 5.0 and not trainable
+                marks = () if by_day else pytest.mark.thorough
+                yield pytest.param(name, trainable, scale, marks=marks)
+
+
+@pytest.mark.parametrize(("name", "trainable", "scale"), all_calls())
+def test_a_minimal_family_in_all_other_calls(name, trainable, scale):
+    found = []
+    for family in (MinimalGenerators, g.MatrixGenerators):
+        keras.utils.set_random_seed(0)
+        generators = family(scale * MATRICES, trainable=trainable)
+        generators.build((None, 3, 2))
+        found.append(np.asarray(to_numpy(CALLS[name](generators, scale)), "float64"))
+    assert np.linalg.norm(found[1]) > 1e-5
+    assert relative_error(*found) < 1e-5
 
 
 def test_learned_generators_of_a_minimal_family_are_trained_and_saved(tmp_path):

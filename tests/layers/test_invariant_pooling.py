@@ -11,6 +11,7 @@ from keras import ops
 from keras_lconv import InvariantPooling
 from keras_lconv import algebra as a
 from keras_lconv import generators as g
+from keras_lconv.algebra import eigenspaces
 from tests import families
 from tests.autodiff import (
     assert_gradients_match,
@@ -405,3 +406,19 @@ def test_bad_arguments_are_refused(arguments, shape, error, words):
 def test_bad_tolerance_is_refused(tolerance, error):
     with pytest.raises(error, match="`tolerance` must be a number"):
         InvariantPooling("rotation", kind="linear", tolerance=tolerance)
+
+
+def test_the_eigenproblem_is_solved_once(monkeypatch):
+    solved = []
+    spaces = eigenspaces.frequency_spaces
+
+    def counted(*args):
+        solved.append(1)
+        return spaces(*args)
+
+    monkeypatch.setattr(eigenspaces, "frequency_spaces", counted)
+    layer = InvariantPooling("rotation", refine=["radius", "wavenumber"])
+    layer.compute_output_shape((None, 5, 5, 1))
+    layer.build((None, 5, 5, 1))
+    layer.compute_output_shape((None, 5, 5, 1))
+    assert len(solved) == 1

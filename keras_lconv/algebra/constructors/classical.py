@@ -11,8 +11,8 @@ from keras_lconv._validation import count, finite_array, positive_int
 from keras_lconv.algebra.lie_algebra import LieAlgebra
 
 
-def _unit(n: int, i: int, j: int) -> np.ndarray:
-    """The elementary matrix `E_ij`."""
+def unit(n: int, i: int, j: int) -> np.ndarray:
+    """The matrix unit `E_ij`."""
     matrix = np.zeros((n, n))
     matrix[i, j] = 1.0
     return matrix
@@ -110,7 +110,7 @@ def so(p: int, q: int = 0) -> LieAlgebra:
     return LieAlgebra(
         _stack(
             (
-                _unit(n, j, i) + (1 if (i < p) != (j < p) else -1) * _unit(n, i, j)
+                unit(n, j, i) + (1 if (i < p) != (j < p) else -1) * unit(n, i, j)
                 for i, j in combinations(range(n), 2)
             ),
             n,
@@ -122,10 +122,10 @@ def _su_matrices(p: int, q: int) -> Iterator[np.ndarray]:
     n = p + q
     for i, j in combinations(range(n), 2):
         sign = 1 if (i < p) != (j < p) else -1
-        yield _unit(n, j, i) + sign * _unit(n, i, j)
-        yield 1j * (_unit(n, j, i) - sign * _unit(n, i, j))
+        yield unit(n, j, i) + sign * unit(n, i, j)
+        yield 1j * (unit(n, j, i) - sign * unit(n, i, j))
     for i in range(n - 1):
-        yield 1j * (_unit(n, i, i) - _unit(n, i + 1, i + 1))
+        yield 1j * (unit(n, i, i) - unit(n, i + 1, i + 1))
 
 
 def su(p: int, q: int = 0) -> LieAlgebra:
@@ -203,8 +203,8 @@ def sl(n: int) -> LieAlgebra:
     """
     n = positive_int("n", n)
     require_room(f"n={n}", n**2 - 1, n)
-    mixed = [_unit(n, i, j) for i, j in product(range(n), repeat=2) if i != j]
-    diagonal = [_unit(n, i, i) - _unit(n, i + 1, i + 1) for i in range(n - 1)]
+    mixed = [unit(n, i, j) for i, j in product(range(n), repeat=2) if i != j]
+    diagonal = [unit(n, i, i) - unit(n, i + 1, i + 1) for i in range(n - 1)]
     return LieAlgebra(_stack(mixed + diagonal, n))
 
 
@@ -241,11 +241,11 @@ def sp(n: int) -> LieAlgebra:
     require_room(f"n={n}", n * (n + 1) // 2, n)
     m = n // 2
     matrices = [
-        _unit(n, i, j) - _unit(n, m + j, m + i) for i, j in product(range(m), repeat=2)
+        unit(n, i, j) - unit(n, m + j, m + i) for i, j in product(range(m), repeat=2)
     ]
     for i in range(m):
         for j in range(i, m):
-            symmetric = _unit(m, i, j) + (_unit(m, j, i) if i != j else 0)
-            for block in (_unit(2, 0, 1), _unit(2, 1, 0)):
+            symmetric = unit(m, i, j) + (unit(m, j, i) if i != j else 0)
+            for block in (unit(2, 0, 1), unit(2, 1, 0)):
                 matrices.append(np.kron(block, symmetric))
     return LieAlgebra(matrices)

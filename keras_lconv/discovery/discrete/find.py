@@ -2,13 +2,14 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from keras_lconv._typing import Data
+from keras_lconv._typing import Columns, Data, Function
 from keras_lconv._validation import (
     count,
     finite_array,
@@ -48,16 +49,16 @@ INDEPENDENT = 1e-3
 
 
 def find_discrete_symmetries(
-    function: Callable[[Any], Any],
+    function: Function,
     x: Data,
     *,
     kind: str = "invariance",
     search: Any = None,
-    output: Any = "free",
+    output: ArrayLike = "free",
     blocks: int = 1,
     scalars: int | Sequence[str] = 0,
-    columns: Any = None,
-    centre: Any = None,
+    columns: Columns = None,
+    centre: ArrayLike | None = None,
     tolerance: float = 1e-3,
     derivatives: str | None = None,
 ) -> DiscreteReport:
@@ -264,7 +265,7 @@ def _of_rows(given: np.ndarray | None, size: int, blocks: int) -> np.ndarray | N
 
 
 def _slopes(
-    function: Any, samples: np.ndarray, takes_arrays: bool
+    function: Function, samples: np.ndarray, takes_arrays: bool
 ) -> tuple[Slopes | None, str]:
     """Values and slopes for any number of rows, or why there are none."""
     flat = "the function is constant near all samples"
@@ -291,11 +292,11 @@ def _slopes(
 
 
 def _connected(
-    function: Any,
+    function: Function,
     samples: np.ndarray,
     centre: np.ndarray,
     question: Question,
-    derivatives: Any,
+    derivatives: ArrayLike | str | None,
 ) -> np.ndarray:
     """The algebra of linear maps about the centre that are symmetries."""
     size = len(centre)

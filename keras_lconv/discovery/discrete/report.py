@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
+from keras_lconv._typing import Figure
 from keras_lconv.algebra import LieAlgebra, MatrixGroup
 from keras_lconv.report import Report
 
@@ -131,7 +131,7 @@ class DiscreteReport(Report):
         lines += [f"not searched: {each}" for each in self.not_searched]
         return "\n".join(lines)
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """Draws errors of what was found, beside that of the nearest other, and matrices.
 
         Returns:

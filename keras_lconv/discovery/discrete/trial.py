@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._typing import Function
 from keras_lconv.algebra.tolerance import rounding
 from keras_lconv.discovery.discrete.outputs import Outputs
 from keras_lconv.discovery.functions.derivatives import values_of_arrays
@@ -37,7 +37,7 @@ class Trial:
 
     def __init__(
         self,
-        function: Callable[[Any], Any],
+        function: Function,
         samples: np.ndarray,
         scalars: int,
         centre: np.ndarray,
@@ -145,7 +145,7 @@ def _lengths(changes: np.ndarray) -> np.ndarray:
         return np.sqrt(np.sum(changes**2, axis=-1))
 
 
-def values_of_tensors(function: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
+def values_of_tensors(function: Function) -> Callable[[np.ndarray], np.ndarray]:
     """Values `(batch, ...)` of a function of tensors."""
     if isinstance(function, keras.layers.Layer):
         function = partial(function, training=False)

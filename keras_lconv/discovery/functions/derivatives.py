@@ -8,8 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from keras_lconv._backend import jacobian
+from keras_lconv._typing import Function
 from keras_lconv._validation import finite_array, require_function
 
 DIFFERENTIABLE = (
@@ -28,7 +30,7 @@ class JumpsError(ValueError):
 
 
 def derivatives_of(
-    function: Any,
+    function: Function,
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Values and derivatives, in float64, for a batch of samples.
 
@@ -114,7 +116,7 @@ def _on_devices(x: np.ndarray) -> Any:
     return keras.distribution.distribute_tensor(tensor, layout)
 
 
-def values_of_arrays(function: Any) -> Callable[[np.ndarray], np.ndarray]:
+def values_of_arrays(function: Function) -> Callable[[np.ndarray], np.ndarray]:
     """Values `(batch, ...)` of a function of NumPy arrays, of batches or of single rows.
 
     In the precision in which it computes, single or double.
@@ -143,7 +145,7 @@ def values_of_arrays(function: Any) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def finite_differences(
-    function: Any, samples: np.ndarray
+    function: Function, samples: np.ndarray
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Values and central differences of a function of NumPy arrays.
 
@@ -178,7 +180,7 @@ def finite_differences(
     return evaluate
 
 
-def values_of(function: Any, x: np.ndarray) -> np.ndarray:
+def values_of(function: Function, x: np.ndarray) -> np.ndarray:
     """Values of a function of NumPy arrays at samples `(batch, n)`, which are finite."""
     values = values_of_arrays(function)(x)
     finite_array("the values of `function`", values)
@@ -196,7 +198,7 @@ class AnyDerivatives:
         notes: What was done, if it is not the backend that differentiates.
     """
 
-    def __init__(self, function: Any, samples: np.ndarray):
+    def __init__(self, function: Function, samples: np.ndarray):
         self._function, self._samples = function, samples
         self._evaluate = derivatives_of(function)
         self.notes: tuple[str, ...] = ()
@@ -230,7 +232,7 @@ class AnyDerivatives:
 
 
 def given_derivatives(
-    function: Any, derivatives: Any, samples: np.ndarray
+    function: Function | None, derivatives: ArrayLike, samples: np.ndarray
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Values of a function, if there is one, and derivatives that are known.
 

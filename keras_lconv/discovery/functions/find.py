@@ -1,12 +1,13 @@
 """From a function to the algebra of its symmetries."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from keras_lconv._typing import Data
+from keras_lconv._typing import Columns, Data, Function, GeneratorsLike
 from keras_lconv.discovery.functions.derivatives import JumpsError, values_of
 from keras_lconv.discovery.functions.fit import fit_symmetries
 from keras_lconv.discovery.functions.question import Question
@@ -20,15 +21,15 @@ BY_NETWORKS = (
 
 
 def find_symmetries(
-    function: Callable[[Any], Any] | None,
+    function: Function | None,
     x: Data,
     *,
     kind: str = "invariance",
     blocks: int = 1,
     scalars: int | Sequence[str] = 0,
-    columns: Any = None,
-    search: Any = None,
-    output: Any = "free",
+    columns: Columns = None,
+    search: GeneratorsLike | None = None,
+    output: ArrayLike = "free",
     dimension: int | None = None,
     derivatives: Any = None,
     data_format: str | None = None,

@@ -3,13 +3,13 @@
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._ops import mean
-from keras_lconv._typing import Data
+from keras_lconv._typing import Columns, Data, GeneratorsLike
 from keras_lconv._validation import (
     any_array,
     fraction,
@@ -42,14 +42,14 @@ MOST_SAMPLES = 8192
 
 def fit_symmetries(
     x: Data,
-    y: Any,
+    y: Data,
     *,
     kind: str = "invariance",
     blocks: int = 1,
     scalars: int | Sequence[str] = 0,
-    columns: Any = None,
-    search: Any = None,
-    output: Any = "free",
+    columns: Columns = None,
+    search: GeneratorsLike | None = None,
+    output: ArrayLike = "free",
     dimension: int | None = None,
     model: keras.Model | None = None,
     epochs: int | None = None,
@@ -174,7 +174,7 @@ def fit_symmetries(
     )
 
 
-def _require_fit(model: Any, x: np.ndarray, outputs: tuple[int, ...]) -> None:
+def _require_fit(model: object, x: np.ndarray, outputs: tuple[int, ...]) -> None:
     """Raises unless a model takes samples to outputs of a shape."""
     if not isinstance(model, keras.Model):
         raise TypeError(

@@ -2,10 +2,11 @@
 
 import itertools
 import math
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from keras_lconv._typing import GeneratorsLike
 from keras_lconv._validation import finite_array, one_of
 from keras_lconv.discovery.grid_space import GridSpace, generators_among
 from keras_lconv.discovery.null_space import NormalMatrices
@@ -35,7 +36,12 @@ class GridEquations:
     """
 
     def __init__(
-        self, x: np.ndarray, kind: str, search: Any, output: Any, data_format: str
+        self,
+        x: np.ndarray,
+        kind: str,
+        search: GeneratorsLike | None,
+        output: ArrayLike,
+        data_format: str,
     ):
         if x.ndim < 2 or 0 in x.shape:
             raise ValueError(
@@ -64,7 +70,7 @@ class GridEquations:
         self.depends_on_input = False
         self._moves_samples = False
 
-    def _checked_actions(self, output: Any) -> np.ndarray | None:
+    def _checked_actions(self, output: ArrayLike) -> np.ndarray | None:
         if self._kind == "invariance":
             return None
         if isinstance(output, str):

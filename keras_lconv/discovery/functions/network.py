@@ -1,13 +1,13 @@
 """Smooth networks that stand for the function behind a table of data."""
 
 import math
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_lconv._ops import mean
+from keras_lconv._typing import Tensor
 
 # Three smooth layers: derivatives are what counts, and those of ReLU jump.
 WIDTH, DEPTH, ACTIVATION = 256, 3, "swish"
@@ -44,7 +44,7 @@ def has_heavy_tails(x: np.ndarray) -> np.ndarray:
     return largest > HEAVY_TAIL * usual
 
 
-def _scaled(inputs: Any, x: np.ndarray) -> Any:
+def _scaled(inputs: Tensor, x: np.ndarray) -> Tensor:
     """Inputs of mean zero and spread 1, and those with heavy tails on another scale too."""
     heavy = np.flatnonzero(has_heavy_tails(x))
     spread = np.std(x, axis=0)
@@ -81,7 +81,7 @@ class _Best(keras.callbacks.Callback):
         self._x, self._targets, self._patience, self._bar = x, targets, patience, bar
         self.error, self._weights, self._since = np.inf, None, 0
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Measures the error of each member on its own samples."""
         error = float(np.mean(self._errors()))
         self._bar.add(1)
@@ -92,7 +92,7 @@ class _Best(keras.callbacks.Callback):
         if self._since >= self._patience:
             self.model.stop_training = True
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Goes back to the best weights."""
         if self._weights is not None:
             self.model.set_weights(self._weights)
@@ -147,7 +147,7 @@ def train(
     steps = epochs * -(-len(copies) // batch_size)
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
 
-    def squares(true: Any, predicted: Any) -> Any:
+    def squares(true: Tensor, predicted: Tensor) -> Tensor:
         """For each network by itself, `(batch, members)`."""
         lead = (-1, members) if members > 1 else (-1,)
         size = math.prod(targets.shape[1:])

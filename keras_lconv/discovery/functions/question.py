@@ -2,9 +2,10 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
-from keras_lconv._typing import Data
+from numpy.typing import ArrayLike
+
+from keras_lconv._typing import Columns, Data, GeneratorsLike
 from keras_lconv.discovery.tables import Table, scalar_names, table_of
 
 
@@ -15,9 +16,9 @@ class Question:
     kind: str = "invariance"
     blocks: int = 1
     scalars: int | Sequence[str] = 0
-    columns: Any = None
-    search: Any = None
-    output: Any = "free"
+    columns: Columns = None
+    search: GeneratorsLike | None = None
+    output: ArrayLike = "free"
     dimension: int | None = None
 
     def about(self, x: Data) -> tuple[Table, "Question"]:

@@ -8,9 +8,10 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._layout import data_format_of
-from keras_lconv._typing import Data
+from keras_lconv._typing import Data, Function
 from keras_lconv._validation import (
     count,
     finite_array,
@@ -36,13 +37,13 @@ BATCHES_WITH_BAR = 20
 
 
 def symmetries_of(
-    function: Callable[[Any], Any] | None,
+    function: Function | None,
     x: Data,
     question: Question,
     *,
     members: int = 1,
     fit_error: float = 0.0,
-    derivatives: Any = None,
+    derivatives: ArrayLike | str | None = None,
     data_format: str | None = None,
     batch_size: int = 512,
     verbose: bool | None = None,
@@ -94,7 +95,7 @@ def equations_for(
     samples: np.ndarray,
     question: Question,
     data_format: str,
-    names: Any = None,
+    names: tuple[str, ...] | None = None,
     num_outputs: int | None = None,
 ) -> GridEquations | TableEquations:
     """The equations that symmetries fulfil, without any yet: arguments that fit samples.
@@ -131,7 +132,7 @@ def equations_for(
     return equations
 
 
-def require_output(kind: Any, output: Any) -> None:
+def require_output(kind: str, output: ArrayLike) -> None:
     """Raises unless `kind` is one, and `output` is of that kind."""
     one_of("kind", kind, KINDS)
     if isinstance(output, str):
@@ -148,7 +149,7 @@ def require_output(kind: Any, output: Any) -> None:
 
 
 def _evaluation(
-    function: Any, derivatives: Any, samples: np.ndarray
+    function: Any, derivatives: ArrayLike | str | None, samples: np.ndarray
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """How values and derivatives of a batch are had."""
     if derivatives is None:

@@ -7,10 +7,11 @@ linear coordinates of the data.
 
 import dataclasses
 import math
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from keras_lconv._typing import GeneratorsLike
 from keras_lconv._validation import finite_array
 from keras_lconv.discovery.functions.table_report import Assumptions, symmetry_report
 from keras_lconv.discovery.functions.weights import congruent, weights_of
@@ -53,8 +54,8 @@ class TableEquations:
         kind: str,
         blocks: int,
         scalars: int,
-        search: Any,
-        output: Any,
+        search: GeneratorsLike | None,
+        output: ArrayLike,
         names: tuple[str, ...] | None = None,
     ):
         self.samples = _checked_samples(x, blocks, scalars)

@@ -1,11 +1,11 @@
 """What a network is to predict: outputs, their logarithms or roots, or labels."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from keras_lconv._ops import to_numpy
+from keras_lconv._typing import Data
 from keras_lconv._validation import any_array, finite_array
 
 # So many different whole numbers at most are labels of classes, with so many samples each.
@@ -33,7 +33,7 @@ class Targets:
     outputs: np.ndarray | None = None
 
 
-def targets_of(y: Any, kind: str) -> Targets:
+def targets_of(y: Data, kind: str) -> Targets:
     """The targets for outputs `y`.
 
     A function of an invariant is invariant: of what does not transform the logarithm, or

@@ -1,12 +1,12 @@
 """From pairs of samples to the generators of what relates them."""
 
 import math
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._ops import to_numpy
-from keras_lconv._typing import Data
+from keras_lconv._typing import Data, GeneratorsLike
 from keras_lconv._validation import (
     count,
     finite_array,
@@ -39,8 +39,8 @@ def fit_generators(
     x: Data,
     y: Data,
     *,
-    search: Any = None,
-    parameters: Any = None,
+    search: GeneratorsLike | None = None,
+    parameters: ArrayLike | None = None,
     dimension: int | None = None,
     blocks: int = 1,
     smoothing: float = 1.0,
@@ -171,7 +171,7 @@ def fit_generators(
     )
 
 
-def _checked_pairs(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+def _checked_pairs(x: Data, y: Data) -> tuple[np.ndarray, np.ndarray]:
     x, y = finite_array("x", to_numpy(x)), finite_array("y", to_numpy(y))
     if x.shape != y.shape or x.ndim < 2 or len(x) < NUM_GROUPS or 0 in x.shape:
         raise ValueError(
@@ -184,7 +184,7 @@ def _checked_pairs(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _known_parameters(parameters: Any, num: int) -> np.ndarray | None:
+def _known_parameters(parameters: ArrayLike | None, num: int) -> np.ndarray | None:
     if parameters is None:
         return None
     if isinstance(parameters, str):
@@ -219,7 +219,7 @@ def _agreed(name: str, stated: int, dimension: int | None) -> int:
 
 
 def _motion(
-    search: Any,
+    search: GeneratorsLike | None,
     shape: tuple[int, ...],
     blocks: int,
     smoothing: float,

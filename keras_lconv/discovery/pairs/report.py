@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_lconv._typing import Figure
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators import Generators, VectorFieldGenerators
 from keras_lconv.report import Report
@@ -168,7 +169,7 @@ class GeneratorReport(Report):
             )
         generators.set_weights(found.get_weights())
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """Draws the spectrum with its gap, and the generators: as arrows on images.
 
         Returns:

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -169,7 +168,7 @@ def _core(partial: np.ndarray, pixels: np.ndarray, least: float) -> _Core:
     return _Core(weights, data_pairs, layout, occupants)
 
 
-def _checked_shape(shape: Any) -> tuple[int, int]:
+def _checked_shape(shape: object) -> tuple[int, int]:
     sizes = positive_ints("shape", shape)
     if len(sizes) != 2:
         raise ValueError(f"`shape` must be (height, width). Received: shape={shape!r}")

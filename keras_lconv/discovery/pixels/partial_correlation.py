@@ -1,12 +1,12 @@
 """Partial correlations, from an inverse covariance that is regularised."""
 
 import math
-from typing import Any
 
 import keras
 import numpy as np
 
 from keras_lconv._memory import require_memory
+from keras_lconv._typing import Data
 from keras_lconv._validation import finite_array, progress
 
 BATCH_SIZE = 4096
@@ -21,7 +21,7 @@ LEAST_SAMPLES = 10
 LEAST_SHRINKAGE = 1e-6
 
 
-def correlations(x: Any, verbose: bool | None) -> tuple[np.ndarray, np.ndarray, float]:
+def correlations(x: Data, verbose: bool | None) -> tuple[np.ndarray, np.ndarray, float]:
     """Correlations of all positions.
 
     Args:
@@ -102,7 +102,7 @@ def partial_correlations(
     return (found + found.T) / 2
 
 
-def _checked(x: Any) -> np.ndarray:
+def _checked(x: object) -> np.ndarray:
     samples = finite_array("x", x)
     if samples.ndim < 2 or 0 in samples.shape:
         raise ValueError(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_lconv._typing import Data, Figure
 from keras_lconv.generators import grid_neighbors
 from keras_lconv.layers import Rearrange
 from keras_lconv.report import Report
@@ -127,7 +128,7 @@ class GridReport(Report):
         numbers = np.ravel_multi_index(tuple(self.cells.T), self.shape, mode="clip")
         return np.where(self.placed[:, None], table[numbers], -1)
 
-    def unscramble(self, x: Any) -> np.ndarray:
+    def unscramble(self, x: Data) -> np.ndarray:
         """Data on the grid that was found.
 
         Args:
@@ -205,7 +206,7 @@ class GridReport(Report):
         lines.append("known up to mirror images and quarter turns")
         return "\n".join(lines)
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """Draws the graph of the data, as first laid out and on the grid that was found.
 
         Returns:

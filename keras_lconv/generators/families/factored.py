@@ -134,7 +134,7 @@ class FactoredGenerators(Generators):
         }
 
 
-def _checked_output_shape(output_dim: Any) -> tuple[int, ...] | None:
+def _checked_output_shape(output_dim: object) -> tuple[int, ...] | None:
     if output_dim is None:
         return None
     return positive_ints("output_dim", output_dim)

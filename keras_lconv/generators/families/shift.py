@@ -230,7 +230,7 @@ def shift(
     return ops.pad(f, [(0, 0), *filling, *[(0, 0)] * (len(f.shape) - len(offset) - 1)])
 
 
-def _checked_offsets(offsets: Any) -> tuple[tuple[int, ...], ...]:
+def _checked_offsets(offsets: ArrayLike) -> tuple[tuple[int, ...], ...]:
     array = integer_array("offsets", offsets)
     if array.ndim == 1:
         array = array[:, None]

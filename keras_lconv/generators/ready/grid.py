@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from keras_lconv._validation import MOST_AXES, finite_array, positive_int
+from keras_lconv.algebra.constructors.classical import unit
 from keras_lconv.generators.families.field import VectorFieldGenerators
 
 Spacing: TypeAlias = float | Sequence[float]
@@ -47,13 +48,6 @@ def _steps(spacing: Spacing, ndim: int) -> np.ndarray:
             f"Received: spacing={spacing!r}"
         )
     return np.broadcast_to(steps, (ndim,))
-
-
-def _elementary(ndim: int, row: int, column: int) -> np.ndarray:
-    """The matrix `E_ab`: a one in row `a`, column `b`."""
-    matrix = np.zeros((ndim, ndim))
-    matrix[row, column] = 1.0
-    return matrix
 
 
 def translation(
@@ -139,7 +133,7 @@ def rotation(
     if ndim < 2:
         raise ValueError(f"`ndim` must be at least 2. Received: ndim={ndim}")
     planes = itertools.combinations(range(ndim), 2)
-    matrices = [_elementary(ndim, b, a) - _elementary(ndim, a, b) for a, b in planes]
+    matrices = [unit(ndim, b, a) - unit(ndim, a, b) for a, b in planes]
     return _fixed(np.array(matrices), derivative, spacing, **kwargs)
 
 
@@ -188,7 +182,7 @@ def shear(
     if ndim < 2:
         raise ValueError(f"`ndim` must be at least 2. Received: ndim={ndim}")
     pairs = itertools.permutations(range(ndim), 2)
-    matrices = [_elementary(ndim, a, b) for a, b in pairs]
+    matrices = [unit(ndim, a, b) for a, b in pairs]
     return _fixed(np.array(matrices), derivative, spacing, **kwargs)
 
 

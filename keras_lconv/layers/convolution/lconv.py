@@ -361,7 +361,7 @@ class LConv(KernelLayer):
         }
 
 
-def _checked_smoothing(smoothing: Any) -> tuple[float, ...] | str | None:
+def _checked_smoothing(smoothing: object) -> tuple[float, ...] | str | None:
     """`None`, `"learned"`, or several positive numbers."""
     if smoothing is None or isinstance(smoothing, str):
         return optional(

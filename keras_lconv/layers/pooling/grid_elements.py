@@ -1,7 +1,6 @@
 """Flips and quarter turns of a grid, and other elements, as matrices on its positions."""
 
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from keras_lconv.generators import Generators
 NAMES = ("flips", "quarter_turns")
 
 
-def checked_elements(elements: Any) -> tuple[str | np.ndarray, ...]:
+def checked_elements(elements: object) -> tuple[str | np.ndarray, ...]:
     """Names and orthogonal matrices, from one of them or several, or of a finite group."""
     if isinstance(elements, MatrixGroup):
         if elements.dimension:
@@ -26,7 +25,7 @@ def checked_elements(elements: Any) -> tuple[str | np.ndarray, ...]:
     return names_or_matrices("elements", elements, _checked)
 
 
-def _checked(element: Any) -> str | np.ndarray:
+def _checked(element: object) -> str | np.ndarray:
     if isinstance(element, str):
         if element not in NAMES:
             raise ValueError(

@@ -2,11 +2,13 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from keras_lconv._memory import require_memory
 from keras_lconv._ops import safe_sqrt, segment_sum, working_dtype
@@ -17,7 +19,7 @@ from keras_lconv._validation import (
     one_of,
     positive_int,
 )
-from keras_lconv.algebra import invariants
+from keras_lconv.algebra import eigenspaces, invariants
 from keras_lconv.algebra.forms import casimir_matrix, smoothing_form
 from keras_lconv.generators import Generators
 from keras_lconv.generators.derivatives import unseen_modes
@@ -144,8 +146,8 @@ class InvariantPooling(GeneratorLayer):
         *,
         kind: str = "spectrum",
         num_invariants: int | None = None,
-        refine: Any = None,
-        elements: Any = None,
+        refine: ArrayLike | Sequence[str] | None = None,
+        elements: ArrayLike | Sequence[str] | None = None,
         keepdims: bool = False,
         tolerance: float = 1e-7,
         data_format: str | None = None,
@@ -170,7 +172,7 @@ class InvariantPooling(GeneratorLayer):
         self._require_fixed(self.generators, "invariants")
         self.refinement_errors: tuple[float, ...] = ()
         # What was found before the layer is built, and on which grid.
-        self._found: tuple[tuple[int, ...], invariants.Eigenspaces] | None = None
+        self._found: tuple[tuple[int, ...], eigenspaces.Eigenspaces] | None = None
 
     # ----------------------------------------------------------------- build
 
@@ -180,7 +182,7 @@ class InvariantPooling(GeneratorLayer):
         self.eigenvalues, self.multiplicities = spaces.eigenvalues, spaces.sizes
         self.basis = self._add_constant("basis", spaces.basis)
 
-    def _spaces_on(self, shape: tuple[int, ...]) -> invariants.Eigenspaces:
+    def _spaces_on(self, shape: tuple[int, ...]) -> eigenspaces.Eigenspaces:
         """The subspaces on a grid, found once for the shape of the output and the build."""
         if self._found is None or self._found[0] != shape:
             generators = self.generators
@@ -191,7 +193,7 @@ class InvariantPooling(GeneratorLayer):
             self._found = shape, self._find(generators, self._owner)
         return self._found[1]
 
-    def _find(self, generators: Generators, owner: str) -> invariants.Eigenspaces:
+    def _find(self, generators: Generators, owner: str) -> eigenspaces.Eigenspaces:
         """The subspaces that make the invariants."""
         if not generators.is_square:
             raise ValueError(
@@ -232,7 +234,7 @@ class InvariantPooling(GeneratorLayer):
 
     def _find_linear(
         self, generators: Generators, matrices: np.ndarray, owner: str
-    ) -> invariants.Eigenspaces:
+    ) -> eigenspaces.Eigenspaces:
         elements = elements_on(generators, self._elements, owner)
         constraints = np.concatenate([matrices, elements - np.eye(matrices.shape[1])])
         if generators.derivative == "fourier" and generators.spatial_shape:
@@ -255,11 +257,11 @@ class InvariantPooling(GeneratorLayer):
             values = np.stack([np.zeros(number), found], axis=1)
         # The sign that an average over positions has.
         basis = basis * np.where(basis.sum(axis=0) < 0, -1.0, 1.0)
-        return invariants.Eigenspaces(basis, np.ones(number, dtype=int), values)
+        return eigenspaces.Eigenspaces(basis, np.ones(number, dtype=int), values)
 
     def _find_spectrum(
         self, generators: Generators, matrices: np.ndarray, owner: str
-    ) -> invariants.Eigenspaces:
+    ) -> eigenspaces.Eigenspaces:
         asymmetry = max(invariants.asymmetry(matrix, -1) for matrix in matrices)
         if asymmetry > invariants.PRECISION:
             raise ValueError(
@@ -273,25 +275,25 @@ class InvariantPooling(GeneratorLayer):
         _check_commutes("The Casimir operator", casimir, matrices, owner)
         elements = elements_on(generators, self._elements, owner)
         _check_unmoved("the Casimir operator of the generators", casimir, elements, owner)
-        spaces = invariants.frequency_spaces(casimir, self.tolerance)
+        spaces = eigenspaces.frequency_spaces(casimir, self.tolerance)
         refined = []
         errors = []
         for given in self._operators:
             operator = operator_on(generators, given, owner)
             _check_unmoved("`refine`", operator, elements, owner)
             if isinstance(given, str):
-                blocks = invariants.average_over_orbit(operator, matrices[0], spaces)
+                blocks = eigenspaces.average_over_orbit(operator, matrices[0], spaces)
                 # The average is an orthogonal projection of the operator.
                 kept = np.sqrt(sum(np.sum(block**2) for block in blocks))
                 share = float(kept / np.linalg.norm(operator))
                 errors.append(math.sqrt(max(1 - share**2, 0.0)))
             else:
                 _check_commutes("`refine`", operator, matrices, owner)
-                blocks = invariants.blocks_of(operator, spaces)
+                blocks = eigenspaces.blocks_of(operator, spaces)
                 errors.append(0.0)
-            refined.append(invariants.refined(spaces, blocks))
+            refined.append(eigenspaces.refined(spaces, blocks))
         self.refinement_errors = tuple(errors)
-        return invariants.side_by_side(refined) if refined else spaces
+        return eigenspaces.side_by_side(refined) if refined else spaces
 
     # ------------------------------------------------------------------ call
 
@@ -352,7 +354,7 @@ class InvariantPooling(GeneratorLayer):
         }
 
 
-def _as_config(given: tuple[str | np.ndarray, ...]) -> list[Any] | None:
+def _as_config(given: tuple[str | np.ndarray, ...]) -> list[str | list] | None:
     """Names and matrices as lists, or `None` if there are none."""
     return [e if isinstance(e, str) else e.tolist() for e in given] or None
 

@@ -218,16 +218,16 @@ class OrbitPooling(GeneratorLayer):
         }
 
 
-def _for_each(name: str, value: Any, check: Any) -> Any:
+def _for_each(name: str, value: object, check: Any) -> Any:
     """One number, or a tuple of them."""
     if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
         return tuple(check(name, each) for each in value)
     return check(name, value)
 
 
-def _positive_for_each(name: str, value: Any) -> Any:
+def _positive_for_each(name: str, value: object) -> Any:
     return _for_each(name, value, positive_number)
 
 
-def _repeated(value: Any, times: int) -> tuple:
+def _repeated(value: object, times: int) -> tuple:
     return value if isinstance(value, tuple) else (value,) * times

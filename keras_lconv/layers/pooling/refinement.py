@@ -1,7 +1,5 @@
 """Operators that refine the eigenspaces of a Casimir operator."""
 
-from typing import Any
-
 import numpy as np
 
 from keras_lconv._validation import finite_array, names_or_matrices
@@ -27,12 +25,12 @@ def _wavenumber(shape: tuple[int, ...], derivative: str) -> np.ndarray:
 NAMED = {"radius": _radius, "wavenumber": _wavenumber}
 
 
-def checked_operators(refine: Any) -> tuple[str | np.ndarray, ...]:
+def checked_operators(refine: object) -> tuple[str | np.ndarray, ...]:
     """Names and symmetric matrices, from one of them or several."""
     return names_or_matrices("refine", refine, _checked)
 
 
-def _checked(operator: Any) -> str | np.ndarray:
+def _checked(operator: object) -> str | np.ndarray:
     if isinstance(operator, str):
         if operator not in NAMED:
             raise ValueError(

@@ -238,7 +238,7 @@ class SteerableConv(KernelOwner):
                 f"for {self.representation_out!r}"
             )
 
-    def _per_axis(self, name: str, value: Any) -> tuple[int, ...]:
+    def _per_axis(self, name: str, value: object) -> tuple[int, ...]:
         return for_each_axis(name, positive_ints(name, value, MOST_WINDOW), self.rank)
 
     def _checked_degrees(self, degrees: Any) -> tuple[int, ...]:

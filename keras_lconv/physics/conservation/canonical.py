@@ -1,17 +1,17 @@
 """Phase space, and the affine maps that keep its symplectic form."""
 
-from typing import Any
-
 import numpy as np
 
 from keras_lconv._ops import to_numpy
+from keras_lconv._typing import Data, MatricesLike
 from keras_lconv._validation import finite_array
+from keras_lconv.generators.registry import given_matrices
 from keras_lconv.physics.conservation.quantities import symplectic_form
 
 ACTIONS = ("affine", "linear")
 
 
-def phase_space(name: str, value: Any, ndim: int) -> np.ndarray:
+def phase_space(name: str, value: Data, ndim: int) -> np.ndarray:
     """Points of phase space, checked: `(batch, 2n)` or `(times, 2n)`."""
     points = finite_array(name, to_numpy(value))
     if points.ndim != ndim or 0 in points.shape or points.shape[-1] % 2:
@@ -23,7 +23,7 @@ def phase_space(name: str, value: Any, ndim: int) -> np.ndarray:
     return points
 
 
-def canonical_maps(search: Any, size: int, action: str) -> np.ndarray:
+def canonical_maps(search: MatricesLike | None, size: int, action: str) -> np.ndarray:
     """Affine canonical maps `[L | b]` that span the search, `(p, 2n, 2n + 1)`."""
     if search is not None:
         linear = on_phase_space(search, size)
@@ -41,10 +41,10 @@ def canonical_maps(search: Any, size: int, action: str) -> np.ndarray:
     return candidates
 
 
-def on_phase_space(search: Any, size: int) -> np.ndarray:
+def on_phase_space(search: MatricesLike, size: int) -> np.ndarray:
     """Given matrices as maps of phase space that keep its symplectic form."""
-    matrices = finite_array("search", search)
     n = size // 2
+    matrices = given_matrices("search", search, n)
     if (
         matrices.ndim != 3
         or not len(matrices)

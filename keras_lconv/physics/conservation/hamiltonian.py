@@ -2,12 +2,11 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
 
-from keras_lconv._typing import Data, Tensor
+from keras_lconv._typing import Data, MatricesLike, Tensor
 from keras_lconv._validation import one_of
 from keras_lconv.discovery import find_symmetries
 from keras_lconv.physics.conservation.canonical import (
@@ -23,7 +22,7 @@ def find_conserved_quantities(
     hamiltonian: Callable[[Tensor], Tensor],
     x: Data,
     *,
-    search: Any = None,
+    search: MatricesLike | None = None,
     action: str = "affine",
     dimension: int | None = None,
 ) -> ConservationReport:
@@ -46,8 +45,8 @@ def find_conserved_quantities(
             momenta.
         x: Points `(batch, 2n)` of phase space.
         search: Where to search. By default all affine maps that keep the symplectic form.
-            Matrices `(k, n, n)` or a `LieAlgebra` of these act on positions, and on momenta
-            by the dual. Matrices `(k, 2n, 2n)` act on phase space.
+            Matrices `(k, n, n)`, a `LieAlgebra` or fixed generators of this size act on
+            positions, and on momenta by the dual. Those of size `2n` act on phase space.
         action: `"affine"` or `"linear"`: without or with the condition `b = 0`.
         dimension: The number of quantities, where it is known; by default it is found.
 

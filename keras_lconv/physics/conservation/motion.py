@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_lconv._typing import MatricesLike
 from keras_lconv.discovery.null_space import NUM_GROUPS, NormalMatrices, NullSpace
 from keras_lconv.discovery.standard import Standard, standard_coordinates
 from keras_lconv.physics.conservation.canonical import canonical_maps
@@ -40,7 +41,11 @@ class Motion:
     """
 
     def __init__(
-        self, paths: list[np.ndarray], clocks: list[np.ndarray], search: Any, action: str
+        self,
+        paths: list[np.ndarray],
+        clocks: list[np.ndarray],
+        search: MatricesLike | None,
+        action: str,
     ):
         size = paths[0].shape[1]
         self._standard: Standard | None = None

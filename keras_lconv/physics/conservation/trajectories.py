@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_lconv._ops import to_numpy
+from keras_lconv._typing import Data, MatricesLike
 from keras_lconv._validation import count, finite_array, one_of, optional
 from keras_lconv.physics.conservation.canonical import ACTIONS, phase_space
 from keras_lconv.physics.conservation.motion import Motion
@@ -23,7 +24,7 @@ def fit_conserved_quantities(
     trajectories: ArrayLike | Sequence[ArrayLike],
     *,
     times: ArrayLike | Sequence[ArrayLike] | None = None,
-    search: Any = None,
+    search: MatricesLike | None = None,
     action: str = "affine",
     dimension: int | None = None,
 ) -> ConservationReport:
@@ -140,7 +141,7 @@ def _paths(trajectories: Any, times: Any) -> tuple[list[np.ndarray], list[np.nda
     return paths, clocks
 
 
-def _numbers(name: str, value: Any) -> np.ndarray:
+def _numbers(name: str, value: Data) -> np.ndarray:
     """A float64 array of real numbers, some of which may not be known, as NaN."""
     try:
         return np.asarray(value, dtype="float64")
