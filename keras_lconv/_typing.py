@@ -25,50 +25,35 @@ class Tensor(Protocol):
     def dtype(self) -> Any:
         """The type of its entries."""
 
-    def __getitem__(self, key: Any) -> Any:
-        """A part of the tensor."""
+    def __getitem__(self, key: Any) -> Any: ...
 
-    def __add__(self, other: Any) -> Any:
-        """The sum, entry by entry."""
+    def __add__(self, other: Any) -> Any: ...
 
-    def __radd__(self, other: Any) -> Any:
-        """The sum, entry by entry."""
+    def __radd__(self, other: Any) -> Any: ...
 
-    def __sub__(self, other: Any) -> Any:
-        """The difference, entry by entry."""
+    def __sub__(self, other: Any) -> Any: ...
 
-    def __rsub__(self, other: Any) -> Any:
-        """The difference, entry by entry."""
+    def __rsub__(self, other: Any) -> Any: ...
 
-    def __mul__(self, other: Any) -> Any:
-        """The product, entry by entry."""
+    def __mul__(self, other: Any) -> Any: ...
 
-    def __rmul__(self, other: Any) -> Any:
-        """The product, entry by entry."""
+    def __rmul__(self, other: Any) -> Any: ...
 
-    def __truediv__(self, other: Any) -> Any:
-        """The quotient, entry by entry."""
+    def __truediv__(self, other: Any) -> Any: ...
 
-    def __rtruediv__(self, other: Any) -> Any:
-        """The quotient, entry by entry."""
+    def __rtruediv__(self, other: Any) -> Any: ...
 
-    def __pow__(self, other: Any) -> Any:
-        """The power, entry by entry."""
+    def __pow__(self, other: Any) -> Any: ...
 
-    def __neg__(self) -> Any:
-        """The tensor with the other sign."""
+    def __neg__(self) -> Any: ...
 
-    def __lt__(self, other: Any) -> Any:
-        """Where it is less."""
+    def __lt__(self, other: Any) -> Any: ...
 
-    def __le__(self, other: Any) -> Any:
-        """Where it is not more."""
+    def __le__(self, other: Any) -> Any: ...
 
-    def __gt__(self, other: Any) -> Any:
-        """Where it is more."""
+    def __gt__(self, other: Any) -> Any: ...
 
-    def __ge__(self, other: Any) -> Any:
-        """Where it is not less."""
+    def __ge__(self, other: Any) -> Any: ...
 
 
 # An array, nested lists of numbers, or a tensor: what may be given as data.

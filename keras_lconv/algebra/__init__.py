@@ -10,45 +10,13 @@ Public is what is exported here. The modules are laid out by subject:
 - `compare`: angles between spans.
 - `action`, `representation`, `permutations`, `irreducible`, `products`, `powers`: how they
   act.
-- `intertwiners`, `kernels`, `forms`, `invariants`, `characters`, `constraints`: what stays
-  the same.
+- `intertwiners`, `kernels`, `forms`, `invariants`, `eigenspaces`, `characters`,
+  `constraints`: what stays the same.
 """
 
+from keras_lconv.algebra import constructors
 from keras_lconv.algebra.compare import align, closest, correlation, principal_angles
-from keras_lconv.algebra.constructors import (
-    GL,
-    SL,
-    SO,
-    SU,
-    E,
-    O,
-    Sp,
-    U,
-    abelian,
-    aff,
-    alternating,
-    bianchi,
-    cyclic,
-    cyclic_shifts,
-    dihedral,
-    direct_product,
-    gl,
-    heisenberg,
-    induced,
-    named_group,
-    polyhedral,
-    realify,
-    se,
-    semidirect_product,
-    sim,
-    sl,
-    so,
-    sp,
-    su,
-    symmetric,
-    with_translations,
-    wreath_product,
-)
+from keras_lconv.algebra.constructors import *  # noqa: F403
 from keras_lconv.algebra.forms import invariant_forms
 from keras_lconv.algebra.group import MatrixGroup
 from keras_lconv.algebra.intertwiners import intertwiners
@@ -60,53 +28,22 @@ from keras_lconv.algebra.products import direct_sum, dual, tensor_product, trivi
 from keras_lconv.algebra.representation import Representation
 
 __all__ = [
-    "GL",
-    "SL",
-    "SO",
-    "SU",
-    "E",
     "EquivariantKernels",
     "Identification",
     "IrreduciblePart",
     "LieAlgebra",
     "MatrixGroup",
-    "O",
     "Representation",
-    "Sp",
-    "U",
-    "abelian",
-    "aff",
     "align",
-    "alternating",
-    "bianchi",
     "closest",
     "correlation",
-    "cyclic",
-    "cyclic_shifts",
-    "dihedral",
-    "direct_product",
     "direct_sum",
     "dual",
     "equivariant_kernels",
-    "gl",
-    "heisenberg",
-    "induced",
     "intertwiners",
     "invariant_forms",
-    "named_group",
-    "polyhedral",
     "principal_angles",
-    "realify",
-    "se",
-    "semidirect_product",
-    "sim",
-    "sl",
-    "so",
-    "sp",
-    "su",
-    "symmetric",
     "tensor_product",
     "trivial",
-    "with_translations",
-    "wreath_product",
+    *constructors.__all__,
 ]
