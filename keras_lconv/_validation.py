@@ -3,9 +3,11 @@
 import reprlib
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 # Repeated passes, and orders of derivatives: a loop of more is a mistake, or does not end.
 MOST_STEPS = 1000
@@ -39,7 +41,7 @@ def require_function(value: object) -> None:
         )
 
 
-def optional(check: Callable[[str, Any], Any], name: str, value: object) -> Any:
+def optional(check: Callable[[str, Any], T], name: str, value: object) -> T | None:
     """Returns `None`, or what `check` makes of any other value."""
     return None if value is None else check(name, value)
 
@@ -156,14 +158,14 @@ def fraction(name: str, value: object) -> float:
     return float(number)
 
 
-def one_of(name: str, value: object, options: Sequence[Any]) -> Any:
-    """Returns `value`, or raises if it is not among `options`."""
+def one_of(name: str, value: object, options: Sequence[T]) -> T:
+    """Returns the one of `options` that `value` is, or raises if it is none."""
     # Arrays compare entry by entry: they are no option.
     is_plain = isinstance(value, (str, int, type(None))) and not isinstance(value, bool)
     if not is_plain or value not in options:
         listed = ", ".join(repr(option) for option in options)
         raise ValueError(f"`{name}` must be one of {listed}. Received: {name}={value!r}")
-    return value
+    return options[options.index(value)]
 
 
 def finite_array(name: str, value: object) -> np.ndarray:
