@@ -53,7 +53,10 @@ def convolutions(draw):
     groups = draw(st.sampled_from([1, 1, 2]))
     channels = groups * draw(st.integers(1, 2))
     sizes = [d * (w - 1) + 1 for w, d in zip(window, dilation, strict=True)]
-    sizes = [draw(st.integers(n if padding == "valid" else 2, n + 2)) for n in sizes]
+    # PyTorch's oneDNN is wrong where a window is larger than the image (2.13: values of
+    # 1e10 for a window of 3 x 4 with strides 1 and 2 on 2 x 2 positions).
+    covers = padding == "valid" or BACKEND == "torch"
+    sizes = [draw(st.integers(n if covers else 2, n + 2)) for n in sizes]
     data_format = draw(st.sampled_from(["channels_last", "channels_first"]))
     if padding == "causal":
         data_format = "channels_last"  # all that Keras has
