@@ -115,7 +115,9 @@ def size_of_divergence(size, mass, symmetry):
 # The residual is the gradient of the squared output by the input. Its product with a
 # small deformation $L f$ is the first-order change of the squared output, which
 # `robustness` measures for any model, by forward derivatives. To first order, moves to
-# the right or down change nothing here: a translation is a symmetry of the layer.
+# the right or down change nothing here: a translation is a symmetry of the layer. The
+# output of the layer moves with its input, so generators are ranked by the change of the
+# loss and not by that of the output.
 
 
 # %%

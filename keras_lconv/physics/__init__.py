@@ -9,7 +9,8 @@ from keras_lconv.physics.conservation import (
 )
 from keras_lconv.physics.lagrangian import Lagrangian
 from keras_lconv.physics.landscape import LandscapeReport, flat_directions
-from keras_lconv.physics.robustness import RobustnessReport, robustness
+from keras_lconv.physics.robustness import robustness
+from keras_lconv.physics.robustness_report import RobustnessReport
 
 __all__ = [
     "ConservationReport",

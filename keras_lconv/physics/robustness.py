@@ -1,7 +1,6 @@
 """How much a model depends on small deformations of its input."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -16,112 +15,24 @@ from keras_lconv._layout import (
     to_channels_last,
 )
 from keras_lconv._ops import sample_means, to_numpy, working_dtype
-from keras_lconv._typing import Data, Figure, Tensor
-from keras_lconv._validation import finite_array, positive_int, progress, require_function
+from keras_lconv._typing import Data, Tensor
+from keras_lconv._validation import (
+    finite_array,
+    one_of,
+    positive_int,
+    positive_number,
+    progress,
+    require_function,
+)
 from keras_lconv.generators import Generators
 from keras_lconv.generators.exponential import linear_combination
 from keras_lconv.generators.registry import get_known
-from keras_lconv.report import Report
+from keras_lconv.physics.robustness_report import RobustnessReport, ratio
 
-# The plot follows the loss up to this relative change of the input.
-LARGEST_DRAWN_CHANGE = 0.1
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class RobustnessReport(Report):
-    """What `robustness` measured, for `n` samples and `k` generators.
-
-    A parameter `t` is in the unit of its generator: radians, or grid steps. What has no
-    unit, and does not depend on the scale of a generator, is `gain`.
-
-    Args:
-        names: Names of the generators.
-        loss: The loss of each sample, `(n,)`.
-        first: `d/dt` of the loss of `exp(t L_i) x`, at `t = 0`, `(n, k)`.
-        second: `d^2/dt^2` of it, `(n, k)`.
-        sensitivity: `rms |dF/dt| / rms |F|` of the outputs `F` of the model, `(k,)`.
-        input_change: `rms |L_i x| / rms |x|` of the inputs, `(k,)`.
-
-    Attributes:
-        gain: `sensitivity / input_change`, `(k,)`.
-        ranking: The generators from the largest gain to the smallest.
-
-    Example:
-    ```python
-    import numpy as np
-    from keras import ops
-    from keras_lconv.physics import robustness
-
-    points = np.random.default_rng(0).normal(size=(50, 2))
-    turn, stretch = [[0, -1], [1, 0]], [[1, 0], [0, 1]]
-    length = lambda x: ops.sum(x**2, axis=1, keepdims=True)
-    report = robustness(length, points, [turn, stretch], names=["turn", "stretch"])
-    print(report.summary())
-    assert report.ranking == ("stretch", "turn")
-    assert np.allclose(report.gain, [0, 2], atol=1e-5)
-    ```
-    """
-
-    names: tuple[str, ...]
-    loss: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    sensitivity: np.ndarray
-    input_change: np.ndarray
-
-    @property
-    def gain(self) -> np.ndarray:
-        """Relative change of the outputs for one of the inputs, `(k,)`.
-
-        Zero for generators that leave the inputs as they are.
-        """
-        return _ratio(self.sensitivity, self.input_change)
-
-    @property
-    def ranking(self) -> tuple[str, ...]:
-        """Names of the generators, from the largest gain to the smallest."""
-        return tuple(self.names[i] for i in np.argsort(-self.gain, kind="stable"))
-
-    def summary(self) -> str:
-        """The result as a table, by rank. Derivatives are means over the samples."""
-        width = max(9, *(len(name) for name in self.names))
-        lines = [
-            f"{len(self.loss)} samples, mean loss {np.mean(self.loss):.4g}",
-            f"{'generator':<{width}}  {'gain':>9}  {'sensitivity':>11}  "
-            f"{'rms dloss/dt':>12}  {'mean d2loss/dt2':>15}",
-        ]
-        for name in self.ranking:
-            i = self.names.index(name)
-            slope = np.sqrt(np.mean(self.first[:, i] ** 2))
-            lines.append(
-                f"{name:<{width}}  {self.gain[i]:9.3g}  {self.sensitivity[i]:11.3g}  "
-                f"{slope:12.3g}  {np.mean(self.second[:, i]):15.3g}"
-            )
-        return "\n".join(lines)
-
-    def plot(self) -> Figure:
-        """Draws the gains, and the mean loss to second order in the deformation.
-
-        Returns:
-            The figure.
-        """
-        import matplotlib.pyplot as plt
-
-        figure, (bars, curves) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-        order = [self.names.index(name) for name in self.ranking]
-        bars.barh([self.names[i] for i in order], self.gain[order])
-        bars.invert_yaxis()
-        bars.set_xlabel("relative change of the output by that of the input")
-        change = np.linspace(-LARGEST_DRAWN_CHANGE, LARGEST_DRAWN_CHANGE, 101)
-        for i in order:
-            t = _ratio(change, self.input_change[i])
-            slope, curvature = np.mean(self.first[:, i]), np.mean(self.second[:, i])
-            expected = np.mean(self.loss) + t * slope + t**2 / 2 * curvature
-            curves.plot(change, expected, label=self.names[i])
-        curves.set_xlabel("relative change of the input")
-        curves.set_ylabel("mean loss, to second order")
-        curves.legend()
-        return figure
+# Second derivatives, and differences extrapolated to a step of zero, agree to this.
+AGREEMENT = 0.05
+# The bound of `h |L|` for differences, also where `L x` is small.
+LARGEST_EXPONENT = 100.0
 
 
 def robustness(
@@ -132,6 +43,9 @@ def robustness(
     *,
     loss: Any = None,
     names: Sequence[str] | None = None,
+    second_order: str = "auto",
+    step: float = 0.1,
+    rank_by: str = "auto",
     batch_size: int = 32,
     data_format: str | None = None,
     verbose: bool | None = None,
@@ -139,15 +53,26 @@ def robustness(
     """Change of a model's loss under small deformations of its input.
 
     For each sample and each generator, the first and the second derivative at `t = 0` of
-    `t -> loss(F(exp(t L_i) x))`, without any finite differences: forward derivatives of
-    forward derivatives along `x + t L x + t^2/2 L^2 x`.
+    `t -> loss(F(exp(t L_i) x))`: forward derivatives of forward derivatives along
+    `x + t L x + t^2/2 L^2 x`. The first is right for any model that has one.
+
+    The second is right for twice differentiable models only. ReLU and max pooling have
+    kinks, whose share in the second derivative of the mean loss is in no derivative at a
+    point: the mean of `relu(u)` over normally distributed `u` has the second derivative
+    0.399 under shifts of `u`, and each sample has zero. So by default the second
+    differences of the loss at `exp(h L) x` and `exp(-h L) x` are computed as well. They are
+    the mean of the second derivative, kinks included, over parameters from `-h` to `h`,
+    with the weight `(h - |t|) / h^2`. Where the two disagree in the mean, by more than
+    5% for `h` extrapolated to zero, the differences are reported, and the summary says so.
 
     Without `y` and `loss` the loss is the squared output, summed: for one linear L-conv the
     action, whose first derivative is `euler_lagrange(x) . (L x)`, see `Lagrangian`. At a
-    minimum of the training loss the first derivatives are about zero in the mean, and it
-    is the second ones that say how far the loss rises.
+    minimum of the training loss the first derivatives are about zero in the mean, and the
+    second ones say how far the loss rises.
 
     Generators are ranked by how much the outputs change for a given change of the input.
+    An output with spatial axes may move with its input, as that of an equivariant layer
+    does: there they are ranked by the change of the loss. Targets do not move.
 
     Args:
         function: `F`, a Keras layer or model, which is called in inference mode, or a
@@ -158,6 +83,10 @@ def robustness(
         y: Targets, for `loss`.
         loss: A Keras loss, its name or a function of `(y_true, y_pred)`.
         names: Names of the generators, in their order.
+        second_order: How second derivatives are computed: `"derivative"` at the samples,
+            `"difference"` over a step, or `"auto"`.
+        step: The relative change of the inputs, `h |L x| / |x|`, by the step `h`.
+        rank_by: `"output"`, `"loss"` or `"auto"`.
         batch_size: Number of samples that are computed at once.
         data_format: Where the channels of the input are: `"channels_last"` or
             `"channels_first"`. By default as the model says in its own `data_format`, and
@@ -169,8 +98,8 @@ def robustness(
 
     Raises:
         TypeError: If `function` is no function, or generators are an integer.
-        ValueError: If shapes do not fit, only one of `y` and `loss` is given, or values are
-            not finite.
+        ValueError: If shapes do not fit, only one of `y` and `loss` is given, values are
+            not finite, `step` is not positive, or `second_order` or `rank_by` is unknown.
 
     Example:
     ```python
@@ -195,46 +124,138 @@ def robustness(
     """
     require_function(function)
     positive_int("batch_size", batch_size)
+    one_of("second_order", second_order, ("auto", "derivative", "difference"))
+    positive_number("step", step)
+    one_of("rank_by", rank_by, ("auto", "loss", "output"))
     data_format = data_format_of(function, data_format)
     x = _checked_inputs(x)
     targets = _checked_targets(y, loss, len(x))
     families = _by_name(generators)
     names = _checked_names(names, families)
 
-    derivatives = compiled(_derivatives(_in_inference_mode(function, x), _by_sample(loss)))
+    model, by_sample = _in_inference_mode(function, x), _by_sample(loss)
     starts = range(0, len(x), batch_size)
+    passes = 1 if second_order == "derivative" else 2
     verbose = progress(verbose)
     if verbose is None:
-        verbose = len(starts) >= 20
-    bar = keras.utils.Progbar(len(starts), verbose=int(verbose), unit_name="batch")
-    parts = []
-    for start in starts:
-        batch = ops.convert_to_tensor(x[start : start + batch_size])
-        target = ops.convert_to_tensor(targets[start : start + batch_size])
+        verbose = passes * len(starts) >= 20
+    bar = keras.utils.Progbar(passes * len(starts), verbose=int(verbose), unit_name="batch")
+
+    def in_batches(rows: Callable[[Tensor, Tensor], Iterator[Any]]) -> list[np.ndarray]:
+        """Joins what each batch gives for each generator to arrays `(n, k)`."""
+        parts: list[list[np.ndarray]] = []
+        for start in starts:
+            batch = ops.convert_to_tensor(x[start : start + batch_size])
+            target = ops.convert_to_tensor(targets[start : start + batch_size])
+            columns = zip(*rows(batch, target), strict=True)
+            parts.append([np.stack(each, axis=1) for each in columns])
+            bar.add(1)
         found = [
+            np.concatenate(each).astype("float64") for each in zip(*parts, strict=True)
+        ]
+        if not all(np.all(np.isfinite(each)) for each in found):
+            raise ValueError(
+                "The loss and its derivatives must be finite for all samples. "
+                "Received: some that are NaN or infinite"
+            )
+        return found
+
+    derivatives = compiled(_derivatives(model, by_sample))
+    losses, first, second, outputs, changes, inputs, moves = in_batches(
+        lambda batch, target: (
             [ops.convert_to_numpy(each) for each in derivatives(batch, *lie, target)]
             for family in families.values()
             for lie in _lie_derivatives(family, batch, data_format)
-        ]
-        # From one tuple for each generator to one array for each quantity, `(n, k)`.
-        parts.append([np.stack(each, axis=1) for each in zip(*found, strict=True)])
-        bar.add(1)
-    return _report(names, [np.concatenate(each) for each in zip(*parts, strict=True)])
-
-
-def _report(names: tuple[str, ...], found: list[np.ndarray]) -> RobustnessReport:
-    found = [each.astype("float64") for each in found]
-    if not all(np.all(np.isfinite(each)) for each in found):
-        raise ValueError(
-            "The loss and its derivatives must be finite for all samples. "
-            "Received: some that are NaN or infinite"
         )
-    loss, first, second, outputs, changes, inputs, moves = found
+    )
     sensitivity, input_change = (
-        np.sqrt(_ratio(moved.mean(axis=0), size.mean(axis=0)))
+        np.sqrt(ratio(moved.mean(axis=0), size.mean(axis=0)))
         for moved, size in ((changes, outputs), (moves, inputs))
     )
-    return RobustnessReport(names, loss[:, 0], first, second, sensitivity, input_change)
+    steps: np.ndarray | None = None
+    if second_order != "derivative":
+        lengths = _steps(step, input_change, families)
+        moved_loss = compiled(lambda x, target: by_sample(target, model(x)))
+        moved = in_batches(
+            lambda batch, target: _moved_losses(
+                moved_loss, families, batch, target, lengths, data_format
+            )
+        )
+        differences, halved = _second_differences(moved, losses, lengths)
+        precision = _precision(function, x.dtype)
+        rounding = 100 * precision * np.mean(np.abs(losses)) / lengths**2
+        if second_order == "difference" or not _agree(
+            second, differences, halved, rounding
+        ):
+            second, steps = differences, lengths
+    if rank_by == "auto":
+        output = model(ops.convert_to_tensor(x[:1]))
+        rank_by = "loss" if len(output.shape) > 2 else "output"
+    return RobustnessReport(
+        names, losses[:, 0], first, second, sensitivity, input_change, rank_by, steps
+    )
+
+
+def _steps(
+    step: float, input_change: np.ndarray, families: Mapping[str, Generators]
+) -> np.ndarray:
+    """Parameters `h` with `h |L x| / |x|` of a size, limited where `x` hardly moves."""
+    bounds = [ops.convert_to_numpy(family.norm_bounds()) for family in families.values()]
+    norms = np.concatenate(bounds).astype("float64")
+    smallest = np.maximum(input_change, step * norms / LARGEST_EXPONENT)
+    return np.where(smallest > 0, ratio(np.array(step), smallest), 1.0)
+
+
+def _moved_losses(
+    loss: Callable[[Tensor, Tensor], Tensor],
+    families: Mapping[str, Generators],
+    x: Tensor,
+    target: Tensor,
+    steps: np.ndarray,
+    data_format: str,
+) -> Iterator[list[np.ndarray]]:
+    """For each generator the losses at the parameters `h`, `-h`, `h/2` and `-h/2`."""
+    f = to_channels_last(x, data_format)
+    remaining = iter(steps)
+    for family in families.values():
+        for direction in np.eye(family.num_generators):
+            largest = next(remaining)
+            yield [
+                ops.convert_to_numpy(
+                    loss(
+                        from_channels_last(family.transform(f, t * direction), data_format),
+                        target,
+                    )
+                )
+                for t in (largest, -largest, largest / 2, -largest / 2)
+            ]
+
+
+def _second_differences(
+    moved: list[np.ndarray], losses: np.ndarray, steps: np.ndarray
+) -> list[np.ndarray]:
+    """Second differences `(n, k)` of the losses, for the steps and for half of them."""
+    pairs = (moved[:2], steps), (moved[2:], steps / 2)
+    return [(up + down - 2 * losses) / h**2 for (up, down), h in pairs]
+
+
+def _agree(
+    derivatives: np.ndarray,
+    differences: np.ndarray,
+    halved: np.ndarray,
+    rounding: np.ndarray,
+) -> bool:
+    """Whether second derivatives are what second differences tend to, in the mean."""
+    # The error of differences falls with the square of the step.
+    limit, given = np.mean(4 * halved - differences, axis=0) / 3, np.mean(derivatives, 0)
+    size = np.maximum(np.abs(given), np.abs(np.mean(differences, axis=0)))
+    return bool(np.all(np.abs(limit - given) <= AGREEMENT * size + rounding))
+
+
+def _precision(function: Any, dtype: np.dtype) -> float:
+    """The relative rounding error of what a model computes."""
+    name = str(getattr(function, "compute_dtype", None) or dtype)
+    return 2.0**-8 if "16" in name else float(np.finfo(name).eps)
 
 
 def _derivatives(
@@ -377,9 +398,3 @@ def _checked_targets(y: Data | None, loss: object, num: int) -> np.ndarray:
             f"`y` must have as many entries as `x`, {num}. Received: shape {y.shape}"
         )
     return y
-
-
-def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """The ratio, and zero where the denominator is."""
-    zero = np.zeros(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)))
-    return np.divide(numerator, denominator, out=zero, where=np.asarray(denominator) > 0)

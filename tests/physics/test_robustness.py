@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 import pytest
+from scipy.linalg import expm
+from scipy.special import ndtri
 
 from keras_lconv import LConv
 from keras_lconv import generators as g
@@ -108,6 +110,76 @@ def test_ranking_does_not_depend_on_the_scale_of_a_generator():
     assert report.summary().splitlines()[-1].startswith("third")
 
 
+def test_kinks_count_in_the_mean_of_second_derivatives():
+    """`d^2/dt^2 E relu(u + t) = phi(0) = 0.399` of a normal `u`; each sample has 0."""
+    n = 2000
+    u = ndtri((np.arange(n) + 0.5) / n)
+    x = np.stack([u, np.ones(n)], axis=1).astype("float32")
+    given = {"y": np.zeros((n, 1)), "loss": lambda y, output: output, "batch_size": n}
+    shift = [[[0, 1], [0, 0]]]
+    found = {
+        kind: robustness(
+            lambda x: keras.ops.relu(x[:, :1]), x, shift, second_order=kind, **given
+        )
+        for kind in ("auto", "derivative")
+    }
+    assert found["derivative"].steps is None
+    assert np.all(found["derivative"].second == 0)
+    assert np.isclose(np.mean(found["auto"].second), 0.39894, atol=1e-3)
+    (h,) = found["auto"].steps
+    assert np.isclose(h, 0.1 * np.linalg.norm(x) / np.sqrt(n), rtol=1e-5)
+    expected = np.maximum(u + h, 0) + np.maximum(u - h, 0) - 2 * np.maximum(u, 0)
+    assert np.allclose(found["auto"].second[:, 0], expected / h**2, atol=1e-4)
+    assert "central differences" in found["auto"].summary()
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_second_differences_where_a_network_is_not_smooth(activation):
+    """A network and its motions in NumPy; with `tanh` the derivatives are kept."""
+    x, first, last = random((300, 3)), random((3, 8), 1), random((8, 2), 2)
+    nonlinear = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh}[activation]
+    turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 0.5]])
+
+    def model(x):
+        hidden = keras.activations.get(activation)(x @ keras.ops.convert_to_tensor(first))
+        return hidden @ keras.ops.convert_to_tensor(last)
+
+    def loss(t):
+        return np.sum((nonlinear(x @ expm(t * turn).T @ first) @ last) ** 2, axis=1)
+
+    with float64():
+        report = robustness(model, x, turn[None], batch_size=300)
+    h = 0.1 * np.linalg.norm(x) / np.linalg.norm(x @ turn.T)
+    differences = (loss(h) + loss(-h) - 2 * loss(0)) / h**2
+    if activation == "relu":
+        assert np.allclose(report.steps, h)
+        assert relative_error(report.second[:, 0], differences) < 1e-6
+    else:
+        assert report.steps is None
+        h = 1e-3
+        differences = (loss(h) + loss(-h) - 2 * loss(0)) / h**2
+        assert relative_error(report.second[:, 0], differences) < 1e-4
+
+
+def test_what_moves_with_its_input_is_ranked_by_the_loss():
+    """Translations are symmetries of the action, though they move what the layer makes."""
+    layer = LConv(3, g.translation(), use_bias=False)
+    layer.build((None, 16, 16, 1))
+    layer.kernel.assign(np.diag([0.5, 1.0, 1.0])[:, None, :])
+    pixels = np.linspace(-3.5, 3.5, 16)
+    bump = np.exp(-np.add.outer(pixels**2, 1.3 * (pixels - 0.3) ** 2))[None, ..., None]
+    names = ["down", "right", "yy", "yx", "xy", "xx"]
+    report = robustness(layer, bump.astype("float32"), g.affine(), names=names)
+    assert report.ranked_by == "loss"
+    assert set(report.ranking[:2]) == {"yy", "xx"}
+    assert np.all(report.loss_gain[:2] < 1e-5)
+    assert np.all(report.gain[:2] > 1)
+    by_output = robustness(
+        layer, bump.astype("float32"), g.affine(), names=names, rank_by="output"
+    )
+    assert by_output.ranking[0] not in ("yy", "xx")
+
+
 def test_symmetries_have_no_gain():
     points = random((10, 2)).astype("float32")
     turn, still = [[[0, -1], [1, 0]]], [[[0, 0], [0, 0]]]
@@ -150,6 +222,9 @@ def test_families_may_be_named():
             "must differ",
         ),
         ({"batch_size": 0}, ValueError, "`batch_size`"),
+        ({"second_order": "exact"}, ValueError, "`second_order` must be one of"),
+        ({"step": 0}, ValueError, "`step`"),
+        ({"rank_by": "gain"}, ValueError, "`rank_by` must be one of"),
         ({"data_format": "last"}, ValueError, "`data_format`"),
         ({"x": np.zeros(3)}, ValueError, "`x` must have shape"),
         ({"function": 3}, TypeError, "`function` must be"),
