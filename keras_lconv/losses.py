@@ -1,5 +1,6 @@
 """Losses: a mean squared error with derivatives."""
 
+import warnings
 from typing import Any
 
 import keras
@@ -38,6 +39,7 @@ class InvariantLoss(keras.losses.Loss):
     **Invariance.** The loss is the same for `exp(t L) y_true` and `exp(t L) y_pred` where
     the `L_i` are antisymmetric, as translations and rotations are, and close under brackets
     on the grid: exactly for commuting ones. Scalings change areas, and with them the loss.
+    Generators that are not antisymmetric are reported by a warning.
 
     A model that learns the form takes `keras_lconv.ActionRegularization`.
 
@@ -99,11 +101,21 @@ class InvariantLoss(keras.losses.Loss):
         if not self.generators.built:
             self.generators.build(tuple(error.shape))
             self.form = positive_form_of_gradients(self.generators, self._given_form)
+            self._warn_unless_invariant()
         self.generators.build_for(tuple(error.shape), f"InvariantLoss {self.name!r}")
         form = ops.convert_to_tensor(self.form, dtype=dtype)
         return sample_means(
             action_density(self.generators, flatten(error), self.mass, form)
         )
+
+    def _warn_unless_invariant(self) -> None:
+        if not self.generators.is_antisymmetric:
+            warnings.warn(
+                f"The loss {self.name!r} changes under `exp(t L)`: its generators "
+                f"{self.generators.name!r} are not antisymmetric, as scalings are not. It "
+                "compares values and derivatives all the same",
+                stacklevel=3,
+            )
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the loss."""

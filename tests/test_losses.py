@@ -52,6 +52,18 @@ def test_value_and_invariance(case):
     assert relative_error(mean, np.mean(value)) < 1e-5
 
 
+@pytest.mark.parametrize("generators", ["scaling", so(1, 1)])
+def test_what_does_not_keep_lengths_is_reported(generators):
+    family = g.get(generators)
+    shape = (2, 7, 7, 1) if generators == "scaling" else (2, 2, 3)
+    loss = InvariantLoss(family)
+    y_true, y_pred = random(shape, 1), random(shape, 2)
+    with pytest.warns(UserWarning, match="are not antisymmetric"):
+        value = loss(y_true, y_pred)
+    moved = loss(*[family.transform(y, 0.3) for y in (y_true, y_pred)])
+    assert relative_error(moved, value) > 0.05
+
+
 def test_without_derivatives_it_is_the_mean_squared_error():
     y_true, y_pred = random((3, 5, 4, 2), 1), random((3, 5, 4, 2), 2)
     loss = InvariantLoss("translation", form=np.zeros((2, 2)))

@@ -63,7 +63,7 @@ def image_pairs(
 
     Reference:
         N. Dehmamy et al., "Automatic Symmetry Discovery with Lie Algebra Convolutional
-        Network", NeurIPS 2021, section 5, which learns rotations from such pairs.
+        Network", NeurIPS 2021, which learns rotations from such pairs.
     """
     from scipy.linalg import expm
     from scipy.ndimage import affine_transform

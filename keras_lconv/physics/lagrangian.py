@@ -70,7 +70,7 @@ class Lagrangian:
 
     Reference:
         N. Dehmamy, R. Walters, Y. Liu, D. Wang, R. Yu, "Automatic Symmetry Discovery
-        with Lie Algebra Convolutional Network", NeurIPS 2021, section 5.
+        with Lie Algebra Convolutional Network", NeurIPS 2021.
     """
 
     def __init__(self, layer: LConv):

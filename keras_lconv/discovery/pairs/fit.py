@@ -108,7 +108,7 @@ def fit_generators(
 
     Reference:
         N. Dehmamy et al., "Automatic Symmetry Discovery with Lie Algebra Convolutional
-        Network", NeurIPS 2021, section 5, for the task. B. D. Lucas, T. Kanade, "An
+        Network", NeurIPS 2021, for the task. B. D. Lucas, T. Kanade, "An
         iterative image registration technique", IJCAI 1981, for registration by
         derivatives from coarse to fine.
     """

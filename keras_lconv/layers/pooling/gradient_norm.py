@@ -75,7 +75,7 @@ class GradientNorm(GeneratorLayer):
 
     Reference:
         N. Dehmamy et al., "Automatic Symmetry Discovery with Lie Algebra Convolutional
-        Network", NeurIPS 2021, section 5, for the form.
+        Network", NeurIPS 2021, for the form.
     """
 
     def __init__(
