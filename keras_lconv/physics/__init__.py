@@ -1,5 +1,6 @@
 """Physics of symmetries: field theory of layers, and what symmetries conserve."""
 
+from keras_lconv.physics.action_symmetries import ActionSymmetries
 from keras_lconv.physics.conservation import (
     ConservationReport,
     ConservedQuantity,
@@ -13,6 +14,7 @@ from keras_lconv.physics.robustness import robustness
 from keras_lconv.physics.robustness_report import RobustnessReport
 
 __all__ = [
+    "ActionSymmetries",
     "ConservationReport",
     "ConservedQuantity",
     "Drift",

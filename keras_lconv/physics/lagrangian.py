@@ -1,33 +1,35 @@
 """An L-conv layer as a field theory."""
 
-import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._backend import concrete_value, vjp
+from keras_lconv._backend import vjp
+from keras_lconv._layout import channels_first_shape, to_channels_last
 from keras_lconv._ops import working_dtype
-from keras_lconv._typing import GeneratorsLike, Tensor
-from keras_lconv._validation import finite_array
-from keras_lconv.algebra import LieAlgebra
+from keras_lconv._typing import ArrayLike, GeneratorsLike, Tensor
+from keras_lconv._validation import finite_array, not_negative
 from keras_lconv.generators import Generators
-from keras_lconv.generators.registry import get_known
 from keras_lconv.layers import LConv
+from keras_lconv.physics.action_symmetries import ActionSymmetries, action_symmetries
+from keras_lconv.physics.variation import check_layer, variation
 
 
 class Lagrangian:
     """The field theory of a linear L-conv layer: its squared output as an action.
 
-    With `r = Q[f] = f W_0 + sum_i (L_i f) W_i + b`, the density is `|r|^2`, summed over
-    filters, and the action `S[f]` is its sum over the grid. For generators that are vector
-    fields, `L_i = -v_i^a d_a`, and without a bias, the density is that of a field `f` with
-    the mass matrix `m^2`, a drift and a metric of space:
+    With `r = Q[f] - y` and `Q[f] = f W_0 + sum_i (L_i f) W_i + b`, the density is `|r|^2`,
+    summed over filters, and the action `S[f]` is its sum over the grid: with a target `y`
+    the mean squared error, times the number of entries. For generators that are vector
+    fields, `L_i = -v_i^a d_a`, without a bias and a target, the density is that of a field
+    `f` with the mass matrix `m^2`, a drift and a metric of space:
 
         |Q f|^2 = f m^2 f^T + f drift^a (d_a f)^T + (d_a f) h^ab (d_b f)^T
         m^2     = W_0 W_0^T
         drift^a = -2 sum_i v_i^a W_0 W_i^T
         h^ab    = sum_ij v_i^a v_j^b W_i W_j^T
 
-    Here `f` is a row of channels. A bias is a source: it adds `2 Q[f] . b` and a constant.
+    Here `f` is a row of channels. A bias and a target are sources: they add terms that are
+    linear in `f`, and a constant.
     For translations with `W_i W_j^T` a multiple of the identity, and `W_0 W_i^T = 0`, this
     is the theory of Klein and Gordon. Where the drift has a divergence, half of it is
     subtracted from `m^2` in the equation of motion.
@@ -40,13 +42,16 @@ class Lagrangian:
     Args:
         layer: A built `LConv` without an activation, with `num_steps=1`. Its weights are
             read when they are needed, so that training the layer changes the theory.
+        target: The target `y`, an array of the shape of the layer's output, for a batch or
+            for one sample, `(1, ...)`, that stands for all. By default zero.
 
     Attributes:
         layer: The layer.
 
     Raises:
         TypeError: If `layer` is no `LConv`.
-        ValueError: If the layer is not built, has an activation or more than one step.
+        ValueError: If the layer is not built, has an activation or more than one step, or
+            `target` has another shape.
 
     Example:
     ```python
@@ -73,9 +78,10 @@ class Lagrangian:
         with Lie Algebra Convolutional Network", NeurIPS 2021.
     """
 
-    def __init__(self, layer: LConv):
-        _check_layer(layer)
+    def __init__(self, layer: LConv, *, target: ArrayLike | None = None):
+        check_layer(layer)
         self.layer = layer
+        self._target = None if target is None else self._checked_target(target)
 
     # ------------------------------------------------------ terms of the density
 
@@ -117,7 +123,7 @@ class Lagrangian:
     # ------------------------------------------------------------------- action
 
     def density(self, f: Tensor) -> Tensor:
-        """The Lagrangian density `|Q[f]|^2` at each position.
+        """The Lagrangian density `|Q[f] - y|^2` at each position.
 
         Args:
             f: A batch of inputs of the layer, `(batch, *spatial, channels)` in the data
@@ -141,7 +147,7 @@ class Lagrangian:
         return ops.sum(density, axis=tuple(range(1, len(density.shape))))
 
     def euler_lagrange(self, f: Tensor) -> Tensor:
-        """The gradient of the action, `E = 2 Q^T Q[f]`, with the transpose `Q^T`.
+        """The gradient of the action, `E = 2 Q^T (Q[f] - y)`, with the transpose `Q^T`.
 
         It vanishes where the action does not change to first order: on the solutions of the
         equation of motion. Elsewhere it says how sensitive the squared output is to each
@@ -154,32 +160,36 @@ class Lagrangian:
             Tensor of the shape of `f`.
         """
         output, transpose = vjp(self.layer.call, self._to_tensor(f))
+        if self._target is not None:
+            output = output - ops.convert_to_tensor(self._target, dtype=output.dtype)
         return transpose(2 * output)
 
     # ----------------------------------------------------------------- currents
 
     def noether_current(self, f: Tensor, symmetry: GeneratorsLike) -> Tensor:
-        """The currents `J^a = pi^a . (K f) + xi^a |Q[f]|^2` of symmetries `K`.
+        """The currents `J^a = pi^a . (K f) + xi^a |r|^2` of symmetries `K`.
 
-        `pi^a = -2 sum_i v_i^a Q[f] W_i^T` is the derivative of the density by `d_a f`. If
-        the density moves with the field, that is if `f -> f + eps K f` changes it by
-        `-eps d_a (xi^a |Q[f]|^2)`, then
+        `pi^a = -2 sum_i v_i^a r W_i^T` is the derivative of the density by `d_a f`. If the
+        density moves with the field, that is if `f -> f + eps K f` changes it by
+        `-eps d_a (xi^a |r|^2)`, then
 
             div J = -E . (K f),
 
         with `E` of `euler_lagrange`, so that the current is conserved where `E` is zero,
-        inside of the grid. The condition holds if `div xi = 0` and `K` commutes with `Q`,
-        or does so up to a rotation of filters: for the rotations of space where `h` is the
-        identity, for example. It is not checked. Where only `div xi = 0` is missing,
-        `div J` is larger by `(div xi) |Q[f]|^2`. On a grid it all holds up to the error of
-        the derivatives, which for `"central"` falls with the square of the grid's step.
+        inside of the grid. `symmetries` lists the affine `K` that satisfy the condition;
+        here it is not checked, and `noether_defect` measures how far it fails. It holds if
+        `div xi = 0` and `K` commutes with `Q`, or does so up to an antisymmetric matrix on
+        filters. Where only `div xi = 0` is missing, `div J` is larger by
+        `(div xi) |r|^2`. Where only the target moves, it is larger by `2 r . (K y)`. On a
+        grid all of this holds up to the error of the derivatives, which for `"central"`
+        falls with the square of the grid's step.
 
         Args:
             f: A batch of inputs of the layer.
             symmetry: Symmetries of space, `K = -xi^a d_a`: generators that are vector
                 fields, or the name of such. Or symmetries of channels, with `xi = 0` and
                 `K f = M f` for channels as a column: a matrix `(c, c)`, matrices
-                `(k, c, c)`, or a `LieAlgebra`.
+                `(k, c, c)`, or a `LieAlgebra`. Or `ActionSymmetries`, which have both.
 
         Returns:
             Tensor `(batch, *spatial, k, ndim)`, per grid step, whatever the data format is.
@@ -187,13 +197,14 @@ class Lagrangian:
         Raises:
             TypeError: If `symmetry` has a wrong type.
             ValueError: If the generators of the layer are no vector fields, `symmetry`
-                does not fit the layer, or it acts on channels and there is a bias.
+                does not fit the layer, or it acts on channels and there is a bias or a
+                target.
         """
         generators = self._vector_fields("noether_current")
         f = self._to_tensor(f)
         output = self._residual(f)
         f = ops.cast(self._channels_last(f), output.dtype)
-        change, moves = self._variation(f, symmetry)
+        change, moves = variation(self.layer, f, symmetry, self._target is not None)
 
         weights = ops.cast(self.layer.kernel, f.dtype)[-generators.num_generators :]
         momenta = ops.einsum("b...f,kcf->b...kc", output, weights)
@@ -204,6 +215,64 @@ class Lagrangian:
             return current
         moves = ops.moveaxis(moves, 0, -2)
         return current + moves * _density(output)[..., None, None]
+
+    def noether_defect(self, f: Tensor, symmetry: GeneratorsLike) -> Tensor:
+        """How far symmetries `K` are from symmetries of the action, for given inputs.
+
+        `|div J + E . (K f)|` relative to `|E| |K f|`, in the mean over positions: the part
+        of the density's change that is no divergence, with the current `J` of
+        `noether_current`. It is zero for symmetries, up to the error of the grid's
+        derivatives, and does not depend on the scales of `f` and `K`. Inputs should vanish
+        near the border, where the derivative sees the jump to zero.
+
+        Args:
+            f: A batch of inputs of the layer.
+            symmetry: As for `noether_current`.
+
+        Returns:
+            Tensor `(batch, k)`.
+        """
+        divergence = self.divergence(self.noether_current(f, symmetry))
+        f = self._to_tensor(f)
+        residual = self._channels_last(self.euler_lagrange(f))
+        residual = ops.cast(residual, divergence.dtype)
+        f = ops.cast(self._channels_last(f), divergence.dtype)
+        change, _ = variation(self.layer, f, symmetry, self._target is not None)
+        expected = ops.einsum("b...c,b...kc->b...k", residual, change)
+        sizes = ops.expand_dims(_density(residual), -1) * _density(change)
+        axes = tuple(range(1, len(self._grid) + 1))
+        defect = ops.sum(ops.square(divergence + expected), axis=axes)
+        sizes = ops.sum(sizes, axis=axes)
+        return ops.sqrt(ops.where(sizes > 0, defect / ops.where(sizes > 0, sizes, 1), 0))
+
+    def symmetries(self, tolerance: float = 1e-5) -> ActionSymmetries:
+        """All affine fields and matrices on channels that are symmetries of the action.
+
+        `K f = -xi^a d_a f + M f` is one if it changes the density by
+        `-d_a (xi^a |Q[f]|^2)`, for every field and at every point: linear equations for
+        `xi` and `M`, whose null space this is. With one channel, constant weights and no
+        drift the fields are the affine Killing fields of the metric `h^ab`. They need not
+        commute with the layer. A bias counts, a target does not.
+
+        The derivatives of the layer's vector fields are exact for polynomials of degree 2.
+
+        Args:
+            tolerance: Singular values below are zero, relative to the largest.
+
+        Returns:
+            `ActionSymmetries`.
+
+        Raises:
+            ValueError: If the generators are no vector fields, or an axis of the grid has
+                fewer than 3 points.
+        """
+        not_negative("tolerance", tolerance)
+        fields = np.asarray(self._vector_fields("symmetries").vector_fields())
+        mix, weights = self._weights()
+        bias = np.zeros(weights.shape[-1])
+        if self.layer.use_bias:
+            bias = ops.convert_to_numpy(self.layer.bias).astype("float64")
+        return action_symmetries(fields, mix, weights, bias, tolerance)
 
     def divergence(self, current: Tensor) -> Tensor:
         """The divergence `d_a J^a`, by the derivative of the layer's generators.
@@ -238,47 +307,6 @@ class Lagrangian:
 
     # ------------------------------------------------------------------ helpers
 
-    def _variation(
-        self, f: Tensor, symmetry: GeneratorsLike
-    ) -> tuple[Tensor, Tensor | None]:
-        """`K f`, of shape `(batch, *spatial, k, c)`, and `xi`, `(k, *spatial, ndim)`."""
-        if isinstance(symmetry, (str, Generators)):
-            moves = self._fields_of(symmetry, f.dtype)
-            # By the derivative of the layer, whichever that of the symmetry is.
-            differentiate = self.layer.generators.differentiate
-            slopes = [differentiate(f, axis) for axis in range(len(self._grid))]
-            slopes = ops.stack(slopes, axis=-2)
-            return -ops.einsum("k...a,b...ac->b...kc", moves, slopes), moves
-        matrices = symmetry.basis if isinstance(symmetry, LieAlgebra) else symmetry
-        array = finite_array("symmetry", matrices)
-        array = array[None] if array.ndim == 2 else array
-        if array.ndim != 3 or array.shape[1:] != (f.shape[-1],) * 2:
-            raise ValueError(
-                f"`symmetry` must be generators with vector fields, or matrices of the "
-                f"{f.shape[-1]} channels, of shape `(k, c, c)`. "
-                f"Received: shape {array.shape}"
-            )
-        bias = concrete_value(self.layer.bias) if self.layer.use_bias else None
-        if bias is not None and np.any(bias):
-            raise ValueError(
-                "A matrix on channels is no symmetry of a layer with a bias, which is a "
-                "source in a fixed direction. Take `use_bias=False`, or a bias of zeros"
-            )
-        matrices = ops.convert_to_tensor(array, dtype=f.dtype)
-        return ops.einsum("kcd,b...d->b...kc", matrices, f), None
-
-    def _fields_of(self, symmetry: GeneratorsLike, dtype: str) -> Tensor:
-        """The vector fields of a symmetry of space, on the grid of the layer."""
-        generators = get_known("symmetry", symmetry)
-        generators.build_for((None, *self._grid, 1), "Lagrangian")
-        fields = generators.vector_field_tensor(dtype)
-        if fields is None:
-            raise ValueError(
-                "A `symmetry` of space must have vector fields, as `VectorFieldGenerators` "
-                f"do. Received: {type(generators).__name__} {generators.name!r}"
-            )
-        return fields
-
     @property
     def _grid(self) -> tuple[int, ...]:
         return tuple(self.layer.generators.spatial_shape or ())
@@ -311,41 +339,29 @@ class Lagrangian:
         """`Q[f]`, of shape `(batch, *spatial', filters)`, in float32 at least."""
         # `call` and not `__call__`: an activity regularizer is no part of the theory.
         output = self.layer.call(f)
-        if self.layer.data_format == "channels_first":
-            output = ops.moveaxis(output, 1, -1)
-        return ops.cast(output, working_dtype(output))
+        output = ops.cast(output, working_dtype(output))
+        if self._target is not None:
+            output = output - ops.convert_to_tensor(self._target, dtype=output.dtype)
+        return to_channels_last(output, self.layer.data_format)
+
+    def _checked_target(self, target: ArrayLike) -> np.ndarray:
+        array = finite_array("target", target)
+        shape = (None, *self._grid, self.layer.kernel.shape[1])
+        shape = channels_first_shape(shape, self.layer.data_format)
+        expected = tuple(self.layer.compute_output_shape(shape))[1:]
+        if array.ndim != len(expected) + 1 or array.shape[1:] != expected:
+            raise ValueError(
+                "`target` must have the shape of the layer's output, "
+                f"`(batch, {', '.join(str(n) for n in expected)})`. "
+                f"Received: shape {array.shape}"
+            )
+        return array
 
     def _channels_last(self, f: Tensor) -> Tensor:
         if len(f.shape) == 2:
             return ops.expand_dims(f, -1)
-        if self.layer.data_format == "channels_first":
-            return ops.moveaxis(f, 1, -1)
-        return f
+        return to_channels_last(f, self.layer.data_format)
 
 
 def _density(output: Tensor) -> Tensor:
     return ops.sum(ops.square(output), axis=-1)
-
-
-def _check_layer(layer: object) -> None:
-    if not isinstance(layer, LConv):
-        raise TypeError(
-            f"`layer` must be an `LConv`. Received: {layer!r} (of type "
-            f"{type(layer).__name__})"
-        )
-    if not layer.built:
-        raise ValueError(
-            f"`layer` must be built. Received: {layer.name!r}, which has no weights yet. "
-            "Call it on an input first"
-        )
-    if layer.activation is not keras.activations.linear:
-        raise ValueError(
-            "`layer` must be linear, since its squared output is the action of a free "
-            f"field. Received: {layer.name!r} with activation={layer.activation!r}"
-        )
-    if (layer.num_steps, layer.order, layer.smoothing) != (1, 1, None):
-        raise ValueError(
-            "`layer` must be of first order in its generators. "
-            f"Received: {layer.name!r} with num_steps={layer.num_steps}, "
-            f"order={layer.order}, smoothing={layer.smoothing}"
-        )

@@ -1113,7 +1113,10 @@ OTHERS = {
     "keras_lconv.physics.Lagrangian": Row(
         physics.Lagrangian,
         {"layer": built(k.LConv(1, "translation"), 4, 4, 1)},
-        {"layer": lambda v: isinstance(v, keras.layers.Layer)},
+        {
+            "layer": lambda v: isinstance(v, keras.layers.Layer),
+            "target": optional(is_array),
+        },
     ),
     "keras_lconv.physics.find_conserved_quantities": Row(
         physics.find_conserved_quantities,

@@ -396,6 +396,152 @@ def test_a_bias_breaks_the_symmetries_of_channels():
         Lagrangian(layer).noether_current(np.ones(shape), CHARGE)
 
 
+# ------------------------------------------------- symmetries of the action
+
+
+def translations_with(kernel, shape=(25, 25), **arguments):
+    """A theory of translations with given weights, `(3, channels, filters)`."""
+    kernel = np.asarray(kernel, dtype="float64")
+    generators = g.translation(dtype="float64")
+    layer = LConv(kernel.shape[-1], generators, dtype="float64", **arguments)
+    layer.build((None, *shape, kernel.shape[1]))
+    layer.kernel.assign(kernel)
+    return Lagrangian(layer)
+
+
+ELLIPSE = [[[0.4, 0, 0]], [[0, 1, 2]], [[0, 0, 1]]]
+THEORIES = {
+    # Of Klein and Gordon: rigid motions; without a mass, in the plane, scalings too.
+    "isotropic": (np.diag([0.5, 1, 1])[:, None], "se(2)"),
+    "massless": (np.diag([0, 1, 1])[:, None], "sim(2)"),
+    # Killing fields of `h = [[5, 2], [2, 1]]`, which do not commute with the layer.
+    "ellipse": (ELLIPSE, "se(2)"),
+    # Two fields: rotations of space, and a charge.
+    "charged": (np.kron(np.diag([0.5, 1, 1]), np.eye(2)).reshape(3, 2, 6), "se(2) + R"),
+    "random": (random((3, 1, 4)), "R^2"),
+}
+
+
+@pytest.mark.parametrize("case", THEORIES)
+def test_symmetries_have_currents(case):
+    kernel, name = THEORIES[case]
+    with float64():
+        theory = translations_with(kernel, use_bias=False)
+        found = theory.symmetries()
+        assert found.algebra.identify().name == name
+        assert np.all(found.singular_values[: found.dimension] < 1e-7)
+        assert np.all(found.singular_values[found.dimension :] > 1e-3)
+        f = bumps((25, 25), np.shape(kernel)[1])
+        assert np.max(to_numpy(theory.noether_defect(f, found))) < 2e-3
+        broken = to_numpy(theory.noether_defect(f, g.shear(dtype="float64")))
+    assert np.min(broken) > 0.1
+
+
+def test_killing_fields_of_an_ellipse():
+    """`xi = h eps x`, of which the layer's generators know nothing."""
+    with float64():
+        theory = translations_with(ELLIPSE, use_bias=False)
+        found = theory.symmetries()
+        f = bumps((25, 25), 1)
+        turn = to_numpy(theory.noether_defect(f, g.rotation(dtype="float64")))
+    h = np.array([[5.0, 2.0], [2.0, 1.0]])
+    assert np.allclose(theory.metric[0, 0, ..., 0, 0], h)
+    expected = h @ [[0, 1], [-1, 0]]
+    (turning,) = [field[:, 1:] for field in found.fields if np.any(field[:, 1:])]
+    cosine = np.sum(turning * expected) / np.linalg.norm(turning) / np.linalg.norm(expected)
+    assert np.isclose(abs(cosine), 1)
+    assert np.min(turn) > 0.5
+
+
+def test_a_field_with_a_divergence_takes_a_weight_of_the_field():
+    """Scaling is a symmetry of the rotation layer's action with `M = -1`: areas grow."""
+    with float64():
+        layer, _ = layer_of((g.rotation, (25, 25)), dtype="float64", use_bias=False)
+        theory = Lagrangian(layer)
+        found = theory.symmetries()
+        assert found.dimension == 2
+        (scaling,) = [i for i in range(2) if found.matrices[i].any()]
+        assert np.allclose(found.matrices[scaling], -np.eye(2))
+        assert np.allclose(found.fields[scaling], [[0, 1, 0], [0, 0, 1]])
+        assert "channels" in found.summary()
+        defect = to_numpy(theory.noether_defect(bumps((25, 25), 2), found))
+    assert np.max(defect) < 2e-3
+
+
+def test_a_bias_counts_and_few_symmetries_are_left():
+    theory = translations_with(np.diag([0.5, 1, 1])[:, None], shape=(5, 5))
+    assert theory.symmetries().dimension == 3
+    theory.layer.bias.assign([0, 1.0, 0])
+    assert theory.symmetries().dimension == 2
+    affine = Lagrangian(layer_of((g.affine, (5, 5)))[0])
+    empty = affine.symmetries()
+    assert empty.dimension == 0
+    assert empty.algebra is None
+    with pytest.raises(ValueError, match="must not be empty"):
+        affine.noether_current(np.ones((1, 5, 5, 2)), empty)
+    with pytest.raises(ValueError, match="no symmetries"):
+        empty.to_generators()
+    with pytest.raises(ValueError, match="3 points at least"):
+        Lagrangian(layer_of((g.affine, (2, 5)))[0]).symmetries()
+
+
+# ------------------------------------------------------------------- targets
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_with_a_target_the_action_is_the_squared_error(data_format):
+    """It is stationary at the solution of least squares."""
+    with float64():
+        layer, shape = layer_of("rotation", dtype="float64", data_format=data_format)
+        output = layer.compute_output_shape(shape)
+        target = random(output, seed=3)
+        theory = Lagrangian(layer, target=target)
+        f = random(shape)
+        squares = np.sum((to_numpy(layer(f)) - target) ** 2, axis=(1, 2, 3))
+        assert relative_error(compute(theory.action, f), squares) < 1e-12
+        (gradient,) = gradients(lambda f: keras.ops.sum(theory.action(f)), [f])
+        assert relative_error(compute(theory.euler_lagrange, f), gradient) < 1e-12
+
+        bias = to_numpy(layer.bias)
+        bias = bias[:, None, None] if data_format == "channels_first" else bias
+        wanted, field = target - bias, f
+        if data_format == "channels_first":
+            wanted, field = np.moveaxis(wanted, 1, -1), np.moveaxis(field, 1, -1)
+        solved = np.linalg.lstsq(matrix_of(layer), wanted.reshape(2, -1).T, rcond=None)[0]
+        solved = solved.T.reshape(field.shape)
+        if data_format == "channels_first":
+            solved = np.moveaxis(solved, -1, 1)
+        assert np.max(np.abs(compute(theory.euler_lagrange, solved))) < 1e-9
+        assert np.min(compute(theory.action, solved)) > 0.1
+
+
+def test_a_target_that_moves_is_a_source_of_the_current():
+    """`div J = -E . (K f) + 2 r . (K y)`: none where the symmetry leaves `y` as it is."""
+    shape = (35, 35)
+    with float64():
+        layer, _ = layer_of((g.rotation, shape), dtype="float64", use_bias=False)
+        f, target = bumps(shape, 2), bumps(shape, 3)
+        turn = on_grid(g.rotation(dtype="float64"), shape)
+        change, source = (np.squeeze(compute(turn, each), -2) for each in (f, target))
+        theory = Lagrangian(layer, target=target)
+        divergence = compute(
+            lambda f: theory.divergence(theory.noether_current(f, turn)), f
+        )
+        residual = compute(theory.euler_lagrange, f)
+        error = to_numpy(layer(f)) - target
+    expected = 2 * np.sum(error * source, -1) - np.sum(residual * change, -1)
+    assert relative_error(divergence[..., 0], expected) < 1e-5
+
+
+def test_targets_that_do_not_fit():
+    layer, shape = layer_of("rotation", use_bias=False)
+    with pytest.raises(ValueError, match=r"\(batch, 4, 4, 3\)"):
+        Lagrangian(layer, target=np.ones((2, 4, 4, 2)))
+    theory = Lagrangian(layer, target=np.ones((1, 4, 4, 3)))
+    with pytest.raises(ValueError, match="or a target"):
+        theory.noether_current(np.ones(shape), CHARGE)
+
+
 def test_divergence_is_the_sum_of_derivatives():
     layer, _ = layer_of("translations")
     current = random((2, *families.PLANE, 3, 2)).astype("float32")
