@@ -21,7 +21,8 @@ def image(size):
     blobs = [(0.15, 0.1, 1.0), (-0.12, 0.15, -0.6), (0.0, -0.2, 0.8)]
     width = 0.07 * size
     return sum(
-        weight * np.exp(-np.add.outer((x - size * u) ** 2, (x - size * v) ** 2) / 2 / width**2)
+        weight
+        * np.exp(-np.add.outer((x - size * u) ** 2, (x - size * v) ** 2) / 2 / width**2)
         for u, v, weight in blobs
     )[None, ..., None].astype("float32")
 
@@ -54,7 +55,8 @@ def refinement(size=28):
     ]
     change = max(np.abs(to_numpy(layer(each)) - spectra).max() for each in turned)
     print(f"Squared radius and rotation, {size} x {size}")
-    print(f"  relative commutator: {commutator(radius):.2g}, of what is kept {commutator(kept):.1g}")
+    print(f"  commutator, relative to the product: {commutator(radius):.2g}")
+    print(f"  of the part that is kept: {commutator(kept):.1g}")
     print(f"  left out: {layer.refinement_errors[0]:.2g}")
     print(f"  norms under interpolated turns: {change / spectra.max():.1g} of the largest")
 

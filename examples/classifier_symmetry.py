@@ -3,9 +3,9 @@
 #
 # What does a classifier learn from images that are rotated, or shifted, at random? The same
 # network is trained on upright digits, on rotated and on shifted ones. Then
-# `find_symmetries` asks each of them about all affine fields: how much do the outputs
-# change, if the content of an image moves along a field? A network of rotation invariants
-# stands beside them.
+# `find_symmetries` measures, for all affine fields, how much the outputs
+# change if the content of an image moves along a field. A network of rotation invariants
+# is measured, too.
 
 # %%
 import argparse
@@ -99,7 +99,7 @@ STUDIES = {
 # %% [markdown]
 # ## Training, and the question
 #
-# The samples that are asked about are the test images, moved as those for training were.
+# The samples are the test images, moved like those for training.
 
 
 # %%
@@ -162,6 +162,6 @@ if __name__ == "__main__":
 # %% [markdown]
 # The network that saw rotated digits changes least along the rotation, and the one that
 # saw shifted ones less along translations than the other two. But "least" is not zero: a
-# classifier of all angles needs outputs that keep their order, not outputs that stay. No
+# classifier of all angles needs outputs that keep their order, not their values. No
 # convolutional network here has a symmetry in the sense of a gap in its spectrum. The
 # invariants have one, by construction, and it is the rotation.

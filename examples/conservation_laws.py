@@ -2,7 +2,7 @@
 # # Conservation laws from motion
 #
 # A planet moves around a star. From positions and momenta along some orbits
-# `keras_lconv.physics` finds what the motion conserves, and the symmetry behind it: by
+# `keras_lconv.physics` finds the conserved quantities, and the symmetry behind them: by
 # Noether's theorem a symmetry of the Hamiltonian that keeps the symplectic form and a
 # conserved quantity are the same thing. With the Hamiltonian at hand no orbit is needed.
 
@@ -20,8 +20,8 @@ from keras_lconv.physics import find_conserved_quantities, fit_conserved_quantit
 # %% [markdown]
 # ## Orbits
 #
-# Ellipses of eccentricity 0.2 to 0.6, in all orientations in space. Circles would not do:
-# along them more is constant than what is conserved in general. They are integrated by an
+# Ellipses of eccentricity 0.2 to 0.6, in all orientations in space. On circles more
+# quantities are constant than are conserved in general. The orbits are integrated by an
 # explicit Runge-Kutta method of order 8 (DOP853 of SciPy), with a relative tolerance of
 # 1e-11.
 
@@ -75,9 +75,9 @@ def springs(z):
 # %% [markdown]
 # ## What is conserved
 #
-# The angular momentum is found from orbits and from the Hamiltonian alike. It is checked
-# on orbits that were not used, against $q \times p$. The oscillator has hidden symmetries
-# beyond rotations: the algebra is u(3), with 9 quantities.
+# Three searches for the planet: from its Hamiltonian, from orbits, and from orbits with
+# noise. The results are checked on new orbits, against $q \times p$. Then the other two
+# Hamiltonians.
 
 
 # %%
@@ -145,3 +145,8 @@ def main(arguments=None):
 
 if __name__ == "__main__":
     main()
+
+# %% [markdown]
+# The angular momentum is found from orbits and from the Hamiltonian alike. Its drift on new
+# orbits shows the precision of each. The oscillator has hidden symmetries beyond rotations:
+# the algebra is u(3), with 9 quantities.

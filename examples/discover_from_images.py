@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Discover symmetries in pairs of images
 #
-# Each pair is an image of white noise and what a map of the plane made of it, with
-# bilinear interpolation. The map is another one in each pair, and nobody says by which
-# angle, factor or shift. `fit_generators` finds what all maps have in common: the vector
-# fields along which content moves, how many they are, and the parameters of each pair.
+# Each pair is an image of white noise and the same image after a map of the plane, with
+# bilinear interpolation. The map differs from pair to pair, and its angle, factor or shift
+# is unknown. `fit_generators` finds the common structure of all maps: the vector
+# fields along which content moves, their number, and the parameters of each pair.
 
 # %%
 import argparse
@@ -58,8 +58,8 @@ def find_one(name, size, num, noise, seed=0):
 # ## All of them at once
 #
 # Now every pair is moved by any affine map. The search is among the twelve quadratic
-# fields. Nobody says that six of them are to be found: the sizes of the motions have a
-# gap there.
+# fields. That there are six of them is found: the sizes of the motions have a gap after
+# six.
 
 
 # %%

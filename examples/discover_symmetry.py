@@ -7,8 +7,8 @@
 # y = \sin |x_1| - \frac{|x_2|^3}{2} + \frac{x_1 \cdot x_2}{|x_1| |x_2|}.
 # $$
 #
-# `fit_symmetries` trains a network that knows nothing of symmetry, and asks it which
-# linear maps leave it as it is. Nobody says how many there are, nor what they are called.
+# `fit_symmetries` trains a network without any symmetry, and finds the linear maps that
+# leave it unchanged. Their number and their name are part of the answer.
 #
 # The function is the first task of M. Finzi et al., "A practical method for constructing
 # equivariant multilayer perceptrons for arbitrary matrix groups", ICML 2021.
@@ -70,3 +70,9 @@ def main(arguments=None):
 
 if __name__ == "__main__":
     main()
+
+# %% [markdown]
+# The spectrum has ten small values before its gap: ten generators. Their brackets are those
+# of so(5), the rotations of five dimensions, which act on both vectors alike: the function
+# depends on the lengths of the vectors and on the angle between them. The principal angle
+# measures how far the span is from that of the exact matrices.

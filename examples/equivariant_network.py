@@ -2,7 +2,7 @@
 # # From data to an equivariant network
 #
 # A network that respects the symmetry of its data learns from fewer of them. Usually the
-# symmetry has to be known. Here it is found in the very points that the network is
+# symmetry has to be known. Here it is found in the points that the network is
 # trained on:
 #
 # 1. `fit_symmetries` finds the Lie algebra of a function that is known by 1,000 values.
@@ -78,9 +78,9 @@ def num_weights(model):
 # %% [markdown]
 # ## The algebra, and the network
 #
-# What was found is a little off: the symmetry of a network that fits the points is not
-# quite that of the function. So `learn_frame` lets training turn the algebra into place.
-# It stays the algebra that it is, in another frame of the five dimensions.
+# The found algebra has a small error: the symmetry of a network that fits the points
+# differs from that of the function. With `learn_frame` training corrects the frame of the
+# algebra in the five dimensions. The algebra itself stays the same.
 
 
 # %%

@@ -66,11 +66,11 @@ def draw_metric(theory, ax, title):
 
 
 # %% [markdown]
-# ## A solution, and a field that is none
+# ## A solution, and another field
 #
 # $m^2 f = (\partial_x^2 + \partial_y^2) f$ is solved by
 # $\cos(k y) \cosh(\sqrt{k^2 + m^2} \, x)$, and by turned and shifted copies. A bump
-# solves nothing.
+# is not a solution.
 
 
 # %%
@@ -105,12 +105,12 @@ def size_of_divergence(size, mass, symmetry):
 
 
 # %% [markdown]
-# Against the number of points, the divergence of the solution's current falls with the
-# square of the grid's step, as the error of central differences does. That of the bump
-# stays: there it is the residual of the equation of motion, times the change of the
-# field.
+# ## Symmetries
 #
-# ## What it says about robustness
+# `symmetries` finds the affine motions and the matrices on channels that have a conserved
+# current: here those of rigid motions.
+#
+# ## Robustness
 #
 # The residual is the gradient of the squared output by the input. Its product with a
 # small deformation $L f$ is the first-order change of the squared output, which
@@ -191,6 +191,7 @@ def main(arguments=None):
 
     _, bump, step = fields(33, options.mass)
     theory = klein_gordon(33, options.mass * step)
+    print(f"\n{theory.symmetries().summary()}")
     moves = affine(derivative="central")
     report = robustness(
         theory.layer, bump, moves, names=["down", "right", "yy", "yx", "xy", "xx"]
@@ -209,3 +210,10 @@ def main(arguments=None):
 
 if __name__ == "__main__":
     main()
+
+# %% [markdown]
+# The divergence of the solution's current falls with the square of the grid's step, as the
+# error of central differences does. That of the bump does not: there it is the residual of
+# the equation of motion, times the change of the field. The action has the two translations
+# and the rotation as symmetries, which form se(2). Scalings, `yy` and `xx`, change the
+# action most.

@@ -111,8 +111,8 @@ def classify_cells(number, epochs, seed):
 # ## 2. The symmetry of a table
 #
 # A table has a position and a velocity in each row, and a number that was measured.
-# `fit_symmetries` fits it by small networks, and finds what leaves the fit unchanged.
-# `equivariant_mlp` builds a network that has just this symmetry. The plain network trains
+# `fit_symmetries` fits it by small networks, and finds the maps that leave the fit
+# unchanged. `equivariant_mlp` builds a network with this symmetry. The plain network trains
 # for four times as many epochs, which take about as long.
 
 
@@ -163,8 +163,8 @@ def hidden_layers():
 # %% [markdown]
 # ## 3. Learn the generator of rotations
 #
-# Each pair is $(x, y)$ with $y$ a rotated copy of $x$; the angle is different in each
-# pair and known to nobody. A vector field with six numbers, $v(x) = A x + b$, gives the
+# Each pair is $(x, y)$ with $y$ a rotated copy of $x$; the angle differs from pair to
+# pair and is unknown. A vector field with six numbers, $v(x) = A x + b$, gives the
 # generator $L = -v \cdot \nabla$. The model predicts $y$ as $x + t L x$, with the angle
 # $t$ that fits best: it has a closed form.
 

@@ -4,8 +4,8 @@
 # Networks are trained on upright images and tested at every angle. `lconv_classifier`
 # turns an image into numbers that no rotation changes, from the generator of rotations
 # alone: the norms of each angular order on rings in space and in Fourier space. One hidden
-# layer on top of them classifies. Beside it stand a convolutional network, and the same
-# with rotated images to train on: each image at a new angle in each epoch.
+# layer on top of them classifies. It is compared with a convolutional network, and with the
+# same network trained on rotated images: each image at a new angle in each epoch.
 #
 # Digits of scikit-learn by default; with `--dataset fashion_mnist` or `--dataset mnist`
 # what `keras.datasets` loads.
@@ -26,7 +26,7 @@ layers = keras.layers
 # %% [markdown]
 # ## Data
 #
-# Rotated images are made by linear interpolation. What leaves the image is lost.
+# Rotated images are made by linear interpolation. Content that leaves the image is lost.
 
 
 # %%
