@@ -25,7 +25,7 @@ class EquivarianceMonitor(keras.callbacks.Callback):
     Args:
         generators: How the input transforms, as in `keras_lconv.metrics`.
         x: One batch of inputs to measure with.
-        parameters: Group parameters, `(n, k)`; `(n,)` will do for one generator.
+        parameters: Group parameters, `(n, k)`; `(n,)` is enough for one generator.
         kind: `"equivariance"` or `"invariance"`.
         every: The number of epochs from one measurement to the next. The last epoch of
             each such run is measured.

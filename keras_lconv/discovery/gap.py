@@ -1,4 +1,4 @@
-"""Where a spectrum falls apart into what is zero and what is not."""
+"""The gap of a spectrum between zero and nonzero values."""
 
 import numpy as np
 

@@ -348,7 +348,7 @@ class Generators(OnGrid):
             f: Tensor `(batch, *spatial, channels)` or `(batch, d)`.
             t: Group parameters, in units of the generators (radians for `rotation()`,
                 grid steps for `translation()`): of shape `(k,)`, or `(batch, k)` for
-                one element for each sample. A scalar will do for one generator.
+                one element for each sample. A scalar is enough for one generator.
             norm_bound: A bound of `|sum_i t_i L_i|`, not negative, where the default does
                 not suit. It must hold: the result is wrong where it does not.
 
@@ -381,7 +381,7 @@ class Generators(OnGrid):
     # ----------------------------------------------------------- persistence
 
     def get_config(self) -> dict[str, Any]:
-        """The configuration; `frozen` tells learned generators that are held fixed."""
+        """The configuration; `frozen` marks learned generators that are held fixed."""
         config = super().get_config()
         config["frozen"] = self._learned and not self.trainable
         config["trainable"] = self._learned

@@ -46,8 +46,8 @@ def equivariance_error(
         generators: How the input transforms: what `keras_lconv.generators.get` takes, but
             for an integer; or a `keras_lconv.algebra.MatrixGroup` or a `Representation`.
         x: One batch of inputs, `(batch, *spatial, channels)` or `(batch, d)`.
-        parameters: Group parameters `t`, `(n, k)`; `(n,)` will do for one generator. For a
-            group, how many random elements there shall be, those of `random_elements`.
+        parameters: Group parameters `t`, `(n, k)`; `(n,)` is enough for one generator. For
+            a group, the number of random elements, those of `random_elements`.
         generators_out: How the output transforms, as many generators as for the input, or
             a representation of the same group. By default the same, which needs an output
             of the same spatial shape.
@@ -127,8 +127,8 @@ def invariance_error(
         generators: How the input transforms: what `keras_lconv.generators.get` takes, but
             for an integer; or a `keras_lconv.algebra.MatrixGroup` or a `Representation`.
         x: One batch of inputs, `(batch, *spatial, channels)` or `(batch, d)`.
-        parameters: Group parameters `t`, `(n, k)`; `(n,)` will do for one generator. For a
-            group, how many random elements there shall be, those of `random_elements`.
+        parameters: Group parameters `t`, `(n, k)`; `(n,)` is enough for one generator. For
+            a group, the number of random elements, those of `random_elements`.
         unit: As for `equivariance_error`: `"data"` for steps in units of the data, as for
             generators that were found in a table whose columns have different units.
         data_format: Where the channels of the input are, as in `equivariance_error`.

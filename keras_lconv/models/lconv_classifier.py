@@ -182,7 +182,7 @@ def _stage(
     """An L-conv and its nonlinearity."""
     if activation != "gated":
         return LConv(width, generators, activation=activation)(x)
-    # A bias is a constant image, which no group on a grid of zeros outside leaves as it is.
+    # A bias is a constant image, which groups change on a grid with zeros outside.
     x = LConv(width, generators, use_bias=False)(x)
     # The mean square is invariant, as `exp(t L)` is orthogonal for antisymmetric `L`.
     gates = layers.BatchNormalization()(AVERAGES[ndim]()(ops.square(x)))

@@ -99,7 +99,7 @@ def flat_directions(
     *,
     tolerance: float = 1e-4,
 ) -> LandscapeReport:
-    """Directions of the weights in which a symmetry of the data leaves the loss as it is.
+    """Directions of the weights in which a symmetry of the data keeps the loss constant.
 
     A network that starts with a dense layer, `F(x) = g(x W + b)`, sees a transformed input
     as a change of weights: `F(exp(t L) x)` is the network with `exp(t L)^T W`. If the

@@ -87,7 +87,7 @@ class DiscreteReport(Report):
 
     @property
     def confidence(self) -> float:
-        """How clearly what is a symmetry is told from what is none, from 0 to 1.
+        """How clearly symmetries are separated from other maps, from 0 to 1.
 
         It is 0 where nothing was tried.
         """

@@ -35,7 +35,7 @@ class GeneratorReport(Report):
             much is left of the difference of the pairs; 1 where the dimension follows from
             the arguments alone.
         errors: For each generator an error bar, in radians: how far it would turn if other
-            pairs were drawn. It knows nothing of errors that all pairs have.
+            pairs were drawn. It does not account for errors common to all pairs.
         residuals: For each pair the distance that is left between `exp(t . L) x` and `y`,
             relative to that of `x` and `y`, at the finest level of detail.
         fit_error: The same of all pairs together.

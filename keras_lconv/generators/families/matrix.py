@@ -21,7 +21,7 @@ class MatrixGenerators(DenseGenerators):
     Args:
         matrices: Array `(k, d', d)`, one matrix `(d', d)`, or a `LieAlgebra`.
         trainable: Whether the matrices are learned on from the given values.
-        output_dim: Spatial shape of the output, where `d'` positions shall be a grid.
+        output_dim: Spatial shape of the output, where the `d'` positions form a grid.
             By default it is that of the input if `d' = d`, and `(d',)` otherwise.
         regularizer: Regularizer of `L`.
         constraint: Constraint on `L`.

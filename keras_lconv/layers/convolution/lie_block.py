@@ -57,7 +57,7 @@ class LieBlock(keras.layers.Layer):
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If an argument has a wrong value, or if several layers shall share
+        ValueError: If an argument has a wrong value, or if several layers share
             generators that lead to another grid.
 
     Example:

@@ -151,8 +151,8 @@ class CasimirPooling(GeneratorLayer):
             return form_of_smoothing(self.generators)
         except ValueError as error:
             raise ValueError(
-                f"{error}. {self._owner} then needs a `form`: any symmetric matrix, if "
-                "what it smooths along shall not be equivariant"
+                f"{error}. {self._owner} then needs a `form`: any symmetric matrix "
+                "smooths, without equivariance"
             ) from error
 
     def _slices(self, shape: tuple[int, ...]) -> tuple[slice, ...]:

@@ -62,7 +62,7 @@ class LearnedPooling(CoarsePooling):
     Attributes:
         generators: The generators on the fine positions, a Keras layer.
         logits: The weights, of shape `(d', d)`.
-        matrix: `P` as it is now, an array `(d', d)`.
+        matrix: The present `P`, an array `(d', d)`.
         defect: The intertwining defect.
 
     Raises:

@@ -299,7 +299,7 @@ class SteerableConv(KernelOwner):
     # ------------------------------------------------------------------ call
 
     def conv_kernel(self) -> Tensor:
-        """The kernel of the convolution, as it is now.
+        """The present kernel of the convolution.
 
         Returns:
             Tensor `(*window, m_in * channels / groups, m_out * filters)`, ordered by group,

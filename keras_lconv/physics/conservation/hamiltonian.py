@@ -32,7 +32,7 @@ def find_conserved_quantities(
     only if `H` is invariant under the flow of `G`: `{G, H} = -<grad H, J grad G> = 0`.
     Affine flows `dz/dt = L z + b` that keep the symplectic form, `J L` symmetric, belong to
     `G = z^T S z / 2 + c . z` with `L = J S` and `b = J c`: momenta, angular momenta,
-    energies of oscillators. Those among them that leave `H` as it is are an algebra, which
+    energies of oscillators. Those among them that preserve `H` are an algebra, which
     `find_symmetries` finds. Units and offsets do not matter.
 
     It sees quantities that are polynomials of degree 2 at most: not the energy of a
