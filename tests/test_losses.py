@@ -52,6 +52,7 @@ def test_value_and_invariance(case):
     assert relative_error(mean, np.mean(value)) < 1e-5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("generators", ["scaling", so(1, 1)])
 def test_what_does_not_keep_lengths_is_reported(generators):
     family = g.get(generators)

@@ -422,6 +422,7 @@ THEORIES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", THEORIES)
 def test_symmetries_have_currents(case):
     kernel, name = THEORIES[case]
@@ -437,6 +438,7 @@ def test_symmetries_have_currents(case):
     assert np.min(broken) > 0.1
 
 
+@pytest.mark.thorough
 def test_killing_fields_of_an_ellipse():
     """`xi = h eps x`, of which the layer's generators know nothing."""
     with float64():
@@ -453,6 +455,7 @@ def test_killing_fields_of_an_ellipse():
     assert np.min(turn) > 0.5
 
 
+@pytest.mark.thorough
 def test_a_field_with_a_divergence_takes_a_weight_of_the_field():
     """Scaling is a symmetry of the rotation layer's action with `M = -1`: areas grow."""
     with float64():
@@ -468,6 +471,7 @@ def test_a_field_with_a_divergence_takes_a_weight_of_the_field():
     assert np.max(defect) < 2e-3
 
 
+@pytest.mark.thorough
 def test_a_bias_counts_and_few_symmetries_are_left():
     theory = translations_with(np.diag([0.5, 1, 1])[:, None], shape=(5, 5))
     assert theory.symmetries().dimension == 3

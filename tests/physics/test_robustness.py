@@ -133,6 +133,7 @@ def test_kinks_count_in_the_mean_of_second_derivatives():
     assert "central differences" in found["auto"].summary()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_second_differences_where_a_network_is_not_smooth(activation):
     """A network and its motions in NumPy; with `tanh` the derivatives are kept."""
@@ -161,6 +162,7 @@ def test_second_differences_where_a_network_is_not_smooth(activation):
         assert relative_error(report.second[:, 0], differences) < 1e-4
 
 
+@pytest.mark.thorough
 def test_what_moves_with_its_input_is_ranked_by_the_loss():
     """Translations are symmetries of the action, though they move what the layer makes."""
     layer = LConv(3, g.translation(), use_bias=False)
