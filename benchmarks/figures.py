@@ -43,8 +43,9 @@ def flows(path):
     grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, 8)] * 2, indexing="ij"), axis=-1)
     for ax, (name, matrix) in zip(axes[0], FIELDS.items(), strict=False):
         velocity = grid @ np.transpose(matrix)
+        # Rows grow downwards.
         ax.quiver(
-            grid[..., 1], grid[..., 0], velocity[..., 1], velocity[..., 0], color="C7"
+            grid[..., 1], grid[..., 0], velocity[..., 1], -velocity[..., 0], color="C7"
         )
         for start in ([0.35, 0.1], [0.1, -0.7], [-0.5, 0.2]):
             times = np.linspace(-np.pi, np.pi, 121)
