@@ -57,7 +57,7 @@ def robustness(
     `x + t L x + t^2/2 L^2 x`. The first is right for any model that has one.
 
     The second is right for twice differentiable models only. ReLU and max pooling have
-    kinks, whose share in the second derivative of the mean loss is in no derivative at a
+    kinks, whose part of the second derivative of the mean loss is in no derivative at a
     point: the mean of `relu(u)` over normally distributed `u` has the second derivative
     0.399 under shifts of `u`, and each sample has zero. So by default the second
     differences of the loss at `exp(h L) x` and `exp(-h L) x` are computed as well. They are
@@ -84,7 +84,7 @@ def robustness(
         loss: A Keras loss, its name or a function of `(y_true, y_pred)`.
         names: Names of the generators, in their order.
         second_order: How second derivatives are computed: `"derivative"` at the samples,
-            `"difference"` over a step, or `"auto"`.
+            the cheapest, `"difference"` over a step, or `"auto"`, which compares both.
         step: The relative change of the inputs, `h |L x| / |x|`, by the step `h`.
         rank_by: `"output"`, `"loss"` or `"auto"`.
         batch_size: Number of samples that are computed at once.
