@@ -1186,4 +1186,4 @@ OTHERS = {
 ROWS: dict[str, Row] = {**LAYERS, **GENERATORS, **ALGEBRA, **DISCOVERY, **OTHERS}
 # Made by the package, not by its users: results, and what `plot` of a report calls.
 RESULTS = ("Report", "Cost", "Identification", "IrreduciblePart", "EquivariantKernels")
-RESULTS += ("ConservedQuantity", "Drift", "plot_result")
+RESULTS += ("ActionSymmetries", "ConservedQuantity", "Drift", "plot_result")
