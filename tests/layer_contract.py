@@ -123,6 +123,11 @@ TENSORS = tensor_square(so(3))
 TURNED_TENSORS = turned_fibres(TENSORS)
 
 
+def moved_points(x):
+    """Positions that are turned, and then moved."""
+    return TURNED(x[..., None])[..., 0] + 0.3
+
+
 def fifth_turn(f):
     """One of the elements over which an orbit of five samples is pooled."""
     element = expm(2 * np.pi / 5 * so(2).basis[0])
@@ -394,6 +399,30 @@ ROWS = {
         ),
         (2, 3),
         fifth_turn,
+        mask_axes=1,
+    ),
+    "PointConv": Row(
+        lambda **k: layers.PointConv(
+            3, so(3), "standard", "standard", aggregation="sum", **k
+        ),
+        [(4, *VECTORS), (4, 3)],
+        [TURNED, moved_points],
+        TURNED,
+        mask_axes=1,
+    ),
+    "PointConv, to numbers": Row(
+        lambda **k: layers.PointConv(
+            3, "o3", radius=4.0, aggregation="sum", activation="tanh", **k
+        ),
+        [(4, 2), (4, 3)],
+        [unmoved, moved_points],
+        mask_axes=1,
+    ),
+    "PointPooling": Row(
+        lambda **k: layers.PointPooling("sum", **k),
+        (4, *VECTORS),
+        TURNED,
+        TURNED,
         mask_axes=1,
     ),
     "Rearrange": Row(

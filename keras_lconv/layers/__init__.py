@@ -1,9 +1,10 @@
 """Layers to build models with."""
 
-from keras_lconv.layers import convolution, equivariant, pooling, steerable
+from keras_lconv.layers import convolution, equivariant, points, pooling, steerable
 from keras_lconv.layers.action_regularization import ActionRegularization
 from keras_lconv.layers.convolution import *  # noqa: F403
 from keras_lconv.layers.equivariant import *  # noqa: F403
+from keras_lconv.layers.points import *  # noqa: F403
 from keras_lconv.layers.pooling import *  # noqa: F403
 from keras_lconv.layers.rearrange import Rearrange
 from keras_lconv.layers.steerable import *  # noqa: F403
@@ -13,6 +14,7 @@ __all__ = [
     "Rearrange",
     *convolution.__all__,
     *equivariant.__all__,
+    *points.__all__,
     *pooling.__all__,
     *steerable.__all__,
 ]

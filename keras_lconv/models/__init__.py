@@ -1,14 +1,18 @@
 """Ready models, to start from."""
 
+from keras_lconv.models.energy_and_forces import EnergyAndForces
 from keras_lconv.models.equivariant_mlp import equivariant_mlp
 from keras_lconv.models.lconv_classifier import lconv_classifier
+from keras_lconv.models.point_network import point_network
 from keras_lconv.models.se2_classifier import se2_classifier
 from keras_lconv.models.steerable_classifier import steerable_classifier
 from keras_lconv.models.steerable_unet import steerable_unet
 
 __all__ = [
+    "EnergyAndForces",
     "equivariant_mlp",
     "lconv_classifier",
+    "point_network",
     "se2_classifier",
     "steerable_classifier",
     "steerable_unet",

@@ -387,6 +387,12 @@ def test_saved_and_cloned(tmp_path):
             r"`form` of .* must have shape \(1, 1\)",
         ),
         (
+            lambda: CasimirPooling("translation", tau=0.1, form=np.eye(1)),
+            (5, 5, 1),
+            ValueError,
+            r"`form` of .* must have shape \(2, 2\)",
+        ),
+        (
             lambda: CasimirPooling(a.aff(2), tau=0.1),
             (3,),
             ValueError,

@@ -1,0 +1,161 @@
+"""Pairs of points: which count, how far apart they are, and polynomials of differences.
+
+Tensors have the axes `(batch, n, k, ...)`, for `k` neighbours of each of `n` points, or
+`(batch, n, ...)` before neighbours are gathered.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from keras import ops
+
+from keras_lconv._ops import maximum
+from keras_lconv._typing import Tensor
+from keras_lconv.algebra import EquivariantKernels
+
+# Larger than the square of any distance, in float32.
+FAR = 1e30
+# How many waves tell distances up to a radius apart.
+WAVES = 8
+
+
+class Edges(NamedTuple):
+    """Neighbours `j` of points `i`.
+
+    Args:
+        indices: Integers `(batch, n, k)`, or `None` where all points are neighbours of all,
+            in their order.
+        counts: Whether there is such a neighbour, `(batch, n, k)`.
+    """
+
+    indices: Tensor | None
+    counts: Tensor
+
+    def gather(self, values: Tensor) -> Tensor:
+        """From values `(batch, n, ...)` at points to those of neighbours.
+
+        Returns:
+            Tensor `(batch, n, k, ...)`, or `(batch, 1, n, ...)` where all are neighbours.
+        """
+        if self.indices is None:
+            return ops.expand_dims(values, 1)
+        batch, number = ops.shape(values)[0], ops.shape(values)[1]
+        rest = tuple(values.shape[2:])
+        first = ops.reshape(ops.arange(batch, dtype="int32") * number, (-1, 1, 1))
+        flat = ops.reshape(values, (-1, *rest))
+        return ops.take(flat, self.indices + first, axis=0)
+
+
+def all_pairs(counts: Tensor) -> Edges:
+    """Every other point as a neighbour.
+
+    Args:
+        counts: Which points there are, `(batch, n)`.
+    """
+    numbers = ops.arange(ops.shape(counts)[1], dtype="int32")
+    others = ops.expand_dims(numbers, 0) != ops.expand_dims(numbers, 1)
+    return Edges(None, ops.expand_dims(counts, 1) & ops.expand_dims(others, 0))
+
+
+def nearest(positions: Tensor, forms: Tensor, counts: Tensor, number: int) -> Edges:
+    """The points with the smallest invariants of their differences.
+
+    Args:
+        positions: Tensor `(batch, n, v)`.
+        forms: Symmetric forms `(s, v, v)`. The sum of their absolute values is compared.
+        counts: Which points there are, `(batch, n)`.
+        number: How many neighbours.
+    """
+    pairs = all_pairs(counts)
+    x = ops.stop_gradient(positions)
+    between = ops.expand_dims(x, 1) - ops.expand_dims(x, 2)
+    sizes = ops.sum(ops.abs(squares(between, forms)), axis=-1)
+    far = ops.where(pairs.counts, sizes, ops.full_like(sizes, FAR))
+    values, indices = ops.top_k(-far, number)
+    # What is no number stays among the neighbours.
+    return Edges(ops.cast(indices, "int32"), ops.logical_not(values <= -FAR))
+
+
+def from_table(table: Tensor, counts: Tensor) -> Edges:
+    """Neighbours that are given.
+
+    Args:
+        table: Integers `(batch, n, k)`; a negative one is no neighbour.
+        counts: Which points there are, `(batch, n)`.
+    """
+    table = ops.cast(table, "int32")
+    found = Edges(ops.where(table >= 0, table, ops.zeros_like(table)), table >= 0)
+    return Edges(found.indices, found.counts & found.gather(counts))
+
+
+def squares(vectors: Tensor, forms: Tensor) -> Tensor:
+    """The values `(..., s)` of quadratic forms of vectors `(..., v)`."""
+    products = ops.einsum("...v,svw->...sw", vectors, forms)
+    return ops.einsum("...sw,...w->...s", products, vectors)
+
+
+def compressed(values: Tensor) -> Tensor:
+    """`sign(q) log(1 + |q|)`: invariants of any size, on a scale of order one."""
+    return ops.sign(values) * ops.log1p(ops.abs(values))
+
+
+def waves(square: Tensor, radius: float) -> Tensor:
+    """`sin(k pi r / R) / (k pi r / R)` for `k = 1, 2, ...`, of the square of a distance.
+
+    They are smooth functions of the square, also at zero.
+
+    Returns:
+        Tensor `(..., WAVES)`.
+    """
+    share = ops.expand_dims(square, -1) / radius**2
+    phases = np.pi * ops.sqrt(maximum(share, 1e-12))
+    phases = phases * ops.convert_to_tensor(np.arange(1, WAVES + 1), dtype=phases.dtype)
+    return ops.sin(phases) / phases
+
+
+def cutoff(square: Tensor, radius: float) -> Tensor:
+    """`(1 - (r / R)^2)^3`, and 0 from the radius on: with two continuous derivatives."""
+    return ops.relu(1 - square / radius**2) ** 3
+
+
+class Polynomials:
+    """The values of polynomial kernels of tensors.
+
+    Args:
+        kernels: The kernels, `b` in number.
+    """
+
+    def __init__(self, kernels: EquivariantKernels):
+        self.number = len(kernels)
+        self.coefficients = kernels.coefficients
+        self._steps = [
+            _factors(before, after)
+            for before, after in zip(
+                kernels.exponents[:-1], kernels.exponents[1:], strict=True
+            )
+        ]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The values `(..., b, m_out, m_in)` for vectors `(..., v)`."""
+        monomials = ops.ones_like(x[..., :1])
+        found = [self._values(monomials, self.coefficients[0])]
+        steps = zip(self._steps, self.coefficients[1:], strict=True)
+        for (parents, coordinates), coefficients in steps:
+            factors = ops.take(x, coordinates, axis=-1)
+            monomials = ops.take(monomials, parents, axis=-1) * factors
+            found.append(self._values(monomials, coefficients))
+        return ops.concatenate(found, axis=-3)
+
+    @staticmethod
+    def _values(monomials: Tensor, coefficients: np.ndarray) -> Tensor:
+        coefficients = ops.convert_to_tensor(coefficients, dtype=monomials.dtype)
+        return ops.einsum("...N,boiN->...boi", monomials, coefficients)
+
+
+def _factors(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of a monomial of the degree before and a coordinate, for each one."""
+    numbers = {tuple(exponents): number for number, exponents in enumerate(before)}
+    coordinates = np.argmax(after > 0, axis=1)
+    parents = after.copy()
+    parents[np.arange(len(after)), coordinates] -= 1
+    return np.array([numbers[tuple(each)] for each in parents], "int32"), coordinates

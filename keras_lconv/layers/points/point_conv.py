@@ -1,0 +1,516 @@
+"""Convolutions on points."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv._layout import (
+    channels_last_shape,
+    from_channels_last,
+    masked,
+    to_channels_last,
+    to_floats,
+)
+from keras_lconv._memory import require_memory
+from keras_lconv._ops import largest, maximum, working_dtype
+from keras_lconv._typing import (
+    Activation,
+    Constraint,
+    Initializer,
+    Regularizer,
+    Shape,
+    Tensor,
+)
+from keras_lconv._validation import (
+    boolean,
+    count,
+    one_of,
+    optional,
+    positive_int,
+    positive_ints,
+    positive_number,
+)
+from keras_lconv.algebra import equivariant_kernels, intertwiners, invariant_forms
+from keras_lconv.algebra.forms import positive_form
+from keras_lconv.layers.kernel import KernelOwner
+from keras_lconv.layers.points import geometry
+from keras_lconv.layers.steerable.fields import (
+    FieldArgument,
+    GroupArgument,
+    configuration,
+    group_of,
+    is_scalar,
+    representation_of,
+)
+
+AGGREGATIONS = ("sum", "average", "attention")
+MOST_DEGREE = 8
+
+
+@keras.saving.register_keras_serializable(package="keras_lconv")
+class PointConv(KernelOwner):
+    """A convolution on points whose positions differ from sample to sample.
+
+    Atoms, particles, 4-vectors: each point has a position, and features that turn by a
+    representation of a group. Each point `i` collects messages of its neighbours `j`:
+
+    `y_i = sum_s S_s f_i W_s + sum_p sum_j R_p(a_ij) T_p(d_ij) f_j W_p`.
+
+    `T_p` are all polynomial kernels with `T(g d) = rho_out(g) T(d) rho_in(g)^-1`, up to
+    `degree` (`keras_lconv.algebra.equivariant_kernels`), and `S_s` all maps that commute
+    with the group. `R_p`, one number for each channel, is a small network of what the group
+    does not change: the invariant forms of the difference of positions, and the invariant
+    features of both points. The kernels take the difference in units of its invariants,
+    `d = (x_j - x_i) / (1 + sum q(x_j - x_i)^2)^(1/4)`.
+
+    The group acts on positions as it is. It is a group of rotations, the Lorentz group, or
+    what was found in data: any group or algebra of matrices.
+
+    **Equivariance.** Exact for the group, also where it is not compact, for permutations of
+    the points, and for translations if `relative`. What makes it inexact is rounding only:
+    large boosts make large numbers of small differences. With `num_neighbors` neighbours
+    may change all at once where two are equally near.
+
+    Args:
+        filters: Number of output fields.
+        group: The name of a group, as for `keras_lconv.algebra.named_group`, a
+            `MatrixGroup` or a `LieAlgebra`. Its matrices act on positions.
+        representation_in: How the features of the input turn: `"trivial"`, `"standard"`, a
+            `Representation`, and what else `SteerableConv` takes.
+        representation_out: How the features of the output turn.
+        num_neighbors: How many neighbours each point has: those with the smallest
+            invariants. By default all other points.
+        radius: The largest distance, for groups that keep a distance. Messages vanish
+            there smoothly.
+        degree: The largest degree of the kernels, up to 8.
+        hidden_units: Units of the hidden layers of the network `R`.
+        aggregation: What is done to messages. `"sum"`; `"average"`, over the neighbours;
+            `"attention"`, an average with weights `exp(l) / (1 + sum exp(l))`, where `R`
+            gives `l` as well.
+        relative: Whether only differences of positions count. Otherwise `R` sees the
+            invariants of positions, too.
+        data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
+        activation: Activation function, for features whose components are permuted.
+        use_bias: Whether there is a bias, in the directions that the group does not move.
+        kernel_initializer: Initializer of `W`, and of the weights of `R`.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of `W`.
+        bias_regularizer: Regularizer of the bias.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint: Constraint on `W`.
+        bias_constraint: Constraint on the bias.
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Input shape:
+        A list of two: features `(batch, n, m_in, channels)`, without the axis of `m_in`
+        where they are numbers that nothing turns, and positions `(batch, n, v)`. As a third
+        a table of neighbours may follow, integers `(batch, n, k)`; a negative one is no
+        neighbour. With `data_format="channels_first"` channels and coordinates are the
+        second axis. A mask `(batch, n)` says which points there are.
+
+    Output shape:
+        `(batch, n, m_out, filters)`, without the axis of `m_out` where the output is
+        numbers.
+
+    Attributes:
+        kernel: The weights `W`, of shape `(b + s, channels, filters)` for `b` kernels and
+            `s` maps.
+        bias: The coefficients of the bias, or `None` if there are none.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If an argument has a wrong value, or shapes do not fit.
+
+    Example:
+    ```python
+    import numpy as np
+    from keras_lconv import PointConv
+    from keras_lconv.algebra import so
+
+    rng = np.random.default_rng(0)
+    charges, positions = rng.normal(size=(2, 5, 1)), rng.normal(size=(2, 5, 3))
+    field = PointConv(4, so(3), "trivial", "standard", data_format="channels_last")
+    arrows = np.asarray(field([charges, positions]))
+    assert arrows.shape == (2, 5, 3, 4)
+    turn = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    turned = np.asarray(field([charges, positions @ turn.T + 10.0]))
+    expected = np.einsum("ij,bnjc->bnic", turn, arrows)
+    assert np.allclose(turned, expected, atol=1e-4)
+    ```
+
+    Reference:
+        N. Thomas, T. Smidt, S. Kearnes, L. Yang, L. Li, K. Kohlhoff, P. Riley, "Tensor
+        field networks", arXiv:1802.08219. M. Finzi, S. Stanton, P. Izmailov, A. Wilson,
+        "Generalizing convolutional neural networks for equivariance to Lie groups on
+        arbitrary continuous data", ICML 2020.
+    """
+
+    _keeps_vectors = False
+
+    def __init__(
+        self,
+        filters: int,
+        group: GroupArgument,
+        representation_in: FieldArgument = "trivial",
+        representation_out: FieldArgument = "trivial",
+        *,
+        num_neighbors: int | None = None,
+        radius: float | None = None,
+        degree: int = 2,
+        hidden_units: Sequence[int] = (32,),
+        aggregation: str = "average",
+        relative: bool = True,
+        data_format: str | None = None,
+        activation: Activation = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "he_normal",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        activity_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        **kwargs: Any,
+    ):
+        # Differences of positions need more digits than half precision has.
+        kwargs.setdefault("autocast", False)
+        super().__init__(
+            filters,
+            data_format=data_format,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
+        self._given = {
+            "group": configuration(group),
+            "representation_in": configuration(representation_in),
+            "representation_out": configuration(representation_out),
+        }
+        self.group = group_of(group)
+        self.representation_in = representation_of(
+            "representation_in", representation_in, self.group
+        )
+        self.representation_out = representation_of(
+            "representation_out", representation_out, self.group
+        )
+        self.num_neighbors = optional(positive_int, "num_neighbors", num_neighbors)
+        self.radius = optional(positive_number, "radius", radius)
+        self.degree = count("degree", degree, most=MOST_DEGREE)
+        self.hidden_units = positive_ints("hidden_units", hidden_units)
+        self.aggregation = one_of("aggregation", aggregation, AGGREGATIONS)
+        self.relative = boolean("relative", relative)
+        is_linear = self.activation is keras.activations.linear
+        if not (is_linear or self.representation_out.permutes_components):
+            raise ValueError(
+                "`activation` must be None unless the group permutes the components of the "
+                "output, as of numbers that nothing turns: a pointwise function of others "
+                "does not commute with it. Use `GatedActivation` or `NormActivation` after "
+                f"the layer. Received: activation={activation!r} for "
+                f"{self.representation_out!r}"
+            )
+        self._forms = self._invariant_forms()
+
+    def _invariant_forms(self) -> np.ndarray:
+        """The forms of differences: first, with a radius, the square of the distance."""
+        position = self.group.standard
+        forms = invariant_forms(position)
+        if self.radius is None:
+            # In units in which an entry is of order one.
+            return np.array([form / np.linalg.norm(form, 2) for form in forms]).reshape(
+                -1, position.size, position.size
+            )
+        form = positive_form(forms)
+        if form is None:
+            raise ValueError(
+                f"`radius` needs a group that keeps a distance, and {self.group!r} keeps "
+                "none. Take `num_neighbors`, or a table of neighbours. Received: "
+                f"radius={self.radius}"
+            )
+        # The Euclidean one, for rotations.
+        form = form * position.size / np.trace(form)
+        others = [f for f in forms if len(forms) > 1]
+        return np.array([form, *others])
+
+    # ---------------------------------------------------------------- shapes
+
+    def _checked_shapes(self, input_shape: Any) -> tuple[Shape, int]:
+        """The shape of the features `(batch, n, m, channels)`, and whether all fit."""
+        shapes = [tuple(shape) for shape in input_shape if isinstance(shape, (list, tuple))]
+        size, before = self.group.matrix_size, self.representation_in
+        fibre = () if is_scalar(before) else (before.size,)
+        if len(shapes) in (2, 3):
+            features, positions = (
+                channels_last_shape(shape, self.data_format) for shape in shapes[:2]
+            )
+            same = len(positions) == 3 and len(features) == 3 + len(fibre)
+            numbers = {shape[1] for shape in (features, positions)} - {None}
+            has_table = len(shapes) == 2 or len(shapes[2]) == 3
+            if (
+                same
+                and has_table
+                and len(numbers) < 2
+                and positions[2] == size
+                and tuple(features[2:-1]) == fibre
+            ):
+                if not features[-1]:
+                    raise ValueError(
+                        f"{self._owner} needs at least one channel, and a defined number "
+                        f"of them. Received: shape {shapes[0]}"
+                    )
+                number = next(iter(numbers), None)
+                return (features[0], number, before.size, features[-1]), len(shapes)
+        axes = ", ".join(("batch", "n", *map(str, fibre), "channels"))
+        raise ValueError(
+            f"{self._owner} expects features of shape ({axes}), for {before!r}, positions "
+            f"of shape (batch, n, {size}), for {self.group!r}, and, if neighbours are "
+            "given, a table of shape (batch, n, neighbours). With `data_format="
+            "'channels_first'` the last axis of features and positions comes second. "
+            f"Received: {input_shape}"
+        )
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        """Shape of the output."""
+        batch, number, _, _ = self._checked_shapes(input_shape)[0]
+        after = self.representation_out
+        fibre = () if is_scalar(after) else (after.size,)
+        shape = (batch, number, *fibre, self.filters)
+        if self.data_format == "channels_first":
+            return (batch, self.filters, number, *fibre)
+        return shape
+
+    def build(self, input_shape: Any) -> None:
+        """Finds the kernels and creates the weights."""
+        (_, number, _, channels), inputs = self._checked_shapes(input_shape)
+        before, after = self.representation_in, self.representation_out
+        kernels = equivariant_kernels(self.group, before, after, self.degree)
+        self._polynomials = geometry.Polynomials(kernels)
+        self._maps = intertwiners(before, after)
+        if not len(kernels) + len(self._maps):
+            raise ValueError(
+                f"{self._owner} has no kernel up to degree={self.degree} from {before!r} "
+                f"to {after!r}. A larger `degree` has more"
+            )
+        if inputs == 2 and self.num_neighbors is not None and number is None:
+            raise ValueError(
+                f"{self._owner} needs a defined number of points to choose "
+                f"num_neighbors={self.num_neighbors} of them. Pad samples to one number, "
+                f"with a mask, or give a table of neighbours. Received: {input_shape}"
+            )
+        self._neighbors = min(self.num_neighbors or 0, max((number or 1) - 1, 1))
+        self._check_memory(number, inputs, channels)
+        trivial = self.group.trivial()
+        self._scalars = intertwiners(before, trivial)[:, 0]
+        invariant = intertwiners(trivial, after)[..., 0]
+        self._invariant = np.sqrt(after.size) * invariant
+        self.kernel = self._add_kernel_weight(
+            (len(kernels) + len(self._maps), channels, self.filters)
+        )
+        self.bias = self._add_bias_weight((len(invariant), self.filters))
+        self._add_network(channels)
+
+    def _check_memory(self, number: int | None, inputs: int, channels: int) -> None:
+        """Refuses clouds whose pairs do not fit."""
+        if number is None or inputs > 2:
+            return
+        each = self._polynomials.number * self.representation_in.size * channels
+        pairs = number * (self._neighbors or number)
+        require_memory(
+            f"The messages of one sample of {number} points in {self._owner}",
+            2 * pairs * each,
+            "`num_neighbors` bounds them",
+            itemsize=4,
+        )
+
+    def _add_network(self, channels: int) -> None:
+        """The weights of `R`: a layer of what edges and both ends say, and those after."""
+        forms, scalars = len(self._forms), len(self._scalars) * channels
+        of_edge = max(forms, 1) + (geometry.WAVES if self.radius is not None else 0)
+        of_ends = scalars + (0 if self.relative else forms)
+        first, *others = self.hidden_units
+        # What comes in is of order one, in all.
+        total = of_edge + 2 * of_ends
+        scale = keras.initializers.VarianceScaling(2 * of_edge / total, seed=1)
+        self._edge_kernel = self._add_part("edge_kernel", (of_edge, first), scale)
+        self._end_kernels = [
+            self._add_part(
+                f"{end}_kernel",
+                (of_ends, first),
+                keras.initializers.VarianceScaling(2 * of_ends / total, seed=seed),
+            )
+            for seed, end in enumerate(("target", "source"), 2)
+            if of_ends
+        ]
+        self._hidden_bias = self._add_part("hidden_bias", (first,), "zeros")
+        units = self._polynomials.number * channels
+        is_weighted = self.aggregation == "attention"
+        sizes = (first, *others, units + is_weighted)
+        self._hidden = []
+        pairs = itertools.pairwise(sizes)
+        for number, (before, after) in enumerate(pairs):
+            is_last = number == len(sizes) - 2
+            initializer = "lecun_normal" if is_last else "he_normal"
+            self._hidden.append(
+                (
+                    self._add_part(f"hidden_{number}_kernel", (before, after), initializer),
+                    self._add_part(
+                        f"hidden_{number}_bias", (after,), "ones" if is_last else "zeros"
+                    ),
+                )
+            )
+
+    def _add_part(self, name: str, shape: Shape, initializer: Any) -> keras.Variable:
+        return self.add_weight(name=name, shape=shape, initializer=initializer)
+
+    # ------------------------------------------------------------------ call
+
+    def call(self, inputs: Any, mask: Any = None) -> Tensor:
+        """The features of all points after their messages."""
+        features, positions = (
+            to_channels_last(to_floats(each, self.compute_dtype), self.data_format)
+            for each in inputs[:2]
+        )
+        if isinstance(mask, (list, tuple)):
+            mask = next((each for each in mask if each is not None), None)
+        f = masked(ops.cast(features, self.compute_dtype), mask)
+        wide = working_dtype(f)
+        x = ops.cast(masked(ops.cast(positions, wide), mask), wide)
+        if is_scalar(self.representation_in):
+            f = ops.expand_dims(f, 2)
+        there = ops.ones_like(x[..., 0], dtype="bool")
+        if mask is not None:
+            there = ops.cast(mask, "bool") & there
+        y = self._centre(f)
+        if self._polynomials.number:
+            edges = self._edges(x, there, *inputs[2:])
+            y = y + ops.cast(self._messages(f, x, edges), f.dtype)
+        if self.bias is not None:
+            directions = ops.convert_to_tensor(self._invariant, dtype=f.dtype)
+            bias = ops.cast(self.bias, f.dtype)
+            y = y + ops.einsum("so,sf->of", directions, bias)
+        if is_scalar(self.representation_out):
+            y = ops.squeeze(y, 2)
+        return from_channels_last(self.activation(y), self.data_format)
+
+    def _centre(self, f: Tensor) -> Tensor:
+        """What points say to themselves, `(batch, n, m_out, filters)`."""
+        maps = ops.convert_to_tensor(self._maps, dtype=f.dtype)
+        kernel = ops.cast(self.kernel, f.dtype)[self._polynomials.number :]
+        return ops.einsum("soi,bnic,scf->bnof", maps, f, kernel)
+
+    def _edges(self, x: Tensor, there: Tensor, table: Any = None) -> geometry.Edges:
+        """Which points are neighbours."""
+        if table is not None:
+            return geometry.from_table(table, there)
+        if self.num_neighbors is None or x.shape[1] == 0:
+            return geometry.all_pairs(there)
+        forms = ops.convert_to_tensor(self._forms, dtype=x.dtype)
+        return geometry.nearest(x, forms, there, self._neighbors)
+
+    def _messages(self, f: Tensor, x: Tensor, edges: geometry.Edges) -> Tensor:
+        """What neighbours say, `(batch, n, m_out, filters)`."""
+        between = edges.gather(x) - ops.expand_dims(x, 2)
+        forms = ops.convert_to_tensor(self._forms, dtype=x.dtype)
+        values = geometry.squares(between, forms)
+        wide = x.dtype
+        factors, weights = self._network(ops.cast(f, wide), x, values, edges)
+        size = ops.expand_dims(1 + ops.sum(values**2, axis=-1), -1)
+        kernels = self._polynomials(between / ops.sqrt(ops.sqrt(size)))
+        sources = edges.gather(ops.cast(f, wide))
+        sources = ops.expand_dims(ops.expand_dims(weights, -1), -1) * sources
+        told = ops.expand_dims(factors, 4) * ops.expand_dims(sources, 3)
+        told = ops.einsum("bnkpoi,bnkpic->bnpoc", kernels, told)
+        kernel = ops.cast(self.kernel, wide)[: self._polynomials.number]
+        return ops.einsum("bnpoc,pcf->bnof", told, kernel)
+
+    def _network(
+        self, f: Tensor, x: Tensor, values: Tensor, edges: geometry.Edges
+    ) -> tuple[Tensor, Tensor]:
+        """Factors `(batch, n, k, p, channels)` of kernels, and weights `(batch, n, k)`."""
+        channels = f.shape[-1]
+        seen = geometry.compressed(values)
+        if not len(self._forms):
+            seen = ops.ones_like(x[:, :, None, :1]) * ops.ones_like(
+                ops.cast(edges.counts, x.dtype)[..., None]
+            )
+        weights = ops.cast(edges.counts, x.dtype)
+        if self.radius is not None:
+            square = values[..., 0]
+            seen = ops.concatenate([seen, geometry.waves(square, self.radius)], axis=-1)
+            weights = weights * geometry.cutoff(square, self.radius)
+        hidden = ops.einsum("bnku,uh->bnkh", seen, self._as(self._edge_kernel, x))
+        if self._end_kernels:
+            target, source = (
+                ops.einsum("bnu,uh->bnh", self._of_points(f, x), self._as(kernel, x))
+                for kernel in self._end_kernels
+            )
+            hidden = hidden + ops.expand_dims(target, 2) + edges.gather(source)
+        hidden = hidden + self._as(self._hidden_bias, x)
+        for kernel, bias in self._hidden:
+            hidden = ops.silu(hidden)
+            hidden = ops.einsum("bnku,uh->bnkh", hidden, self._as(kernel, x))
+            hidden = hidden + self._as(bias, x)
+        units = self._polynomials.number * channels
+        weights = self._aggregated(weights, hidden[..., units:])
+        sizes = (*ops.shape(weights), self._polynomials.number, channels)
+        return ops.reshape(hidden[..., :units], sizes), weights
+
+    @staticmethod
+    def _as(weight: Any, x: Tensor) -> Tensor:
+        return ops.cast(weight, x.dtype)
+
+    def _of_points(self, f: Tensor, x: Tensor) -> Tensor:
+        """The invariants of each point, `(batch, n, u)`."""
+        found = []
+        if len(self._scalars):
+            scalars = ops.convert_to_tensor(self._scalars, dtype=f.dtype)
+            invariant = ops.einsum("si,bnic->bnsc", scalars, f)
+            last = math.prod(invariant.shape[2:])
+            found.append(ops.reshape(invariant, (*ops.shape(f)[:2], last)))
+        if not self.relative and len(self._forms):
+            forms = ops.convert_to_tensor(self._forms, dtype=x.dtype)
+            found.append(geometry.compressed(geometry.squares(x, forms)))
+        return ops.concatenate(found, axis=-1)
+
+    def _aggregated(self, weights: Tensor, scores: Tensor) -> Tensor:
+        """Weights of messages, after the number of neighbours or their attention."""
+        if self.aggregation == "average":
+            total = ops.sum(weights, axis=-1, keepdims=True)
+            return weights / maximum(total, 1.0)
+        if self.aggregation == "attention":
+            scores = scores[..., 0]
+            top = ops.relu(largest(scores, -1, keepdims=True))
+            top = ops.stop_gradient(top)
+            shares = weights * ops.exp(scores - top)
+            return shares / (ops.exp(-top) + ops.sum(shares, axis=-1, keepdims=True))
+        return weights
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the points."""
+        if isinstance(previous_mask, (list, tuple)):
+            return next((each for each in previous_mask if each is not None), None)
+        return previous_mask
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration of the layer."""
+        return {
+            **super().get_config(),
+            **self._given,
+            "num_neighbors": self.num_neighbors,
+            "radius": self.radius,
+            "degree": self.degree,
+            "hidden_units": list(self.hidden_units),
+            "aggregation": self.aggregation,
+            "relative": self.relative,
+        }

@@ -1,0 +1,213 @@
+"""Convolutions on points: against NumPy, and what moves them."""
+
+import keras
+import numpy as np
+import pytest
+from scipy.linalg import expm
+
+from keras_lconv import PointConv, PointPooling
+from keras_lconv.algebra import LieAlgebra, equivariant_kernels, intertwiners, so
+from tests.autodiff import float64, run
+from tests.families import relative_error, to_numpy
+
+LAST = {"data_format": "channels_last"}
+
+
+def cloud(number=6, size=3, seed=0):
+    """Numbers and positions of two samples."""
+    rng = np.random.default_rng(seed)
+    return (
+        rng.normal(size=(2, number, 2)).astype("float32"),
+        rng.normal(size=(2, number, size)).astype("float32"),
+    )
+
+
+def of(layer, *inputs, **kwargs):
+    if not layer.built:
+        layer.build([x.shape for x in inputs])
+    return to_numpy(run(lambda *arrays: layer(list(arrays), **kwargs), *inputs))
+
+
+def silu(x):
+    return x / (1 + np.exp(-x))
+
+
+def expected(layer, f, x):
+    """The formula of the docstring, pair by pair, for numbers that become vectors."""
+    weights = {w.path.split("/")[-1]: to_numpy(w) for w in layer.weights}
+    kernels = equivariant_kernels(
+        layer.group, layer.representation_in, layer.representation_out, layer.degree
+    )
+    kernel, channels = weights["kernel"], f.shape[-1]
+    y = np.zeros((*f.shape[:2], 3, layer.filters))
+    for b, i in np.ndindex(*f.shape[:2]):
+        for j in range(f.shape[1]):
+            if i == j:
+                continue
+            d = x[b, j] - x[b, i]
+            q = d @ d
+            hidden = np.log1p(q) * weights["edge_kernel"][0] + weights["hidden_bias"]
+            hidden = hidden + f[b, i] @ weights["target_kernel"]
+            hidden = hidden + f[b, j] @ weights["source_kernel"]
+            r = silu(hidden) @ weights["hidden_0_kernel"] + weights["hidden_0_bias"]
+            r = r.reshape(len(kernels), channels)
+            values = kernels(d / (1 + q**2) ** 0.25)
+            told = np.einsum("poi,pc,c,pcf->of", values, r, f[b, j], kernel)
+            y[b, i] += told / (f.shape[1] - 1)
+    return y
+
+
+def test_the_formula_of_the_docstring():
+    f, x = cloud()
+    layer = PointConv(3, "so3", "trivial", "standard", **LAST)
+    assert not len(intertwiners(layer.representation_in, layer.representation_out))
+    found = of(layer, f, x)
+    assert relative_error(found, expected(layer, f, x)) < 1e-5
+
+
+def lorentz(rapidity):
+    """A boost and a turn, of the coordinates `(x, y, z, t)`."""
+    basis = so(3, 1).basis
+    boosts = [L for L in basis if np.allclose(L, L.T)]
+    turns = [L for L in basis if np.allclose(L, -L.T)]
+    return expm(rapidity * boosts[0]) @ expm(0.8 * turns[1])
+
+
+def test_boosts_of_rapidity_three_in_float64():
+    x = cloud(size=4)[1].astype("float64")
+    g = lorentz(3.0)
+    vectors = np.random.default_rng(1).normal(size=(2, 6, 4, 2))
+    with float64():
+        layer = PointConv(3, so(3, 1), "standard", "standard", dtype="float64", **LAST)
+        first = of(layer, vectors, x)
+        moved = np.einsum("ij,bnjc->bnic", g, vectors)
+        second = of(layer, moved, x @ g.T + 2.0)
+    assert relative_error(second, np.einsum("ij,bnjc->bnic", g, first)) < 1e-9
+
+
+def test_an_algebra_in_other_coordinates():
+    """As one that was found in data: its form is another one."""
+    change = np.eye(3) + 0.3 * np.random.default_rng(2).normal(size=(3, 3))
+    algebra = LieAlgebra(np.linalg.inv(change) @ so(3).basis @ change)
+    g = expm(np.tensordot([0.5, -1.0, 0.7], algebra.basis, 1))
+    f, x = cloud()
+    layer = PointConv(3, algebra, "trivial", "standard", **LAST)
+    first, second = of(layer, f, x), of(layer, f, (x @ g.T).astype("float32"))
+    assert relative_error(second, np.einsum("ij,bnjc->bnic", g, first)) < 1e-5
+
+
+@pytest.mark.parametrize("aggregation", ["average", "attention"])
+def test_points_that_are_masked_are_not_there(aggregation):
+    f, x = cloud()
+    layer = PointConv(3, "o3", aggregation=aggregation, relative=False, **LAST)
+    alone = of(layer, f[:, :4], x[:, :4])
+    f[:, 4:], x[:, 4:] = np.nan, np.nan
+    mask = keras.ops.convert_to_tensor(np.arange(6)[None] < np.array([[4], [4]]))
+    found = of(layer, f, x, mask=[mask, None])
+    assert relative_error(found[:, :4], alone) < 1e-5
+
+
+@pytest.mark.parametrize("choice", ["number", "table"])
+def test_neighbours_are_the_nearest(choice):
+    f, x = cloud()
+    distances = np.linalg.norm(x[:, :, None] - x[:, None], axis=-1)
+    order = np.argsort(distances, axis=-1)[..., 1:4]
+    near = np.zeros(distances.shape, bool)
+    np.put_along_axis(near, order, True, axis=-1)
+    dense = PointConv(3, "o3", aggregation="sum", **LAST)
+    table = np.where(near, np.arange(6), -1).astype("int32")
+    reference = of(dense, f, x, table)
+    few = PointConv(3, "o3", aggregation="sum", num_neighbors=3, **LAST)
+    few.build([f.shape, x.shape])
+    few.set_weights(dense.get_weights())
+    inputs = (f, x) if choice == "number" else (f, x, order.astype("int32"))
+    layer = few if choice == "number" else dense
+    assert relative_error(of(layer, *inputs), reference) < 1e-5
+    assert relative_error(of(dense, f, x), reference) > 1e-2
+
+
+def test_messages_vanish_smoothly_at_the_radius():
+    f = np.ones((1, 2, 1), "float32")
+
+    def at(distance):
+        return of(layer, f, np.array([[[0, 0, 0], [distance, 0, 0]]], "float32"))
+
+    layer = PointConv(1, "o3", radius=2.0, aggregation="sum", **LAST)
+    far = at(5.0)
+    assert np.array_equal(at(2.0), far)
+    step = 1e-2
+    assert np.max(np.abs(at(2.0 - step) - far)) < 1e3 * step**3
+    assert np.max(np.abs(at(1.0) - far)) > 1e-3
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("num_neighbors", [None, 3])
+def test_small_clouds(number, num_neighbors):
+    f, x = cloud()
+    layer = PointConv(3, "o3", num_neighbors=num_neighbors, **LAST)
+    layer.build([(None, number or 1, 2), (None, number or 1, 3)])
+    found = of(layer, f[:, :number], x[:, :number])
+    assert found.shape == (2, number, 3)
+    assert np.all(np.isfinite(found))
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize(
+    ("arguments", "shapes", "message"),
+    [
+        ({"group": "so3"}, [(None, 4, 1), (None, 4, 2)], "expects features of shape"),
+        ({"group": "so3"}, [(None, 4, 1), (None, 5, 3)], "expects features of shape"),
+        ({"group": "so3"}, [(None, 4, 1)], "expects features of shape"),
+        ({"group": "so3", "num_neighbors": 3}, [(None, None, 1), (None, None, 3)], "Pad"),
+        ({"group": so(3, 1), "radius": 1.0}, None, "keeps a distance"),
+        (
+            {"group": "so3", "representation_out": "standard", "activation": "relu"},
+            None,
+            "`activation` must be None unless",
+        ),
+        ({"group": "so3", "aggregation": "max"}, None, "`aggregation` must be one of"),
+        (
+            {"group": "so3", "representation_out": 2, "degree": 1},
+            None,
+            None,
+        ),
+        (
+            {"group": "o3", "representation_out": "standard", "degree": 0},
+            [(None, 4, 1), (None, 4, 3)],
+            "has no kernel up to degree=0",
+        ),
+        (
+            {"group": "so3"},
+            [(None, 100_000, 1), (None, 100_000, 3)],
+            "`num_neighbors` bounds them",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(arguments, shapes, message):
+    if message is None:
+        assert PointConv(2, **arguments).filters == 2
+        return
+    with pytest.raises(ValueError, match=message):
+        PointConv(2, **arguments, **LAST).build(shapes)
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize(
+    ("reduction", "rule"), [("sum", np.sum), ("average", np.mean), ("max", np.max)]
+)
+def test_pooling_of_what_is_there(reduction, rule):
+    f = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    mask = np.array([[True, True, False, True, False], [False] * 5])
+    f[~mask] = np.nan
+    layer = PointPooling(reduction, **LAST)
+    found = to_numpy(layer(f, mask=keras.ops.convert_to_tensor(mask)))
+    assert np.allclose(found[0], rule(f[0, mask[0]], axis=0), atol=1e-6)
+    assert np.array_equal(found[1], np.zeros(3))
+
+
+@pytest.mark.backend_free
+def test_pooling_refuses_what_it_cannot_do():
+    with pytest.raises(ValueError, match="expects features of shape"):
+        PointPooling("max").build((None, 5, 3, 2))
+    with pytest.raises(ValueError, match="`reduction` must be one of"):
+        PointPooling("norm")
