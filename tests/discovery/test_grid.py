@@ -315,3 +315,11 @@ def test_lines_whose_ends_are_neighbours_are_told():
     images = smooth_images((4, 20), num=1000)
     grid = dataclasses.replace(infer_grid(images), data_pairs=ends)
     assert "75% of the rows close to a ring" in grid.summary()
+
+
+@pytest.mark.parametrize("size", [8, 64])
+def test_long_sums_show_their_progress(capsys, monkeypatch, size):
+    """From five batches on, unless it is said."""
+    monkeypatch.setattr("keras_lconv.discovery.pixels.partial_correlation.BATCH_SIZE", size)
+    correlations(np.random.default_rng(0).normal(size=(256, 3)), None)
+    assert bool(capsys.readouterr().out) == (size == 8)

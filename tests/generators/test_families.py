@@ -272,6 +272,11 @@ def test_learned_generators_keep_being_frozen():
         (lambda: g.LowRankGenerators(2, 1.5), TypeError, "`rank`"),
         (lambda: g.MatrixGenerators([1.0, 2.0]), ValueError, r"shape \(2,\)"),
         (lambda: g.MatrixGenerators("rotation"), TypeError, "`matrices`"),
+        (
+            lambda: g.MatrixGenerators(np.ones((1, 2, 3))).build((None, 4, 1)),
+            ValueError,
+            "act on d=3 positions",
+        ),
         (lambda: g.MatrixGenerators([[[np.nan]]]), ValueError, "must be finite"),
         (lambda: g.MatrixGenerators(np.zeros((0, 3, 3))), ValueError, "at least one"),
         (

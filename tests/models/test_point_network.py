@@ -63,6 +63,7 @@ def test_forces_are_minus_the_gradient():
     assert np.abs(forces.sum(axis=1)).max() < 1e-10 * np.abs(forces).max() + 1e-14
 
 
+@pytest.mark.thorough
 def test_training_on_energies_and_forces(tmp_path):
     kinds, x = molecules(16)
     x = x.astype("float32")
@@ -75,8 +76,8 @@ def test_training_on_energies_and_forces(tmp_path):
         "energy": 0.5 * np.sum(away**2, axis=(1, 2))[:, None],
         "forces": -away,
     }
-    losses = model.fit([kinds, x], targets, epochs=12, batch_size=8, verbose=0).history
-    assert losses["forces_loss"][-1] < 0.8 * losses["forces_loss"][0]
+    losses = model.fit([kinds, x], targets, epochs=40, batch_size=16, verbose=0).history
+    assert losses["forces_loss"][-1] < 0.5 * losses["forces_loss"][0]
     first = model.predict([kinds, x], verbose=0)
     turn = Rotation.from_rotvec([0.4, -1.0, 0.3]).as_matrix()
     order = np.array([2, 0, 1, 3, 4])
