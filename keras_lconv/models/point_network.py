@@ -145,9 +145,14 @@ def point_network(
         x: Any = features
     else:
         features = keras.Input((number,), dtype="int32", name="species")
-        x = layers.Embedding(num_species + 1, widths[0], mask_zero=True, name="kinds")(
-            features
-        )
+        # Of order one, as features are.
+        x = layers.Embedding(
+            num_species + 1,
+            widths[0],
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
+            mask_zero=True,
+            name="kinds",
+        )(features)
     before: Any = "trivial"
     for layer, width in enumerate(widths):
         y = conv(width, before, hidden, f"conv_{layer}")([x, positions])
