@@ -412,7 +412,7 @@ ROWS = {
     ),
     "PointConv, to numbers": Row(
         lambda **k: layers.PointConv(
-            3, "o3", radius=4.0, aggregation="sum", activation="tanh", **k
+            3, "o3", radius=4.0, aggregation="sum", activation="relu", **k
         ),
         [(4, 2), (4, 3)],
         [unmoved, moved_points],

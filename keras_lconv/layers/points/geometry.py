@@ -9,14 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_lconv._ops import maximum
 from keras_lconv._typing import Tensor
 from keras_lconv.algebra import EquivariantKernels
 
 # Larger than the square of any distance, in float32.
 FAR = 1e30
-# How many waves tell distances up to a radius apart.
-WAVES = 8
+# How many functions tell distances up to a radius apart.
+BUMPS = 8
 
 
 class Edges(NamedTuple):
@@ -85,7 +84,7 @@ def from_table(table: Tensor, counts: Tensor) -> Edges:
     """
     table = ops.cast(table, "int32")
     found = Edges(ops.where(table >= 0, table, ops.zeros_like(table)), table >= 0)
-    return Edges(found.indices, found.counts & found.gather(counts))
+    return Edges(found.indices, ops.logical_and(found.counts, found.gather(counts)))
 
 
 def squares(vectors: Tensor, forms: Tensor) -> Tensor:
@@ -99,18 +98,19 @@ def compressed(values: Tensor) -> Tensor:
     return ops.sign(values) * ops.log1p(ops.abs(values))
 
 
-def waves(square: Tensor, radius: float) -> Tensor:
-    """`sin(k pi r / R) / (k pi r / R)` for `k = 1, 2, ...`, of the square of a distance.
+def bumps(square: Tensor, radius: float) -> Tensor:
+    """Gaussians of the square of a distance, around squares of equally spaced distances.
 
-    They are smooth functions of the square, also at zero.
+    They are smooth functions of positions, also where two points meet.
 
     Returns:
-        Tensor `(..., WAVES)`.
+        Tensor `(..., BUMPS)`.
     """
+    edges = (np.arange(BUMPS + 1) / BUMPS) ** 2
+    centres = ops.convert_to_tensor(edges[:-1], dtype=square.dtype)
+    widths = ops.convert_to_tensor(np.diff(edges), dtype=square.dtype)
     share = ops.expand_dims(square, -1) / radius**2
-    phases = np.pi * ops.sqrt(maximum(share, 1e-12))
-    phases = phases * ops.convert_to_tensor(np.arange(1, WAVES + 1), dtype=phases.dtype)
-    return ops.sin(phases) / phases
+    return ops.exp(-(((share - centres) / widths) ** 2))
 
 
 def cutoff(square: Tensor, radius: float) -> Tensor:

@@ -34,6 +34,7 @@ from keras_lconv._validation import (
     positive_int,
     positive_ints,
     positive_number,
+    require_channels,
 )
 from keras_lconv.algebra import equivariant_kernels, intertwiners, invariant_forms
 from keras_lconv.algebra.forms import positive_form
@@ -245,8 +246,8 @@ class PointConv(KernelOwner):
 
     # ---------------------------------------------------------------- shapes
 
-    def _checked_shapes(self, input_shape: Any) -> tuple[Shape, int]:
-        """The shape of the features `(batch, n, m, channels)`, and whether all fit."""
+    def _checked_shapes(self, input_shape: Any) -> tuple[int | None, int | None, int, int]:
+        """The sizes of the batch and of samples, the channels, and how many inputs."""
         shapes = [tuple(shape) for shape in input_shape if isinstance(shape, (list, tuple))]
         size, before = self.group.matrix_size, self.representation_in
         fibre = () if is_scalar(before) else (before.size,)
@@ -255,6 +256,7 @@ class PointConv(KernelOwner):
                 channels_last_shape(shape, self.data_format) for shape in shapes[:2]
             )
             same = len(positions) == 3 and len(features) == 3 + len(fibre)
+            require_channels(features, self._owner)
             numbers = {shape[1] for shape in (features, positions)} - {None}
             has_table = len(shapes) == 2 or len(shapes[2]) == 3
             if (
@@ -264,13 +266,13 @@ class PointConv(KernelOwner):
                 and positions[2] == size
                 and tuple(features[2:-1]) == fibre
             ):
-                if not features[-1]:
+                if features[-1] is None:
                     raise ValueError(
-                        f"{self._owner} needs at least one channel, and a defined number "
-                        f"of them. Received: shape {shapes[0]}"
+                        f"{self._owner} needs a defined number of channels. "
+                        f"Received: shape {shapes[0]}"
                     )
                 number = next(iter(numbers), None)
-                return (features[0], number, before.size, features[-1]), len(shapes)
+                return features[0], number, features[-1], len(shapes)
         axes = ", ".join(("batch", "n", *map(str, fibre), "channels"))
         raise ValueError(
             f"{self._owner} expects features of shape ({axes}), for {before!r}, positions "
@@ -282,7 +284,7 @@ class PointConv(KernelOwner):
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Shape of the output."""
-        batch, number, _, _ = self._checked_shapes(input_shape)[0]
+        batch, number, _, _ = self._checked_shapes(input_shape)
         after = self.representation_out
         fibre = () if is_scalar(after) else (after.size,)
         shape = (batch, number, *fibre, self.filters)
@@ -292,7 +294,7 @@ class PointConv(KernelOwner):
 
     def build(self, input_shape: Any) -> None:
         """Finds the kernels and creates the weights."""
-        (_, number, _, channels), inputs = self._checked_shapes(input_shape)
+        _, number, channels, inputs = self._checked_shapes(input_shape)
         before, after = self.representation_in, self.representation_out
         kernels = equivariant_kernels(self.group, before, after, self.degree)
         self._polynomials = geometry.Polynomials(kernels)
@@ -336,7 +338,7 @@ class PointConv(KernelOwner):
     def _add_network(self, channels: int) -> None:
         """The weights of `R`: a layer of what edges and both ends say, and those after."""
         forms, scalars = len(self._forms), len(self._scalars) * channels
-        of_edge = max(forms, 1) + (geometry.WAVES if self.radius is not None else 0)
+        of_edge = max(forms, 1) + (geometry.BUMPS if self.radius is not None else 0)
         of_ends = scalars + (0 if self.relative else forms)
         first, *others = self.hidden_units
         # What comes in is of order one, in all.
@@ -447,7 +449,7 @@ class PointConv(KernelOwner):
         weights = ops.cast(edges.counts, x.dtype)
         if self.radius is not None:
             square = values[..., 0]
-            seen = ops.concatenate([seen, geometry.waves(square, self.radius)], axis=-1)
+            seen = ops.concatenate([seen, geometry.bumps(square, self.radius)], axis=-1)
             weights = weights * geometry.cutoff(square, self.radius)
         hidden = ops.einsum("bnku,uh->bnkh", seen, self._as(self._edge_kernel, x))
         if self._end_kernels:
