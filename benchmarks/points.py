@@ -14,7 +14,7 @@ which it starts is the best of three on validation data. Then each trains on fur
 one for each seed, and is scored on one test set: the mean square error of a coordinate,
 over that of no motion at all.
 
-Usage: python benchmarks/points.py [--quick] [--seeds 3] [--seconds 60]
+Usage: python benchmarks/points.py [--quick] [--seeds 3] [--seconds 20]
 """
 
 import argparse
@@ -134,7 +134,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="less of everything")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seconds", type=float, default=20)
     options = parser.parse_args(arguments)
     number, seconds, seeds = (
         (100, 0.5, 1) if options.quick else (3000, options.seconds, options.seeds)

@@ -130,16 +130,17 @@ class PointConv(KernelOwner):
     Example:
     ```python
     import numpy as np
+    from keras import ops
     from keras_lconv import PointConv
     from keras_lconv.algebra import so
 
     rng = np.random.default_rng(0)
     charges, positions = rng.normal(size=(2, 5, 1)), rng.normal(size=(2, 5, 3))
     field = PointConv(4, so(3), "trivial", "standard", data_format="channels_last")
-    arrows = np.asarray(field([charges, positions]))
+    arrows = ops.convert_to_numpy(field([charges, positions]))
     assert arrows.shape == (2, 5, 3, 4)
     turn = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-    turned = np.asarray(field([charges, positions @ turn.T + 10.0]))
+    turned = ops.convert_to_numpy(field([charges, positions @ turn.T + 10.0]))
     expected = np.einsum("ij,bnjc->bnic", turn, arrows)
     assert np.allclose(turned, expected, atol=1e-4)
     ```
