@@ -35,5 +35,6 @@ def test_fields_from_values():
     expected = basis @ np.linalg.lstsq(basis, flat, rcond=None)[0]
     nearest.build((None, 5, 6, 1))
     assert np.allclose(nearest.vector_fields()[0].reshape(30, 2), expected, atol=1e-3)
-    with pytest.raises(ValueError, match="`values` must have shape"):
-        g.VectorFieldGenerators.from_values(np.ones((1, 4, 4, 3)))
+    for shape in [(1, 4, 4, 3), (0, 4, 4, 2), (1, 0, 4, 2)]:
+        with pytest.raises(ValueError, match="`values` must have shape"):
+            g.VectorFieldGenerators.from_values(np.ones(shape))

@@ -405,6 +405,13 @@ def test_saved_and_cloned(tmp_path):
             "may overflow.*`max_tau` must be at most",
         ),
         (
+            # Antisymmetric generators, but a form that is not positive.
+            lambda: CasimirPooling(a.so(3), tau=100.0, form=np.diag([1.0, 1.0, -1.0])),
+            (3,),
+            ValueError,
+            "may overflow.*`max_tau` must be at most",
+        ),
+        (
             lambda: CasimirPooling("scaling", tau=1.0),
             (28, 28, 1),
             ValueError,

@@ -13,6 +13,7 @@ from keras_lconv.generators.contraction import (
     contractions,
     cost,
 )
+from keras_lconv.generators.cost import SAMPLES
 from tests import families
 from tests.autodiff import BACKEND, gradients, run
 from tests.families import relative_error, to_numpy
@@ -178,6 +179,7 @@ def test_costs_of_orders_are_the_products_that_are_done(name, channels, filters)
             # The batch of one sample makes its matrix alone.
             per_row = getattr(generators, "neighbors", np.eye(np.prod(spatial))).shape[1]
             entries = np.prod(spatial) * per_row * channels * filters
+            assert expected == entries + k * entries // SAMPLES
             expected = entries * (1 + k)
         assert done == expected, order
 

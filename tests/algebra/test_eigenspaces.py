@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.linalg import block_diag, expm
 
-from keras_lconv.algebra.invariants import average_over_orbit, frequency_spaces
+from keras_lconv.algebra.eigenspaces import average_over_orbit, frequency_spaces
 
 
 def test_the_average_of_an_operator_over_turns():
