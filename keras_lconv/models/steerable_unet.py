@@ -31,7 +31,8 @@ def steerable_unet(
 
     Two steerable convolutions at each resolution, each with normalization and an
     activation. A blurred pooling leads to half of the resolution and twice the channels, a
-    linear interpolation back, where the fields of the way down are joined.
+    linear interpolation back, where the fields of the way down are joined. The classes come
+    from a convolution with the same window.
     `keras_lconv.convert.to_conv` makes a plain model of a trained one.
 
     **Equivariance.** Exact for elements of the group that map the grid onto itself: quarter
@@ -115,8 +116,10 @@ def steerable_unet(
         join = keras.layers.Concatenate(axis=1 if first else -1, name=f"join_{level}")
         x = pair(join([kept[level], x]), level, "up")
     if include_top:
+        # A window of one would see one number of each field, its mean over the group.
+        # Training then often ends where all that is not background is one class.
         x = SteerableConv(
-            classes, 1, group=group, representation_in=blocks.kind, name="predictions"
+            classes, window, group=group, representation_in=blocks.kind, name="predictions"
         )(x)
         # A softmax is one over classes.
         x = _activated(x, classifier_activation, 1 if first else -1)

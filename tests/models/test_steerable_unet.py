@@ -59,6 +59,15 @@ def test_without_a_top_it_ends_with_fields():
 
 
 @pytest.mark.backend_free
+def test_the_classes_see_more_than_the_mean_of_each_field():
+    model = steerable_unet(input_shape=(8, 8, 1), classes=3, group="c4", levels=1)
+    kernel = model.get_layer("predictions").trainable_weights[0]
+    fields = 8
+    assert kernel.shape[-1] == 3
+    assert np.prod(kernel.shape) > 10 * fields * 3
+
+
+@pytest.mark.backend_free
 def test_linear_interpolation_is_that_of_keras():
     f = np.random.default_rng(0).normal(size=(2, 5, 4, 4, 2)).astype("float32")
     for size in (2, 3):
