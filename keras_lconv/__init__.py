@@ -2,8 +2,9 @@
 
 The layers are re-exported here. Generators, mathematics, models, discovery, physics, data
 and plots live in the submodules `generators`, `algebra`, `models`, `convert`, `discovery`,
-`physics`, `losses`, `metrics`, `initializers`, `regularizers`, `callbacks`, `datasets` and
-`visualization`, which are attributes, imported when they are first used.
+`physics`, `losses`, `metrics`, `initializers`, `regularizers`, `callbacks`, `datasets`,
+`estimators` (for scikit-learn) and `visualization`, which are attributes, imported when
+they are first used.
 """
 
 import importlib
@@ -20,6 +21,7 @@ _SUBMODULES = (
     "convert",
     "datasets",
     "discovery",
+    "estimators",
     "initializers",
     "losses",
     "metrics",

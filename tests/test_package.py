@@ -74,6 +74,7 @@ def test_imports_point_one_way():
         "discovery",
         "convert",
         "models",
+        "estimators",
         "physics",
     ]
     pattern = re.compile(
@@ -180,7 +181,8 @@ KERAS = (
     "strides",
 )
 # Where arguments have roles. Elsewhere, as in `so(p, q)`, mathematics has its own order.
-ROOMS = ("callbacks", "discovery", "layers", "losses", "metrics", "models", "physics")
+ROOMS = ("callbacks", "discovery", "estimators", "layers", "losses", "metrics", "models")
+ROOMS += ("physics",)
 
 
 def signatures():

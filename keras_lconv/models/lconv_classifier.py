@@ -138,16 +138,16 @@ def lconv_classifier(
         if number and downsampling > 1:
             blur = translation(ndim)
             x = CasimirPooling(blur, tau=downsampling**2 / 8, strides=downsampling)(x)
-            acting = _copy(acting)
+            acting = another(acting)
         x = _stage(x, width, acting, activation, ndim)
     if include_top and pooling is None:
         pooling = "avg" if acting.is_learned else "spectrum"
     if pooling in ("linear", "spectrum"):
-        if isinstance(refine, str) and refine == "auto":
-            is_rotation = isinstance(generators, str) and generators == "rotation"
-            refine = REFINEMENTS[pooling] if is_rotation else None
         x = InvariantPooling(
-            acting, kind=pooling, num_invariants=num_invariants, refine=refine
+            acting,
+            kind=pooling,
+            num_invariants=num_invariants,
+            refine=refinement(refine, generators, pooling, ndim),
         )(x)
     elif pooling is not None:
         x = (AVERAGES if pooling == "avg" else MAXIMA)[ndim]()(x)
@@ -193,7 +193,15 @@ def _stage(
     return layers.Multiply()([x, gates])
 
 
-def _copy(generators: Generators) -> Generators:
+def refinement(refine: Any, generators: Any, kind: str, ndim: int) -> Any:
+    """The `refine` of `InvariantPooling`; `"auto"` is that of the rotation of images."""
+    if not (isinstance(refine, str) and refine == "auto"):
+        return refine
+    is_rotation = isinstance(generators, str) and generators == "rotation"
+    return REFINEMENTS.get(kind) if is_rotation and ndim == 2 else None
+
+
+def another(generators: Generators) -> Generators:
     """Generators of the same kind, for another grid."""
     config = generators.get_config()
     del config["name"]

@@ -20,6 +20,7 @@ from keras_lconv import (
     convert,
     datasets,
     discovery,
+    estimators,
     initializers,
     losses,
     metrics,
@@ -819,6 +820,8 @@ TABLE_KINDS = {
     "dimension": optional(whole(0)),
     "batch_size": whole(),
 }
+# Of these the estimators ask for the same.
+SHARED = ("blocks", "scalars", "columns", "search")
 DISCOVERY = {
     "keras_lconv.discovery.find_discrete_symmetries": Row(
         discovery.find_discrete_symmetries,
@@ -1057,6 +1060,46 @@ OTHERS = {
         {"images": random(2, 5, 5, 1), "degrees": 30.0},
         {"images": is_array, "degrees": is_array},
     ),
+    "keras_lconv.estimators.InvariantFeatures": Row(
+        estimators.InvariantFeatures,
+        {"generators": "rotation"},
+        {
+            "generators": generators,
+            "input_shape": optional(each(whole())),
+            "kind": one_of("spectrum", "linear"),
+            "num_invariants": optional(whole()),
+            "refine": lambda v: v is None or isinstance(v, (str, list, tuple, np.ndarray)),
+            "elements": lambda v: (
+                v is None or isinstance(v, (str, list, tuple, np.ndarray))
+            ),
+            "tolerance": positive,
+            "batch_size": whole(),
+        },
+        lambda made: made.fit_transform(random(4, 5, 5, 1)),
+    ),
+    **{
+        f"keras_lconv.estimators.{name}": Row(
+            getattr(estimators, name),
+            {"epochs": 1, "search_epochs": 1, "hidden_units": 2},
+            {
+                **{kind: TABLE_KINDS[kind] for kind in SHARED},
+                "hidden_units": each(whole()),
+                "vectors": whole(),
+                "epochs": optional(whole()),
+                "search_epochs": optional(whole()),
+                "batch_size": whole(),
+                "learning_rate": positive,
+                "min_confidence": lambda v: is_number(v) and 0 < v < 1,
+                "random_state": anything,
+                "verbose": progress,
+            },
+            lambda made, y=y: made.fit(points(40), y).predict(points(40)),
+        )
+        for name, y in {
+            "SymmetryRegressor": (points(40) ** 2).sum(1),
+            "SymmetryClassifier": np.arange(40) % 2,
+        }.items()
+    },
     "keras_lconv.models.equivariant_mlp": Row(
         models.equivariant_mlp,
         {"generators": so(2), "hidden_units": (2,), "vectors": 2},
