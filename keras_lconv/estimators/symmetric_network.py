@@ -138,7 +138,7 @@ def _independent(maps: np.ndarray, doubt: float) -> np.ndarray:
     """A basis of the span of maps, without directions that errors make."""
     flat = maps.reshape(len(maps), math.prod(maps.shape[1:]))
     _, values, rows = np.linalg.svd(flat, full_matrices=False)
-    rank = np.sum(values > doubt * max(values, default=0.0))
+    rank = int(np.sum(values > doubt * max(values, default=0.0)))
     return rows[:rank].reshape(rank, *maps.shape[1:])
 
 

@@ -1,6 +1,7 @@
 """Ready models, to start from."""
 
 from keras_lconv.models.energy_and_forces import EnergyAndForces
+from keras_lconv.models.classifier import classifier
 from keras_lconv.models.equivariant_mlp import equivariant_mlp
 from keras_lconv.models.lconv_classifier import lconv_classifier
 from keras_lconv.models.point_network import point_network
@@ -10,6 +11,7 @@ from keras_lconv.models.steerable_unet import steerable_unet
 
 __all__ = [
     "EnergyAndForces",
+    "classifier",
     "equivariant_mlp",
     "lconv_classifier",
     "point_network",

@@ -122,7 +122,7 @@ def equivariant_mlp(
         M. Finzi, M. Welling, A. G. Wilson, "A practical method for constructing equivariant
         multilayer perceptrons for arbitrary matrix groups", ICML 2021.
     """
-    matrices = _of_vectors(generators)
+    matrices = vector_matrices(generators)
     is_group = isinstance(matrices, Representation)
     size = matrices.size if is_group else matrices.shape[1]
     plus, times = (add, mul) if is_group else (direct_sum, tensor_product)
@@ -179,7 +179,7 @@ def equivariant_mlp(
     return keras.Model(inputs, features, name=name)
 
 
-def _of_vectors(generators: Any) -> Any:
+def vector_matrices(generators: Any) -> Any:
     """The matrices of generators, or the representation of a group."""
     if isinstance(generators, MatrixGroup):
         return generators.standard

@@ -1100,6 +1100,16 @@ OTHERS = {
             "SymmetryClassifier": np.arange(40) % 2,
         }.items()
     },
+    "keras_lconv.models.classifier": Row(
+        models.classifier,
+        {"data": "signal", "input_shape": (6, 1)},
+        {
+            "data": one_of("signal"),
+            "input_shape": each(whole()),
+            "classes": whole(),
+            "generators": lambda v: v is None,
+        },
+    ),
     "keras_lconv.models.equivariant_mlp": Row(
         models.equivariant_mlp,
         {"generators": so(2), "hidden_units": (2,), "vectors": 2},

@@ -1,0 +1,139 @@
+"""One call for the classifier that fits the data."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+from keras_lconv._typing import Activation, GeneratorsLike
+from keras_lconv._validation import MOST_UNITS, one_of, positive_int, positive_ints
+from keras_lconv.algebra import MatrixGroup, Representation
+from keras_lconv.generators import translation
+from keras_lconv.layers import LConv
+from keras_lconv.models.equivariant_mlp import equivariant_mlp, vector_matrices
+from keras_lconv.models.lconv_classifier import lconv_classifier
+from keras_lconv.models.steerable_classifier import steerable_classifier
+
+# How many spatial axes each kind of data has.
+AXES = {
+    "centred objects": 2,
+    "objects anywhere": 2,
+    "volume": 3,
+    "signal": 1,
+    "table": 0,
+}
+# As wide as a convolution with a window of 7.
+SIGNAL = {"order": 3, "smoothing": 2.0}
+
+
+def classifier(
+    data: str,
+    input_shape: Sequence[int],
+    classes: int = 10,
+    classifier_activation: Activation = "softmax",
+    name: str = "classifier",
+    *,
+    generators: GeneratorsLike | MatrixGroup | Representation | None = None,
+) -> keras.Model:
+    """The classifier of this package that fits the data, with its usual settings.
+
+    | `data` | what it is | network, and why |
+    | --- | --- | --- |
+    | `"centred objects"` | images of one object near the centre, in any orientation | `lconv_classifier(filters=())`: numbers that no rotation changes and a hidden layer; trained in seconds |
+    | `"objects anywhere"` | images in any orientation, objects anywhere in them | `steerable_classifier`: convolutions whose kernels turn |
+    | `"volume"` | volumes in any orientation | `steerable_classifier(group="so3")` |
+    | `"signal"` | signals on a line, with something anywhere in them | two `LConv(16, translation(1), order=3, smoothing=2.0)` and the maximum over positions |
+    | `"table"` | rows of one or more vectors that `generators` act on | `equivariant_mlp(generators)` |
+
+    Each has a function or layers of its own, with more settings. Where all images are
+    upright there is no symmetry to use: train a plain convolutional network. Of tables
+    whose symmetry is not known, `keras_lconv.estimators.SymmetryClassifier` finds it.
+
+    Args:
+        data: What the data are, one of the names above.
+        input_shape: Shape of a sample: the spatial sizes and the channels, in the order of
+            the Keras configuration; `(n,)` for a row of a table.
+        classes: Number of classes.
+        classifier_activation: Activation of the output; `None` for logits.
+        name: Name of the model.
+        generators: For `"table"`, and only there: what acts on a vector, as for
+            `equivariant_mlp`. Rows consist of as many vectors as fit.
+
+    Returns:
+        A functional `keras.Model`, not compiled.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If an argument has a wrong value, or the shape does not fit the data.
+
+    Example:
+    ```python
+    from keras_lconv.models import classifier
+
+    model = classifier("objects anywhere", (16, 16, 1), classes=3)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    assert model.output_shape == (None, 3)
+    ```
+    """  # noqa: E501, rows of a table
+    one_of("data", data, tuple(AXES))
+    classes = positive_int("classes", classes, most=MOST_UNITS)
+    shape = positive_ints("input_shape", input_shape)
+    axes = AXES[data]
+    if len(shape) != axes + 1:
+        others = [other for other, number in AXES.items() if number + 1 == len(shape)]
+        raise ValueError(
+            f"`input_shape` must have {axes + 1} sizes for data={data!r}"
+            + (f", {axes} spatial ones and the channels" if axes else "")
+            + f". Received: input_shape={shape}"
+            + (f", which fits data={' or '.join(map(repr, others))}" if others else "")
+        )
+    if (data == "table") != (generators is not None):
+        raise ValueError(
+            "`generators` belong to data='table', and are needed there: what acts on a "
+            "vector, as `so(3)`. `keras_lconv.discovery.fit_symmetries` finds it, "
+            "and `keras_lconv.estimators.SymmetryClassifier` builds the network as well. "
+            f"Received: generators={generators!r} with data={data!r}"
+        )
+    if data == "signal":
+        return _of_signals(shape, classes, classifier_activation, name)
+    if data == "table":
+        return _of_tables(shape[0], classes, classifier_activation, name, generators)
+    top = {
+        "input_shape": shape,
+        "classes": classes,
+        "classifier_activation": classifier_activation,
+        "name": name,
+    }
+    if data == "centred objects":
+        return lconv_classifier(filters=(), **top)
+    return steerable_classifier(group="so3" if data == "volume" else "c8", **top)
+
+
+def _of_signals(
+    shape: tuple[int, ...], classes: int, activation: Activation, name: str
+) -> keras.Model:
+    inputs = keras.Input(shape)
+    x = inputs
+    for _ in range(2):
+        x = LConv(16, translation(1), activation="relu", **SIGNAL)(x)
+    x = layers.GlobalMaxPooling1D()(x)
+    x = layers.Dense(classes, activation=activation, name="predictions")(x)
+    return keras.Model(inputs, x, name=name)
+
+
+def _of_tables(
+    columns: int, classes: int, activation: Activation, name: str, generators: Any
+) -> keras.Model:
+    acting = vector_matrices(generators)
+    size = acting.size if isinstance(acting, Representation) else acting.shape[1]
+    if columns % size:
+        raise ValueError(
+            f"`input_shape` must be a number of vectors of {size} components, which "
+            f"`generators` act on. Received: input_shape=({columns},). Scalars beside "
+            "vectors are an argument of `equivariant_mlp`"
+        )
+    inputs = keras.Input((columns,))
+    network = equivariant_mlp(generators, blocks=columns // size, outputs=classes)
+    x = layers.Activation(activation, name="predictions")(network(inputs))
+    return keras.Model(inputs, x, name=name)
