@@ -1,7 +1,7 @@
 """Ready models, to start from."""
 
-from keras_lconv.models.energy_and_forces import EnergyAndForces
 from keras_lconv.models.classifier import classifier
+from keras_lconv.models.energy_and_forces import EnergyAndForces
 from keras_lconv.models.equivariant_mlp import equivariant_mlp
 from keras_lconv.models.lconv_classifier import lconv_classifier
 from keras_lconv.models.point_network import point_network

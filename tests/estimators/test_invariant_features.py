@@ -31,6 +31,7 @@ def test_rows_of_a_table_are_images():
         InvariantFeatures().fit(images).transform(images[:, :, :5])
 
 
+@pytest.mark.thorough
 def test_names_are_resolved_for_the_number_of_axes():
     """The mean length of a signal in each wave does not change when it is shifted."""
     signals = np.random.default_rng(0).normal(size=(2, 9))

@@ -63,13 +63,8 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        name if "far" in name else pytest.param(name, marks=pytest.mark.thorough)
-        for name in CASES
-    ],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", CASES)
 def test_the_network_has_what_was_found(name):
     function, x, search, move = CASES[name]
     report = find_symmetries(function, x, **search)
