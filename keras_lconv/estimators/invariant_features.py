@@ -9,10 +9,11 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_lconv._typing import Data, GeneratorsLike
-from keras_lconv._validation import positive_int, positive_ints
+from keras_lconv._validation import one_of, positive_int, positive_ints
 from keras_lconv.estimators.batches import predict
 from keras_lconv.generators import Generators, get
 from keras_lconv.layers import InvariantPooling
+from keras_lconv.layers.pooling.invariant_pooling import KINDS
 from keras_lconv.models.lconv_classifier import another, refinement
 
 # Names of fields, which there are on any number of axes.
@@ -104,6 +105,7 @@ class InvariantFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             The transformer itself.
         """
         positive_int("batch_size", self.batch_size)
+        one_of("kind", self.kind, KINDS)
         samples = self._samples(X, is_new=True)
         ndim = max(samples.ndim - 2, 1)
         pooling = InvariantPooling(

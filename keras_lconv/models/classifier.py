@@ -23,8 +23,6 @@ AXES = {
     "signal": 1,
     "table": 0,
 }
-# As wide as a convolution with a window of 7.
-SIGNAL = {"order": 3, "smoothing": 2.0}
 
 
 def classifier(
@@ -99,7 +97,7 @@ def classifier(
         return _of_signals(shape, classes, classifier_activation, name)
     if data == "table":
         return _of_tables(shape[0], classes, classifier_activation, name, generators)
-    top = {
+    top: dict[str, Any] = {
         "input_shape": shape,
         "classes": classes,
         "classifier_activation": classifier_activation,
@@ -116,7 +114,8 @@ def _of_signals(
     inputs = keras.Input(shape)
     x = inputs
     for _ in range(2):
-        x = LConv(16, translation(1), activation="relu", **SIGNAL)(x)
+        # As wide as a convolution with a window of 7.
+        x = LConv(16, translation(1), order=3, smoothing=2.0, activation="relu")(x)
     x = layers.GlobalMaxPooling1D()(x)
     x = layers.Dense(classes, activation=activation, name="predictions")(x)
     return keras.Model(inputs, x, name=name)
