@@ -193,7 +193,12 @@ def _stage(
     return layers.Multiply()([x, gates])
 
 
-def refinement(refine: Any, generators: Any, kind: str, ndim: int) -> Any:
+def refinement(
+    refine: ArrayLike | Sequence[str] | None,
+    generators: GeneratorsLike,
+    kind: str,
+    ndim: int,
+) -> ArrayLike | Sequence[str] | None:
     """The `refine` of `InvariantPooling`; `"auto"` is that of the rotation of images."""
     if not (isinstance(refine, str) and refine == "auto"):
         return refine
