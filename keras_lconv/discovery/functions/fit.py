@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -17,6 +18,7 @@ from keras_lconv._validation import (
     positive_int,
     progress,
 )
+from keras_lconv.discovery.functions.effects import seemingly_idle, without
 from keras_lconv.discovery.functions.network import (
     MEMBERS,
     STEPS_BETWEEN,
@@ -24,7 +26,7 @@ from keras_lconv.discovery.functions.network import (
     network,
     train,
 )
-from keras_lconv.discovery.functions.quadratic import quadratic_fit
+from keras_lconv.discovery.functions.quadratic import Quadratic, quadratic_fit
 from keras_lconv.discovery.functions.question import Question
 from keras_lconv.discovery.functions.solve import (
     equations_for,
@@ -32,6 +34,7 @@ from keras_lconv.discovery.functions.solve import (
     symmetries_of,
 )
 from keras_lconv.discovery.functions.targets import Targets, targets_of
+from keras_lconv.discovery.gap import LARGEST_NULL_VALUE
 from keras_lconv.discovery.null_space import jackknife_errors, tilt
 from keras_lconv.discovery.report import SymmetryReport
 
@@ -143,35 +146,85 @@ def fit_symmetries(
     # Before the networks are trained, which takes long.
     number = targets.values[0].size
     equations_for(x, question, "channels_last", num_outputs=number)
+    order = np.random.default_rng(0).permutation(len(x))
+    x, targets = x[order], targets.at(order)
+    # Vectors are compared with each other, and none loses a component.
+    is_plain = question.blocks == 1 and not question.scalars
     quadratic = None
     if model is None and targets.outputs is not None:
-        order = np.random.default_rng(0).permutation(len(x))
-        quadratic = quadratic_fit(x[order], targets.outputs[order], held_out)
+        quadratic = quadratic_fit(x, targets.outputs, held_out)
     if quadratic is not None:
-        members, model, error = 1, quadratic.model, quadratic.error
-        notes: tuple[str, ...] = (quadratic.note,)
+        members = 1
+        found = _Fit(quadratic.model, quadratic.error, (quadratic.note,), quadratic.idle)
     else:
-        x, error, model, notes = _trained(
-            x, targets, model, held_out, epochs, batch_size, bool(progress(verbose))
-        )
+        settings = held_out, epochs, batch_size, bool(progress(verbose))
+        found = _trained(x, targets, model, *settings)
+        if model is None and is_plain:
+            found = _simplest(found, x, targets, *settings)
+    if is_plain and found.idle:
+        x = without(x, found.idle)
+        found = found._replace(notes=(*found.notes, _left_out(found.idle, table.names)))
     samples = x[:MOST_SAMPLES].astype("float64")
-    report = symmetries_of(model, samples, question, members=members, fit_error=error)
+    report = symmetries_of(
+        found.model, samples, question, members=members, fit_error=found.error
+    )
     if quadratic is not None and report.dimension:
-        asked = dataclasses.replace(question, dimension=report.dimension)
-        again = [symmetries_of(other, samples, asked) for other in quadratic.others]
-        errors = np.hypot(report.errors, _errors_of_refits(report, again))
-        # Generators that turn with the samples are none.
-        known = math.cos(min(float(np.max(errors)), math.pi / 2)) ** 2
-        report = dataclasses.replace(
-            report, errors=errors, confidence=report.confidence * known
-        )
+        report = _as_sure_as_the_fit(report, quadratic, samples, question)
     return dataclasses.replace(
         report,
-        model=_mean(model, members),
-        fit_error=error,
-        notes=notes,
+        model=_mean(found.model, members),
+        fit_error=found.error,
+        notes=(*report.notes, *found.notes),
         names=table.names,
     )
+
+
+class _Fit(NamedTuple):
+    """What stands for the function behind a table.
+
+    Args:
+        model: A function of samples.
+        error: Its relative error.
+        notes: What was done, in words.
+        idle: Columns without measurable effect, which it does not take.
+    """
+
+    model: keras.Model
+    error: float
+    notes: tuple[str, ...]
+    idle: tuple[int, ...] = ()
+
+
+def _simplest(found: _Fit, x: np.ndarray, targets: Targets, *settings: Any) -> _Fit:
+    """Networks without the columns that they do not need, if these err no more."""
+    values, held_out = targets.values.astype("float32"), settings[0]
+    idle = seemingly_idle(found.model, x.astype("float32"), values, MEMBERS, held_out)
+    if not 0 < len(idle) < np.sum(np.ptp(x, axis=0) > 0):
+        return found
+    other = _trained(without(x, idle), targets, None, *settings)
+    return other._replace(idle=idle) if other.error <= found.error else found
+
+
+def _left_out(idle: tuple[int, ...], names: tuple[str, ...] | None) -> str:
+    told = ", ".join(names[n] if names else f"x{n}" for n in idle)
+    return (
+        f"without measurable effect: {told}. The error of the fit is no larger without, so "
+        "this was left out, and nothing is said of it"
+    )
+
+
+def _as_sure_as_the_fit(
+    report: SymmetryReport, quadratic: Quadratic, samples: np.ndarray, question: Question
+) -> SymmetryReport:
+    """A report about a polynomial that knows how far its coefficients are known."""
+    asked = dataclasses.replace(question, dimension=report.dimension)
+    again = [symmetries_of(other, samples, asked) for other in quadratic.others]
+    errors = np.hypot(report.errors, _errors_of_refits(report, again))
+    # Generators that turn with the samples are none.
+    known = math.cos(min(float(np.max(errors)), math.pi / 2)) ** 2
+    if quadratic.untidied is not None:
+        known *= _held_by(quadratic.untidied, samples, question, report)
+    return dataclasses.replace(report, errors=errors, confidence=report.confidence * known)
 
 
 def _require_fit(model: object, x: np.ndarray, outputs: tuple[int, ...]) -> None:
@@ -200,6 +253,18 @@ def _errors_of_refits(report: SymmetryReport, again: list[SymmetryReport]) -> np
     return jackknife_errors(np.array([tilt(found[0], span) for span in found[1:]]))
 
 
+def _held_by(
+    function: keras.Model, samples: np.ndarray, question: Question, report: SymmetryReport
+) -> float:
+    """How clearly the symmetries that were found are those of another function, too.
+
+    Of the polynomial with the terms that are taken for noise: what these may hide.
+    """
+    inside = dataclasses.replace(question, search=report.basis, dimension=report.dimension)
+    size = float(symmetries_of(function, samples, inside).singular_values[-1])
+    return LARGEST_NULL_VALUE**2 / (LARGEST_NULL_VALUE**2 + size**2)
+
+
 def _orthonormal_columns(report: SymmetryReport) -> np.ndarray:
     """The algebra in standard coordinates, one column for each generator."""
     matrices = np.asarray(report.standard)
@@ -214,10 +279,9 @@ def _trained(
     epochs: int | None,
     batch_size: int,
     verbose: bool,
-) -> tuple[np.ndarray, float, keras.Model, tuple[str, ...]]:
-    """Samples in random order, the relative error of the fit, the model, and notes."""
-    order = np.random.default_rng(0).permutation(len(x))
-    x, values = x[order].astype("float32"), targets.values[order].astype("float32")
+) -> _Fit:
+    """A network that is trained on samples in random order."""
+    x, values = x.astype("float32"), targets.values.astype("float32")
     members, notes = (1, targets.notes) if model is not None else (MEMBERS, targets.notes)
     output_shape = values.shape[1:]
     if model is None:
@@ -243,7 +307,7 @@ def _trained(
         passes=passes,
     )
     variance = float(np.mean((values - np.mean(values, axis=0)) ** 2))
-    return x, math.sqrt(error / variance), model, notes
+    return _Fit(model, math.sqrt(error / variance), notes)
 
 
 def _mean(model: keras.Model, members: int) -> keras.Model:

@@ -45,7 +45,13 @@ def has_heavy_tails(x: np.ndarray) -> np.ndarray:
 
 
 def _scaled(inputs: Tensor, x: np.ndarray) -> Tensor:
-    """Inputs of mean zero and spread 1, and those with heavy tails on another scale too."""
+    """Inputs of mean zero and spread 1, and those with heavy tails on another scale too.
+
+    Columns that do not vary are left out.
+    """
+    varying = np.flatnonzero(np.ptp(x, axis=0) > 0)
+    if 0 < len(varying) < x.shape[1]:
+        inputs, x = ops.take(inputs, varying.tolist(), axis=1), x[:, varying]
     heavy = np.flatnonzero(has_heavy_tails(x))
     spread = np.std(x, axis=0)
     centred = keras.layers.Normalization(

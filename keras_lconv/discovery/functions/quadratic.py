@@ -1,15 +1,24 @@
-"""Polynomials of degree 2 that stand for the function behind a table, where they fit."""
+"""Polynomials of degree 2 that stand for the function behind a table, where they fit.
 
+Of the columns, or of their logarithms, as for products of powers.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from math import comb
 from typing import NamedTuple
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_lconv.discovery.null_space import NUM_GROUPS
 
 # What is left, relative to the spread of the outputs, where a polynomial is the function.
 LARGEST_ERROR = 0.01
+# The same for logarithms, if what is left is noise.
+MOST_NOISE = 0.2
 # Samples for each coefficient at least, and columns at most.
 SAMPLES_FOR_EACH, MOST_COLUMNS = 3, 20
 # Terms are noise if they are smaller than so many error bars, or this part of the largest.
@@ -18,7 +27,9 @@ ERROR_BARS, ROUNDING = 6.0, 1e-7
 
 @dataclass(frozen=True)
 class Quadratic:
-    """A polynomial `u^T S u + b . u + c` of `u = x / scale` that a power of `y` is.
+    """A polynomial `u^T S u + b . u + c` that a power or the logarithm of `y` is.
+
+    Of `u = x / scale`, or of the logarithms of some of these.
 
     Args:
         model: The polynomial, from `(batch, n)` to `(batch, 1)`.
@@ -26,12 +37,38 @@ class Quadratic:
         note: What was done, in words.
         others: Those of the samples without an eighth, each in turn: how they differ says
             how far the coefficients are known.
+        untidied: Of logarithms, the polynomial with all terms, also those that are noise.
+        idle: Of logarithms, the columns without effect, which it does not take.
     """
 
     model: keras.Model
     error: float
     note: str
     others: tuple[keras.Model, ...]
+    untidied: keras.Model | None = None
+    idle: tuple[int, ...] = ()
+
+
+class _Setting(NamedTuple):
+    """What a polynomial is of, and what it is fitted to.
+
+    Args:
+        u: Inputs `(batch, m)`.
+        values: Outputs `(batch,)`.
+        weights: How much an error counts at each sample, `(batch,)`.
+        spread: The unit of errors.
+        what: Which outputs of which inputs, in words.
+        scale: Units of the columns, `(m,)`.
+        columns: Of logarithms, the numbers of the columns.
+    """
+
+    u: np.ndarray
+    values: np.ndarray
+    weights: np.ndarray
+    spread: float
+    what: str
+    scale: np.ndarray
+    columns: np.ndarray | None
 
 
 class _Polynomial(NamedTuple):
@@ -69,43 +106,135 @@ class _Polynomial(NamedTuple):
 
 
 def quadratic_fit(x: np.ndarray, y: np.ndarray, held_out: int) -> Quadratic | None:
-    """The polynomial of degree 2 that `y` or its square is, if one of them is.
+    """The polynomial of degree 2 that `y`, its square or its logarithm is, if one is.
 
-    Of its terms those count that are no noise: any polynomial of degree 2 has symmetries,
-    also one that is linear but for noise, and these are not those of the data.
+    The first two of the columns, the last one of the logarithms of those columns that have
+    an effect. Of its terms those count that are no noise: any polynomial of degree 2 has
+    symmetries, also one that is linear but for noise, and these are not those of the data.
+    Of logarithms it has no others than scalings, and more noise does no harm.
 
     Args:
         x: Inputs `(batch, n)`, in random order.
         y: Outputs `(batch,)`.
         held_out: So many of the first samples are held out.
     """
+    best, error, chosen = None, np.inf, None
+    for setting in (*_of_columns(x, y), *_of_logarithms(x, y, held_out)):
+        u = setting.u
+        if not _are_enough(len(u) - held_out, u.shape[1], 2):
+            continue
+        rows = _terms(u, 2) * setting.weights[:, None]
+        values = setting.values * setting.weights
+        found = _fits(rows[held_out:], values[held_out:], u.shape[1])
+        rest = rows[:held_out] @ found[0] - values[:held_out]
+        size = float(np.sqrt(np.mean(rest**2)) / setting.spread)
+        is_noise = _is_rest_noise(setting, held_out)
+        if is_noise is not None and not is_noise:
+            continue
+        largest = MOST_NOISE if is_noise and setting.columns is not None else LARGEST_ERROR
+        if size < min(error, largest):
+            best, error, chosen = found, size, setting
+    if best is None or chosen is None:
+        return None
+    note = f"{chosen.what}, which was fitted: no network was needed"
+    polynomials = [_polynomial(each) for each in best]
+    tidied = _without_noise(polynomials, chosen.u, chosen.values, chosen.weights)
+    if not (np.any(tidied[0].square) or np.any(tidied[0].slope)):
+        return None
+    models = [_model(each, chosen, x.shape[1]) for each in tidied]
+    if chosen.columns is None:
+        return Quadratic(models[0], error, note, tuple(models[1:]))
+    return Quadratic(
+        models[0],
+        error,
+        note,
+        tuple(models[1:]),
+        _model(polynomials[0], chosen, x.shape[1]),
+        tuple(np.setdiff1d(np.arange(x.shape[1]), chosen.columns).tolist()),
+    )
+
+
+def _of_columns(x: np.ndarray, y: np.ndarray) -> Iterator[_Setting]:
+    """Outputs, and squares of positive ones, as polynomials of the columns."""
     scale = np.sqrt(np.mean(x**2, axis=0))
     scale = np.where(scale > 0, scale, 1.0)
-    u = x / scale
-    first, second = np.triu_indices(x.shape[1])
-    terms = np.concatenate([u[:, first] * u[:, second], u, np.ones((len(u), 1))], axis=1)
-    if x.shape[1] > MOST_COLUMNS or len(x) - held_out < SAMPLES_FOR_EACH * terms.shape[1]:
-        return None
-    best, error, chosen = None, LARGEST_ERROR, 1
     for power in (1, 2) if np.all(y > 0) else (1,):
         # An error of the power, in units of `y`.
-        unit = np.ones(len(y)) if power == 1 else 2 * y
-        rows, values = terms / unit[:, None], y**power / unit
-        found = _fits(rows[held_out:], values[held_out:], x.shape[1])
-        rest = rows[:held_out] @ found[0] - values[:held_out]
-        size = float(np.sqrt(np.mean(rest**2)) / np.std(y))
-        if size < error:
-            best, error, chosen = found, size, power
-    if best is None:
-        return None
-    what = "`y`" if chosen == 1 else "the square of `y`"
-    note = f"{what} is a polynomial of degree 2, which was fitted: no network was needed"
-    weights = np.ones(len(y)) if chosen == 1 else 1 / (2 * y)
-    polynomials = _without_noise(
-        [_polynomial(each) for each in best], u, y**chosen, weights
+        weights = np.ones(len(y)) if power == 1 else 1 / (2 * y)
+        what = "`y`" if power == 1 else "the square of `y`"
+        what = f"{what} is a polynomial of degree 2"
+        yield _Setting(x / scale, y**power, weights, float(np.std(y)), what, scale, None)
+
+
+def _of_logarithms(x: np.ndarray, y: np.ndarray, held_out: int) -> Iterator[_Setting]:
+    """Logarithms of positive outputs as polynomials of those of positive columns."""
+    columns = np.flatnonzero(np.all(x > 0, axis=0) & (np.ptp(x, axis=0) > 0))
+    if np.any(y <= 0) or not len(columns):
+        return
+    if not _are_enough(len(y) - held_out, len(columns), 2):
+        return
+    logarithms, values = np.log(x[:, columns]), np.log(y)
+    middle = np.mean(logarithms, axis=0)
+    u = logarithms - middle
+    kept = _columns_with_effect(u[held_out:], values[held_out:])
+    if not kept:
+        return
+    what = "the logarithm of `y` is a polynomial of degree 2 of those of the columns"
+    yield _Setting(
+        u[:, kept],
+        values,
+        np.ones(len(y)),
+        float(np.std(values)),
+        what,
+        np.exp(middle[kept]),
+        columns[kept],
     )
-    model, *others = (_model(each, scale) for each in polynomials)
-    return Quadratic(model, error, note, tuple(others))
+
+
+def _columns_with_effect(u: np.ndarray, values: np.ndarray) -> list[int]:
+    """Those whose terms explain more than chance does."""
+    kept = list(range(u.shape[1]))
+    terms = _terms(u, 2).shape[1]
+    least = _left(_terms(u, 2), values)
+    for column in range(u.shape[1]):
+        others = [each for each in kept if each != column]
+        rows = _terms(u[:, others], 2)
+        growth = 1 + _chance(len(u), terms, terms - rows.shape[1])
+        if _left(rows, values) <= growth * least + _rounding(values):
+            kept = others
+    return kept
+
+
+def _is_rest_noise(setting: _Setting, held_out: int) -> bool | None:
+    """Whether terms of degree 3 explain no more than chance does, if samples can tell."""
+    u, weights = setting.u[held_out:], setting.weights[held_out:]
+    if not _are_enough(len(u), u.shape[1], 3):
+        return None
+    values = setting.values[held_out:] * weights
+    rows, more = (_terms(u, degree) * weights[:, None] for degree in (2, 3))
+    growth = 1 + _chance(len(u), more.shape[1], more.shape[1] - rows.shape[1])
+    return _left(rows, values) <= growth * _left(more, values) + _rounding(values)
+
+
+def _are_enough(samples: int, n: int, degree: int) -> bool:
+    """Whether there are samples for a polynomial of `n` columns."""
+    return n <= MOST_COLUMNS and samples >= SAMPLES_FOR_EACH * comb(n + degree, degree)
+
+
+def _terms(u: np.ndarray, degree: int) -> np.ndarray:
+    """All monomials of inputs `(batch, n)`, of the highest degree first."""
+    columns = [
+        np.prod(u[:, list(which)], axis=1)
+        for power in range(degree, -1, -1)
+        for which in combinations_with_replacement(range(u.shape[1]), power)
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _left(rows: np.ndarray, values: np.ndarray) -> float:
+    """The squares that least squares leave."""
+    found = np.linalg.lstsq(rows, values, rcond=None)[0]
+    return float(np.sum((rows @ found - values) ** 2))
 
 
 def _fits(rows: np.ndarray, values: np.ndarray, n: int) -> list[np.ndarray]:
@@ -197,11 +326,16 @@ def _without_noise(
     return polynomials
 
 
-def _model(polynomial: _Polynomial, scale: np.ndarray) -> keras.Model:
-    """`u . (S u + b) + c` in layers."""
-    n = len(scale)
-    inputs = keras.Input((n,))
-    scaled = keras.layers.Rescaling((1 / scale).tolist())(inputs)
+def _model(polynomial: _Polynomial, setting: _Setting, size: int) -> keras.Model:
+    """`u . (S u + b) + c` in layers, for samples `(batch, size)`."""
+    n = len(setting.scale)
+    inputs = keras.Input((size,))
+    chosen = inputs
+    if setting.columns is not None:
+        chosen = ops.take(inputs, setting.columns.tolist(), axis=1)
+    scaled = keras.layers.Rescaling((1 / setting.scale).tolist())(chosen)
+    if setting.columns is not None:
+        scaled = ops.log(scaled)
     slopes = keras.layers.Dense(n)
     value = keras.layers.Dense(1)
     product = keras.layers.Dot(axes=1)([scaled, slopes(scaled)])

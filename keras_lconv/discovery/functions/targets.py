@@ -1,6 +1,6 @@
 """What a network is to predict: outputs, their logarithms or roots, or labels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,11 @@ class Targets:
     activation: str | None
     notes: tuple[str, ...] = ()
     outputs: np.ndarray | None = None
+
+    def at(self, order: np.ndarray) -> "Targets":
+        """Those of samples in another order."""
+        outputs = None if self.outputs is None else self.outputs[order]
+        return replace(self, values=self.values[order], outputs=outputs)
 
 
 def targets_of(y: Data, kind: str) -> Targets:
