@@ -170,6 +170,17 @@ def one_of(name: str, value: object, options: Sequence[T]) -> T:
 
 def finite_array(name: str, value: object) -> np.ndarray:
     """Returns `value` as a float64 array, or raises if an entry is not finite."""
+    array = real_array(name, value)
+    if not np.all(np.isfinite(array)):
+        raise ValueError(
+            f"`{name}` must be finite. "
+            f"Received: {np.sum(~np.isfinite(array))} entries that are NaN or infinite"
+        )
+    return array
+
+
+def real_array(name: str, value: Any) -> np.ndarray:
+    """Returns `value` as a float64 array, in which numbers may be missing, as NaN."""
     try:
         array = np.asarray(value)
         # NumPy does not know the kind of bfloat16, which casts as any other.
@@ -182,11 +193,6 @@ def finite_array(name: str, value: object) -> np.ndarray:
         raise TypeError(
             f"`{name}` must be an array of real numbers. "
             f"Received: {name}={reprlib.repr(value)} (of type {kind})"
-        )
-    if not np.all(np.isfinite(array)):
-        raise ValueError(
-            f"`{name}` must be finite. "
-            f"Received: {np.sum(~np.isfinite(array))} entries that are NaN or infinite"
         )
     return array
 

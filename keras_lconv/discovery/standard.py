@@ -50,13 +50,22 @@ class Standard:
         return np.concatenate([linear, constant[..., None]], axis=2)
 
 
-def standard_coordinates(vectors: np.ndarray, is_affine: bool) -> Standard:
-    """Standard coordinates for vectors `(n, v)`."""
+def standard_coordinates(
+    vectors: np.ndarray, is_affine: bool, smallest_spread: float = SMALLEST_SPREAD
+) -> Standard:
+    """Standard coordinates for vectors `(n, v)`.
+
+    Args:
+        vectors: The vectors.
+        is_affine: Whether maps are affine: the mean is then the origin.
+        smallest_spread: A column that varies less, relative to its largest value, does not
+            vary.
+    """
     size = vectors.shape[1]
     mean = np.mean(vectors, axis=0) if is_affine else np.zeros(size)
     centred = vectors - mean
     spread = np.sqrt(np.mean(centred**2, axis=0))
-    varies = spread > SMALLEST_SPREAD * np.max(np.abs(vectors), axis=0)
+    varies = spread > smallest_spread * np.max(np.abs(vectors), axis=0)
     scales = np.where(varies, spread, 1.0)
     scaled = np.where(varies, centred / scales, 0.0)
     values, directions = np.linalg.eigh(scaled.T @ scaled / len(scaled))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from keras_lconv._typing import MatricesLike
 from keras_lconv.discovery.null_space import NUM_GROUPS, NormalMatrices, NullSpace
@@ -24,6 +25,9 @@ SMOOTH_POINTS = 10
 LARGEST_NOISE = 0.05
 # The estimate errs: so much of it is taken off.
 SURE_NOISE = 0.9
+# A coordinate that varies less, relative to its largest value, does not vary: nothing is
+# differentiated here, and float64 has some more digits.
+SMALLEST_SPREAD = 1e-12
 TINY = float(np.finfo("float64").tiny)
 
 
@@ -51,7 +55,9 @@ class Motion:
         self._standard: Standard | None = None
         if search is None:
             points = np.concatenate(paths)
-            standard = self._standard = standard_coordinates(points, action == "affine")
+            standard = self._standard = standard_coordinates(
+                points, action == "affine", SMALLEST_SPREAD
+            )
             paths = [(path - standard.mean) @ standard.whiten.T for path in paths]
             self._candidates = _monomials(paths[0].shape[1], action == "affine")
         else:
@@ -69,7 +75,8 @@ class Motion:
     def solve(self, dimension: int | None) -> NullSpace:
         """What varies between trajectories only, as mixtures of the candidates."""
         system = NormalMatrices(len(self._candidates))
-        along, noise = self._along.centred(self._values), self._along.noise(self._values)
+        along = self._along.centred(self._values)
+        noise = self._along.noise(self._values, self._clock)
         # If it were more, the motion would be too fast to be told from noise.
         is_small = np.sum(noise**2) < LARGEST_NOISE * np.sum(along**2)
         # All trajectories of a group at once, in the order in which they are dealt out.
@@ -191,15 +198,18 @@ class _Along:
         slopes = np.repeat(self.slopes(values, clock), self._lengths, axis=0)
         return self.centred(clock[:, None]) * slopes
 
-    def noise(self, values: np.ndarray) -> np.ndarray:
+    def noise(self, values: np.ndarray, clock: np.ndarray) -> np.ndarray:
         """Rows whose squares are about those of the noise in values, `(points, p)`.
 
-        Differences of fourth order leave little of what is smooth, and 70 times the
-        variance of what differs from time to time.
+        Differences of fourth order, divided where times are not even, leave little of what
+        is smooth. With weights of norm 1 they keep the variance of what differs from time
+        to time.
         """
         rough, order = np.zeros_like(values), 4
         if len(values) > order:
-            rough[:-order] = np.diff(values, n=order, axis=0) / np.sqrt(70)
+            weights = _divided_differences(clock, order)
+            windows = sliding_window_view(values, order + 1, axis=0)
+            rough[:-order] = np.einsum("sk,spk->sp", weights, windows)
         # The last ones reach into the next trajectory.
         left = np.repeat(self._ends, self._lengths) - np.arange(len(values))
         rows = np.maximum(self._lengths - order, 1)
@@ -208,3 +218,22 @@ class _Along:
         return (
             rough * np.where(left > order, np.repeat(factors, self._lengths), 0.0)[:, None]
         )
+
+
+def _divided_differences(clock: np.ndarray, order: int) -> np.ndarray:
+    """Weights of norm 1 that take polynomials of a lower degree to zero.
+
+    Args:
+        clock: Times `(n,)`.
+        order: The order.
+
+    Returns:
+        Array `(n - order, order + 1)`, zeros where two times are the same.
+    """
+    windows = sliding_window_view(clock, order + 1)
+    apart = windows[:, :, None] - windows[:, None]
+    apart = apart / np.maximum(np.ptp(windows, axis=1), TINY)[:, None, None]
+    products = np.prod(apart + np.eye(order + 1), axis=2)
+    differ = np.all(products != 0, axis=1)
+    weights = np.divide(1.0, products, out=np.zeros_like(products), where=differ[:, None])
+    return weights / np.maximum(np.linalg.norm(weights, axis=1), TINY)[:, None]

@@ -8,7 +8,7 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from keras_lconv._typing import Figure, Tensor
-from keras_lconv._validation import finite_array
+from keras_lconv._validation import real_array
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.report import Report
 
@@ -31,6 +31,7 @@ class ConservedQuantity:
         linear: The vector `c`, `(2n,)`.
         spread: How much each coordinate varies, `(2n,)`: a formula leaves out terms that
             contribute little. By default all alike.
+        centre: A point `(2n,)` far from the origin: a formula is about it.
 
     Example:
     ```python
@@ -46,6 +47,7 @@ class ConservedQuantity:
     quadratic: np.ndarray
     linear: np.ndarray
     spread: np.ndarray | None = None
+    centre: np.ndarray | None = None
 
     def __call__(self, z: Tensor) -> Tensor:
         """The values at points of phase space.
@@ -75,7 +77,7 @@ class ConservedQuantity:
         return matrix
 
     def formula(self, names: Sequence[str] | None = None, digits: int = 3) -> str:
-        """The quantity in symbols, as `q1 p2 - q2 p1`.
+        """The quantity in symbols, as `q1 p2 - q2 p1`, up to a constant.
 
         Args:
             names: Names of the `2n` coordinates; by default `q1, ..., qn, p1, ..., pn`.
@@ -97,16 +99,26 @@ class ConservedQuantity:
                 f"Received: names={list(names)!r}"
             )
         units = np.ones(size) if self.spread is None else self.spread
+        centre = np.zeros(size) if self.centre is None else self.centre
+        about = [_shifted(*each) for each in zip(names, centre, strict=True)]
         terms: list[tuple[float, float, str]] = []
         for a in range(size):
             square = self.quadratic[a, a] / 2
-            terms.append((square, square * units[a] ** 2, f"{names[a]}^2"))
+            terms.append((square, square * units[a] ** 2, f"{about[a]}^2"))
             for b in range(a + 1, size):
                 factor = self.quadratic[a, b]
-                product = f"{names[a]} {names[b]}"
+                product = f"{about[a]} {about[b]}"
                 terms.append((factor, factor * units[a] * units[b], product))
-        terms.extend(zip(self.linear, self.linear * units, names, strict=True))
+        linear = self.linear + self.quadratic @ centre
+        terms.extend(zip(linear, linear * units, names, strict=True))
         return _as_sum(terms, digits)
+
+
+def _shifted(name: str, origin: float) -> str:
+    """`(x - 3)`, or `x` where the origin is zero."""
+    if not origin:
+        return name
+    return f"({name} {'-' if origin > 0 else '+'} {abs(origin):.4g})"
 
 
 def quantity_of(matrix: np.ndarray) -> ConservedQuantity:
@@ -243,12 +255,13 @@ class ConservationReport(Report):
         Returns:
             Array `(trajectories, times, quantities)`: `(G(t) - G(0)) / rms G`, relative to
             the root mean square of the quantity over all points. `(times, quantities)` for
-            one trajectory.
+            one trajectory. Points with NaN have none, and the first one without is where a
+            trajectory starts.
 
         Raises:
             ValueError: If the points have another number of coordinates.
         """
-        z = finite_array("trajectories", trajectories)
+        z = real_array("trajectories", trajectories)
         size = _phase_space_size(self.algebra)
         if z.ndim not in (2, 3) or z.shape[-1] != size:
             raise ValueError(
@@ -259,8 +272,9 @@ class ConservationReport(Report):
         for number, quantity in enumerate(self.quantities):
             values[..., number] = quantity(z)
         each_point = tuple(range(values.ndim - 1))
-        scale = np.sqrt(np.mean(values**2, axis=each_point))
-        start = values[..., :1, :]
+        scale = np.sqrt(np.nanmean(values**2, axis=each_point))
+        first = np.argmax(~np.isnan(values), axis=-2, keepdims=True)
+        start = np.take_along_axis(values, first, axis=-2)
         return (values - start) / np.where(scale > 0, scale, 1.0)
 
     def plot(self) -> Figure:

@@ -1,5 +1,6 @@
 """A span of conserved quantities in a basis that is easy to read."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from keras_lconv.physics.conservation.quantities import (
 CLEAR, EXACT, LARGEST_TOLERANCE = 3.0, 1e-4, 0.1
 # Coordinates whose mean is so many times their spread are far from the origin.
 FAR = 3.0
+# Beside the largest one: directions that are curved less have no centre.
+SMALLEST_CURVATURE = 0.05
 
 
 def conservation_report(
@@ -54,7 +57,7 @@ def readable_basis(
     """A basis with many zeros in units of the spread.
 
     It is about the origin, or about the mean where that is far away: there quantities have
-    large terms that nearly cancel.
+    large terms that nearly cancel. Their formulas are then about a centre of their own.
     """
     if not quantities:
         return []
@@ -74,8 +77,19 @@ def readable_basis(
     for table in sparse_basis(frame, limit):
         quadratic = (table[:, :-1] + table[:, :-1].T) / 2 / units[:, None] / units
         linear = table[:, -1] / units - quadratic @ origin
-        readable.append(_scaled(ConservedQuantity(quadratic, linear, units)))
+        centre = _centre(table, origin / units) * units if is_far else None
+        readable.append(_scaled(ConservedQuantity(quadratic, linear, units, centre)))
     return readable
+
+
+def _centre(table: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """The point nearest to the mean about which a quantity has the fewest linear terms.
+
+    In units of the spread. Coordinates that are near to zero keep it as their origin.
+    """
+    step = np.linalg.pinv(table[:, :-1], rcond=SMALLEST_CURVATURE, hermitian=True)
+    point = mean - step @ table[:, -1]
+    return np.where(np.abs(point) > FAR, point, 0.0)
 
 
 def _scaled(quantity: ConservedQuantity) -> ConservedQuantity:
@@ -84,9 +98,10 @@ def _scaled(quantity: ConservedQuantity) -> ConservedQuantity:
     Energies are then positive, and angular momenta start with `q1 p2`.
     """
     quadratic, linear = quantity.quadratic, quantity.linear
-    terms = np.concatenate([quadratic[np.triu_indices(len(linear))], linear])
+    shown = linear if quantity.centre is None else linear + quadratic @ quantity.centre
+    terms = np.concatenate([quadratic[np.triu_indices(len(linear))], shown])
     scale = np.sign(terms[np.flatnonzero(terms)[0]]) * np.max(np.abs(terms))
-    return ConservedQuantity(quadratic / scale + 0.0, linear / scale + 0.0, quantity.spread)
+    return replace(quantity, quadratic=quadratic / scale + 0.0, linear=linear / scale + 0.0)
 
 
 def _units(points: np.ndarray) -> np.ndarray:

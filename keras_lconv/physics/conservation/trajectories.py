@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from keras_lconv._ops import to_numpy
 from keras_lconv._typing import Data, MatricesLike
-from keras_lconv._validation import count, finite_array, one_of, optional
+from keras_lconv._validation import count, finite_array, one_of, optional, real_array
 from keras_lconv.physics.conservation.canonical import ACTIONS, phase_space
 from keras_lconv.physics.conservation.motion import Motion
 from keras_lconv.physics.conservation.quantities import ConservationReport, Drift
@@ -44,8 +44,9 @@ def fit_conserved_quantities(
     Args:
         trajectories: Array `(trajectories, times, 2n)` in canonical coordinates, all
             positions before all momenta, or a list of arrays `(times, 2n)` of different
-            lengths. Points with NaN are left out. It takes many trajectories, which differ
-            in what they conserve; one that is given twice counts once.
+            lengths. Points with NaN are left out, and their times may be NaN too. It takes
+            many trajectories, which differ in what they conserve; one that is given twice
+            counts once.
         times: Times of the points, `(times,)`, or one array for each trajectory; by default
             0, 1, 2 and so on. They only say what a rate is.
         search: As for `find_conserved_quantities`.
@@ -119,14 +120,18 @@ def _paths(trajectories: Any, times: Any) -> tuple[list[np.ndarray], list[np.nda
         )
     paths, clocks, seen = [], [], set()
     for number, given in enumerate(trajectories):
-        path = _numbers("trajectories", given)
+        path = real_array("trajectories", given)
         clock = _clock(times, number, len(path)) if path.ndim else np.zeros(0)
-        known = np.all(np.isfinite(path), axis=-1) if path.ndim == 2 else slice(None)
-        path = phase_space("trajectories", path[known] if path.ndim else path, 2)
+        if path.ndim == 2 and len(path):
+            known = np.all(np.isfinite(path), axis=1)
+            path, clock = path[known], finite_array("times", clock[known])
+            if not len(path):
+                continue
+        path = phase_space("trajectories", path, 2)
         if path.tobytes() not in seen:
             seen.add(path.tobytes())
             paths.append(path)
-            clocks.append(clock[known])
+            clocks.append(clock)
     if len(paths) < 2:
         raise ValueError(
             "`trajectories` must hold at least 2 trajectories that differ: along a single "
@@ -141,17 +146,6 @@ def _paths(trajectories: Any, times: Any) -> tuple[list[np.ndarray], list[np.nda
     return paths, clocks
 
 
-def _numbers(name: str, value: Data) -> np.ndarray:
-    """A float64 array of real numbers, some of which may not be known, as NaN."""
-    try:
-        return np.asarray(value, dtype="float64")
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"`{name}` must be an array of real numbers. "
-            f"Received: an object of type {type(value).__name__}"
-        ) from error
-
-
 def _clock(times: Any, number: int, length: int) -> np.ndarray:
     if times is None:
         return np.arange(length, dtype="float64")
@@ -159,7 +153,7 @@ def _clock(times: Any, number: int, length: int) -> np.ndarray:
     is_listed = isinstance(times, arrays) and getattr(times, "ndim", 1) > 0
     is_nested = is_listed and len(times) > number and isinstance(times[0], arrays)
     own = times[number] if is_nested else times
-    clock = finite_array("times", own)
+    clock = real_array("times", own)
     if clock.shape != (length,):
         raise ValueError(
             f"`times` must be one for each point. Received: shape {clock.shape} for the "

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from keras_lconv.physics import (
-    fit_conserved_quantities,
-)
+from keras_lconv.physics import fit_conserved_quantities
+from keras_lconv.physics.conservation.motion import _Along
 from tests.physics.conservation.kepler import kepler, kepler_orbits, points
 
 
@@ -95,17 +94,48 @@ def test_trajectories_of_different_lengths_with_gaps(unseen):
     orbits = [orbit[: 20 + number] for number, orbit in enumerate(orbits)]
     orbits[3][5] = np.nan
     orbits[7][2:4, 1] = np.nan
-    found = fit_conserved_quantities([*orbits, orbits[0]])
+    lost = np.full((5, 6), np.nan)
+    found = fit_conserved_quantities([*orbits, orbits[0], lost])
     assert found.name == "so(3)"
     assert np.abs(found.drift(unseen)).max() < 1e-6
+    gaps = unseen.copy()
+    gaps[:, [0, 3]] = np.nan
+    drift = found.drift(gaps)
+    assert np.array_equal(np.isnan(drift[..., 0]), np.isnan(gaps[..., 0]))
+    assert np.nanmax(np.abs(drift)) < 1e-6
 
 
-def test_far_from_the_origin():
-    """Orbits about a star at (1000, 0): angular momentum about it."""
+def test_padded_trajectories_with_padded_times():
     orbits = kepler_orbits(40, 2, seed=1)
-    star = np.array([1000.0, 0.0, 0.0, 0.0])
+    times = np.tile(np.arange(float(orbits.shape[1])), (40, 1))
+    for number in range(40):
+        orbits[number, 20 + number % 9 :] = times[number, 20 + number % 9 :] = np.nan
+    found = fit_conserved_quantities(orbits, times=times)
+    assert [quantity.formula() for quantity in found.quantities] == ["q1 p2 - q2 p1"]
+    times[0, 3] = np.nan
+    with pytest.raises(ValueError, match="`times` must be finite"):
+        fit_conserved_quantities(orbits, times=times)
+
+
+def test_gaps_are_no_noise():
+    """What is smooth between uneven times leaves nothing in the estimate of the noise."""
+    rng = np.random.default_rng(0)
+    clock = np.sort(rng.uniform(0, 20, 60))
+    smooth, noise = clock[:, None] ** [0, 1, 2, 3] / 20.0**3, rng.normal(size=(60, 1))
+    along = _Along([60])
+    assert np.max(np.abs(along.noise(smooth, clock))) < 1e-12
+    variance = np.sum(along.noise(noise, clock) ** 2) / 60
+    assert 0.5 < variance < 1.5
+
+
+@pytest.mark.parametrize("far", [1e3, 1e6])
+def test_far_from_the_origin(far):
+    """Orbits about a star that is far away: angular momentum about it."""
+    orbits = kepler_orbits(40, 2, seed=1)
+    star = np.array([far, 0.0, 0.0, 0.0])
     found = fit_conserved_quantities(orbits + star)
-    assert len(found) == 1
+    about = f"(q1 - {far:.4g}) p2 - q2 p1"
+    assert [quantity.formula() for quantity in found.quantities] == [about]
     true = orbits[..., 0] * orbits[..., 3] - orbits[..., 1] * orbits[..., 2]
     values = found.quantities[0](orbits + star)
     assert np.corrcoef(values.ravel(), true.ravel())[0, 1] > 1 - 1e-9
