@@ -50,3 +50,19 @@ def counts(number, background, seed=0):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(number, 2))
     return x, rng.poisson(background + 40 * np.exp(-np.sum(x**2, axis=1) / 2))
+
+
+def ideal_gas(number, noise, seed=0):
+    """Moles, temperatures and volumes, and the pressure."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform([0.5, 250, 0.01], [3, 400, 0.08], (number, 3))
+    pressure = 8.314 * x[:, 0] * x[:, 1] / x[:, 2]
+    return x, pressure * (1 + noise * rng.normal(size=number))
+
+
+def pendulum(number, noise, seed=0):
+    """Length, gravity, mass and amplitude of a pendulum, and its period."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform([0.2, 1.6, 0.1, 0.02], [2, 25, 3, 0.5], (number, 4))
+    period = 2 * np.pi * np.sqrt(x[:, 0] / x[:, 1]) * (1 + x[:, 3] ** 2 / 16)
+    return x, period * (1 + noise * rng.normal(size=number))

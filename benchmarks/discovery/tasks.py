@@ -4,11 +4,13 @@ import time
 
 import keras
 import numpy as np
-from data import counts, dijets, o5, sphere
+from data import counts, dijets, ideal_gas, o5, pendulum, sphere
 
 from keras_lconv import algebra
 from keras_lconv.discovery import fit_symmetries
 
+GAS = algebra.LieAlgebra([np.diag([1.0, 0.0, 1.0]), np.diag([0.0, 1.0, 1.0])])
+PENDULUM = algebra.LieAlgebra([np.diag([1.0, 1.0, 0.0, 0.0])])
 TASKS = {
     "O5, 200 points": (o5, 200, 0.0, 2, algebra.so(5)),
     "O5, 500 points": (o5, 500, 0.0, 2, algebra.so(5)),
@@ -18,6 +20,8 @@ TASKS = {
     "counts": (counts, 2000, 2.0, 1, algebra.so(2)),
     "mass of two jets": (dijets, 5000, 0.0, 2, algebra.so(3, 1)),
     "mass of two jets, known to 0.5%": (dijets, 5000, 0.005, 2, algebra.so(3, 1)),
+    "ideal gas, to 1%": (ideal_gas, 600, 0.01, 1, GAS),
+    "period of a pendulum, to 0.2%": (pendulum, 800, 0.002, 1, PENDULUM),
 }
 
 

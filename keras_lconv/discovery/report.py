@@ -236,8 +236,9 @@ class SymmetryReport(Report):
             degrees = np.degrees(np.max(self.errors))
             size = float(self.singular_values[self.dimension - 1])
             exact = f"to {size:.2g} of what a random direction gives"
+            where = "" if self.fit_error is None else "in what was fitted "
             return [
-                f"holds {'exactly' if size <= EXACT_LEVEL else exact}",
+                f"holds {where}{'exactly' if size <= EXACT_LEVEL else exact}",
                 f"gap {self.gap:.3g}, confidence {self.confidence:.2f}",
                 f"generators known to {degrees:.2g} degrees, from the "
                 + ("samples" if self.fit_error is None else "samples and the fit"),

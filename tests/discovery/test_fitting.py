@@ -3,12 +3,15 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from keras_lconv import algebra as a
 from keras_lconv.discovery import fit_symmetries
 from keras_lconv.discovery.functions import fit, quadratic
+from keras_lconv.discovery.functions.network import network
 from keras_lconv.discovery.functions.quadratic import quadratic_fit
 from keras_lconv.discovery.functions.targets import targets_of
+from tests.discovery.test_tables import Frame
 
 
 def normal(*shape, seed=0):
@@ -152,6 +155,95 @@ def test_what_is_no_polynomial_is_left_to_networks():
     assert quadratic_fit(x, noisy, 30) is None
     # Fewer samples than coefficients are explained by anything.
     assert quadratic_fit(x[:20], normal(20), 2) is None
+
+
+def test_products_of_powers_have_their_scalings():
+    """An ideal gas, measured to 2 percent, and a column that has nothing to do with it."""
+    moles, kelvin, volume = np.exp(normal(3, 400) * [[0.5], [0.2], [0.6]])
+    x = np.stack([moles, 300 * kelvin, 0.02 * volume, normal(400, seed=1)], axis=1)
+    pressure = 8.314 * x[:, 0] * x[:, 1] / x[:, 2] * np.exp(0.02 * normal(400, seed=2))
+    report = fit_symmetries(x, pressure, search="affine", verbose=False)
+    assert "the logarithm of `y` is a polynomial" in report.notes[0]
+    assert "without measurable effect: x3" in report.notes[1]
+    assert np.allclose(np.abs(report.unidentified), np.eye(4)[[3]])
+    assert report.dimension == 2
+    assert report.confidence > 0.9
+    # With n goes V, and with T goes V.
+    units = np.append(np.where(report.scales > 0, report.scales, 1.0), 1.0)
+    found = report.basis * units / units[:, None]
+    expected = np.array([np.diag([1.0, 0, 1, 0, 0]), np.diag([0, 1.0, 1, 0, 0])])
+    assert np.max(a.principal_angles(found, expected)) < 3 * np.max(report.errors)
+
+
+@pytest.mark.backend_free
+def test_what_no_polynomial_of_logarithms_explains_is_left_to_networks():
+    x = np.exp(0.6 * normal(400, 2))
+    noise = 1 + 0.03 * normal(400, seed=1)
+    waves = np.sin(np.log(x) @ normal(2, 8, seed=2) * 2) @ normal(8, seed=3)
+    assert quadratic_fit(x, np.exp(waves) * noise, 40) is None
+    powers = quadratic_fit(x, x[:, 0] ** 1.5 / x[:, 1] * noise, 40)
+    assert powers.idle == ()
+    dense = [each for each in powers.model.layers if isinstance(each, keras.layers.Dense)]
+    slopes = dense[0].get_weights()[1]
+    assert np.allclose(slopes, [1.5, -1], atol=0.02)
+
+
+@pytest.mark.backend_free
+def test_terms_of_degree_three_that_noise_does_not_explain():
+    """They are a hundredth of the whole, but of a function that has no symmetry."""
+    x = normal(400, 3)
+    cubic = np.sum(x**2, axis=1) + 0.01 * x[:, 0] * x[:, 1] * x[:, 2]
+    assert quadratic_fit(x, cubic, 40) is None
+    noise = 0.01 * normal(400, seed=1)
+    assert quadratic_fit(x, np.sum(x**2, axis=1) + noise, 40) is not None
+
+
+# ----------------------------------------------------------- columns that hardly matter
+
+
+def stands_for(weight, unit):
+    """Two networks that agree on `|x|^2` of two columns, and make some of a third."""
+    inputs = keras.Input((3,))
+    both = ops.sum(inputs[:, :2] ** 2, axis=1) + weight * inputs[:, 2]
+    outputs = ops.repeat(ops.reshape(both / unit, (-1, 1, 1)), 2, axis=1)
+    return keras.Model(inputs, outputs)
+
+
+@pytest.mark.parametrize(
+    ("second", "names"),
+    [(0.049, ("width", "height", "colour")), (0.049, None), (0.051, None)],
+)
+def test_a_column_without_measurable_effect_is_left_out(second, names, monkeypatch):
+    x = normal(400, 3)
+    y = np.sum(x[:, :2] ** 2, axis=1) + 0.1 * normal(400, seed=1)
+    models = [stands_for(weight, float(np.std(y))) for weight in (0.01, 0.0)]
+    fits = [fit._Fit(models[0], 0.05, ()), fit._Fit(models[1], second, ())]
+    asked = []
+
+    def trained(x, *_):
+        asked.append(x)
+        return fits[len(asked) - 1]
+
+    monkeypatch.setattr(fit, "_trained", trained)
+    table = x if names is None else Frame(x, names)
+    report = fit_symmetries(table, y, search="linear", verbose=False)
+    assert len(asked) == 2
+    assert not np.any(asked[1][:, 2])
+    assert report.fit_error == min(second, 0.05)
+    if second > 0.05:
+        assert not len(report.unidentified)
+        return
+    assert report.dimension == 1
+    assert "without measurable effect: " + (names or ["", "", "x2"])[2] in report.notes[0]
+    assert np.allclose(np.abs(report.unidentified), [[0, 0, 1]])
+
+
+def test_columns_that_never_vary_are_not_asked():
+    x = normal(50, 2)
+    x[:, 1] = 0.0
+    model = network(x, (), None)
+    moved = x + np.array([0.0, 3.0])
+    assert np.allclose(model.predict(x, verbose=0), model.predict(moved, verbose=0))
 
 
 @pytest.mark.backend_free

@@ -9,6 +9,7 @@ from keras import ops
 from keras_lconv import algebra as a
 from keras_lconv.discovery import find_symmetries, fit_symmetries
 from keras_lconv.discovery.functions import find
+from keras_lconv.discovery.functions.grouping import other_groupings
 
 
 class Frame:
@@ -54,6 +55,47 @@ def test_columns_by_name():
         momentum, table().values, columns=[[5, 6, 7], [1, 2, 3]], scalars=["4"]
     )
     assert np.allclose(by_number.singular_values, report.singular_values)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        # First all x, then all y.
+        (None, "R: columns=[[0, 3], [1, 4], [2, 5]]"),
+        (
+            ["x1", "x2", "x3", "y1", "y2", "y3"],
+            "[['x1', 'y1'], ['x2', 'y2'], ['x3', 'y3']]",
+        ),
+        (["a", "b", "c", "d", "e", "f"], "[['a', 'd'], ['b', 'e'], ['c', 'f']]"),
+    ],
+)
+def test_vectors_by_another_order_of_columns(names, words):
+    def function(x):
+        squares = x[:, :3] ** 2 + x[:, 3:] ** 2
+        cross = x[:, 0] * x[:, 4] - x[:, 1] * x[:, 3]
+        return ops.sum(ops.sin(squares), axis=1) + cross + squares[:, 0] * cross
+
+    values = rows(300, 6)
+    x = values if names is None else Frame(values, names)
+    report = find_symmetries(function, x, blocks=3, search="linear")
+    assert report.dimension == 0
+    assert "grouped otherwise there is a symmetry" in report.summary()
+    assert words in report.notes[0]
+
+
+@pytest.mark.backend_free
+def test_vectors_that_names_tell():
+    names = ["m", "x", "y", "z", "vx", "vy", "vz", "max"]
+    found = other_groupings(8, 1, 0, names)
+    assert [each.told(names) for each in found] == [
+        "columns=[['x', 'y', 'z'], ['vx', 'vy', 'vz']], scalars=['m', 'max']"
+    ]
+    energies = ["px1", "py1", "E1", "px2", "py2", "E2"]
+    assert other_groupings(6, 1, 0, energies)[0].vectors == [[0, 1], [3, 4]]
+    assert not other_groupings(6, 2, 0, ["x", "y", "z", "vx", "vy", "vz"])
+    assert not other_groupings(3, 1, 0, ["x", "y", "z"])
+    assert not other_groupings(4, 1, 0, None)
+    assert not other_groupings(4, 4, 0, None)
 
 
 def test_all_columns_of_a_frame():

@@ -71,7 +71,15 @@ def fit_symmetries(
 
     **Polynomials.** Where one output, or its square, is a polynomial of degree 2 of `x`, to
     a percent of its spread, that is asked and no network is trained. It is curved, or
-    linear, only in directions in which noise does not explain it as well.
+    linear, only in directions in which noise does not explain it as well. So are positive
+    outputs whose logarithm is a polynomial of degree 2 of the logarithms of positive
+    columns, as products of powers; there noise up to a fifth of the spread does no harm, if
+    terms of degree 3 explain no more than chance.
+
+    **Columns without effect.** Where networks err no less with a column at its mean, others
+    are trained without it. If these err no more, the column is left out, as it is where a
+    polynomial of logarithms does not need it: `report.notes` says so, and the column is
+    `unidentified`. Not where there are `blocks` or `scalars`.
 
     **Labels.** One column of strings, truth values or at most ten different whole numbers
     is taken for labels, and the probabilities of the classes are asked for invariance.
@@ -100,7 +108,8 @@ def fit_symmetries(
         batch_size: Number of samples in a step.
         validation_split: Share of the samples, taken at random, that a network is not
             trained on.
-        verbose: Whether to show a progress bar.
+        verbose: Whether to show a progress bar, and another one if networks are trained
+            again.
 
     Returns:
         A `SymmetryReport`, with `model` and `fit_error`.
@@ -166,7 +175,12 @@ def fit_symmetries(
         found = found._replace(notes=(*found.notes, _left_out(found.idle, table.names)))
     samples = x[:MOST_SAMPLES].astype("float64")
     report = symmetries_of(
-        found.model, samples, question, members=members, fit_error=found.error
+        found.model,
+        samples,
+        question,
+        members=members,
+        fit_error=found.error,
+        names=table.names,
     )
     if quadratic is not None and report.dimension:
         report = _as_sure_as_the_fit(report, quadratic, samples, question)

@@ -85,12 +85,13 @@ class _Best(keras.callbacks.Callback):
     ):
         super().__init__()
         self._x, self._targets, self._patience, self._bar = x, targets, patience, bar
-        self.error, self._weights, self._since = np.inf, None, 0
+        self.error, self._weights, self._since, self._rounds = np.inf, None, 0, 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Measures the error of each member on its own samples."""
         error = float(np.mean(self._errors()))
         self._bar.add(1)
+        self._rounds = epoch + 1
         self._since += 1
         if error < self.error:
             self.error, self._since = error, 0
@@ -99,7 +100,9 @@ class _Best(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Goes back to the best weights."""
+        """Goes back to the best weights, and ends a bar that is not full."""
+        if self.model.stop_training:
+            self._bar.update(self._rounds, finalize=True)
         if self._weights is not None:
             self.model.set_weights(self._weights)
 

@@ -94,6 +94,8 @@ class _Polynomial(NamedTuple):
     def cleared(self, rank: int, is_steep: bool) -> "_Polynomial":
         """The same, curved in the directions of the largest eigenvalues only.
 
+        What is left out has its mean in place, for inputs of mean zero and spread 1.
+
         Args:
             rank: Number of these directions.
             is_steep: Whether it may be linear along the others, or must be constant.
@@ -102,7 +104,8 @@ class _Polynomial(NamedTuple):
         order = np.argsort(-np.abs(values))[:rank]
         curved = vectors[:, order]
         slope = self.slope if is_steep else curved @ (curved.T @ self.slope)
-        return _Polynomial((curved * values[order]) @ curved.T, slope, self.constant)
+        mean = float(np.sum(values) - np.sum(values[order]))
+        return _Polynomial((curved * values[order]) @ curved.T, slope, self.constant + mean)
 
 
 def quadratic_fit(x: np.ndarray, y: np.ndarray, held_out: int) -> Quadratic | None:
@@ -129,9 +132,10 @@ def quadratic_fit(x: np.ndarray, y: np.ndarray, held_out: int) -> Quadratic | No
         rest = rows[:held_out] @ found[0] - values[:held_out]
         size = float(np.sqrt(np.mean(rest**2)) / setting.spread)
         is_noise = _is_rest_noise(setting, held_out)
-        if is_noise is not None and not is_noise:
+        is_of_columns = setting.columns is None
+        if is_of_columns and is_noise is False:
             continue
-        largest = MOST_NOISE if is_noise and setting.columns is not None else LARGEST_ERROR
+        largest = LARGEST_ERROR if is_of_columns or not is_noise else MOST_NOISE
         if size < min(error, largest):
             best, error, chosen = found, size, setting
     if best is None or chosen is None:
@@ -194,14 +198,20 @@ def _of_logarithms(x: np.ndarray, y: np.ndarray, held_out: int) -> Iterator[_Set
 def _columns_with_effect(u: np.ndarray, values: np.ndarray) -> list[int]:
     """Those whose terms explain more than chance does."""
     kept = list(range(u.shape[1]))
-    terms = _terms(u, 2).shape[1]
-    least = _left(_terms(u, 2), values)
-    for column in range(u.shape[1]):
-        others = [each for each in kept if each != column]
-        rows = _terms(u[:, others], 2)
-        growth = 1 + _chance(len(u), terms, terms - rows.shape[1])
-        if _left(rows, values) <= growth * least + _rounding(values):
-            kept = others
+    all_terms = _terms(u, 2)
+    least = _left(all_terms, values)
+    while kept:
+        # Of columns that depend on each other the one that is needed least.
+        left = {}
+        for column in kept:
+            rows = _terms(u[:, [each for each in kept if each != column]], 2)
+            left[column] = _left(rows, values)
+        column = min(kept, key=left.__getitem__)
+        removed = all_terms.shape[1] - comb(len(kept) + 1, 2)
+        growth = 1 + _chance(len(u), all_terms.shape[1], removed)
+        if left[column] > growth * least + _rounding(values):
+            break
+        kept.remove(column)
     return kept
 
 

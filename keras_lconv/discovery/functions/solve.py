@@ -26,6 +26,7 @@ from keras_lconv.discovery.functions.derivatives import (
     given_derivatives,
 )
 from keras_lconv.discovery.functions.grid_equations import GridEquations
+from keras_lconv.discovery.functions.grouping import Grouping, Hints, other_groupings
 from keras_lconv.discovery.functions.question import Question
 from keras_lconv.discovery.functions.table_equations import OUTPUTS, TableEquations
 from keras_lconv.discovery.report import SymmetryReport
@@ -47,6 +48,7 @@ def symmetries_of(
     data_format: str | None = None,
     batch_size: int = 512,
     verbose: bool | None = None,
+    names: tuple[str, ...] | None = None,
 ) -> SymmetryReport:
     """What `find_symmetries` does, for one function or some that should be the same.
 
@@ -60,6 +62,7 @@ def symmetries_of(
         data_format: As for `find_symmetries`.
         batch_size: As for `find_symmetries`.
         verbose: As for `find_symmetries`.
+        names: Names of the columns, where `x` has none.
     """
     verbose = progress(verbose)
     batch_size = positive_int("batch_size", batch_size)
@@ -67,6 +70,7 @@ def symmetries_of(
     samples = distinct_rows(table.values)
     data_format = data_format_of(function, data_format)
     equations = equations_for(samples, question, data_format, table.names)
+    hints = _hints(samples, question, table.names or names)
     batches = np.array_split(samples, math.ceil(len(samples) / batch_size))
     if verbose is None:
         verbose = len(batches) >= BATCHES_WITH_BAR
@@ -74,12 +78,13 @@ def symmetries_of(
     evaluate = _evaluation(function, derivatives, table.values)
     for batch in batches:
         values, slopes = evaluate(batch)
+        each = None
         if members > 1:
             slopes = slopes.reshape(len(batch), members, -1, *slopes.shape[2:])
             each = np.moveaxis(slopes, 1, 0)
-            equations.add(batch, values.mean(axis=1), each.mean(axis=0), each)
-        else:
-            equations.add(batch, values, slopes)
+            values, slopes = values.mean(axis=1), each.mean(axis=0)
+        for asked in (equations, hints):
+            asked.add(batch, values, slopes, each)
         bar.add(1)
     if not equations.depends_on_input:
         raise ValueError(
@@ -88,7 +93,20 @@ def symmetries_of(
         )
     report = equations.report(question.dimension, fit_error)
     notes = getattr(evaluate, "notes", ())
+    if not report.dimension:
+        notes += hints.told(fit_error)
     return dataclasses.replace(report, notes=report.notes + notes)
+
+
+def _hints(samples: np.ndarray, question: Question, names: tuple[str, ...] | None) -> Hints:
+    """Other groupings of a table, where what is asked says nothing about vectors."""
+    is_open = question.search is None or isinstance(question.search, str)
+    is_asked = is_open and question.kind == "invariance" and question.dimension is None
+    groupings: list[Grouping] = []
+    if samples.ndim == 2 and is_asked:
+        scalars = count("scalars", question.scalars)
+        groupings = other_groupings(samples.shape[1], question.blocks, scalars, names)
+    return Hints(samples, groupings, question.search, names)
 
 
 def equations_for(

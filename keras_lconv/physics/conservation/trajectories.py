@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_lconv._ops import to_numpy
-from keras_lconv._typing import Data, MatricesLike
+from keras_lconv._typing import MatricesLike
 from keras_lconv._validation import count, finite_array, one_of, optional, real_array
 from keras_lconv.physics.conservation.canonical import ACTIONS, phase_space
 from keras_lconv.physics.conservation.motion import Motion
