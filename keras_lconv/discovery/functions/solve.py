@@ -100,13 +100,14 @@ def symmetries_of(
 
 def _hints(samples: np.ndarray, question: Question, names: tuple[str, ...] | None) -> Hints:
     """Other groupings of a table, where what is asked says nothing about vectors."""
-    is_open = question.search is None or isinstance(question.search, str)
+    search = question.search if isinstance(question.search, str) else None
+    is_open = question.search is None or search is not None
     is_asked = is_open and question.kind == "invariance" and question.dimension is None
     groupings: list[Grouping] = []
     if samples.ndim == 2 and is_asked:
         scalars = count("scalars", question.scalars)
         groupings = other_groupings(samples.shape[1], question.blocks, scalars, names)
-    return Hints(samples, groupings, question.search, names)
+    return Hints(samples, groupings, search, names)
 
 
 def equations_for(
