@@ -223,7 +223,7 @@ def _is_rest_noise(setting: _Setting, held_out: int) -> bool | None:
     values = setting.values[held_out:] * weights
     rows, more = (_terms(u, degree) * weights[:, None] for degree in (2, 3))
     growth = 1 + _chance(len(u), more.shape[1], more.shape[1] - rows.shape[1])
-    return _left(rows, values) <= growth * _left(more, values) + _rounding(values)
+    return bool(_left(rows, values) <= growth * _left(more, values) + _rounding(values))
 
 
 def _are_enough(samples: int, n: int, degree: int) -> bool:
