@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
+from keras_lconv._ops import largest, maximum
 from keras_lconv._typing import Tensor
 from keras_lconv.algebra import EquivariantKernels
 
@@ -116,6 +117,25 @@ def bumps(square: Tensor, radius: float) -> Tensor:
 def cutoff(square: Tensor, radius: float) -> Tensor:
     """`(1 - (r / R)^2)^3`, and 0 from the radius on: with two continuous derivatives."""
     return ops.relu(1 - square / radius**2) ** 3
+
+
+def aggregated(aggregation: str, weights: Tensor, scores: Tensor) -> Tensor:
+    """Weights of messages `(batch, n, k)`, for a sum, an average or attention.
+
+    Args:
+        aggregation: `"sum"`, `"average"` or `"attention"`.
+        weights: Those of edges, from 0 to 1, `(batch, n, k)`.
+        scores: Of attention, `(batch, n, k, 1)`.
+    """
+    if aggregation == "average":
+        return weights / maximum(ops.sum(weights, axis=-1, keepdims=True), 1.0)
+    if aggregation == "attention":
+        scores = scores[..., 0]
+        # What all are divided by makes no difference but to overflow.
+        top = ops.stop_gradient(ops.relu(largest(scores, -1, keepdims=True)))
+        shares = weights * ops.exp(scores - top)
+        return shares / (ops.exp(-top) + ops.sum(shares, axis=-1, keepdims=True))
+    return weights
 
 
 class Polynomials:

@@ -1,6 +1,5 @@
 """Convolutions on points."""
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,14 +9,13 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._layout import (
-    channels_last_shape,
     from_channels_last,
     masked,
     to_channels_last,
     to_floats,
 )
 from keras_lconv._memory import require_memory
-from keras_lconv._ops import largest, maximum, working_dtype
+from keras_lconv._ops import working_dtype
 from keras_lconv._typing import (
     Activation,
     Constraint,
@@ -34,12 +32,12 @@ from keras_lconv._validation import (
     positive_int,
     positive_ints,
     positive_number,
-    require_channels,
 )
-from keras_lconv.algebra import equivariant_kernels, intertwiners, invariant_forms
-from keras_lconv.algebra.forms import positive_form
+from keras_lconv.algebra import equivariant_kernels, intertwiners
 from keras_lconv.layers.kernel import KernelOwner
 from keras_lconv.layers.points import geometry
+from keras_lconv.layers.points.arguments import PointShape, distance_forms, point_shape
+from keras_lconv.layers.points.edge_network import EdgeNetwork
 from keras_lconv.layers.steerable.fields import (
     FieldArgument,
     GroupArgument,
@@ -222,70 +220,18 @@ class PointConv(KernelOwner):
                 f"the layer. Received: activation={activation!r} for "
                 f"{self.representation_out!r}"
             )
-        self._forms = self._invariant_forms()
-
-    def _invariant_forms(self) -> np.ndarray:
-        """The forms of differences: first, with a radius, the square of the distance."""
-        position = self.group.standard
-        forms = invariant_forms(position)
-        if self.radius is None:
-            # In units in which an entry is of order one.
-            return np.array([form / np.linalg.norm(form, 2) for form in forms]).reshape(
-                -1, position.size, position.size
-            )
-        form = positive_form(forms)
-        if form is None:
-            raise ValueError(
-                f"`radius` needs a group that keeps a distance, and {self.group!r} keeps "
-                "none. Take `num_neighbors`, or a table of neighbours. Received: "
-                f"radius={self.radius}"
-            )
-        # The Euclidean one, for rotations.
-        form = form * position.size / np.trace(form)
-        others = [f for f in forms if len(forms) > 1]
-        return np.array([form, *others])
+        self._forms = distance_forms(self.group, self.radius)
 
     # ---------------------------------------------------------------- shapes
 
-    def _checked_shapes(self, input_shape: Any) -> tuple[int | None, int | None, int, int]:
-        """The sizes of the batch and of samples, the channels, and how many inputs."""
-        shapes = [tuple(shape) for shape in input_shape if isinstance(shape, (list, tuple))]
-        size, before = self.group.matrix_size, self.representation_in
-        fibre = () if is_scalar(before) else (before.size,)
-        if len(shapes) in (2, 3):
-            features, positions = (
-                channels_last_shape(shape, self.data_format) for shape in shapes[:2]
-            )
-            same = len(positions) == 3 and len(features) == 3 + len(fibre)
-            require_channels(features, self._owner)
-            numbers = {shape[1] for shape in (features, positions)} - {None}
-            has_table = len(shapes) == 2 or len(shapes[2]) == 3
-            if (
-                same
-                and has_table
-                and len(numbers) < 2
-                and positions[2] == size
-                and tuple(features[2:-1]) == fibre
-            ):
-                if features[-1] is None:
-                    raise ValueError(
-                        f"{self._owner} needs a defined number of channels. "
-                        f"Received: shape {shapes[0]}"
-                    )
-                number = next(iter(numbers), None)
-                return features[0], number, features[-1], len(shapes)
-        axes = ", ".join(("batch", "n", *map(str, fibre), "channels"))
-        raise ValueError(
-            f"{self._owner} expects features of shape ({axes}), for {before!r}, positions "
-            f"of shape (batch, n, {size}), for {self.group!r}, and, if neighbours are "
-            "given, a table of shape (batch, n, neighbours). With `data_format="
-            "'channels_first'` the last axis of features and positions comes second. "
-            f"Received: {input_shape}"
+    def _sizes(self, input_shape: Any) -> PointShape:
+        return point_shape(
+            input_shape, self.representation_in, self.data_format, self._owner
         )
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Shape of the output."""
-        batch, number, _, _ = self._checked_shapes(input_shape)
+        batch, number, _, _ = self._sizes(input_shape)
         after = self.representation_out
         fibre = () if is_scalar(after) else (after.size,)
         shape = (batch, number, *fibre, self.filters)
@@ -295,7 +241,7 @@ class PointConv(KernelOwner):
 
     def build(self, input_shape: Any) -> None:
         """Finds the kernels and creates the weights."""
-        _, number, channels, inputs = self._checked_shapes(input_shape)
+        _, number, channels, inputs = self._sizes(input_shape)
         before, after = self.representation_in, self.representation_out
         kernels = equivariant_kernels(self.group, before, after, self.degree)
         self._polynomials = geometry.Polynomials(kernels)
@@ -337,44 +283,18 @@ class PointConv(KernelOwner):
         )
 
     def _add_network(self, channels: int) -> None:
-        """The weights of `R`: a layer of what edges and both ends say, and those after."""
-        forms, scalars = len(self._forms), len(self._scalars) * channels
-        of_edge = max(forms, 1) + (geometry.BUMPS if self.radius is not None else 0)
-        of_ends = scalars + (0 if self.relative else forms)
-        first, *others = self.hidden_units
-        # What comes in is of order one, in all.
-        total = of_edge + 2 * of_ends
-        scale = keras.initializers.VarianceScaling(2 * of_edge / total, seed=1)
-        self._edge_kernel = self._add_part("edge_kernel", (of_edge, first), scale)
-        self._end_kernels = [
-            self._add_part(
-                f"{end}_kernel",
-                (of_ends, first),
-                keras.initializers.VarianceScaling(2 * of_ends / total, seed=seed),
-            )
-            for seed, end in enumerate(("target", "source"), 2)
-            if of_ends
-        ]
-        self._hidden_bias = self._add_part("hidden_bias", (first,), "zeros")
-        units = self._polynomials.number * channels
-        is_weighted = self.aggregation == "attention"
-        sizes = (first, *others, units + is_weighted)
-        self._hidden = []
-        pairs = itertools.pairwise(sizes)
-        for number, (before, after) in enumerate(pairs):
-            is_last = number == len(sizes) - 2
-            initializer = "lecun_normal" if is_last else "he_normal"
-            self._hidden.append(
-                (
-                    self._add_part(f"hidden_{number}_kernel", (before, after), initializer),
-                    self._add_part(
-                        f"hidden_{number}_bias", (after,), "ones" if is_last else "zeros"
-                    ),
-                )
-            )
-
-    def _add_part(self, name: str, shape: Shape, initializer: Any) -> keras.Variable:
-        return self.add_weight(name=name, shape=shape, initializer=initializer)
+        """The network `R`: factors of all kernels and channels, and a score."""
+        forms = len(self._forms)
+        is_scored = self.aggregation == "attention"
+        self._network = EdgeNetwork(
+            self._polynomials.number * channels + is_scored,
+            self.hidden_units,
+            max(forms, 1) + (geometry.BUMPS if self.radius is not None else 0),
+            len(self._scalars) * channels + (0 if self.relative else forms),
+            self.kernel_initializer,
+            dtype=self.dtype_policy,
+            name="network",
+        )
 
     # ------------------------------------------------------------------ call
 
@@ -427,7 +347,7 @@ class PointConv(KernelOwner):
         forms = ops.convert_to_tensor(self._forms, dtype=x.dtype)
         values = geometry.squares(between, forms)
         wide = x.dtype
-        factors, weights = self._network(ops.cast(f, wide), x, values, edges)
+        factors, weights = self._factors(ops.cast(f, wide), x, values, edges)
         size = ops.expand_dims(1 + ops.sum(values**2, axis=-1), -1)
         kernels = self._polynomials(between / ops.sqrt(ops.sqrt(size)))
         sources = edges.gather(ops.cast(f, wide))
@@ -437,44 +357,27 @@ class PointConv(KernelOwner):
         kernel = ops.cast(self.kernel, wide)[: self._polynomials.number]
         return ops.einsum("bnpoc,pcf->bnof", told, kernel)
 
-    def _network(
+    def _factors(
         self, f: Tensor, x: Tensor, values: Tensor, edges: geometry.Edges
     ) -> tuple[Tensor, Tensor]:
         """Factors `(batch, n, k, p, channels)` of kernels, and weights `(batch, n, k)`."""
-        channels = f.shape[-1]
-        seen = geometry.compressed(values)
-        if not len(self._forms):
-            seen = ops.ones_like(x[:, :, None, :1]) * ops.ones_like(
-                ops.cast(edges.counts, x.dtype)[..., None]
-            )
         weights = ops.cast(edges.counts, x.dtype)
+        # Where there are no forms, a constant.
+        seen = geometry.compressed(values) if len(self._forms) else weights[..., None]
         if self.radius is not None:
             square = values[..., 0]
             seen = ops.concatenate([seen, geometry.bumps(square, self.radius)], axis=-1)
             weights = weights * geometry.cutoff(square, self.radius)
-        hidden = ops.einsum("bnku,uh->bnkh", seen, self._as(self._edge_kernel, x))
-        if self._end_kernels:
-            target, source = (
-                ops.einsum("bnu,uh->bnh", self._of_points(f, x), self._as(kernel, x))
-                for kernel in self._end_kernels
-            )
-            hidden = hidden + ops.expand_dims(target, 2) + edges.gather(source)
-        hidden = hidden + self._as(self._hidden_bias, x)
-        for kernel, bias in self._hidden:
-            hidden = ops.silu(hidden)
-            hidden = ops.einsum("bnku,uh->bnkh", hidden, self._as(kernel, x))
-            hidden = hidden + self._as(bias, x)
-        units = self._polynomials.number * channels
-        weights = self._aggregated(weights, hidden[..., units:])
-        sizes = (*ops.shape(weights), self._polynomials.number, channels)
-        return ops.reshape(hidden[..., :units], sizes), weights
+        outputs = self._network(seen, self._of_points(f, x), edges)
+        number, channels = self._polynomials.number, f.shape[-1]
+        weights = geometry.aggregated(
+            self.aggregation, weights, outputs[..., number * channels :]
+        )
+        sizes = (*ops.shape(weights), number, channels)
+        return ops.reshape(outputs[..., : number * channels], sizes), weights
 
-    @staticmethod
-    def _as(weight: Any, x: Tensor) -> Tensor:
-        return ops.cast(weight, x.dtype)
-
-    def _of_points(self, f: Tensor, x: Tensor) -> Tensor:
-        """The invariants of each point, `(batch, n, u)`."""
+    def _of_points(self, f: Tensor, x: Tensor) -> Tensor | None:
+        """The invariants of each point, `(batch, n, u)`, or `None` without any."""
         found = []
         if len(self._scalars):
             scalars = ops.convert_to_tensor(self._scalars, dtype=f.dtype)
@@ -484,20 +387,7 @@ class PointConv(KernelOwner):
         if not self.relative and len(self._forms):
             forms = ops.convert_to_tensor(self._forms, dtype=x.dtype)
             found.append(geometry.compressed(geometry.squares(x, forms)))
-        return ops.concatenate(found, axis=-1)
-
-    def _aggregated(self, weights: Tensor, scores: Tensor) -> Tensor:
-        """Weights of messages, after the number of neighbours or their attention."""
-        if self.aggregation == "average":
-            total = ops.sum(weights, axis=-1, keepdims=True)
-            return weights / maximum(total, 1.0)
-        if self.aggregation == "attention":
-            scores = scores[..., 0]
-            top = ops.relu(largest(scores, -1, keepdims=True))
-            top = ops.stop_gradient(top)
-            shares = weights * ops.exp(scores - top)
-            return shares / (ops.exp(-top) + ops.sum(shares, axis=-1, keepdims=True))
-        return weights
+        return ops.concatenate(found, axis=-1) if found else None
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the points."""

@@ -1,0 +1,88 @@
+"""What layers on points are given, checked: shapes, and groups that keep a distance."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_lconv._layout import channels_last_shape
+from keras_lconv._validation import require_channels
+from keras_lconv.algebra import MatrixGroup, Representation, invariant_forms
+from keras_lconv.algebra.forms import positive_form
+from keras_lconv.layers.steerable.fields import is_scalar
+
+
+class PointShape(NamedTuple):
+    """The sizes of the inputs.
+
+    Args:
+        batch: Number of samples.
+        number: Number of points.
+        channels: Channels of the features.
+        inputs: 2, or 3 with a table of neighbours.
+    """
+
+    batch: int | None
+    number: int | None
+    channels: int
+    inputs: int
+
+
+def point_shape(
+    input_shape: Any, representation: Representation, data_format: str, owner: str
+) -> PointShape:
+    """The sizes of features, positions and, if there is one, a table of neighbours."""
+    shapes = [tuple(shape) for shape in input_shape if isinstance(shape, (list, tuple))]
+    size = representation.group.matrix_size
+    fibre = () if is_scalar(representation) else (representation.size,)
+    if len(shapes) in (2, 3):
+        features, positions = (
+            channels_last_shape(shape, data_format) for shape in shapes[:2]
+        )
+        require_channels(features, owner)
+        numbers = {shape[1] for shape in (features, positions)} - {None}
+        if (
+            len(positions) == 3
+            and len(features) == 3 + len(fibre)
+            and all(len(table) == 3 for table in shapes[2:])
+            and len(numbers) < 2
+            and positions[2] == size
+            and tuple(features[2:-1]) == fibre
+        ):
+            if features[-1] is None:
+                raise ValueError(
+                    f"{owner} needs a defined number of channels. "
+                    f"Received: shape {shapes[0]}"
+                )
+            number = next(iter(numbers), None)
+            return PointShape(features[0], number, features[-1], len(shapes))
+    axes = ", ".join(("batch", "n", *map(str, fibre), "channels"))
+    raise ValueError(
+        f"{owner} expects features of shape ({axes}), for {representation!r}, positions "
+        f"of shape (batch, n, {size}), for {representation.group!r}, and, if neighbours "
+        "are given, a table of shape (batch, n, neighbours). With `data_format="
+        "'channels_first'` the last axis of features and positions comes second. "
+        f"Received: {input_shape}"
+    )
+
+
+def distance_forms(group: MatrixGroup, radius: float | None) -> np.ndarray:
+    """The invariant forms of positions: first, with a radius, the square of the distance.
+
+    Returns:
+        Array `(s, v, v)`, with entries of order one.
+    """
+    position = group.standard
+    forms = invariant_forms(position)
+    if radius is None:
+        return np.array([form / np.linalg.norm(form, 2) for form in forms]).reshape(
+            -1, position.size, position.size
+        )
+    form = positive_form(forms)
+    if form is None:
+        raise ValueError(
+            f"`radius` needs a group that keeps a distance, and {group!r} keeps none. Take "
+            f"`num_neighbors`, or a table of neighbours. Received: radius={radius}"
+        )
+    # The Euclidean one, for rotations.
+    form = form * position.size / np.trace(form)
+    return np.array([form, *(forms if len(forms) > 1 else [])])
