@@ -57,7 +57,7 @@ def all_pairs(counts: Tensor) -> Edges:
     return Edges(None, ops.expand_dims(counts, 1) & ops.expand_dims(others, 0))
 
 
-def nearest(positions: Tensor, forms: Tensor, counts: Tensor, number: int) -> Edges:
+def nearest(positions: Tensor, forms: np.ndarray, counts: Tensor, number: int) -> Edges:
     """The points with the smallest invariants of their differences.
 
     Args:
@@ -88,9 +88,10 @@ def from_table(table: Tensor, counts: Tensor) -> Edges:
     return Edges(found.indices, ops.logical_and(found.counts, found.gather(counts)))
 
 
-def squares(vectors: Tensor, forms: Tensor) -> Tensor:
-    """The values `(..., s)` of quadratic forms of vectors `(..., v)`."""
-    products = ops.einsum("...v,svw->...sw", vectors, forms)
+def squares(vectors: Tensor, forms: np.ndarray) -> Tensor:
+    """The values `(..., s)` of quadratic forms `(s, v, v)` of vectors `(..., v)`."""
+    matrices = ops.convert_to_tensor(forms, dtype=vectors.dtype)
+    products = ops.einsum("...v,svw->...sw", vectors, matrices)
     return ops.einsum("...sw,...w->...s", products, vectors)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._layout import (
+    channels_first_shape,
     from_channels_last,
     masked,
     to_channels_last,
@@ -215,10 +216,9 @@ class PointConv(KernelOwner):
         if not (is_linear or self.representation_out.permutes_components):
             raise ValueError(
                 "`activation` must be None unless the group permutes the components of the "
-                "output, as of numbers that nothing turns: a pointwise function of others "
-                "does not commute with it. Use `GatedActivation` or `NormActivation` after "
-                f"the layer. Received: activation={activation!r} for "
-                f"{self.representation_out!r}"
+                "output: a pointwise function of others does not commute with it. Use "
+                "`GatedActivation` or `NormActivation` after the layer. "
+                f"Received: activation={activation!r} for {self.representation_out!r}"
             )
         self._forms = distance_forms(self.group, self.radius)
 
@@ -234,10 +234,7 @@ class PointConv(KernelOwner):
         batch, number, _, _ = self._sizes(input_shape)
         after = self.representation_out
         fibre = () if is_scalar(after) else (after.size,)
-        shape = (batch, number, *fibre, self.filters)
-        if self.data_format == "channels_first":
-            return (batch, self.filters, number, *fibre)
-        return shape
+        return channels_first_shape((batch, number, *fibre, self.filters), self.data_format)
 
     def build(self, input_shape: Any) -> None:
         """Finds the kernels and creates the weights."""
@@ -304,8 +301,7 @@ class PointConv(KernelOwner):
             to_channels_last(to_floats(each, self.compute_dtype), self.data_format)
             for each in inputs[:2]
         )
-        if isinstance(mask, (list, tuple)):
-            mask = next((each for each in mask if each is not None), None)
+        mask = self.compute_mask(inputs, mask)
         f = masked(ops.cast(features, self.compute_dtype), mask)
         wide = working_dtype(f)
         x = ops.cast(masked(ops.cast(positions, wide), mask), wide)
@@ -320,8 +316,7 @@ class PointConv(KernelOwner):
             y = y + ops.cast(self._messages(f, x, edges), f.dtype)
         if self.bias is not None:
             directions = ops.convert_to_tensor(self._invariant, dtype=f.dtype)
-            bias = ops.cast(self.bias, f.dtype)
-            y = y + ops.einsum("so,sf->of", directions, bias)
+            y = y + ops.einsum("so,sf->of", directions, ops.cast(self.bias, f.dtype))
         if is_scalar(self.representation_out):
             y = ops.squeeze(y, 2)
         return from_channels_last(self.activation(y), self.data_format)
@@ -338,23 +333,21 @@ class PointConv(KernelOwner):
             return geometry.from_table(table, there)
         if self.num_neighbors is None or x.shape[1] == 0:
             return geometry.all_pairs(there)
-        forms = ops.convert_to_tensor(self._forms, dtype=x.dtype)
-        return geometry.nearest(x, forms, there, self._neighbors)
+        return geometry.nearest(x, self._forms, there, self._neighbors)
 
     def _messages(self, f: Tensor, x: Tensor, edges: geometry.Edges) -> Tensor:
         """What neighbours say, `(batch, n, m_out, filters)`."""
         between = edges.gather(x) - ops.expand_dims(x, 2)
-        forms = ops.convert_to_tensor(self._forms, dtype=x.dtype)
-        values = geometry.squares(between, forms)
-        wide = x.dtype
-        factors, weights = self._factors(ops.cast(f, wide), x, values, edges)
+        values = geometry.squares(between, self._forms)
+        f = ops.cast(f, x.dtype)
+        factors, weights = self._factors(f, x, values, edges)
         size = ops.expand_dims(1 + ops.sum(values**2, axis=-1), -1)
         kernels = self._polynomials(between / ops.sqrt(ops.sqrt(size)))
-        sources = edges.gather(ops.cast(f, wide))
+        sources = edges.gather(f)
         sources = ops.expand_dims(ops.expand_dims(weights, -1), -1) * sources
         told = ops.expand_dims(factors, 4) * ops.expand_dims(sources, 3)
         told = ops.einsum("bnkpoi,bnkpic->bnpoc", kernels, told)
-        kernel = ops.cast(self.kernel, wide)[: self._polynomials.number]
+        kernel = ops.cast(self.kernel, x.dtype)[: self._polynomials.number]
         return ops.einsum("bnpoc,pcf->bnof", told, kernel)
 
     def _factors(
@@ -385,8 +378,7 @@ class PointConv(KernelOwner):
             last = math.prod(invariant.shape[2:])
             found.append(ops.reshape(invariant, (*ops.shape(f)[:2], last)))
         if not self.relative and len(self._forms):
-            forms = ops.convert_to_tensor(self._forms, dtype=x.dtype)
-            found.append(geometry.compressed(geometry.squares(x, forms)))
+            found.append(geometry.compressed(geometry.squares(x, self._forms)))
         return ops.concatenate(found, axis=-1) if found else None
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
