@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_lconv import algebra as a
+from keras_lconv.algebra.naming.simple import EXCEPTIONAL
 from tests.algebra.table import (
     TABLE,
     complexified,
@@ -238,3 +239,13 @@ def test_table_of_the_documentation():
         assert algebra.rank == int(rank), code
         assert algebra.killing_signature == tuple(map(int, signature)), code
         assert str(algebra.identify()) == name, code
+
+
+def test_dimensions_of_exceptional_algebras():
+    """Rank times the Coxeter number plus one."""
+    coxeter = {"g2": 6, "f4": 12, "e6": 12, "e7": 18, "e8": 30}
+    for name, (rank, dimension, characters) in EXCEPTIONAL.items():
+        assert dimension == rank * (coxeter[name] + 1)
+        # The compact form, and the split one.
+        assert characters[0] == -dimension
+        assert characters[-1] == rank
