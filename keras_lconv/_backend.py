@@ -56,6 +56,11 @@ def concrete_value(tensor: Any) -> np.ndarray | None:
     return ops.convert_to_numpy(ops.stop_gradient(tensor))
 
 
+def loses_nan_in_maxima() -> bool:
+    """Whether a maximum may pass over NaN: TensorFlow's, compiled by XLA for the CPU."""
+    return keras.config.backend() == "tensorflow"
+
+
 def repeat(
     body: Callable[..., tuple[Any, ...]], state: tuple[Any, ...], times: int
 ) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._backend import loses_nan_in_maxima
 from keras_lconv._typing import Tensor
 
 # Keeps the fourth power of a smoothing length from vanishing in float32.
@@ -64,9 +65,16 @@ def maximum(a: Tensor, b: Tensor | float) -> Tensor:
 
 
 def largest(x: Tensor, axis: int, keepdims: bool = False) -> Tensor:
-    """The maximum along an axis, also for an empty batch, for which Keras' raises."""
+    """The maximum along an axis, also for an empty batch, for which Keras' raises.
+
+    NaN where one of them is NaN, which some compilers pass over.
+    """
     reduce = ops.sum if 0 in x.shape else ops.max
-    return reduce(x, axis=axis, keepdims=keepdims)
+    top = reduce(x, axis=axis, keepdims=keepdims)
+    if not loses_nan_in_maxima():
+        return top
+    is_nan = ops.any(ops.isnan(x), axis=axis, keepdims=keepdims)
+    return ops.where(is_nan, ops.full_like(top, float("nan")), top)
 
 
 def segment_sum(rows: Tensor, segments: np.ndarray, num: int) -> Tensor:

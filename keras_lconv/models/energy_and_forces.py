@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_lconv._backend import vjp
+from keras_lconv._layout import to_floats
 from keras_lconv._typing import Shape, Tensor
 
 
@@ -57,6 +58,8 @@ class EnergyAndForces(keras.Model):
     """
 
     def __init__(self, network: keras.Model, **kwargs: Any):
+        # Positions keep their digits, also in half precision.
+        kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
         if not isinstance(network, keras.layers.Layer):
             raise TypeError(
@@ -84,7 +87,7 @@ class EnergyAndForces(keras.Model):
     def call(self, inputs: Any, training: bool | None = None) -> dict[str, Tensor]:
         """The energy and the forces."""
         features, positions, *others = inputs
-        positions = ops.convert_to_tensor(positions)
+        positions = to_floats(positions, self.variable_dtype)
 
         def energy_at(x: Tensor) -> Tensor:
             return self.network([features, x, *others], training=training)

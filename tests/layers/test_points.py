@@ -6,7 +6,7 @@ import pytest
 from scipy.linalg import expm
 
 from keras_lconv import PointConv, PointPooling
-from keras_lconv.algebra import LieAlgebra, equivariant_kernels, intertwiners, so
+from keras_lconv.algebra import LieAlgebra, equivariant_kernels, intertwiners, sl, so
 from tests.autodiff import float64, run
 from tests.families import relative_error, to_numpy
 
@@ -107,6 +107,16 @@ def test_points_that_are_masked_are_not_there(aggregation):
     assert relative_error(found[:, :4], alone) < 1e-5
 
 
+def test_masks_of_both_inputs_count():
+    f, x = cloud()
+    layer = PointConv(3, "o3", **LAST)
+    alone = of(layer, f[:, :4], x[:, :4])
+    f[:, 4], x[:, 5] = np.nan, np.nan
+    masks = [np.arange(6)[None].repeat(2, 0) != hidden for hidden in (4, 5)]
+    found = of(layer, f, x, mask=[keras.ops.convert_to_tensor(m) for m in masks])
+    assert relative_error(found[:, :4], alone) < 1e-5
+
+
 @pytest.mark.parametrize("choice", ["number", "table"])
 def test_neighbours_are_the_nearest(choice):
     f, x = cloud()
@@ -160,11 +170,13 @@ def test_small_clouds(number, num_neighbors):
         ({"group": "so3"}, [(None, 4, 1)], "expects features of shape"),
         ({"group": "so3", "num_neighbors": 3}, [(None, None, 1), (None, None, 3)], "Pad"),
         ({"group": so(3, 1), "radius": 1.0}, None, "keeps a distance"),
+        ({"group": sl(3), "num_neighbors": 2}, None, "invariant form"),
         (
             {"group": "so3", "representation_out": "standard", "activation": "relu"},
             None,
             "`activation` must be None unless",
         ),
+        ({"group": so(8), "degree": 5}, None, "`degree` must be lower"),
         ({"group": "so3", "aggregation": "max"}, None, "`aggregation` must be one of"),
         (
             {"group": "so3", "representation_out": 2, "degree": 1},
@@ -211,3 +223,63 @@ def test_pooling_refuses_what_it_cannot_do():
         PointPooling("max").build((None, 5, 3, 2))
     with pytest.raises(ValueError, match="`reduction` must be one of"):
         PointPooling("norm")
+
+
+def test_a_table_tells_samples_apart():
+    """A number that is none of a point is padding, and not a point of the next sample."""
+    f, x = cloud()
+    layer = PointConv(3, "o3", aggregation="sum", **LAST)
+    padded, alone = (np.full((2, 6, 1), number, "int32") for number in (6, -1))
+    assert np.array_equal(of(layer, f, x, padded), of(layer, f, x, alone))
+    with pytest.raises(ValueError, match="expects features of shape"):
+        layer([f, x, alone[:, :4]])
+    with pytest.raises(ValueError, match="built for 2 channels"):
+        layer([f[..., :1], x])
+
+
+def test_neighbours_are_counted_in_each_call():
+    f, x = cloud()
+    layer = PointConv(3, "o3", num_neighbors=5, aggregation="sum", **LAST)
+    layer.build([(None, 3, 2), (None, 3, 3)])
+    dense = PointConv(3, "o3", aggregation="sum", **LAST)
+    dense.build([f.shape, x.shape])
+    dense.set_weights(layer.get_weights())
+    for number in (2, 6):
+        few = f[:, :number], x[:, :number]
+        assert relative_error(of(layer, *few), of(dense, *few)) < 1e-5
+
+
+def test_positions_in_metres():
+    """Squares of invariants overflow, messages do not vanish."""
+    f, x = cloud()
+    layer = PointConv(3, "o3", representation_out="standard", degree=1, **LAST)
+    first, second = (of(layer, f, (scale * x).astype("float32")) for scale in (1e9, 1e11))
+    assert 0.3 < np.linalg.norm(second) / np.linalg.norm(first) < 3
+
+
+def test_integer_positions_keep_their_digits():
+    positions = np.array([[[0, 0, 0], [2049, 1, 0], [70000, 0, 2]]], "int32")
+    layer = PointConv(2, "o3", dtype="mixed_float16", **LAST)
+    f = np.ones((1, 3, 1), "float32")
+    first, second = (of(layer, f, positions.astype(d)) for d in ("int32", "float32"))
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.backend_free
+def test_pooling_of_large_numbers():
+    many = np.full((1, 5000, 1), 20.0, "float32")
+    average = PointPooling("average", dtype="mixed_float16", **LAST)(many)
+    assert to_numpy(average).item() == 20
+    largest = PointPooling("max", **LAST)(np.array([[[-np.inf], [np.inf]]], "float32"))
+    assert to_numpy(largest).item() == np.inf
+
+
+@pytest.mark.backend_free
+def test_networks_of_layers_start_with_the_seed():
+    edges = []
+    for seed in (1, 2):
+        keras.utils.set_random_seed(seed)
+        layer = PointConv(2, "o3", **LAST)
+        layer.build([(None, 4, 1), (None, 4, 3)])
+        edges += [to_numpy(w) for w in layer.weights if w.name == "edge_kernel"]
+    assert not np.allclose(*edges)

@@ -11,10 +11,11 @@ from keras_lconv import (
     ClusterPooling,
     FibreNorm,
     FourierActivation,
+    GroupPooling,
     LearnedPooling,
 )
 from keras_lconv import generators as g
-from tests.autodiff import float64
+from tests.autodiff import BACKEND, float64
 from tests.families import to_numpy
 
 EXACT = 1e-14
@@ -95,3 +96,14 @@ def test_samples_on_the_circle():
     f = random(1, 2, 2, 5, 3)
     _, y = made(FourierActivation, f, group="so2", degree=2, activation="linear")
     assert np.abs(y - f).max() < EXACT
+
+
+def test_a_compiled_maximum_keeps_what_is_no_number():
+    """TensorFlow's XLA passes over NaN."""
+    model = keras.Sequential([keras.Input((2, 2, 4, 1)), GroupPooling("c4", "regular")])
+    model.compile(jit_compile=BACKEND != "torch")
+    fields = np.ones((2, 2, 2, 4, 1), "float32")
+    fields[0, ..., 1, :] = np.nan
+    found = model.predict(fields, verbose=0)
+    assert np.all(np.isnan(found[0]))
+    assert np.all(found[1] == 1)

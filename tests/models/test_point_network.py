@@ -131,3 +131,23 @@ def test_an_energy_is_one_number():
         EnergyAndForces(network).build([(None, 5, 1), (None, 5, 3)])
     with pytest.raises(TypeError, match="must be a Keras model"):
         EnergyAndForces("network")
+
+
+def test_forces_of_integer_positions_and_in_half_precision(policy):
+    policy("mixed_float16")
+    kinds, x = molecules()
+    x = np.round(3 * x)
+    model = energy_model()
+    model.build([kinds.shape, x.shape])
+    first, far, integer = (
+        to_numpy(run(lambda *given: model(list(given)), kinds, positions)["forces"])
+        for positions in (
+            x.astype("float32"),
+            (x + 4097).astype("float32"),
+            x.astype("int32"),
+        )
+    )
+    assert first.dtype == "float32"
+    assert np.abs(first).max() > 1e-3
+    assert relative_error(far, first) < 1e-2
+    assert relative_error(integer, first) < 1e-6

@@ -1,14 +1,19 @@
 """What layers on points are given, checked: shapes, and groups that keep a distance."""
 
+from functools import reduce
+from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
+from keras import ops
 
 from keras_lconv._layout import channels_last_shape
-from keras_lconv._validation import require_channels
+from keras_lconv._validation import count, require_channels
 from keras_lconv.algebra import MatrixGroup, Representation, invariant_forms
 from keras_lconv.algebra.forms import positive_form
 from keras_lconv.layers.steerable.fields import is_scalar
+
+MOST_DEGREE, MOST_MONOMIALS = 8, 400
 
 
 class PointShape(NamedTuple):
@@ -39,7 +44,9 @@ def point_shape(
             channels_last_shape(shape, data_format) for shape in shapes[:2]
         )
         require_channels(features, owner)
-        numbers = {shape[1] for shape in (features, positions)} - {None}
+        numbers = {
+            shape[1] for shape in (features, positions, *shapes[2:]) if len(shape) > 1
+        } - {None}
         if (
             len(positions) == 3
             and len(features) == 3 + len(fibre)
@@ -65,7 +72,30 @@ def point_shape(
     )
 
 
-def distance_forms(group: MatrixGroup, radius: float | None) -> np.ndarray:
+def polynomial_degree(degree: Any, size: int) -> int:
+    """A degree whose kernels are found within seconds, for so many coordinates."""
+    degree = count("degree", degree, most=MOST_DEGREE)
+    number = comb(size + degree - 1, degree)
+    if number > MOST_MONOMIALS:
+        raise ValueError(
+            f"`degree` must be lower: there are {number} monomials of degree {degree} in "
+            f"{size} coordinates, and more than {MOST_MONOMIALS} take minutes. "
+            f"Received: degree={degree}"
+        )
+    return degree
+
+
+def joint_mask(mask: Any) -> Any:
+    """Where no mask of an input hides a point; `None` where there is no mask."""
+    if not isinstance(mask, (list, tuple)):
+        return mask
+    given = [each for each in mask if each is not None]
+    return reduce(ops.logical_and, given) if given else None
+
+
+def distance_forms(
+    group: MatrixGroup, radius: float | None, num_neighbors: int | None
+) -> np.ndarray:
     """The invariant forms of positions: first, with a radius, the square of the distance.
 
     Returns:
@@ -73,6 +103,12 @@ def distance_forms(group: MatrixGroup, radius: float | None) -> np.ndarray:
     """
     position = group.standard
     forms = invariant_forms(position)
+    if num_neighbors is not None and not len(forms):
+        raise ValueError(
+            f"`num_neighbors` needs a group with an invariant form, and {group!r} has "
+            "none: nothing says which points are near. Give a table of neighbours. "
+            f"Received: num_neighbors={num_neighbors}"
+        )
     if radius is None:
         return np.array([form / np.linalg.norm(form, 2) for form in forms]).reshape(
             -1, position.size, position.size

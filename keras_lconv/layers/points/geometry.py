@@ -80,11 +80,12 @@ def from_table(table: Tensor, counts: Tensor) -> Edges:
     """Neighbours that are given.
 
     Args:
-        table: Integers `(batch, n, k)`; a negative one is no neighbour.
+        table: Integers `(batch, n, k)`; what is no number of a point is no neighbour.
         counts: Which points there are, `(batch, n)`.
     """
     table = ops.cast(table, "int32")
-    found = Edges(ops.where(table >= 0, table, ops.zeros_like(table)), table >= 0)
+    is_point = ops.logical_and(table >= 0, table < ops.shape(counts)[1])
+    found = Edges(ops.where(is_point, table, ops.zeros_like(table)), is_point)
     return Edges(found.indices, ops.logical_and(found.counts, found.gather(counts)))
 
 
@@ -93,6 +94,22 @@ def squares(vectors: Tensor, forms: np.ndarray) -> Tensor:
     matrices = ops.convert_to_tensor(forms, dtype=vectors.dtype)
     products = ops.einsum("...v,svw->...sw", vectors, matrices)
     return ops.einsum("...sw,...w->...s", products, vectors)
+
+
+def in_units(vectors: Tensor, values: Tensor) -> Tensor:
+    """Vectors `v / (1 + sum q^2)^(1/4)`, also where the squares of `q` overflow.
+
+    Args:
+        vectors: Tensor `(..., v)`.
+        values: The values `(..., s)` of their invariants `q`.
+    """
+    if not values.shape[-1]:
+        return vectors
+    # The result does not depend on the scale, so that no gradient is due to it.
+    scale = 1 + ops.relu(largest(ops.abs(values), -1, keepdims=True) - 1)
+    scale = ops.stop_gradient(scale)
+    squares = ops.sum((values / scale) ** 2, axis=-1, keepdims=True)
+    return vectors / ops.sqrt(scale * ops.sqrt((1 / scale) ** 2 + squares))
 
 
 def compressed(values: Tensor) -> Tensor:

@@ -27,7 +27,6 @@ from keras_lconv._typing import (
 )
 from keras_lconv._validation import (
     boolean,
-    count,
     one_of,
     optional,
     positive_int,
@@ -37,7 +36,13 @@ from keras_lconv._validation import (
 from keras_lconv.algebra import equivariant_kernels, intertwiners
 from keras_lconv.layers.kernel import KernelOwner
 from keras_lconv.layers.points import geometry
-from keras_lconv.layers.points.arguments import PointShape, distance_forms, point_shape
+from keras_lconv.layers.points.arguments import (
+    PointShape,
+    distance_forms,
+    joint_mask,
+    point_shape,
+    polynomial_degree,
+)
 from keras_lconv.layers.points.edge_network import EdgeNetwork
 from keras_lconv.layers.steerable.fields import (
     FieldArgument,
@@ -49,7 +54,6 @@ from keras_lconv.layers.steerable.fields import (
 )
 
 AGGREGATIONS = ("sum", "average", "attention")
-MOST_DEGREE = 8
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -68,13 +72,11 @@ class PointConv(KernelOwner):
     features of both points. The kernels take the difference in units of its invariants,
     `d = (x_j - x_i) / (1 + sum q(x_j - x_i)^2)^(1/4)`.
 
-    The group acts on positions as it is. It is a group of rotations, the Lorentz group, or
-    what was found in data: any group or algebra of matrices.
+    The group acts on positions as it is: rotations, the Lorentz group, what was found.
 
-    **Equivariance.** Exact for the group, also where it is not compact, for permutations of
-    the points, and for translations if `relative`. What makes it inexact is rounding only:
-    large boosts make large numbers of small differences. With `num_neighbors` neighbours
-    may change all at once where two are equally near.
+    **Equivariance.** Exact for the group, compact or not, for permutations of the points,
+    and for translations if `relative`, up to rounding. With `num_neighbors` neighbours may
+    change all at once where two are equally near.
 
     Args:
         filters: Number of output fields.
@@ -83,15 +85,13 @@ class PointConv(KernelOwner):
         representation_in: How the features of the input turn: `"trivial"`, `"standard"`, a
             `Representation`, and what else `SteerableConv` takes.
         representation_out: How the features of the output turn.
-        num_neighbors: How many neighbours each point has: those with the smallest
+        num_neighbors: How many neighbours each point has, those with the smallest
             invariants. By default all other points.
-        radius: The largest distance, for groups that keep a distance. Messages vanish
-            there smoothly.
-        degree: The largest degree of the kernels, up to 8.
+        radius: The largest distance, for groups that keep one. Messages vanish there.
+        degree: The largest degree of the kernels, up to 8, and less for many coordinates.
         hidden_units: Units of the hidden layers of the network `R`.
-        aggregation: What is done to messages. `"sum"`; `"average"`, over the neighbours;
-            `"attention"`, an average with weights `exp(l) / (1 + sum exp(l))`, where `R`
-            gives `l` as well.
+        aggregation: `"sum"` of messages, `"average"`, or `"attention"`: an average with
+            weights `exp(l) / (1 + sum exp(l))`, where `R` gives `l` as well.
         relative: Whether only differences of positions count. Otherwise `R` sees the
             invariants of positions, too.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
@@ -109,9 +109,9 @@ class PointConv(KernelOwner):
     Input shape:
         A list of two: features `(batch, n, m_in, channels)`, without the axis of `m_in`
         where they are numbers that nothing turns, and positions `(batch, n, v)`. As a third
-        a table of neighbours may follow, integers `(batch, n, k)`; a negative one is no
-        neighbour. With `data_format="channels_first"` channels and coordinates are the
-        second axis. A mask `(batch, n)` says which points there are.
+        a table of neighbours may follow, integers `(batch, n, k)`; what is no number of a
+        point, such as -1, is no neighbour. With `data_format="channels_first"` channels and
+        coordinates are the second axis. A mask `(batch, n)` says which points there are.
 
     Output shape:
         `(batch, n, m_out, filters)`, without the axis of `m_out` where the output is
@@ -178,7 +178,7 @@ class PointConv(KernelOwner):
         bias_constraint: Constraint = None,
         **kwargs: Any,
     ):
-        # Differences of positions need more digits than half precision has.
+        # Positions keep their digits, also in half precision.
         kwargs.setdefault("autocast", False)
         super().__init__(
             filters,
@@ -208,7 +208,7 @@ class PointConv(KernelOwner):
         )
         self.num_neighbors = optional(positive_int, "num_neighbors", num_neighbors)
         self.radius = optional(positive_number, "radius", radius)
-        self.degree = count("degree", degree, most=MOST_DEGREE)
+        self.degree = polynomial_degree(degree, self.group.matrix_size)
         self.hidden_units = positive_ints("hidden_units", hidden_units)
         self.aggregation = one_of("aggregation", aggregation, AGGREGATIONS)
         self.relative = boolean("relative", relative)
@@ -220,7 +220,7 @@ class PointConv(KernelOwner):
                 "`GatedActivation` or `NormActivation` after the layer. "
                 f"Received: activation={activation!r} for {self.representation_out!r}"
             )
-        self._forms = distance_forms(self.group, self.radius)
+        self._forms = distance_forms(self.group, self.radius, self.num_neighbors)
 
     # ---------------------------------------------------------------- shapes
 
@@ -254,7 +254,7 @@ class PointConv(KernelOwner):
                 f"num_neighbors={self.num_neighbors} of them. Pad samples to one number, "
                 f"with a mask, or give a table of neighbours. Received: {input_shape}"
             )
-        self._neighbors = min(self.num_neighbors or 0, max((number or 1) - 1, 1))
+        self._number = number
         self._check_memory(number, inputs, channels)
         trivial = self.group.trivial()
         self._scalars = intertwiners(before, trivial)[:, 0]
@@ -271,7 +271,7 @@ class PointConv(KernelOwner):
         if number is None or inputs > 2:
             return
         each = self._polynomials.number * self.representation_in.size * channels
-        pairs = number * (self._neighbors or number)
+        pairs = number * min(self.num_neighbors or number, number)
         require_memory(
             f"The messages of one sample of {number} points in {self._owner}",
             2 * pairs * each,
@@ -297,19 +297,19 @@ class PointConv(KernelOwner):
 
     def call(self, inputs: Any, mask: Any = None) -> Tensor:
         """The features of all points after their messages."""
-        features, positions = (
-            to_channels_last(to_floats(each, self.compute_dtype), self.data_format)
-            for each in inputs[:2]
-        )
+        channels = self._sizes([tuple(each.shape) for each in inputs]).channels
+        if channels != self.kernel.shape[1]:
+            built = f"{self._owner} was built for {self.kernel.shape[1]} channels"
+            raise ValueError(f"{built}. Received: {channels} channels")
+        features = ops.cast(to_floats(inputs[0], self.compute_dtype), self.compute_dtype)
+        wide = working_dtype(features)
+        positions = ops.cast(to_floats(inputs[1], wide), wide)
         mask = self.compute_mask(inputs, mask)
-        f = masked(ops.cast(features, self.compute_dtype), mask)
-        wide = working_dtype(f)
-        x = ops.cast(masked(ops.cast(positions, wide), mask), wide)
+        f = masked(to_channels_last(features, self.data_format), mask)
+        x = masked(to_channels_last(positions, self.data_format), mask)
         if is_scalar(self.representation_in):
             f = ops.expand_dims(f, 2)
-        there = ops.ones_like(x[..., 0], dtype="bool")
-        if mask is not None:
-            there = ops.cast(mask, "bool") & there
+        there = masked(ops.ones_like(x[..., 0], dtype="bool")[..., None], mask)[..., 0]
         y = self._centre(f)
         if self._polynomials.number:
             edges = self._edges(x, there, *inputs[2:])
@@ -333,7 +333,9 @@ class PointConv(KernelOwner):
             return geometry.from_table(table, there)
         if self.num_neighbors is None or x.shape[1] == 0:
             return geometry.all_pairs(there)
-        return geometry.nearest(x, self._forms, there, self._neighbors)
+        number = x.shape[1] or self._number or self.num_neighbors + 1
+        neighbors = min(self.num_neighbors, max(number - 1, 1))
+        return geometry.nearest(x, self._forms, there, neighbors)
 
     def _messages(self, f: Tensor, x: Tensor, edges: geometry.Edges) -> Tensor:
         """What neighbours say, `(batch, n, m_out, filters)`."""
@@ -341,8 +343,7 @@ class PointConv(KernelOwner):
         values = geometry.squares(between, self._forms)
         f = ops.cast(f, x.dtype)
         factors, weights = self._factors(f, x, values, edges)
-        size = ops.expand_dims(1 + ops.sum(values**2, axis=-1), -1)
-        kernels = self._polynomials(between / ops.sqrt(ops.sqrt(size)))
+        kernels = self._polynomials(geometry.in_units(between, values))
         sources = edges.gather(f)
         sources = ops.expand_dims(ops.expand_dims(weights, -1), -1) * sources
         told = ops.expand_dims(factors, 4) * ops.expand_dims(sources, 3)
@@ -382,10 +383,8 @@ class PointConv(KernelOwner):
         return ops.concatenate(found, axis=-1) if found else None
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The mask of the points."""
-        if isinstance(previous_mask, (list, tuple)):
-            return next((each for each in previous_mask if each is not None), None)
-        return previous_mask
+        """The mask of the points: those that no input's mask hides."""
+        return joint_mask(previous_mask)
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""

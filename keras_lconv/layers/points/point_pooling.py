@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_lconv._layout import expand_to_rank
-from keras_lconv._ops import largest, maximum
+from keras_lconv._ops import largest, maximum, working_dtype
 from keras_lconv._typing import Shape, Tensor
 from keras_lconv._validation import one_of, require_channels
 from keras_lconv.layers.base import FeatureLayer
@@ -88,12 +88,15 @@ class PointPooling(FeatureLayer):
         if self.reduction == "max":
             low = ops.full_like(f, -float("inf"))
             top = largest(ops.where(expand_to_rank(there, len(f.shape)), f, low), 1)
-            return ops.where(ops.isinf(top), ops.zeros_like(top), top)
-        total = ops.sum(f, axis=1)
-        if self.reduction == "sum":
-            return total
-        number = ops.sum(ops.cast(there, f.dtype), axis=1)
-        return total / expand_to_rank(maximum(number, 1.0), len(total.shape))
+            is_any = expand_to_rank(ops.any(there, axis=1), len(top.shape))
+            return ops.where(is_any, top, ops.zeros_like(top))
+        # A sum, and the number of points, may be too large for half precision.
+        wide = working_dtype(f)
+        total = ops.sum(ops.cast(f, wide), axis=1)
+        if self.reduction == "average":
+            number = ops.sum(ops.cast(there, wide), axis=1)
+            total = total / expand_to_rank(maximum(number, 1.0), len(total.shape))
+        return ops.cast(total, f.dtype)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
         """No mask: there are no points any more."""
