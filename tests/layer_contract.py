@@ -403,7 +403,12 @@ ROWS = {
     ),
     "PointConv": Row(
         lambda **k: layers.PointConv(
-            3, so(3), "standard", "standard", aggregation="sum", **k
+            3,
+            so(3),
+            representation_in="standard",
+            representation_out="standard",
+            aggregation="sum",
+            **k,
         ),
         [(4, *VECTORS), (4, 3)],
         [TURNED, moved_points],
@@ -419,7 +424,7 @@ ROWS = {
         mask_axes=1,
     ),
     "PointPooling": Row(
-        lambda **k: layers.PointPooling("sum", **k),
+        lambda **k: layers.PointPooling(reduction="sum", **k),
         (4, *VECTORS),
         TURNED,
         TURNED,

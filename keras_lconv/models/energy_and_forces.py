@@ -19,7 +19,7 @@ class EnergyAndForces(keras.Model):
     under translations, they add up to zero. Both outputs can be trained at once.
 
     Args:
-        network: A `keras.Model` from a list of features and positions to one number for
+        model: A `keras.Model` from a list of features and positions to one number for
             each sample, `(batch, 1)`, with smooth activations.
         **kwargs: `name`, `dtype`, `trainable`.
 
@@ -30,7 +30,7 @@ class EnergyAndForces(keras.Model):
         A dictionary: `"energy"` `(batch, 1)` and `"forces"` `(batch, n, v)`.
 
     Raises:
-        TypeError: If `network` is no Keras model or layer.
+        TypeError: If `model` is no Keras model or layer.
         ValueError: If it does not give one number for each sample.
 
     Example:
@@ -57,23 +57,23 @@ class EnergyAndForces(keras.Model):
         Advances 3 (2017).
     """
 
-    def __init__(self, network: keras.Model, **kwargs: Any):
+    def __init__(self, model: keras.Model, **kwargs: Any):
         # Positions keep their digits, also in half precision.
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
-        if not isinstance(network, keras.layers.Layer):
+        if not isinstance(model, keras.layers.Layer):
             raise TypeError(
-                "`network` must be a Keras model from features and positions to an energy. "
-                f"Received: network={network!r} (of type {type(network).__name__})"
+                "`model` must be a Keras model from features and positions to an energy. "
+                f"Received: model={model!r} (of type {type(model).__name__})"
             )
-        self.network = network
+        self.model = model
 
     def compute_output_shape(self, input_shape: Any) -> dict[str, Shape]:
         """Shapes of the energy and of the forces."""
-        energy = tuple(self.network.compute_output_shape(input_shape))
+        energy = tuple(self.model.compute_output_shape(input_shape))
         if len(energy) != 2 or energy[1] != 1:
             raise ValueError(
-                "`network` must give one number for each sample, (batch, 1). "
+                "`model` must give one number for each sample, (batch, 1). "
                 f"Received: an output of shape {energy}"
             )
         return {"energy": energy, "forces": tuple(input_shape[1])}
@@ -81,8 +81,8 @@ class EnergyAndForces(keras.Model):
     def build(self, input_shape: Any) -> None:
         """Builds the network."""
         self.compute_output_shape(input_shape)
-        if not self.network.built:
-            self.network.build(input_shape)
+        if not self.model.built:
+            self.model.build(input_shape)
 
     def call(self, inputs: Any, training: bool | None = None) -> dict[str, Tensor]:
         """The energy and the forces."""
@@ -90,7 +90,7 @@ class EnergyAndForces(keras.Model):
         positions = to_floats(positions, self.variable_dtype)
 
         def energy_at(x: Tensor) -> Tensor:
-            return self.network([features, x, *others], training=training)
+            return self.model([features, x, *others], training=training)
 
         energy, pullback = vjp(energy_at, positions)
         return {"energy": energy, "forces": -pullback(ops.ones_like(energy))}
@@ -99,11 +99,11 @@ class EnergyAndForces(keras.Model):
         """The configuration of the model."""
         return {
             **super().get_config(),
-            "network": keras.saving.serialize_keras_object(self.network),
+            "model": keras.saving.serialize_keras_object(self.model),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], **kwargs: Any) -> "EnergyAndForces":
         """A model from its configuration."""
-        network = keras.saving.deserialize_keras_object(config["network"])
-        return cls(**{**config, "network": network})
+        model = keras.saving.deserialize_keras_object(config["model"])
+        return cls(**{**config, "model": model})

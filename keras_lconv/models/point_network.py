@@ -126,8 +126,8 @@ def point_network(
         return PointConv(
             width,
             found,
-            before,
-            after,
+            representation_in=before,
+            representation_out=after,
             num_neighbors=num_neighbors,
             radius=radius,
             degree=degree,
@@ -166,7 +166,7 @@ def point_network(
             [x, positions]
         )
         if pooling:
-            x = PointPooling(pooling, name="pooling", **LAST)(x)
+            x = PointPooling(reduction=pooling, name="pooling", **LAST)(x)
         x = _dense(widths[-1], "dense", activation="silu")(x)
         x = _dense(classes, "predictions", activation=classifier_activation)(x)
     return keras.Model([features, positions], x, name=name)

@@ -1176,8 +1176,8 @@ OTHERS = {
     ),
     "keras_lconv.models.EnergyAndForces": Row(
         models.EnergyAndForces,
-        {"network": built(k.PointPooling(), 4, 1)},
-        {"network": lambda v: isinstance(v, keras.layers.Layer)},
+        {"model": built(k.PointPooling(), 4, 1)},
+        {"model": lambda v: isinstance(v, keras.layers.Layer)},
     ),
     "keras_lconv.models.point_network": Row(
         models.point_network,

@@ -59,7 +59,7 @@ def expected(layer, f, x):
 
 def test_the_formula_of_the_docstring():
     f, x = cloud()
-    layer = PointConv(3, "so3", "trivial", "standard", **LAST)
+    layer = PointConv(3, "so3", representation_out="standard", **LAST)
     assert not len(intertwiners(layer.representation_in, layer.representation_out))
     found = of(layer, f, x)
     assert relative_error(found, expected(layer, f, x)) < 1e-5
@@ -78,7 +78,14 @@ def test_boosts_of_rapidity_three_in_float64():
     g = lorentz(3.0)
     vectors = np.random.default_rng(1).normal(size=(2, 6, 4, 2))
     with float64():
-        layer = PointConv(3, so(3, 1), "standard", "standard", dtype="float64", **LAST)
+        layer = PointConv(
+            3,
+            so(3, 1),
+            representation_in="standard",
+            representation_out="standard",
+            dtype="float64",
+            **LAST,
+        )
         first = of(layer, vectors, x)
         moved = np.einsum("ij,bnjc->bnic", g, vectors)
         second = of(layer, moved, x @ g.T + 2.0)
@@ -91,7 +98,7 @@ def test_an_algebra_in_other_coordinates():
     algebra = LieAlgebra(np.linalg.inv(change) @ so(3).basis @ change)
     g = expm(np.tensordot([0.5, -1.0, 0.7], algebra.basis, 1))
     f, x = cloud()
-    layer = PointConv(3, algebra, "trivial", "standard", **LAST)
+    layer = PointConv(3, algebra, representation_out="standard", **LAST)
     first, second = of(layer, f, x), of(layer, f, (x @ g.T).astype("float32"))
     assert relative_error(second, np.einsum("ij,bnjc->bnic", g, first)) < 1e-5
 
@@ -211,7 +218,7 @@ def test_pooling_of_what_is_there(reduction, rule):
     f = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
     mask = np.array([[True, True, False, True, False], [False] * 5])
     f[~mask] = np.nan
-    layer = PointPooling(reduction, **LAST)
+    layer = PointPooling(reduction=reduction, **LAST)
     found = to_numpy(layer(f, mask=keras.ops.convert_to_tensor(mask)))
     assert np.allclose(found[0], rule(f[0, mask[0]], axis=0), atol=1e-6)
     assert np.array_equal(found[1], np.zeros(3))
@@ -220,9 +227,9 @@ def test_pooling_of_what_is_there(reduction, rule):
 @pytest.mark.backend_free
 def test_pooling_refuses_what_it_cannot_do():
     with pytest.raises(ValueError, match="expects features of shape"):
-        PointPooling("max").build((None, 5, 3, 2))
+        PointPooling(reduction="max").build((None, 5, 3, 2))
     with pytest.raises(ValueError, match="`reduction` must be one of"):
-        PointPooling("norm")
+        PointPooling(reduction="norm")
 
 
 def test_a_table_tells_samples_apart():
@@ -268,9 +275,11 @@ def test_integer_positions_keep_their_digits():
 @pytest.mark.backend_free
 def test_pooling_of_large_numbers():
     many = np.full((1, 5000, 1), 20.0, "float32")
-    average = PointPooling("average", dtype="mixed_float16", **LAST)(many)
+    average = PointPooling(reduction="average", dtype="mixed_float16", **LAST)(many)
     assert to_numpy(average).item() == 20
-    largest = PointPooling("max", **LAST)(np.array([[[-np.inf], [np.inf]]], "float32"))
+    largest = PointPooling(reduction="max", **LAST)(
+        np.array([[[-np.inf], [np.inf]]], "float32")
+    )
     assert to_numpy(largest).item() == np.inf
 
 

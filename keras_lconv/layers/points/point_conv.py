@@ -88,12 +88,11 @@ class PointConv(KernelOwner):
         num_neighbors: How many neighbours each point has, those with the smallest
             invariants. By default all other points.
         radius: The largest distance, for groups that keep one. Messages vanish there.
-        degree: The largest degree of the kernels, up to 8, and less for many coordinates.
+        degree: The largest degree of the kernels, up to 8.
         hidden_units: Units of the hidden layers of the network `R`.
         aggregation: `"sum"` of messages, `"average"`, or `"attention"`: an average with
             weights `exp(l) / (1 + sum exp(l))`, where `R` gives `l` as well.
-        relative: Whether only differences of positions count. Otherwise `R` sees the
-            invariants of positions, too.
+        relative: Whether only differences count, and not the invariants of positions.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         activation: Activation function, for features whose components are permuted.
         use_bias: Whether there is a bias, in the directions that the group does not move.
@@ -135,7 +134,8 @@ class PointConv(KernelOwner):
 
     rng = np.random.default_rng(0)
     charges, positions = rng.normal(size=(2, 5, 1)), rng.normal(size=(2, 5, 3))
-    field = PointConv(4, so(3), "trivial", "standard", data_format="channels_last")
+    last = {"data_format": "channels_last"}
+    field = PointConv(4, so(3), representation_out="standard", **last)
     arrows = ops.convert_to_numpy(field([charges, positions]))
     assert arrows.shape == (2, 5, 3, 4)
     turn = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
@@ -157,9 +157,9 @@ class PointConv(KernelOwner):
         self,
         filters: int,
         group: GroupArgument,
+        *,
         representation_in: FieldArgument = "trivial",
         representation_out: FieldArgument = "trivial",
-        *,
         num_neighbors: int | None = None,
         radius: float | None = None,
         degree: int = 2,

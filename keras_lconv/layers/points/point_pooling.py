@@ -43,7 +43,7 @@ class PointPooling(FeatureLayer):
     from keras_lconv import PointPooling
 
     forces = np.random.default_rng(0).normal(size=(2, 5, 3, 1))
-    total = np.asarray(PointPooling("sum", data_format="channels_last")(forces))
+    total = np.asarray(PointPooling(reduction="sum", data_format="channels_last")(forces))
     assert np.allclose(total, forces.sum(axis=1), atol=1e-5)
     ```
 
@@ -56,8 +56,8 @@ class PointPooling(FeatureLayer):
 
     def __init__(
         self,
-        reduction: str = "average",
         *,
+        reduction: str = "average",
         data_format: str | None = None,
         **kwargs: Any,
     ):
