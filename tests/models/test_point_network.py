@@ -139,15 +139,19 @@ def test_forces_of_integer_positions_and_in_half_precision(policy):
     x = np.round(3 * x)
     model = energy_model()
     model.build([kinds.shape, x.shape])
-    first, far, integer = (
+    first, near, far, integer = (
         to_numpy(run(lambda *given: model(list(given)), kinds, positions)["forces"])
         for positions in (
             x.astype("float32"),
+            (x + 1).astype("float32"),
             (x + 4097).astype("float32"),
             x.astype("int32"),
         )
     )
     assert first.dtype == "float32"
     assert np.abs(first).max() > 1e-3
-    assert relative_error(far, first) < 1e-2
+    # Half precision rounds gradients. Positions are not rounded, however far they are.
+    rounding = relative_error(near, first)
+    assert rounding < 2e-2
+    assert relative_error(far, first) < 5 * rounding + 1e-6
     assert relative_error(integer, first) < 1e-6
