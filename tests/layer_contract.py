@@ -407,20 +407,13 @@ ROWS = {
             so(3),
             representation_in="standard",
             representation_out="standard",
+            radius=4.0,
             aggregation="sum",
             **k,
         ),
         [(4, *VECTORS), (4, 3)],
         [TURNED, moved_points],
         TURNED,
-        mask_axes=1,
-    ),
-    "PointConv, to numbers": Row(
-        lambda **k: layers.PointConv(
-            3, "o3", radius=4.0, aggregation="sum", activation="relu", **k
-        ),
-        [(4, 2), (4, 3)],
-        [unmoved, moved_points],
         mask_axes=1,
     ),
     "PointPooling": Row(
