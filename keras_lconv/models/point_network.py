@@ -1,6 +1,7 @@
 """A network on points, of any group."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -116,7 +117,9 @@ def point_network(
     one_of("pooling", pooling, POOLING)
     positive_int("classes", classes, most=MOST_UNITS)
     num_features = positive_int("num_features", num_features, most=MOST_UNITS)
-    num_species = optional(positive_int, "num_species", num_species)
+    num_species = optional(
+        partial(positive_int, most=MOST_UNITS), "num_species", num_species
+    )
     widths = positive_ints("filters", filters, MOST_UNITS)
     found = group_of(group)
     number, size = _checked_shape(input_shape, found.matrix_size)

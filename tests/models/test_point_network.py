@@ -117,6 +117,7 @@ def test_a_network_of_the_lorentz_group():
         ({"input_shape": 5}, "the 3 coordinates"),
         ({"pooling": "norm"}, "`pooling` must be one of"),
         ({"num_species": 0}, "`num_species` must be"),
+        ({"num_species": 10**9}, "`num_species` must be"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
