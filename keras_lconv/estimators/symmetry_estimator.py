@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, check_random_state, valida
 
 from keras_lconv._typing import Data
 from keras_lconv._validation import (
+    MOST_UNITS,
     fraction,
     optional,
     positive_int,
@@ -76,7 +77,7 @@ class SymmetryEstimator(BaseEstimator):
     def _fit(self, table: Any, y: Any, targets: np.ndarray, loss: Any) -> None:
         """Asks for the symmetry of `y` and trains a network on targets `(batch, n)`."""
         x = self._rows(table)
-        hidden = positive_ints("hidden_units", self.hidden_units)
+        hidden = positive_ints("hidden_units", self.hidden_units, MOST_UNITS)
         batch_size = positive_int("batch_size", self.batch_size)
         rate = positive_number("learning_rate", self.learning_rate)
         least = fraction("min_confidence", self.min_confidence)
@@ -109,6 +110,11 @@ class SymmetryEstimator(BaseEstimator):
             epochs=epochs,
             verbose=int(bool(self.verbose)),
         )
+        if not all(np.all(np.isfinite(each)) for each in self.model_.get_weights()):
+            raise ValueError(
+                "Training diverged: `learning_rate` must be smaller, or the targets lie "
+                f"far from order one. Received: learning_rate={rate}"
+            )
 
     def _network(
         self,

@@ -162,3 +162,14 @@ def test_scikit_learn_accepts_them_at_a_glance(made):
             names.append(check.func.__name__)
             check(each)
     assert set(names) == set(ASKED)
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize(
+    ("argument", "value"), [("learning_rate", 1e9), ("hidden_units", 10**9)]
+)
+def test_what_cannot_be_trained_is_refused(argument, value):
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    made = SymmetryRegressor(epochs=2, search_epochs=2, **{argument: value})
+    with pytest.raises(ValueError, match=f"`{argument}` must be"):
+        made.fit(x, x[:, 0])
