@@ -34,7 +34,6 @@ from keras_lconv._validation import (
     positive_number,
 )
 from keras_lconv.algebra import equivariant_kernels, intertwiners
-from keras_lconv.layers.kernel import KernelOwner
 from keras_lconv.layers.points import geometry
 from keras_lconv.layers.points.arguments import (
     PointShape,
@@ -44,20 +43,18 @@ from keras_lconv.layers.points.arguments import (
     polynomial_degree,
 )
 from keras_lconv.layers.points.edge_network import EdgeNetwork
+from keras_lconv.layers.steerable.field_kernel import FieldKernel
 from keras_lconv.layers.steerable.fields import (
     FieldArgument,
     GroupArgument,
-    configuration,
-    group_of,
     is_scalar,
-    representation_of,
 )
 
 AGGREGATIONS = ("sum", "average", "attention")
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
-class PointConv(KernelOwner):
+class PointConv(FieldKernel):
     """A convolution on points whose positions differ from sample to sample.
 
     Atoms, particles, 4-vectors: each point has a position, and features that turn by a
@@ -182,6 +179,9 @@ class PointConv(KernelOwner):
         kwargs.setdefault("autocast", False)
         super().__init__(
             filters,
+            group=group,
+            representation_in=representation_in,
+            representation_out=representation_out,
             data_format=data_format,
             activation=activation,
             use_bias=use_bias,
@@ -193,18 +193,6 @@ class PointConv(KernelOwner):
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
             **kwargs,
-        )
-        self._given = {
-            "group": configuration(group),
-            "representation_in": configuration(representation_in),
-            "representation_out": configuration(representation_out),
-        }
-        self.group = group_of(group)
-        self.representation_in = representation_of(
-            "representation_in", representation_in, self.group
-        )
-        self.representation_out = representation_of(
-            "representation_out", representation_out, self.group
         )
         self.num_neighbors = optional(positive_int, "num_neighbors", num_neighbors)
         self.radius = optional(positive_number, "radius", radius)
@@ -390,7 +378,6 @@ class PointConv(KernelOwner):
         """The configuration of the layer."""
         return {
             **super().get_config(),
-            **self._given,
             "num_neighbors": self.num_neighbors,
             "radius": self.radius,
             "degree": self.degree,

@@ -24,16 +24,13 @@ from keras_lconv._validation import (
     positive_ints,
 )
 from keras_lconv.algebra import intertwiners
-from keras_lconv.layers.kernel import KernelOwner
 from keras_lconv.layers.steerable.basis import default_degrees, steerable_basis
+from keras_lconv.layers.steerable.field_kernel import FieldKernel
 from keras_lconv.layers.steerable.fields import (
     FieldArgument,
     GroupArgument,
-    configuration,
     field_shape,
-    group_of,
     is_scalar,
-    representation_of,
 )
 from keras_lconv.layers.steerable.grid import output_size, rings
 
@@ -41,7 +38,7 @@ PADDINGS = ("valid", "same")
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
-class SteerableConv(KernelOwner):
+class SteerableConv(FieldKernel):
     """A convolution that commutes with rotations, reflections, or any such group.
 
     Features are fields: at each position there are `channels` vectors of `m` numbers, on
@@ -177,6 +174,9 @@ class SteerableConv(KernelOwner):
     ):
         super().__init__(
             filters,
+            group=group,
+            representation_in=representation_in,
+            representation_out=representation_out,
             data_format=data_format,
             activation=activation,
             use_bias=use_bias,
@@ -188,18 +188,6 @@ class SteerableConv(KernelOwner):
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
             **kwargs,
-        )
-        self._given = {
-            "group": configuration(group),
-            "representation_in": configuration(representation_in),
-            "representation_out": configuration(representation_out),
-        }
-        self.group = group_of(group)
-        self.representation_in = representation_of(
-            "representation_in", representation_in, self.group
-        )
-        self.representation_out = representation_of(
-            "representation_out", representation_out, self.group
         )
         if not self.group.standard.is_orthogonal:
             raise ValueError(
@@ -361,7 +349,6 @@ class SteerableConv(KernelOwner):
         """The configuration of the layer."""
         return {
             **super().get_config(),
-            **self._given,
             "kernel_size": list(self.kernel_size),
             "strides": list(self.strides),
             "padding": self.padding,
