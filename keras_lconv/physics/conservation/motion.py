@@ -9,6 +9,7 @@ from keras_lconv._typing import MatricesLike
 from keras_lconv.discovery.null_space import NUM_GROUPS, NormalMatrices, NullSpace
 from keras_lconv.discovery.standard import Standard, standard_coordinates
 from keras_lconv.physics.conservation.canonical import canonical_maps
+from keras_lconv.physics.conservation.decay import decaying
 from keras_lconv.physics.conservation.quantities import (
     ConservedQuantity,
     Drift,
@@ -101,6 +102,16 @@ class Motion:
         drifts = self._drifts(basis)
         kept = [number for number, drift in enumerate(drifts) if drift is None]
         return basis[:, kept], [drift for drift in drifts if drift is not None]
+
+    def decaying(self) -> list[Drift]:
+        """What decays or grows exponentially, faster than a straight line describes."""
+        mixtures, rates = decaying(self._values, self._along.slices, self._clock)
+        mixed = self._values @ mixtures
+        sizes = np.std(self._along.centred(mixed), axis=0) / np.std(mixed, axis=0)
+        return [
+            Drift(self.combined(mixture), float(rate), float(size))
+            for mixture, rate, size in zip(mixtures.T, rates, sizes, strict=True)
+        ]
 
     def _drift_directions(self, basis: np.ndarray) -> np.ndarray:
         mixed = self._values @ basis

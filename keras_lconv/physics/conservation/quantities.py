@@ -146,13 +146,14 @@ def _as_sum(terms: list[tuple[float, float, str]], digits: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Drift:
-    """A quantity that changes slowly and steadily, and so is not conserved.
+    """A quantity that changes steadily or exponentially, and so is not conserved.
 
     Args:
         quantity: The quantity.
         rate: Its rate of decay, `-dG/dt / G` about the mean over all points, for one unit
             of time; negative if it grows.
-        size: How far straight lines in time move it, relative to its spread.
+        size: How far it moves along trajectories, relative to its spread: of what changes
+            steadily, along straight lines in time.
     """
 
     quantity: ConservedQuantity
@@ -178,7 +179,7 @@ class ConservationReport(Report):
         standard: The algebra about the mean of the points, in units in which positions and
             momenta have spread 1: what naming does not depend on units in.
         is_determined: Whether there are enough points, or trajectories, to tell.
-        drifting: Of trajectories, what changes slowly and steadily.
+        drifting: Of trajectories, what changes steadily or exponentially.
 
     Example:
     ```python

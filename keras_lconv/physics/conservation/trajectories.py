@@ -19,6 +19,9 @@ from keras_lconv.physics.conservation.readable import (
     readable_basis,
 )
 
+# Rates that differ by less are one.
+SAME_RATE = 0.01
+
 
 def fit_conserved_quantities(
     trajectories: ArrayLike | Sequence[ArrayLike],
@@ -38,8 +41,10 @@ def fit_conserved_quantities(
 
     What changes slowly and steadily is no conserved quantity: where a straight line in time
     explains most of how a quantity varies along trajectories, it is listed under
-    `report.drifting` with its rate of decay. Noise of the coordinates is estimated from
-    differences of neighbouring times, which should be closer than the motion is fast.
+    `report.drifting` with its rate of decay. If there is none, and steps are even, what
+    falls or grows by the same factor from each time to the next is listed there. Noise of
+    the coordinates is estimated from differences of neighbouring times, which should be
+    closer than the motion is fast.
 
     Args:
         trajectories: Array `(trajectories, times, 2n)` in canonical coordinates, all
@@ -48,7 +53,8 @@ def fit_conserved_quantities(
             many trajectories, which differ in what they conserve; one that is given twice
             counts once.
         times: Times of the points, `(times,)`, or one array for each trajectory; by default
-            0, 1, 2 and so on. They only say what a rate is.
+            0, 1, 2 and so on. They only say what a rate is, and
+            whether steps are even.
         search: As for `find_conserved_quantities`.
         action: As for `find_conserved_quantities`.
         dimension: As for `find_conserved_quantities`.
@@ -86,6 +92,7 @@ def fit_conserved_quantities(
     drifting: list[Drift] = []
     if dimension is None:
         basis, drifting = motion.without_drift(space.basis)
+        drifting = drifting or motion.decaying()
     mixed = [motion.combined(column) for column in basis.T]
     tolerance = CLEAR * float(np.max(space.errors, initial=0.0))
     return conservation_report(
@@ -98,14 +105,29 @@ def fit_conserved_quantities(
             "confidence": space.confidence,
             "errors": space.errors[: len(mixed)],
             "is_determined": space.is_determined,
-            "drifting": tuple(
-                dataclasses.replace(
-                    drift, quantity=readable_basis([drift.quantity], points, tolerance)[0]
-                )
-                for drift in drifting
-            ),
+            "drifting": _readable_drifts(drifting, points, tolerance),
         },
     )
+
+
+def _readable_drifts(
+    drifts: list[Drift], points: np.ndarray, tolerance: float
+) -> tuple[Drift, ...]:
+    """With a basis that is easy to read of all that drift at the same rate."""
+    drifts = sorted(drifts, key=lambda drift: drift.rate)
+    rates = np.array([drift.rate for drift in drifts])
+    alike = np.cumsum(np.abs(np.diff(rates, prepend=rates[:1])) > SAME_RATE * np.abs(rates))
+    readable: list[Drift] = []
+    for group in range(alike[-1] + 1 if drifts else 0):
+        own = [
+            drift for drift, number in zip(drifts, alike, strict=True) if number == group
+        ]
+        basis = readable_basis([drift.quantity for drift in own], points, tolerance)
+        readable += [
+            dataclasses.replace(drift, quantity=quantity)
+            for drift, quantity in zip(own, basis, strict=True)
+        ]
+    return tuple(readable)
 
 
 def _paths(trajectories: Any, times: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -89,6 +89,36 @@ def test_what_decays_is_not_conserved(dimension):
     assert (len(found), len(found.drifting)) == (dimension**2, 0)
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-3])
+def test_what_decays_fast_has_its_rates(noise):
+    """Two damped oscillators: one decays as `q^2 + 0.5 q p + p^2` does, one creeps."""
+    step, rng = 0.25, np.random.default_rng(0)
+    damped = np.array([[0.0, 1.0], [-1.0, -0.5]])
+    creeping = np.array([[0.0, 1.0], [-1.0, -2.5]])
+    for matrix, rates in ((damped, [0.5]), (creeping, [0.5, 1.0, 2.0, 2.5, 4.0])):
+        path = [rng.normal(size=(50, 2))]
+        for _ in range(40):
+            path.append(path[-1] @ expm(matrix * step).T)
+        z = np.stack(path, axis=1)
+        z = z + noise * np.std(z) * rng.normal(size=z.shape)
+        found = fit_conserved_quantities(z, times=step * np.arange(41))
+        assert len(found) == 0
+        told = [drift.rate for drift in found.drifting]
+        if noise:
+            # Some of what falls below the noise is not told; what is told is right.
+            assert told
+            assert all(np.min(np.abs(np.array(rates) - r)) < 0.02 for r in told)
+            continue
+        assert np.allclose(told, rates)
+        if len(rates) == 1:
+            (drift,) = found.drifting
+            form = drift.quantity.quadratic
+            assert np.allclose(form / form[0, 0], [[1, 0.25], [0.25, 1]], atol=1e-6)
+    # Where steps are not even, factors say nothing.
+    uneven = np.cumsum(rng.uniform(0.1, 0.4, 41))
+    assert not fit_conserved_quantities(z, times=uneven).drifting
+
+
 def test_trajectories_of_different_lengths_with_gaps(unseen):
     orbits = list(kepler_orbits(40, 3, seed=1))
     orbits = [orbit[: 20 + number] for number, orbit in enumerate(orbits)]
