@@ -113,6 +113,7 @@ def of_a_parabola(x):
     return x[:, 0] ** 2 + x[:, 1]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("noise", [0.0, 1e-3, 5e-3])
 @pytest.mark.parametrize(
     ("function", "dimension"), [(of_a_line, 8), (of_a_circle, 5), (of_a_parabola, 5)]

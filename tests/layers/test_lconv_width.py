@@ -81,7 +81,14 @@ def made(name, channels=3, **kwargs):
     return layer, random((2, *shape, channels))
 
 
-@pytest.mark.parametrize("name", CASES)
+# One of each kind; the others are thorough.
+SOME = ("two widths", "learned width", "rotation, invariant", "space")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n if n in SOME else pytest.param(n, marks=pytest.mark.thorough) for n in CASES],
+)
 def test_equals_products_of_matrices_in_every_order_of_contraction(name):
     layer, f = made(name)
     matrices = dense(layer)

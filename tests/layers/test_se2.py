@@ -143,7 +143,8 @@ def network(reduction, derivative="spectral", data_format="channels_last"):
 
 
 @pytest.mark.parametrize(
-    ("reduction", "derivative"), [("max", "spectral"), ("average", "central")]
+    ("reduction", "derivative"),
+    [pytest.param("max", "spectral", marks=pytest.mark.thorough), ("average", "central")],
 )
 def test_a_network_is_equivariant_to_quarter_turns_from_end_to_end(reduction, derivative):
     model = network(reduction, derivative)

@@ -40,12 +40,14 @@ def test_features_are_equivariant_to_rounding():
     assert equivariance_error(model, "rotation", random((3, 7, 7, 2)), TURNS).max < 1e-5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("arguments", [{"activation": "relu"}, {"pooling": "avg"}])
 def test_other_choices_are_not_exact(arguments):
     model = small(classifier_activation=None, **arguments)
     assert invariance_error(model, "rotation", random((3, 7, 7, 2)), TURNS).max > 1e-3
 
 
+@pytest.mark.thorough
 def test_several_generators_that_commute():
     arguments = {"generators": g.translation(derivative="fourier")}
     model = small(classifier_activation=None, **arguments)
@@ -97,6 +99,7 @@ def test_channels_first():
     assert relative_error(np.moveaxis(found, 1, -1), last(f)) < 1e-5
 
 
+@pytest.mark.thorough
 def test_an_array_or_an_instance_for_generators():
     turn = g.rotation()
     turn.build((None, 5, 5, 1))

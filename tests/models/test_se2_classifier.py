@@ -27,7 +27,9 @@ def settled(model):
     return model
 
 
-@pytest.mark.parametrize("derivative", ["central", "spectral"])
+@pytest.mark.parametrize(
+    "derivative", [pytest.param("central", marks=pytest.mark.thorough), "spectral"]
+)
 def test_quarter_turns_change_nothing(derivative):
     model = settled(se2_classifier(**SMALL, classes=7, derivative=derivative))
     x = images()
@@ -40,6 +42,7 @@ def test_quarter_turns_change_nothing(derivative):
         assert relative_error(model(turned), predictions) < 1e-5
 
 
+@pytest.mark.thorough
 def test_flips_change_nothing_with_reflections():
     arguments = {**SMALL, "filters": [(3, 4), (4,)]}
     model = settled(se2_classifier(**arguments, reflections=True))

@@ -14,8 +14,8 @@ from tests.families import relative_error, to_numpy
     ("group", "shape"),
     [
         ("c8", (11, 11, 1)),
-        ("d4", (12, 12, 2)),
-        ("so2", (11, 11, 1)),
+        pytest.param("d4", (12, 12, 2), marks=pytest.mark.thorough),
+        pytest.param("so2", (11, 11, 1), marks=pytest.mark.thorough),
         ("cube", (7, 7, 7, 1)),
     ],
 )

@@ -12,7 +12,12 @@ from tests.families import relative_error, to_numpy
 
 
 @pytest.mark.parametrize(
-    ("group", "shape"), [("d4", (12, 8, 2)), ("so2", (8, 8, 1)), ("cube", (4, 4, 4, 1))]
+    ("group", "shape"),
+    [
+        pytest.param("d4", (12, 8, 2), marks=pytest.mark.thorough),
+        ("so2", (8, 8, 1)),
+        pytest.param("cube", (4, 4, 4, 1), marks=pytest.mark.thorough),
+    ],
 )
 def test_the_output_turns_with_the_image(group, shape):
     levels = 1 if group == "cube" else 2
