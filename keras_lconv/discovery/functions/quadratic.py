@@ -23,6 +23,8 @@ MOST_NOISE = 0.2
 SAMPLES_FOR_EACH, MOST_COLUMNS = 3, 20
 # Terms are noise if they are smaller than so many error bars, or this part of the largest.
 ERROR_BARS, ROUNDING = 6.0, 1e-7
+# Errors on new samples are smaller if they are so by as many standard errors.
+CLEAR_GAIN = 3.0
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def quadratic_fit(x: np.ndarray, y: np.ndarray, held_out: int) -> Quadratic | No
         size = float(np.sqrt(np.mean(rest**2)) / setting.spread)
         is_noise = _is_rest_noise(setting, held_out)
         is_of_columns = setting.columns is None
-        if is_of_columns and is_noise is False:
+        if is_noise is False and (not is_of_columns or _foretells(setting, held_out)):
             continue
         largest = LARGEST_ERROR if is_of_columns or not is_noise else MOST_NOISE
         if size < min(error, largest):
@@ -224,6 +226,25 @@ def _is_rest_noise(setting: _Setting, held_out: int) -> bool | None:
     rows, more = (_terms(u, degree) * weights[:, None] for degree in (2, 3))
     growth = 1 + _chance(len(u), more.shape[1], more.shape[1] - rows.shape[1])
     return bool(_left(rows, values) <= growth * _left(more, values) + _rounding(values))
+
+
+def _foretells(setting: _Setting, held_out: int) -> bool:
+    """Whether terms of degree 3 foretell samples that they were not fitted to.
+
+    What a few samples with much noise explain, as of columns with heavy tails, does not.
+    """
+    u, weights = setting.u[held_out:], setting.weights[held_out:]
+    values = setting.values[held_out:] * weights
+    squares = []
+    for degree in (2, 3):
+        rows = _terms(u, degree) * weights[:, None]
+        rest = np.empty_like(values)
+        for group, found in enumerate(_without_each_group(rows, values)):
+            own = slice(group, None, NUM_GROUPS)
+            rest[own] = rows[own] @ found - values[own]
+        squares.append(rest**2)
+    gains = squares[0] - squares[1]
+    return bool(np.mean(gains) > CLEAR_GAIN * np.std(gains) / np.sqrt(len(gains)))
 
 
 def _are_enough(samples: int, n: int, degree: int) -> bool:
