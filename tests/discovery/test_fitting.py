@@ -190,6 +190,29 @@ def test_what_no_polynomial_of_logarithms_explains_is_left_to_networks():
 
 
 @pytest.mark.backend_free
+def test_columns_without_a_logarithm_may_have_an_effect():
+    """Degrees Celsius below zero, and what a number of any sign multiplies."""
+    rng = np.random.default_rng(0)
+    low, high = [0.5, -20, 0.01], [3, 120, 0.08]
+    x = rng.uniform(low, high, (600, 3))
+    pressure = 8.314 * x[:, 0] * (x[:, 1] + 273.15) / x[:, 2]
+    assert quadratic_fit(x, pressure, 75) is None
+    assert quadratic_fit(x, pressure * (1 + 0.01 * normal(600)), 75) is None
+    x[:, 1] = normal(600)
+    slow = x[:, 0] ** 2 / x[:, 2] * (1 + 0.15 * np.tanh(x[:, 1]))
+    assert quadratic_fit(x, slow, 75) is None
+    assert quadratic_fit(x, x[:, 0] ** 2 / x[:, 2], 75).idle == (1,)
+
+
+def test_a_polynomial_of_logarithms_that_leaves_more_than_noise_is_not_sure():
+    """Degrees Celsius above zero: `log(T + 273)` is nearly a polynomial of `log T`."""
+    x = np.random.default_rng(0).uniform([0.5, 5, 0.01], [3, 120, 0.08], (600, 3))
+    pressure = 8.314 * x[:, 0] * (x[:, 1] + 273.15) / x[:, 2]
+    report = fit_symmetries(x, pressure, search="affine", epochs=1, verbose=False)
+    assert report.confidence < 0.9
+
+
+@pytest.mark.backend_free
 def test_terms_of_degree_three_that_noise_does_not_explain():
     """They are a hundredth of the whole, but of a function that has no symmetry."""
     x = normal(400, 3)

@@ -41,6 +41,9 @@ from keras_lconv.discovery.report import SymmetryReport
 LEAST_EPOCHS, LEAST_STEPS = 30, 2400
 # So many samples are enough for the null space of a network.
 MOST_SAMPLES = 8192
+# What a polynomial is worth that leaves more than noise.
+HALF_SURE = 0.5
+ROUGH = "it leaves more than noise: other terms may hide symmetries, or break these"
 
 
 def fit_symmetries(
@@ -164,7 +167,8 @@ def fit_symmetries(
         quadratic = quadratic_fit(x, targets.outputs, held_out)
     if quadratic is not None:
         members = 1
-        found = _Fit(quadratic.model, quadratic.error, (quadratic.note,), quadratic.idle)
+        told = (quadratic.note, *([ROUGH] if quadratic.is_rough else []))
+        found = _Fit(quadratic.model, quadratic.error, told, quadratic.idle)
     else:
         settings = held_out, epochs, batch_size, bool(progress(verbose))
         found = _trained(x, targets, model, *settings)
@@ -236,6 +240,8 @@ def _as_sure_as_the_fit(
     errors = np.hypot(report.errors, _errors_of_refits(report, again))
     # Generators that turn with the samples are none.
     known = math.cos(min(float(np.max(errors)), math.pi / 2)) ** 2
+    if quadratic.is_rough:
+        known *= HALF_SURE
     if quadratic.untidied is not None:
         known *= _held_by(quadratic.untidied, samples, question, report)
     return dataclasses.replace(report, errors=errors, confidence=report.confidence * known)

@@ -41,6 +41,7 @@ class Quadratic:
             how far the coefficients are known.
         untidied: Of logarithms, the polynomial with all terms, also those that are noise.
         idle: Of logarithms, the columns without effect, which it does not take.
+        is_rough: Of logarithms, whether what it leaves is more than noise.
     """
 
     model: keras.Model
@@ -49,6 +50,7 @@ class Quadratic:
     others: tuple[keras.Model, ...]
     untidied: keras.Model | None = None
     idle: tuple[int, ...] = ()
+    is_rough: bool = False
 
 
 class _Setting(NamedTuple):
@@ -123,7 +125,7 @@ def quadratic_fit(x: np.ndarray, y: np.ndarray, held_out: int) -> Quadratic | No
         y: Outputs `(batch,)`.
         held_out: So many of the first samples are held out.
     """
-    best, error, chosen = None, np.inf, None
+    best, error, chosen, is_rough = None, np.inf, None, False
     for setting in (*_of_columns(x, y), *_of_logarithms(x, y, held_out)):
         u = setting.u
         if not _are_enough(len(u) - held_out, u.shape[1], 2):
@@ -135,11 +137,12 @@ def quadratic_fit(x: np.ndarray, y: np.ndarray, held_out: int) -> Quadratic | No
         size = float(np.sqrt(np.mean(rest**2)) / setting.spread)
         is_noise = _is_rest_noise(setting, held_out)
         is_of_columns = setting.columns is None
-        if is_noise is False and (not is_of_columns or _foretells(setting, held_out)):
+        if is_of_columns and is_noise is False and _foretells(setting, held_out):
             continue
         largest = LARGEST_ERROR if is_of_columns or not is_noise else MOST_NOISE
         if size < min(error, largest):
             best, error, chosen = found, size, setting
+            is_rough = is_noise is False and not is_of_columns
     if best is None or chosen is None:
         return None
     note = f"{chosen.what}, which was fitted: no network was needed"
@@ -157,6 +160,7 @@ def quadratic_fit(x: np.ndarray, y: np.ndarray, held_out: int) -> Quadratic | No
         tuple(models[1:]),
         _model(polynomials[0], chosen, x.shape[1]),
         tuple(np.setdiff1d(np.arange(x.shape[1]), chosen.columns).tolist()),
+        is_rough,
     )
 
 
@@ -173,17 +177,23 @@ def _of_columns(x: np.ndarray, y: np.ndarray) -> Iterator[_Setting]:
 
 
 def _of_logarithms(x: np.ndarray, y: np.ndarray, held_out: int) -> Iterator[_Setting]:
-    """Logarithms of positive outputs as polynomials of those of positive columns."""
-    columns = np.flatnonzero(np.all(x > 0, axis=0) & (np.ptp(x, axis=0) > 0))
+    """Logarithms of positive outputs as polynomials of those of positive columns.
+
+    If columns that have no logarithm have an effect, there are none.
+    """
+    varies = np.ptp(x, axis=0) > 0
+    positive = np.all(x > 0, axis=0)
+    columns, others = np.flatnonzero(varies & positive), np.flatnonzero(varies & ~positive)
     if np.any(y <= 0) or not len(columns):
         return
-    if not _are_enough(len(y) - held_out, len(columns), 2):
+    if not _are_enough(len(y) - held_out, len(columns) + len(others), 2):
         return
-    logarithms, values = np.log(x[:, columns]), np.log(y)
+    logarithms, values, rest = np.log(x[:, columns]), np.log(y), x[:, others]
     middle = np.mean(logarithms, axis=0)
     u = logarithms - middle
-    kept = _columns_with_effect(u[held_out:], values[held_out:])
-    if not kept:
+    rest = (rest - np.mean(rest, axis=0)) / np.std(rest, axis=0)
+    kept = _columns_with_effect(np.hstack([u, rest])[held_out:], values[held_out:])
+    if not kept or max(kept) >= len(columns):
         return
     what = "the logarithm of `y` is a polynomial of degree 2 of those of the columns"
     yield _Setting(
