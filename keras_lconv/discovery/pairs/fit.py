@@ -33,6 +33,8 @@ from keras_lconv.discovery.pairs.search import (
 
 # Floats in the normal matrices of all pairs.
 MOST_NUMBERS = 2e8
+# Where a pair has no more equations than unknowns, nothing tells whether others do as well.
+UNSEEN = 0.5
 
 
 def fit_generators(
@@ -93,7 +95,7 @@ def fit_generators(
     Raises:
         TypeError: If an argument has a wrong type, or `search` holds learned generators.
         ValueError: If a value or a shape does not fit, if `parameters` depend linearly on
-            each other, or if a pair has fewer equations than there are unknowns and
+            each other, or if a pair has no more equations than there are unknowns and
             `dimension` is not given.
 
     Example:
@@ -126,7 +128,7 @@ def fit_generators(
     num_equations = motion.observed(x[:1]).size
     if dimension is None and motion.size >= num_equations:
         raise ValueError(
-            "`dimension` must be given where a pair has fewer equations "
+            "`dimension` must be given where a pair has no more equations "
             f"({num_equations}) than there are unknowns ({motion.size}). "
             "Received: dimension=None"
         )
@@ -150,10 +152,12 @@ def fit_generators(
     confidence, given = 1.0, dimension
     if known is None and motion.size < num_equations:
         dimension, gap, confidence, values = judged(equations, given)
+    elif known is None:
+        confidence = UNSEEN
     if given is None and dimension and not is_related(motion, x, y, start, dimension):
         dimension, confidence = 0, 0.0
     fit_error = math.sqrt(np.sum(left) / np.sum(before))
-    if given is None and values is not None:
+    if known is None:
         confidence *= trust(fit_error)
     solution = Solution(motion, equations, known, dimension or 0)
     generators = motion.space.generators(solution.rows) if dimension else None

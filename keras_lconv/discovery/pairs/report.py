@@ -27,13 +27,14 @@ class GeneratorReport(Report):
             vector fields: of monomials, in units of half of the grid's width.
         singular_values: The noise over the sizes of the motions along principal directions
             of all `p` that were searched, growing: small ones belong to generators, and 1
-            is noise. `None` where parameters are known, or a pair has fewer equations than
-            unknowns.
+            is noise. `None` where parameters are known, or a pair has no more equations
+            than unknowns.
         gap: The ratio of the first value that is noise to the last that is not.
         confidence: Between 0 and 1: how clear the dimension is. It is the share of
             subsets of the pairs that give the same one, times `1 - 1 / gap`, and less where
-            much is left of the difference of the pairs; 1 where the dimension follows from
-            the arguments alone.
+            much is left of the difference of the pairs. At most 0.5 where a pair has no
+            more equations than unknowns and parameters are not known: nothing tells then
+            whether other generators do as well. 1 where parameters are known.
         errors: For each generator an error bar, in radians: how far it would turn if other
             pairs were drawn. It does not account for errors common to all pairs.
         residuals: For each pair the distance that is left between `exp(t . L) x` and `y`,
@@ -117,16 +118,16 @@ class GeneratorReport(Report):
                 str(self.algebra.identify()) if is_named else "fields that are not affine"
             )
             lines = [f"{name}, dimension {self.dimension} of {self.searched} searched"]
-        if self.gap is not None:
-            lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
+        gap = "" if self.gap is None else f"gap {self.gap:.3g}, "
+        lines.append(f"{gap}confidence {self.confidence:.2f}")
         if self.dimension:
             degrees = np.degrees(np.max(self.errors))
             lines.append(f"generators known to {degrees:.2g} degrees, from the samples")
         lines.append(f"left of the difference of the pairs: {self.fit_error:.2%}")
         if self.fit_error > LARGE_FIT_ERROR:
-            lines.append(
-                "that is much: noise, other motions, or content that left the grid"
-            )
+            is_grid = self.dimension and self._required().vector_fields() is not None
+            others = "content that left the grid" if is_grid else "a centre elsewhere"
+            lines.append(f"that is much: noise, other motions, or {others}")
         return "\n".join(lines)
 
     def to_generators(self, **kwargs: Any) -> Generators:
