@@ -694,6 +694,11 @@ ALGEBRA = {
         {"basis": so(3).basis},
         {"basis": matrices, "tolerance": optional(not_negative)},
     ),
+    "keras_lconv.algebra.VectorFields": Row(
+        algebra.VectorFields,
+        {"powers": [[0], [1], [2]], "coefficients": np.eye(3)[:, None]},
+        {"powers": is_array, "coefficients": is_array},
+    ),
     "keras_lconv.algebra.MatrixGroup": Row(
         algebra.MatrixGroup,
         {"elements": [SWAP]},
