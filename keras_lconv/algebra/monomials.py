@@ -52,6 +52,22 @@ def united(*powers: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     return -unique[:, 1:], np.split(places.ravel(), ends)
 
 
+def times(powers: np.ndarray, coefficients: np.ndarray, axis: int) -> np.ndarray:
+    """Polynomials `(..., K)`, times the variable of an axis.
+
+    Args:
+        powers: Exponents of all monomials up to a degree, `(K, n)`.
+        coefficients: Those of polynomials of a lower degree.
+        axis: Number of the variable.
+    """
+    index = {tuple(row): number for number, row in enumerate(powers.tolist())}
+    low = np.flatnonzero(powers.sum(axis=1) < np.max(powers.sum(axis=1)))
+    raised = powers[low] + np.eye(powers.shape[1], dtype=int)[axis]
+    product = np.zeros_like(coefficients)
+    product[..., [index[tuple(row)] for row in raised.tolist()]] = coefficients[..., low]
+    return product
+
+
 def substituted(powers: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:
     """Monomials of `u = A x + b` as polynomials of `x`.
 
@@ -66,25 +82,56 @@ def substituted(powers: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> n
     """
     size, degree = matrix.shape[1], int(np.max(powers.sum(axis=1), initial=0))
     target = exponents_up_to(size, degree)
-    index = {tuple(row): number for number, row in enumerate(target.tolist())}
-    low = np.flatnonzero(target.sum(axis=1) < degree)
-    above = [
-        [index[tuple(row)] for row in (target[low] + unit).tolist()]
-        for unit in np.eye(size, dtype=int)
-    ]
     known = {(0,) * len(matrix): np.eye(1, len(target))[0]}
 
     def expanded(power: tuple[int, ...]) -> np.ndarray:
         if power not in known:
             axis = next(a for a, exponent in enumerate(power) if exponent)
             below = expanded((*power[:axis], power[axis] - 1, *power[axis + 1 :]))
-            product = offset[axis] * below
-            for weight, places in zip(matrix[axis], above, strict=True):
-                product[places] += weight * below[low]
-            known[power] = product
+            raised = [
+                weight * times(target, below, a) for a, weight in enumerate(matrix[axis])
+            ]
+            known[power] = offset[axis] * below + np.sum(raised, axis=0)
         return known[power]
 
     return np.array([expanded(tuple(row)) for row in powers.tolist()])
+
+
+def along(
+    powers: np.ndarray, v: np.ndarray, other_powers: np.ndarray, w: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Derivatives of fields along others, `sum_b v_i^b d_b w_j`.
+
+    Args:
+        powers: Exponents `(K, n)`.
+        v: Coefficients `(k, n, K)` of fields.
+        other_powers: Exponents `(L, n)`.
+        w: Coefficients `(l, n, L)` of other fields.
+
+    Returns:
+        Exponents `(M, n)`, and coefficients `(k l, n, M)`, one row `i` after the other.
+    """
+    from scipy.sparse import csr_array
+
+    k, number, n = len(v), len(w), powers.shape[1]
+    lowered = np.eye(n, dtype=int)[:, None, None]
+    products = powers[:, None] + other_powers - lowered
+    factors = np.broadcast_to(other_powers.T[:, None], products.shape[:3])
+    kept = factors > 0
+    target, (places,) = united(products[kept])
+    result = np.zeros((k * number * n, len(target)))
+    start = 0
+    for b in range(n):
+        of_v, of_w = np.nonzero(kept[b])
+        own = places[start : start + len(of_v)]
+        start += len(of_v)
+        sums = csr_array(
+            (factors[b][kept[b]].astype("float64"), (np.arange(len(own)), own)),
+            shape=(len(own), len(target)),
+        )
+        terms = v[:, None, None, b, of_v] * w[None, :, :, of_w]
+        result += terms.reshape(len(result), -1) @ sums
+    return target, result.reshape(k * number, n, -1)
 
 
 def monomial_text(power: Sequence[int], names: Sequence[str]) -> str:

@@ -13,9 +13,14 @@ from keras_lconv._validation import (
     integer_array,
     positive_int,
 )
-from keras_lconv.algebra.field_formulas import field_formula, whole_numbers
+from keras_lconv.algebra.field_formulas import (
+    field_formula,
+    shifted_names,
+    whole_numbers,
+)
 from keras_lconv.algebra.flows import affine_flow, integrated
 from keras_lconv.algebra.monomials import (
+    along,
     exponents_up_to,
     monomials,
     substituted,
@@ -113,7 +118,7 @@ class VectorFields:
     def __len__(self) -> int:
         return self.dimension
 
-    def __getitem__(self, number: int | slice) -> "VectorFields":
+    def __getitem__(self, number: int | slice | np.ndarray) -> "VectorFields":
         chosen = self.coefficients[number]
         return VectorFields(self.powers, chosen[None] if chosen.ndim == 2 else chosen)
 
@@ -202,29 +207,8 @@ class VectorFields:
 
     def _along(self, other: "VectorFields") -> "VectorFields":
         """`sum_b v_i^b d_b w_j`, one row `i` after the other."""
-        from scipy.sparse import csr_array
-
-        k, number, n = self.dimension, other.dimension, self.size
-        lowered = np.eye(n, dtype=int)[:, None, None]
-        products = self.powers[:, None] + other.powers - lowered
-        factors = np.broadcast_to(other.powers.T[:, None], products.shape[:3])
-        kept = factors > 0
-        powers, (places,) = united(products[kept])
-        result = np.zeros((k * number * n, len(powers)))
-        position = 0
-        for b in range(n):
-            of_self, of_other = np.nonzero(kept[b])
-            own = places[position : position + len(of_self)]
-            position += len(of_self)
-            entries = np.arange(len(own))
-            sums = csr_array(
-                (factors[b][kept[b]].astype("float64"), (entries, own)),
-                shape=(len(own), len(powers)),
-            )
-            left = self.coefficients[:, None, None, b, of_self]
-            terms = left * other.coefficients[None, :, :, of_other]
-            result += terms.reshape(len(result), -1) @ sums
-        return VectorFields(powers, result.reshape(k * number, n, -1))
+        found = along(self.powers, self.coefficients, other.powers, other.coefficients)
+        return VectorFields(*found)
 
     def bracket(self, other: "VectorFields") -> "VectorFields":
         """All `[v_i, w_j]`, `k l` fields, one row `i` after the other.
@@ -363,6 +347,7 @@ class VectorFields:
         names: Sequence[str] | None = None,
         units: ArrayLike | None = None,
         tolerance: float = 1e-6,
+        origin: ArrayLike | None = None,
     ) -> list[str]:
         """Each field in symbols, as `"2 t d/dx - x u d/du"`.
 
@@ -372,13 +357,16 @@ class VectorFields:
             names: Names of the variables; by default `x0`, `x1` and so on.
             units: The spread of each variable, `(n,)`, by which terms are compared.
             tolerance: Terms up to this size, where the largest is 1, are left out.
+            origin: Where the variables are zero, `(n,)`: those of fields of `x - origin`.
         """
         names = [f"x{a}" for a in range(self.size)] if names is None else names
+        factors = names if origin is None else shifted_names(names, np.asarray(origin))
         texts = []
         for field in self.coefficients:
             moves = np.abs(field * self._scales(units))
             shown = np.where(moves > tolerance * np.max(moves, initial=0.0), field, 0.0)
-            texts.append(field_formula(self.powers, whole_numbers(shown, tolerance), names))
+            whole = whole_numbers(shown, tolerance)
+            texts.append(field_formula(self.powers, whole, names, factors))
         return texts
 
     def _scales(self, units: ArrayLike | None) -> np.ndarray:

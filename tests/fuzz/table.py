@@ -822,6 +822,7 @@ TABLE_KINDS = {
     "columns": anything,
     "search": lambda v: v is None or isinstance(v, str) or matrices(v),
     "output": lambda v: (isinstance(v, str) and v in OUTPUTS) or matrices(v),
+    "degree": optional(whole()),
     "dimension": optional(whole(0)),
     "batch_size": whole(),
 }
