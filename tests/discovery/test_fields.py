@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from keras import ops
 
 from keras_lconv.discovery import find_symmetries
-
-pytestmark = pytest.mark.backend_free
 
 
 def normal(number, size, seed=0):
@@ -105,6 +104,7 @@ def found(function, x, **kwargs):
     return find_symmetries(function, x, derivatives="finite", verbose=False, **kwargs)
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize("name", KNOWN)
 def test_right_answers(name):
     function, size, blocks, degree, algebra, number, formulas = KNOWN[name]
@@ -120,9 +120,12 @@ def test_right_answers(name):
     t = 0.05 * normal(1, report.dimension, seed=2)[0]
     moved = report.flow(y, t)
     assert np.max(np.abs(moved - y)) > 1e-3
-    assert np.allclose(function(moved), function(y), rtol=1e-5, atol=1e-6)
+    # Differences of functions with poles are less precise.
+    error = 1e-7 if blocks < 4 else 1e-5
+    assert np.allclose(function(moved), function(y), rtol=error, atol=error)
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize("function", [quartic, cusp])
 def test_units_and_offsets_do_not_matter(function):
     x = normal(400, 2)
@@ -142,6 +145,7 @@ def test_units_and_offsets_do_not_matter(function):
     assert np.allclose(function(back), function(x), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize("blocks", [1, 2])
 def test_none_where_there_is_none(blocks):
     rng = np.random.default_rng(3)
@@ -158,6 +162,7 @@ def test_none_where_there_is_none(blocks):
     assert "no symmetry" in report.summary()
 
 
+@pytest.mark.backend_free
 def test_fields_that_vanish_on_a_surface_are_none():
     x = normal(500, 3)
     x = 2 * x / np.linalg.norm(x, axis=1, keepdims=True)
@@ -171,6 +176,7 @@ def test_fields_that_vanish_on_a_surface_are_none():
     assert "x0^2 + x1^2 + x2^2 - 4 = 0" in report.summary()
 
 
+@pytest.mark.backend_free
 def test_equivariance_of_a_map():
     def step(x):
         # Diagonal in the coordinates (x, y + x^2).
@@ -190,6 +196,7 @@ def test_equivariance_of_a_map():
     assert free.num_solutions == 5
 
 
+@pytest.mark.backend_free
 def test_scalars_stay():
     def charged(x):
         return x[:, 0] * np.sum(bent(x[:, 1:4]) * bent(x[:, 4:]), axis=1)
@@ -202,6 +209,7 @@ def test_scalars_stay():
     assert np.array_equal(report.flow(y, [0.1, 0.0, 0.0])[:, 0], y[:, 0])
 
 
+@pytest.mark.backend_free
 def test_a_library_of_coefficients():
     def pendulum(x):
         return x[:, 1] ** 2 / 2 - np.cos(x[:, 0])
@@ -218,6 +226,7 @@ def test_a_library_of_coefficients():
     assert report.name == "R"
 
 
+@pytest.mark.backend_free
 def test_a_library_of_fields():
     def turn(a, b):
         def field(x):
@@ -237,6 +246,7 @@ def test_a_library_of_fields():
     assert report.name == "so(3)"
 
 
+@pytest.mark.backend_free
 def test_what_does_not_fit_is_refused():
     x = normal(100, 2)
     with pytest.raises(ValueError, match="`degree` belongs to"):
@@ -254,3 +264,28 @@ def test_what_does_not_fit_is_refused():
         report.to_generators()
     with pytest.raises(ValueError, match="must have shape"):
         report.flow(x[:, :1], 1.0)
+
+
+def test_augmentation_moves_along_the_flow():
+    x = normal(400, 7).astype("float32")
+
+    def charged(x):
+        return x[:, 0] * np.sum(bent(x[:, 1:4]) * bent(x[:, 4:]), axis=1)
+
+    report = found(charged, x, search="polynomial", degree=3, blocks=2, scalars=1)
+    layer = report.to_augmentation(0.4, seed=0)
+    again = type(layer).from_config(layer.get_config())
+    moved = ops.convert_to_numpy(layer(x, training=True))
+    assert np.array_equal(moved, ops.convert_to_numpy(again(x, training=True)))
+    assert np.array_equal(layer(x), x)
+    assert np.array_equal(moved[:, 0], x[:, 0])
+    assert 0.05 < np.median(np.abs(moved[:, 1:] - x[:, 1:])) < 0.5
+    # Single precision; and few samples are far out, where the fields are steep.
+    change = np.abs(charged(moved) - charged(x)) / np.std(charged(x))
+    assert np.quantile(change, 0.95) < 1e-3
+    # Each sample has times of its own, and infinity keeps its samples.
+    assert len(np.unique((moved - x)[:, 1])) == len(x)
+    far = layer(1e12 * x, training=True)
+    assert np.all(np.isfinite(ops.convert_to_numpy(far)))
+    with pytest.raises(ValueError, match="needs inputs"):
+        type(layer).from_config(layer.get_config())(x[:, :3])

@@ -868,6 +868,20 @@ DISCOVERY = {
             "model": optional(lambda v: isinstance(v, keras.Model)),
         },
     ),
+    "keras_lconv.discovery.FieldAugmentation": Row(
+        discovery.FieldAugmentation,
+        {"powers": [[0, 1], [1, 0]], "coefficients": [[[-1.0, 0.0], [0.0, 1.0]]]},
+        {
+            "powers": is_array,
+            "coefficients": is_array,
+            "max_time": positive,
+            "blocks": whole(),
+            "scalars": whole(0),
+            "origin": optional(is_array),
+            "steps": whole(),
+            "seed": anything,
+        },
+    ),
     "keras_lconv.discovery.fit_generators": Row(
         discovery.fit_generators,
         {"x": points(), "y": turned(points()), "parameters": np.full(60, 0.1)},
@@ -1233,6 +1247,7 @@ OTHERS = {
             "x": is_array,
             "search": lambda v: v is None or isinstance(v, str) or matrices(v),
             "action": one_of("affine", "linear"),
+            "degree": optional(whole()),
             "dimension": optional(whole(0)),
         },
     ),
@@ -1244,6 +1259,7 @@ OTHERS = {
             "times": optional(is_array),
             "search": lambda v: v is None or isinstance(v, str) or matrices(v),
             "action": one_of("affine", "linear"),
+            "degree": optional(whole()),
             "dimension": optional(whole(0)),
         },
     ),
@@ -1293,4 +1309,10 @@ OTHERS = {
 ROWS: dict[str, Row] = {**LAYERS, **GENERATORS, **ALGEBRA, **DISCOVERY, **OTHERS}
 # Made by the package, not by its users: results, and what `plot` of a report calls.
 RESULTS = ("Report", "Cost", "Identification", "IrreduciblePart", "EquivariantKernels")
-RESULTS += ("ActionSymmetries", "ConservedQuantity", "Drift", "plot_result")
+RESULTS += (
+    "ActionSymmetries",
+    "ConservedFunction",
+    "ConservedQuantity",
+    "Drift",
+    "plot_result",
+)

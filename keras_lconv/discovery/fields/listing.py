@@ -116,9 +116,9 @@ class Listing:
     def _row(self, field: VectorFields, degree: int) -> np.ndarray | None:
         """One field of norm 1, or nothing where it is zero or its degree is larger."""
         sizes = np.max(np.abs(field.coefficients), axis=(0, 1), initial=0.0)
-        kept = sizes > DEPENDENT * np.max(sizes, initial=0.0)
-        powers = field.powers[kept]
-        if not len(powers) or np.max(powers.sum(axis=1)) > degree:
+        kept = field.powers.sum(axis=1) <= degree
+        powers, largest = field.powers[kept], np.max(sizes, initial=0.0)
+        if np.max(sizes[~kept], initial=0.0) > DEPENDENT * largest:
             return None
         index = {tuple(p): n for n, p in enumerate(self._polynomials.powers.tolist())}
         placed = np.zeros((self._size, len(index)))

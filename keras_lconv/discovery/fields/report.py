@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from keras_lconv._typing import ArrayLike, Figure
-from keras_lconv._validation import finite_array
+from keras_lconv._validation import finite_array, positive_number
 from keras_lconv.algebra import Identification, LieAlgebra, VectorFields
 from keras_lconv.algebra.lie_algebra import LARGEST_TO_NAME
+from keras_lconv.discovery.fields.augmentation import FieldAugmentation
 from keras_lconv.discovery.fields.library import LibraryFields
 from keras_lconv.discovery.report import MOST_PICTURES, SymmetryReport
 from keras_lconv.generators import Generators
@@ -18,8 +19,8 @@ from keras_lconv.generators import Generators
 # Fields are closed up to derivatives in float32 if they are up to this: then numbers up to
 # the tolerance are zero.
 EXACT_CLOSURE, EXACT_TOLERANCE = 1e-4, 1e-3
-# Directions in which fields move samples less, relative to the largest, are none.
-LEAST_MOVED = 1e-3
+# Points at which the size of a field is estimated.
+DRAWS = 256
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,10 +32,31 @@ class FieldReport(SymmetryReport):
     multiplied by: multiples are counted in `num_solutions` and not listed. A field that is
     zero on all samples is none.
 
-    The first arguments are those of `SymmetryReport`; `basis` are the coefficients of the
-    fields, and `singular_values` those of the largest degree with a clear answer.
-
     Args:
+        basis: The coefficients of the fields.
+        kind: As for `SymmetryReport`.
+        output: As for `SymmetryReport`.
+        blocks: As for `SymmetryReport`.
+        singular_values: Those of the largest degree with a clear answer.
+        gap: As for `SymmetryReport`.
+        confidence: As for `SymmetryReport`.
+        errors: As for `SymmetryReport`.
+        unidentified: As for `SymmetryReport`.
+        scalars: As for `SymmetryReport`.
+        generators: `None`.
+        sensitivities: `None`.
+        model: As for `SymmetryReport`.
+        fit_error: As for `SymmetryReport`.
+        searched: As for `SymmetryReport`.
+        independent: `None`.
+        centre: `None`.
+        standard: `None`.
+        levels: None of them.
+        is_determined: As for `SymmetryReport`.
+        names: As for `SymmetryReport`.
+        scales: As for `SymmetryReport`.
+        notes: As for `SymmetryReport`.
+        discrete: As for `SymmetryReport`.
         fields: The symmetries, as fields of `x - origin` for a vector `x`.
         in_standard: The same in standard coordinates, in which they are named.
         num_solutions: How many independent fields are symmetries, with all multiples of
@@ -132,6 +154,41 @@ class FieldReport(SymmetryReport):
         moved = self.fields.flow(vectors - self.origin, t) + self.origin
         return np.column_stack(
             [samples[:, : self.scalars], moved.reshape(len(samples), -1)]
+        )
+
+    def to_augmentation(self, distance: float = 0.3, **kwargs: Any) -> FieldAugmentation:
+        """A Keras layer that moves samples along the flow of the symmetries, in training.
+
+        Args:
+            distance: How far a single field moves vectors at most, about, in units of the
+                spread of the data.
+            **kwargs: What `FieldAugmentation` takes, as `steps` or `seed`.
+
+        Returns:
+            A `FieldAugmentation`.
+
+        Raises:
+            ValueError: If there is no symmetry, or the fields are those of a library.
+        """
+        distance = positive_number("distance", distance)
+        if not isinstance(self.fields, VectorFields) or not self.dimension:
+            raise ValueError(
+                "There is no augmentation: no polynomial symmetry was found. Fields of a "
+                "library have `report.flow`"
+            )
+        assert self.origin is not None
+        # About so fast they are: of normal data with this spread.
+        draws = np.random.default_rng(0).normal(size=(DRAWS, len(self.origin)))
+        speeds = self.fields(draws * self._units) / self._units
+        sizes = np.sqrt(np.mean(np.sum(speeds**2, axis=2), axis=0))
+        return FieldAugmentation(
+            self.fields.powers,
+            self.fields.coefficients / sizes[:, None, None],
+            distance,
+            blocks=self.blocks,
+            scalars=self.scalars,
+            origin=self.origin,
+            **kwargs,
         )
 
     def to_generators(self, **kwargs: Any) -> Generators:

@@ -7,8 +7,7 @@ import numpy as np
 from keras_lconv.algebra.monomials import exponents_up_to, monomials
 from keras_lconv.discovery.null_space import NormalMatrices
 
-# Polynomials that are larger do not vanish, whatever gap there is: 1 is their size if the
-# components of the samples were independent.
+# Of samples with errors, as they are measured.
 LARGEST_VANISHING = 0.03
 TINY = float(np.finfo("float64").tiny)
 
@@ -46,8 +45,17 @@ class Polynomials:
         return coefficients @ self.moments @ self.mixture
 
 
-def polynomials_on(u: np.ndarray, degree: int) -> Polynomials:
-    """All polynomials up to a degree, on samples `(N, r)` in standard coordinates."""
+def polynomials_on(
+    u: np.ndarray, degree: int, largest: float = LARGEST_VANISHING
+) -> Polynomials:
+    """All polynomials up to a degree, on samples `(N, r)` in standard coordinates.
+
+    Args:
+        u: The samples.
+        degree: The largest degree.
+        largest: Polynomials that are larger do not vanish, whatever gap there is: 1 is
+            their size if the components of the samples were independent.
+    """
     powers = exponents_up_to(u.shape[1], degree)
     degrees = powers.sum(axis=1)
     values = monomials(powers, u)
@@ -58,7 +66,7 @@ def polynomials_on(u: np.ndarray, degree: int) -> Polynomials:
     mixture = np.zeros((len(powers), 0))
     for each in range(degree + 1):
         number = int(np.sum(degrees <= each))
-        found = _vanishing(values[:, :number], unit[:number, :number])
+        found = _vanishing(values[:, :number], unit[:number, :number], largest)
         earlier = len(vanishing[-1]) if vanishing else 0
         vanishing.append(np.pad(found, ((0, 0), (0, len(powers) - number))))
         # Monomials of this degree, without what those before say.
@@ -82,13 +90,13 @@ def _independent_moments(powers: np.ndarray, u: np.ndarray) -> np.ndarray:
     return result
 
 
-def _vanishing(values: np.ndarray, unit: np.ndarray) -> np.ndarray:
+def _vanishing(values: np.ndarray, unit: np.ndarray, largest: float) -> np.ndarray:
     """Polynomials that vanish on the samples, `(z, K)`, from monomials `(N, K)`."""
     sizes = np.sqrt(np.diag(unit))
     system = NormalMatrices(len(unit), unit=unit / np.outer(sizes, sizes))
     system.add((values / sizes)[:, None], np.ones(len(values)))
     space = system.solve()
     found = space.basis.T
-    if len(found) and space.singular_values[len(found) - 1] > LARGEST_VANISHING:
+    if len(found) and space.singular_values[len(found) - 1] > largest:
         found = found[:0]
     return np.concatenate([found, space.unreached]) / sizes
