@@ -1,6 +1,6 @@
 """What arguments and results are, in signatures: for readers and for mypy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
 
 from numpy.typing import ArrayLike
@@ -69,6 +69,13 @@ Shape: TypeAlias = tuple[int | None, ...]
 GeneratorsLike: TypeAlias = Union[
     int, str, ArrayLike, "LieAlgebra", dict[str, Any], "Generators"
 ]
+# Where symmetries of tables and images are searched: that, or functions, with names or not.
+Search: TypeAlias = (
+    GeneratorsLike
+    | Sequence[Callable[[Any], Any]]
+    | Mapping[str, Callable[[Any], Any]]
+    | None
+)
 # Matrices `(k, d, d)`, an algebra of these (which is an array, too), or fixed generators.
 MatricesLike: TypeAlias = Union[ArrayLike, "Generators"]
 # What Keras' `get` functions take: a name, a configuration, an instance, or nothing.

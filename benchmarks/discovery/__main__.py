@@ -1,10 +1,10 @@
 """How far discovery can be trusted: coordinates, calibration, and known tasks.
 
 Run: KERAS_BACKEND=torch python benchmarks/discovery coordinates [--full]
-(or `calibration`, `error-bars`, `grids`, `pairs`, `tasks`, `times`). All draws are seeded;
-`--first-seed` has others. The quick mode takes some minutes, the full one much longer.
-`pairs` reads the images of Fashion-MNIST in `--folder`, such as those of the Debian package
-dataset-fashion-mnist in /usr/share/datasets/fashion-mnist.
+(or `calibration`, `error-bars`, `fields`, `grids`, `pairs`, `tasks`, `times`). All draws
+are seeded; `--first-seed` has others. The quick mode takes some minutes, the full one much
+longer. `pairs` reads the images of Fashion-MNIST in `--folder`, such as those of the Debian
+package dataset-fashion-mnist in /usr/share/datasets/fashion-mnist.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import argparse
 import keras
 from calibration import calibration, error_bars
 from coordinates import coordinates
+from fields import fields
 from grids import grids
 from pairs import pairs
 from tasks import tasks
@@ -31,6 +32,7 @@ BENCHMARKS = {
     "coordinates": coordinates,
     "calibration": calibration,
     "error-bars": error_bars,
+    "fields": fields,
     "grids": grids,
     "pairs": pairs,
     "tasks": tasks,

@@ -6,6 +6,8 @@ Public is what is exported here. The modules are laid out by subject:
   brackets, and its name.
 - `group`, `elements`, `components`, `torus`, `enumeration`, `walk`: groups, with elements
   beside those of an algebra.
+- `vector_fields`, `monomials`, `flows`, `field_formulas`: polynomial vector fields, with
+  their brackets, flows and formulas.
 - `constructors`: algebras, groups and representations that have a name.
 - `compare`: angles between spans.
 - `action`, `representation`, `permutations`, `irreducible`, `products`, `powers`: how they
@@ -26,6 +28,7 @@ from keras_lconv.algebra.lie_algebra import LieAlgebra
 from keras_lconv.algebra.naming import Identification
 from keras_lconv.algebra.products import direct_sum, dual, tensor_product, trivial
 from keras_lconv.algebra.representation import Representation
+from keras_lconv.algebra.vector_fields import VectorFields
 
 __all__ = [
     "EquivariantKernels",
@@ -34,6 +37,7 @@ __all__ = [
     "LieAlgebra",
     "MatrixGroup",
     "Representation",
+    "VectorFields",
     "align",
     "closest",
     "correlation",

@@ -9,21 +9,18 @@ from keras_lconv._validation import fraction
 from keras_lconv.algebra.closure import nearest_closed_frame
 from keras_lconv.algebra.compare import principal_angles
 from keras_lconv.algebra.forms import casimir_form, casimir_matrix, trace_form
-from keras_lconv.algebra.naming.identification import Identification, identify
+from keras_lconv.algebra.naming.identification import (
+    Identification,
+    clearest,
+    identify,
+)
 from keras_lconv.algebra.naming.large import identify_large
-from keras_lconv.algebra.span import LARGEST_TOLERANCE, Span
+from keras_lconv.algebra.span import Span
 from keras_lconv.algebra.structure import StructureConstants
-from keras_lconv.algebra.tolerance import Tolerance
+from keras_lconv.algebra.tolerance import Tolerance, plausible_tolerances
 
 # Up to this dimension the structure of an algebra names it within a second or two.
 LARGEST_TO_NAME = 40
-
-# The default tolerance: below EXACT the noise is rounding, and the geometric mean of noise
-# and 1 leaves room on both sides. Above it, what is small and what is noise may be close:
-# several values are tried.
-EXACT = 1e-10
-NOISE_FACTOR = 3
-NUM_TOLERANCES = 5
 
 # In radians: what is further away is no longer the same algebra without its noise.
 LARGEST_ANGLE = 0.5
@@ -308,17 +305,13 @@ class LieAlgebra(Span):
         """That of the tolerance, or of the best tolerance where none is given."""
         if self._given_tolerance is not None:
             return self._identify_at(self._given_tolerance)
-        candidates = (self._identify_at(value) for value in self._tolerances())
-        return max(candidates, key=lambda found: found.confidence)
+        return clearest(self._identify_at, self._tolerances())
 
     def _tolerances(self) -> np.ndarray:
         """Values between the noise and 1, of which the clearest one is taken."""
-        noise = max(self.closure_error, self._epsilon)
-        if noise < EXACT or self.dimension > LARGEST_TO_NAME:
+        if self.dimension > LARGEST_TO_NAME:
             return np.array([self._precision])
-        return np.geomspace(
-            min(NOISE_FACTOR * noise, LARGEST_TOLERANCE), LARGEST_TOLERANCE, NUM_TOLERANCES
-        )
+        return plausible_tolerances(max(self.closure_error, self._epsilon))
 
     # ------------------------------------------------------------ new algebras
 

@@ -10,10 +10,8 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from keras_lconv._memory import require_memory
 from keras_lconv._validation import finite_array, fraction
 from keras_lconv.algebra.sparse_basis import sparse_basis
-from keras_lconv.algebra.tolerance import rounding
+from keras_lconv.algebra.tolerance import LARGEST_TOLERANCE, rounding
 
-# What counts as zero where structure constants may be far from noise.
-LARGEST_TOLERANCE = 0.3
 # Of more matrices the brackets of all pairs take longer than Lanczos' method.
 MANY = 100
 

@@ -22,7 +22,7 @@ def sparse_basis(frame: np.ndarray, tolerance: float) -> np.ndarray:
         nonzero entry positive.
     """
     rows = frame.reshape(len(frame), math.prod(frame.shape[1:]))
-    pivots = _pivots(rows)
+    pivots = large_pivots(rows)
     rows = np.linalg.solve(rows[:, pivots], rows) if pivots else rows
     rows = rows / np.max(np.abs(rows), axis=1, initial=1e-300, keepdims=True)
     rows[np.abs(rows) <= tolerance] = 0.0
@@ -33,7 +33,7 @@ def sparse_basis(frame: np.ndarray, tolerance: float) -> np.ndarray:
     return rows.reshape(frame.shape) + 0.0  # no negative zeros
 
 
-def _pivots(rows: np.ndarray) -> list[int]:
+def large_pivots(rows: np.ndarray) -> list[int]:
     """Columns that are independent enough, the first ones among equals."""
     left = rows.copy()
     pivots = []

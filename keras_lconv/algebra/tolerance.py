@@ -6,6 +6,14 @@ import numpy as np
 
 from keras_lconv._validation import fraction
 
+# Below this, noise is rounding, and the geometric mean of noise and 1 leaves room on both
+# sides. Above it, what is small and what is noise may be close: several values are tried.
+EXACT = 1e-10
+NOISE_FACTOR = 3
+NUM_TOLERANCES = 5
+# What counts as zero where structure constants may be far from noise.
+LARGEST_TOLERANCE = 0.3
+
 # Elements of groups, finite ones or those beside an algebra, may have errors: matrices that
 # differ by less are the same, and what changes by less is invariant.
 ELEMENT_PRECISION = 1e-5
@@ -52,6 +60,15 @@ def default_tolerance(tolerance: float | None, matrices: object) -> float:
     if tolerance is not None:
         return fraction("tolerance", tolerance)
     return float(np.sqrt(rounding(matrices)))
+
+
+def plausible_tolerances(noise: float) -> np.ndarray:
+    """Values between noise and 1, of which the clearest one is taken."""
+    noise = max(noise, float(np.finfo("float64").eps))
+    if noise < EXACT:
+        return np.array([np.sqrt(noise)])
+    smallest = min(NOISE_FACTOR * noise, LARGEST_TOLERANCE)
+    return np.geomspace(smallest, LARGEST_TOLERANCE, NUM_TOLERANCES)
 
 
 def rounding(matrices: object) -> float:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_lconv.algebra.field_formulas import field_formula
+
 # Relative to the largest eigenvalue, or to the size of a generator: what counts as zero.
 TOLERANCE = 0.03
 # Frequencies and weights are shown as a ratio of whole numbers up to this one.
@@ -103,20 +105,5 @@ def formula_of(
         return "0"
     coefficients = np.where(shown, element, 0.0)
     coefficients = coefficients / np.max(np.abs(coefficients))
-    # The last term is positive, as in `x d/dy - y d/dx` for a turn from x to y.
-    order = np.argwhere(shown)
-    order = order[np.lexsort((order[:, 0], order[:, 1]))]
-    coefficients = coefficients * np.sign(coefficients[tuple(order[0])])
-    factors = [*names, ""]
-    text = ""
-    for target, source in order:
-        value = coefficients[target, source]
-        number = f"{abs(value):.3g}"
-        words = ["" if number == "1" else number, factors[source], f"d/d{names[target]}"]
-        term = " ".join(word for word in words if word)
-        text += f" {'-' if value < 0 else '+'} {term}"
-    return (
-        text.removeprefix(" + ").replace(" - ", "-", 1)
-        if text.startswith(" - ")
-        else (text.removeprefix(" + "))
-    )
+    factors = np.eye(len(names) + 1, len(names), dtype=int)
+    return field_formula(factors, coefficients, names)

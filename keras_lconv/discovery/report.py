@@ -14,6 +14,7 @@ from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.discovery.discrete.report import DiscreteReport
 from keras_lconv.discovery.gap import EXACT_LEVEL
 from keras_lconv.discovery.kinds import TOLERANCE, formula_of, kind_of
+from keras_lconv.discovery.level import Level
 from keras_lconv.generators import Generators, MatrixGenerators
 from keras_lconv.report import Report
 
@@ -27,34 +28,6 @@ def on_whole_input(matrix: np.ndarray, blocks: int, scalars: int = 0) -> np.ndar
     """The matrix on inputs of scalars, which stay as they are, and some vectors."""
     whole = np.kron(np.eye(blocks), matrix)
     return np.pad(whole, ((scalars, 0), (scalars, 0)))
-
-
-@dataclass(frozen=True)
-class Level:
-    """A symmetry that holds nearly, inside of the space that was searched.
-
-    Args:
-        algebra: Its algebra, in standard coordinates.
-        size: How far it is from exact: 0 is exact, 1 is what a random direction gives.
-    """
-
-    algebra: LieAlgebra
-    size: float
-
-    @property
-    def dimension(self) -> int:
-        """The dimension of the algebra."""
-        return self.algebra.dimension
-
-    @property
-    def short(self) -> str:
-        """Its name and how exact it is, as `"so(3) to 2%"`."""
-        name = self.algebra.identify().name
-        exact = "exact" if self.size <= EXACT_LEVEL else f"to {self.size:.1%}"
-        return f"{name} {exact}"
-
-    def __str__(self) -> str:
-        return f"{self.algebra.identify()} (dimension {self.dimension}) to {self.size:.1e}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -189,11 +162,7 @@ class SymmetryReport(Report):
         searched = f"{size} dimensions searched"
         where = f" ({self.searched})" if self.searched else ""
         if self.dimension:
-            name, found = str(self._named().identify()), self.dimension
-            lines = [
-                f"{self.kind}: {name}, dimension {found} of {size} searched{where}",
-                f"closure error {self._named().closure_error:.1e}",
-            ]
+            lines = self._headline(size, where)
         elif not self.is_determined:
             lines = [
                 f"{self.kind}: undetermined among {searched}{where}",
@@ -231,10 +200,23 @@ class SymmetryReport(Report):
             lines.append(self.discrete.summary())
         return "\n".join(lines)
 
+    def _headline(self, size: int, where: str) -> list[str]:
+        """What was found of so many dimensions."""
+        name = str(self._named().identify())
+        return [
+            f"{self.kind}: {name}, dimension {self.dimension} of {size} searched{where}",
+            f"closure error {self._named().closure_error:.1e}",
+        ]
+
+    @property
+    def _num_null(self) -> int:
+        """How many singular values count as zero."""
+        return self.dimension
+
     def _judgement(self) -> list[str]:
         if self.dimension:
             degrees = np.degrees(np.max(self.errors))
-            size = float(self.singular_values[self.dimension - 1])
+            size = float(self.singular_values[self._num_null - 1])
             exact = f"to {size:.2g} of what a random direction gives"
             where = "" if self.fit_error is None else "in what was fitted "
             return [

@@ -18,7 +18,7 @@ from keras_lconv._validation import (
     positive_number,
     progress,
 )
-from keras_lconv.discovery import SymmetryReport, fit_symmetries
+from keras_lconv.discovery import FieldReport, SymmetryReport, fit_symmetries
 from keras_lconv.discovery.tables import scalar_names, table_of
 from keras_lconv.estimators.batches import predict
 from keras_lconv.estimators.symmetric_network import plain_network, symmetric_network
@@ -129,6 +129,8 @@ class SymmetryEstimator(BaseEstimator):
         self.has_symmetry_ = False
         if not report.dimension:
             self.reason_ = "no symmetry was found"
+        elif isinstance(report, FieldReport):
+            self.reason_ = f"there is no network with {report.searched}"
         elif report.confidence < least:
             self.reason_ = (
                 f"the confidence in {report.name}, {report.confidence:.2f}, is less than "

@@ -1,11 +1,12 @@
 """Polynomials in centred coordinates: what the components of a vector field are made of."""
 
-import itertools
 import math
 
 import numpy as np
 
 from keras_lconv._memory import require_memory
+from keras_lconv.algebra import powers
+from keras_lconv.algebra.monomials import monomials as algebra_monomials
 
 # Degrees of the monomials that the components of a field are made of.
 DEGREES = {"linear": (1,), "affine": (0, 1), "quadratic": (0, 1, 2)}
@@ -13,24 +14,13 @@ DEGREES = {"linear": (1,), "affine": (0, 1), "quadratic": (0, 1, 2)}
 
 def exponents(field: str, ndim: int) -> np.ndarray:
     """Exponents `(p, ndim)` of the monomials of a field, by growing degree."""
-    return np.array(
-        [
-            np.bincount(axes, minlength=ndim) if axes else np.zeros(ndim, dtype=int)
-            for degree in DEGREES[field]
-            for axes in itertools.combinations_with_replacement(range(ndim), degree)
-        ]
-    )
+    return np.concatenate([powers.exponents(ndim, degree) for degree in DEGREES[field]])
 
 
 def monomials(field: str, points: np.ndarray) -> np.ndarray:
     """The monomials of a field at points `(..., ndim)`, of shape `(p, ...)`."""
-    powers = exponents(field, points.shape[-1])
-    values = np.ones((len(powers), *points.shape[:-1]))
-    for value, power in zip(values, powers, strict=True):
-        # Products are much faster than powers.
-        for axis in np.repeat(np.arange(len(power)), power):
-            value *= points[..., axis]
-    return values
+    values = algebra_monomials(exponents(field, points.shape[-1]), points)
+    return np.moveaxis(values, -1, 0)
 
 
 def radius(shape: tuple[int, ...]) -> float:

@@ -3,6 +3,7 @@
 from keras_lconv.physics.action_symmetries import ActionSymmetries
 from keras_lconv.physics.conservation import (
     ConservationReport,
+    ConservedFunction,
     ConservedQuantity,
     Drift,
     find_conserved_quantities,
@@ -16,6 +17,7 @@ from keras_lconv.physics.robustness_report import RobustnessReport
 __all__ = [
     "ActionSymmetries",
     "ConservationReport",
+    "ConservedFunction",
     "ConservedQuantity",
     "Drift",
     "Lagrangian",

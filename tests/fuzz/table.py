@@ -122,6 +122,11 @@ def generators(value):
     )
 
 
+def names(value):
+    """A list of names of variables."""
+    return isinstance(value, (list, tuple)) and all(isinstance(n, str) for n in value)
+
+
 def matrices(value):
     return hasattr(value, "basis") or is_array(value)
 
@@ -694,6 +699,11 @@ ALGEBRA = {
         {"basis": so(3).basis},
         {"basis": matrices, "tolerance": optional(not_negative)},
     ),
+    "keras_lconv.algebra.VectorFields": Row(
+        algebra.VectorFields,
+        {"powers": [[0], [1], [2]], "coefficients": np.eye(3)[:, None]},
+        {"powers": is_array, "coefficients": is_array},
+    ),
     "keras_lconv.algebra.MatrixGroup": Row(
         algebra.MatrixGroup,
         {"elements": [SWAP]},
@@ -817,6 +827,7 @@ TABLE_KINDS = {
     "columns": anything,
     "search": lambda v: v is None or isinstance(v, str) or matrices(v),
     "output": lambda v: (isinstance(v, str) and v in OUTPUTS) or matrices(v),
+    "degree": optional(whole()),
     "dimension": optional(whole(0)),
     "batch_size": whole(),
 }
@@ -860,6 +871,35 @@ DISCOVERY = {
             "validation_split": lambda v: is_number(v) and 0 <= v < 1,
             "verbose": progress,
             "model": optional(lambda v: isinstance(v, keras.Model)),
+        },
+    ),
+    "keras_lconv.discovery.FieldAugmentation": Row(
+        discovery.FieldAugmentation,
+        {"powers": [[0, 1], [1, 0]], "coefficients": [[[-1.0, 0.0], [0.0, 1.0]]]},
+        {
+            "powers": is_array,
+            "coefficients": is_array,
+            "max_time": positive,
+            "blocks": whole(),
+            "scalars": whole(0),
+            "origin": optional(is_array),
+            "steps": whole(),
+            "seed": anything,
+        },
+    ),
+    "keras_lconv.discovery.find_point_symmetries": Row(
+        discovery.find_point_symmetries,
+        {"equation": lambda u_t, u_xx: u_t - u_xx},
+        {
+            "equation": callable,
+            "degree": whole(0),
+            "independent": optional(names),
+            "dependent": optional(names),
+            "ranges": lambda v: v is None or v == {},
+            "fields": lambda v: v is None,
+            "coordinates": lambda v: v is None,
+            "periodic": names,
+            "order": lambda v: v is None,
         },
     ),
     "keras_lconv.discovery.fit_generators": Row(
@@ -1227,6 +1267,7 @@ OTHERS = {
             "x": is_array,
             "search": lambda v: v is None or isinstance(v, str) or matrices(v),
             "action": one_of("affine", "linear"),
+            "degree": optional(whole()),
             "dimension": optional(whole(0)),
         },
     ),
@@ -1238,6 +1279,7 @@ OTHERS = {
             "times": optional(is_array),
             "search": lambda v: v is None or isinstance(v, str) or matrices(v),
             "action": one_of("affine", "linear"),
+            "degree": optional(whole()),
             "dimension": optional(whole(0)),
         },
     ),
@@ -1287,4 +1329,10 @@ OTHERS = {
 ROWS: dict[str, Row] = {**LAYERS, **GENERATORS, **ALGEBRA, **DISCOVERY, **OTHERS}
 # Made by the package, not by its users: results, and what `plot` of a report calls.
 RESULTS = ("Report", "Cost", "Identification", "IrreduciblePart", "EquivariantKernels")
-RESULTS += ("ActionSymmetries", "ConservedQuantity", "Drift", "plot_result")
+RESULTS += (
+    "ActionSymmetries",
+    "ConservedFunction",
+    "ConservedQuantity",
+    "Drift",
+    "plot_result",
+)

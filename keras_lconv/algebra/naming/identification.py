@@ -1,6 +1,7 @@
 """A name for a Lie algebra, from its invariants."""
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -110,6 +111,13 @@ def identify(structure: StructureConstants, closure_error: float) -> Identificat
         closure_error=closure_error,
         parameter=name.parameter,
     )
+
+
+def clearest(
+    identify_at: Callable[[float], Identification], tolerances: Iterable[float]
+) -> Identification:
+    """What some tolerance says, of some the one that is clearest."""
+    return max(map(identify_at, tolerances), key=lambda found: found.confidence)
 
 
 def name_of(structure: StructureConstants) -> Name:

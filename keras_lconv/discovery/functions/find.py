@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._typing import Columns, Data, Function, GeneratorsLike
+from keras_lconv._typing import Columns, Data, Function, Search
 from keras_lconv.discovery.functions.derivatives import JumpsError, values_of
 from keras_lconv.discovery.functions.fit import fit_symmetries
 from keras_lconv.discovery.functions.question import Question
@@ -28,7 +28,8 @@ def find_symmetries(
     blocks: int = 1,
     scalars: int | Sequence[str] = 0,
     columns: Columns = None,
-    search: GeneratorsLike | None = None,
+    search: Search = None,
+    degree: int | None = None,
     output: ArrayLike = "free",
     dimension: int | None = None,
     derivatives: Any = None,
@@ -54,6 +55,14 @@ def find_symmetries(
     linear coordinates of the data do not matter. Samples that are repeated count once.
     Vectors may have some 40 components: the system has `v^2` unknowns, or as many as
     `search` has dimensions.
+
+    **Fields that are not affine**, of tables: `search="polynomial"` takes all fields with
+    polynomial components up to `degree`, and a list of functions those of a library. A
+    function times a field along which nothing changes is such a field again: the report
+    lists the fields that all others follow from, and counts the rest. On samples that lie
+    on a surface, fields that vanish there are left out, and the surface is told. Any smooth
+    function is nearly constant along some polynomial field: no symmetry is found above
+    values of 0.03.
 
     **Images**, `x` of shape `(batch, *spatial, channels)`: generators move the content
     along a vector field, any affine one by default, as translations, rotations and scaling.
@@ -98,7 +107,11 @@ def find_symmetries(
             `"affine"` where the mean of the vectors is clearly not zero, and else
             `"linear"`. For images `"affine"`, the default, `"linear"` or `"quadratic"`: all
             vector fields whose components are such polynomials; a name of
-            `keras_lconv.generators.get`, or any square `Generators`.
+            `keras_lconv.generators.get`, or any square `Generators`. For tables also
+            `"polynomial"`, or functions of arrays of vectors `(batch, v)`, in a list or in
+            a dictionary with names: one with values `(batch,)` is a coefficient, and stands
+            for the `v` fields `f(x) d/dx_a`; one with values `(batch, v)` is a field.
+        degree: The largest degree of polynomial fields, by default 2.
         output: For equivariance, what `K` is. `"same"`: the output is of vectors as the
             input, and moves as they do, and scalars do not move; or it is an image on the
             same grid, moved alike. `"tensor2"`: it is a matrix `(v, v)` that transforms by
@@ -106,7 +119,8 @@ def find_symmetries(
             `"free"`: any matrix (with an offset, where affine maps are searched), which is
             found with `A`. Fewer assumptions find more symmetries: the report says which
             were made.
-        dimension: Dimension of the algebra, where it is known; by default it is found.
+        dimension: Dimension of the algebra, where it is known; by default it is found. Of
+            polynomial fields the number of all that are symmetries.
         derivatives: By default the backend differentiates `function` where it can.
             `"finite"`: central differences, of a function that gets and returns NumPy
             arrays, also of a single row. Or those of each sample, `(batch, n)` or
@@ -123,7 +137,7 @@ def find_symmetries(
         verbose: Whether to show a progress bar. By default for 20 batches and more.
 
     Returns:
-        A `SymmetryReport`.
+        A `SymmetryReport`; among fields that are not affine a `FieldReport`.
 
     Raises:
         TypeError: If an argument has a wrong type.
@@ -157,7 +171,7 @@ def find_symmetries(
     report = _found(
         function,
         x,
-        Question(kind, blocks, scalars, columns, search, output, dimension),
+        Question(kind, blocks, scalars, columns, search, output, dimension, degree),
         derivatives=derivatives,
         data_format=data_format,
         batch_size=batch_size,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_lconv._ops import mean
-from keras_lconv._typing import Columns, Data, GeneratorsLike
+from keras_lconv._typing import Columns, Data, Search
 from keras_lconv._validation import (
     any_array,
     fraction,
@@ -18,6 +18,7 @@ from keras_lconv._validation import (
     positive_int,
     progress,
 )
+from keras_lconv.discovery.fields.report import FieldReport
 from keras_lconv.discovery.functions.effects import seemingly_idle, without
 from keras_lconv.discovery.functions.network import (
     MEMBERS,
@@ -54,7 +55,8 @@ def fit_symmetries(
     blocks: int = 1,
     scalars: int | Sequence[str] = 0,
     columns: Columns = None,
-    search: GeneratorsLike | None = None,
+    search: Search = None,
+    degree: int | None = None,
     output: ArrayLike = "free",
     dimension: int | None = None,
     model: keras.Model | None = None,
@@ -100,6 +102,7 @@ def fit_symmetries(
         scalars: As for `find_symmetries`.
         columns: As for `find_symmetries`.
         search: As for `find_symmetries`.
+        degree: As for `find_symmetries`.
         output: As for `find_symmetries`.
         dimension: As for `find_symmetries`.
         model: A model of one's own, smooth, from `(batch, n)` to the shape of `y`. It is
@@ -134,7 +137,7 @@ def fit_symmetries(
     """
     require_output(kind, output)
     table, question = Question(
-        kind, blocks, scalars, columns, search, output, dimension
+        kind, blocks, scalars, columns, search, output, dimension, degree
     ).about(x)
     x = table.values
     shape = any_array("y", y).shape
@@ -186,7 +189,8 @@ def fit_symmetries(
         fit_error=found.error,
         names=table.names,
     )
-    if quadratic is not None and report.dimension:
+    is_affine = not isinstance(report, FieldReport)
+    if quadratic is not None and report.dimension and is_affine:
         report = _as_sure_as_the_fit(report, quadratic, samples, question)
     return dataclasses.replace(
         report,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
-from keras_lconv._typing import Columns, Data, GeneratorsLike
+from keras_lconv._typing import Columns, Data, Search
 from keras_lconv.discovery.tables import Table, scalar_names, table_of
 
 
@@ -17,9 +17,10 @@ class Question:
     blocks: int = 1
     scalars: int | Sequence[str] = 0
     columns: Columns = None
-    search: GeneratorsLike | None = None
+    search: Search = None
     output: ArrayLike = "free"
     dimension: int | None = None
+    degree: int | None = None
 
     def about(self, x: Data) -> tuple[Table, "Question"]:
         """The columns of `x` that are meant, and the question about these alone."""

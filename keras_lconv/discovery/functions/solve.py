@@ -20,6 +20,7 @@ from keras_lconv._validation import (
     positive_int,
     progress,
 )
+from keras_lconv.discovery.fields.library import is_library
 from keras_lconv.discovery.functions.derivatives import (
     AnyDerivatives,
     finite_differences,
@@ -27,8 +28,11 @@ from keras_lconv.discovery.functions.derivatives import (
 )
 from keras_lconv.discovery.functions.grid_equations import GridEquations
 from keras_lconv.discovery.functions.grouping import Grouping, Hints, other_groupings
+from keras_lconv.discovery.functions.library_equations import LibraryEquations
+from keras_lconv.discovery.functions.polynomial_equations import PolynomialEquations
 from keras_lconv.discovery.functions.question import Question
-from keras_lconv.discovery.functions.table_equations import OUTPUTS, TableEquations
+from keras_lconv.discovery.functions.table_equations import TableEquations
+from keras_lconv.discovery.functions.vector_equations import OUTPUTS, VectorEquations
 from keras_lconv.discovery.report import SymmetryReport
 
 KINDS = ("invariance", "equivariance")
@@ -100,8 +104,9 @@ def symmetries_of(
 
 def _hints(samples: np.ndarray, question: Question, names: tuple[str, ...] | None) -> Hints:
     """Other groupings of a table, where what is asked says nothing about vectors."""
+    is_named = isinstance(question.search, str) and not is_polynomial(question.search)
+    is_open = question.search is None or is_named
     search = question.search if isinstance(question.search, str) else None
-    is_open = question.search is None or search is not None
     is_asked = is_open and question.kind == "invariance" and question.dimension is None
     groupings: list[Grouping] = []
     if samples.ndim == 2 and is_asked:
@@ -116,7 +121,7 @@ def equations_for(
     data_format: str,
     names: tuple[str, ...] | None = None,
     num_outputs: int | None = None,
-) -> GridEquations | TableEquations:
+) -> GridEquations | VectorEquations:
     """The equations that symmetries fulfil, without any yet: arguments that fit samples.
 
     Args:
@@ -126,13 +131,24 @@ def equations_for(
         names: Names of the columns of a table.
         num_outputs: How many outputs the function of a table has, if that is known.
     """
-    kind, search, output = question.kind, question.search, question.output
+    kind, output = question.kind, question.output
+    search: Any = question.search
     require_output(kind, output)
     blocks = positive_int("blocks", question.blocks)
     scalars = count("scalars", question.scalars)
     dimension = optional(count, "dimension", question.dimension)
-    equations: GridEquations | TableEquations
+    if question.degree is not None and not is_polynomial(search):
+        raise ValueError(
+            "`degree` belongs to search='polynomial'. "
+            f"Received: degree={question.degree!r} with search={reprlib.repr(search)}"
+        )
+    equations: GridEquations | VectorEquations
     if samples.ndim > 2:
+        if is_polynomial(search) or is_library(search):
+            raise ValueError(
+                "`search` among fields that are not affine belongs to tables `(batch, n)`. "
+                f"Received: search={reprlib.repr(search)} with a grid"
+            )
         if blocks > 1 or scalars:
             raise ValueError(
                 "`blocks` and `scalars` belong to vectors, of which maps are searched. "
@@ -140,7 +156,7 @@ def equations_for(
             )
         equations = GridEquations(samples, kind, search, output, data_format)
     else:
-        equations = TableEquations(samples, kind, blocks, scalars, search, output, names)
+        equations = _table_equations(samples, question, blocks, scalars, names)
         if num_outputs is not None:
             equations.require_outputs(num_outputs)
     if (dimension or 0) > equations.num_searched:
@@ -149,6 +165,29 @@ def equations_for(
             f"what is searched. Received: dimension={dimension!r}"
         )
     return equations
+
+
+def _table_equations(
+    samples: np.ndarray,
+    question: Question,
+    blocks: int,
+    scalars: int,
+    names: tuple[str, ...] | None,
+) -> VectorEquations:
+    """Those of affine maps, of polynomial fields, or of the fields of a library."""
+    asked = (samples, question.kind, blocks, scalars)
+    output, degree = question.output, question.degree
+    search: Any = question.search
+    if is_polynomial(search):
+        return PolynomialEquations(*asked, degree, output, names)
+    if is_library(search):
+        return LibraryEquations(*asked, search, output, names)
+    return TableEquations(*asked, search, output, names)
+
+
+def is_polynomial(search: object) -> bool:
+    """Whether polynomial fields are asked for."""
+    return isinstance(search, str) and search == "polynomial"
 
 
 def require_output(kind: str, output: ArrayLike) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.algebra.lie_algebra import LARGEST_TO_NAME
 from keras_lconv.discovery.gap import nested_dimensions
+from keras_lconv.discovery.level import Level
 from keras_lconv.discovery.null_space import NullSpace
-from keras_lconv.discovery.report import Level, SymmetryReport
+from keras_lconv.discovery.report import SymmetryReport
 from keras_lconv.discovery.standard import Standard, fixed_point, free_directions
 
 # A span that is less closed under brackets is no algebra.

@@ -1,5 +1,6 @@
 """What a Hamiltonian or trajectories conserve, by Noether's theorem."""
 
+from keras_lconv.physics.conservation.functions import ConservedFunction
 from keras_lconv.physics.conservation.hamiltonian import find_conserved_quantities
 from keras_lconv.physics.conservation.quantities import (
     ConservationReport,
@@ -10,6 +11,7 @@ from keras_lconv.physics.conservation.trajectories import fit_conserved_quantiti
 
 __all__ = [
     "ConservationReport",
+    "ConservedFunction",
     "ConservedQuantity",
     "Drift",
     "find_conserved_quantities",

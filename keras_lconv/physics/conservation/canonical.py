@@ -11,10 +11,10 @@ from keras_lconv.physics.conservation.quantities import symplectic_form
 ACTIONS = ("affine", "linear")
 
 
-def phase_space(name: str, value: Data, ndim: int) -> np.ndarray:
+def phase_space(name: str, value: Data, ndim: int, is_canonical: bool = True) -> np.ndarray:
     """Points of phase space, checked: `(batch, 2n)` or `(times, 2n)`."""
     points = finite_array(name, to_numpy(value))
-    if points.ndim != ndim or 0 in points.shape or points.shape[-1] % 2:
+    if points.ndim != ndim or 0 in points.shape or (is_canonical and points.shape[-1] % 2):
         shape = "(batch, 2n)" if name == "x" else "(times, 2n)"
         raise ValueError(
             f"`{name}` must have shape `{shape}`: n positions, then n momenta. "

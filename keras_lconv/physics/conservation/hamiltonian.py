@@ -1,28 +1,51 @@
 """What a Hamiltonian conserves: its symmetries, by Noether's theorem."""
 
 import functools
+import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 
-from keras_lconv._typing import Data, MatricesLike, Tensor
+from keras_lconv._typing import Data, Tensor
 from keras_lconv._validation import one_of
 from keras_lconv.discovery import find_symmetries
+from keras_lconv.discovery.functions.derivatives import AnyDerivatives
+from keras_lconv.discovery.functions.weights import weights_of
+from keras_lconv.discovery.null_space import NormalMatrices
+from keras_lconv.discovery.standard import standard_coordinates
 from keras_lconv.physics.conservation.canonical import (
     ACTIONS,
     canonical_maps,
     phase_space,
 )
-from keras_lconv.physics.conservation.quantities import ConservationReport, quantity_of
+from keras_lconv.physics.conservation.functions import (
+    Candidates,
+    SearchQuantities,
+    is_nonlinear,
+    names_of,
+)
+from keras_lconv.physics.conservation.independent import Independent
+from keras_lconv.physics.conservation.quantities import (
+    ConservationReport,
+    quantity_of,
+    symplectic_form,
+)
 from keras_lconv.physics.conservation.readable import conservation_report
+
+# Points whose derivatives are in memory at a time.
+BATCH_SIZE = 512
+# Of all directions: where derivatives are smaller, a function does not depend on them.
+SMALLEST_SLOPE = 1e-3
 
 
 def find_conserved_quantities(
     hamiltonian: Callable[[Tensor], Tensor],
     x: Data,
     *,
-    search: MatricesLike | None = None,
+    search: SearchQuantities = None,
+    degree: int | None = None,
     action: str = "affine",
     dimension: int | None = None,
 ) -> ConservationReport:
@@ -35,9 +58,12 @@ def find_conserved_quantities(
     energies of oscillators. Those among them that preserve `H` are an algebra, which
     `find_symmetries` finds. Units and offsets do not matter.
 
-    It sees quantities that are polynomials of degree 2 at most: not the energy of a
-    pendulum, and not the Runge-Lenz vector. Where there are trajectories and no
-    Hamiltonian, see `fit_conserved_quantities`.
+    These quantities are polynomials of degree 2 at most. With `search="polynomial"` they
+    have any `degree`, and with functions as `search` they are polynomials of these and of
+    the coordinates: the energy of a pendulum with `cos q`, the Runge-Lenz vector with
+    `1/|q|`. Those are listed that do not follow from others: their differentials are
+    independent at most points. Where there are trajectories and no Hamiltonian, see
+    `fit_conserved_quantities`.
 
     Args:
         hamiltonian: `H`, a Keras model or a function of `keras.ops` from `(batch, 2n)` to
@@ -47,6 +73,10 @@ def find_conserved_quantities(
         search: Where to search. By default all affine maps that keep the symplectic form.
             Matrices `(k, n, n)`, a `LieAlgebra` or fixed generators of this size act on
             positions, and on momenta by the dual. Those of size `2n` act on phase space.
+            `"polynomial"`: all polynomials up to `degree`. Functions of arrays `(batch,
+            2n)` with values `(batch,)`, in a list or in a dictionary with names: all
+            polynomials of the coordinates and of them.
+        degree: The largest degree of such polynomials, by default 3, and 2 with functions.
         action: `"affine"` or `"linear"`: without or with the condition `b = 0`.
         dimension: The number of quantities, where it is known; by default it is found.
 
@@ -84,7 +114,12 @@ def find_conserved_quantities(
             f"Received: an object of type {type(hamiltonian).__name__}"
         )
     points = phase_space("x", x, 2)
-    candidates = canonical_maps(search, points.shape[-1], action)
+    if is_nonlinear(search, degree):
+        names = names_of(points.shape[1], True)
+        functions = Candidates(points, search, degree, names)
+        return _functions(hamiltonian, points, functions, dimension)
+    given: Any = search
+    candidates = canonical_maps(given, points.shape[-1], action)
     if isinstance(hamiltonian, keras.layers.Layer):
         hamiltonian = functools.partial(hamiltonian, training=False)
     report = find_symmetries(
@@ -109,3 +144,36 @@ def find_conserved_quantities(
             "is_determined": report.is_determined,
         },
     )
+
+
+def _functions(
+    hamiltonian: Callable[[Tensor], Tensor],
+    points: np.ndarray,
+    candidates: Candidates,
+    dimension: int | None,
+) -> ConservationReport:
+    """Conserved polynomials of coordinates and of given functions: `{G, H} = 0`."""
+    evaluate = AnyDerivatives(hamiltonian, points)
+    batches = np.array_split(points, math.ceil(len(points) / BATCH_SIZE))
+    slopes = np.concatenate([evaluate(batch)[1][:, 0] for batch in batches])
+    form = symplectic_form(points.shape[1] // 2)
+    flows = candidates.gradients(points) @ form.T
+    rows = np.einsum("sn,swn->sw", slopes, flows)
+    # A random gradient has the same second moments, and no relation to the point.
+    standard = standard_coordinates(points, True)
+    steps = (slopes @ standard.restore)[:, None, None]
+    one = np.ones((len(points), 1, 1))
+    weights, sizes, moments, _ = weights_of(one, steps, None, False, SMALLEST_SLOPE)
+    moved = flows @ standard.whiten.T
+    unit = np.einsum("swa,ab,svb->wv", moved, moments, moved, optimize=True) / len(points)
+    # Candidates count alike, however steep they are.
+    scales = 1 / np.sqrt(np.diag(unit))
+    rows, unit = rows * scales, unit * np.outer(scales, scales)
+    listed = Independent(candidates, points)
+    for degree, end in enumerate(candidates.ends, 1):
+        system = NormalMatrices(end, unit=unit[:end, :end])
+        own = rows[:, None, :end] * np.sqrt(weights)[..., None]
+        system.add(own, (weights * sizes)[:, 0] / moments.shape[0])
+        space = system.solve(dimension if end == candidates.ends[-1] else None)
+        listed.add(degree, space.basis.T * scales[:end], space)
+    return listed.report(space, space.dimension)

@@ -1,18 +1,20 @@
 """How quantities vary along trajectories, and between them."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from keras_lconv._typing import MatricesLike
 from keras_lconv.discovery.null_space import NUM_GROUPS, NormalMatrices, NullSpace
-from keras_lconv.discovery.standard import Standard, standard_coordinates
+from keras_lconv.discovery.standard import standard_coordinates
 from keras_lconv.physics.conservation.canonical import canonical_maps
 from keras_lconv.physics.conservation.decay import decaying
 from keras_lconv.physics.conservation.quantities import (
     ConservedQuantity,
     Drift,
+    Q,
     quantity_of,
 )
 
@@ -32,50 +34,31 @@ SMALLEST_SPREAD = 1e-12
 TINY = float(np.finfo("float64").tiny)
 
 
-class Motion:
+class Motion(Generic[Q]):
     """Values of quantities along trajectories, and what varies of them.
 
-    Where all quantities are searched they are monomials of standard coordinates, which have
-    mean zero and second moments 1.
-
     Args:
-        paths: Points `(times, 2n)` of each trajectory.
+        values: The quantities at all points, `(points, p)`, one trajectory after the other.
         clocks: Times `(times,)` of each trajectory.
-        search: Where to search, or `None`.
-        action: `"affine"` or `"linear"`.
+        combined: Makes a quantity of a mixture `(p,)` of them.
     """
 
     def __init__(
         self,
-        paths: list[np.ndarray],
+        values: np.ndarray,
         clocks: list[np.ndarray],
-        search: MatricesLike | None,
-        action: str,
+        combined: Callable[[np.ndarray], Q],
     ):
-        size = paths[0].shape[1]
-        self._standard: Standard | None = None
-        if search is None:
-            points = np.concatenate(paths)
-            standard = self._standard = standard_coordinates(
-                points, action == "affine", SMALLEST_SPREAD
-            )
-            paths = [(path - standard.mean) @ standard.whiten.T for path in paths]
-            self._candidates = _monomials(paths[0].shape[1], action == "affine")
-        else:
-            maps = canonical_maps(search, size, action)
-            self._candidates = [quantity_of(each) for each in maps]
-        self._along = _Along([len(path) for path in paths])
-        points = np.concatenate(paths)
-        found: list[Any] = [quantity(points) for quantity in self._candidates]
-        values = np.stack(found, axis=-1)
+        self._along = _Along([len(clock) for clock in clocks])
         values = values - np.mean(values, axis=0)
         sizes = np.sqrt(np.mean(values**2, axis=0))
         self._scales = np.divide(1.0, sizes, out=np.zeros_like(sizes), where=sizes > 0)
         self._values, self._clock = values * self._scales, np.concatenate(clocks)
+        self._combined = combined
 
     def solve(self, dimension: int | None) -> NullSpace:
         """What varies between trajectories only, as mixtures of the candidates."""
-        system = NormalMatrices(len(self._candidates))
+        system = NormalMatrices(self._values.shape[1])
         along = self._along.centred(self._values)
         noise = self._along.noise(self._values, self._clock)
         # If it were more, the motion would be too fast to be told from noise.
@@ -93,7 +76,11 @@ class Motion:
             system.add(along[None, rows], (own.T @ own)[None], noise=spurious)
         return system.solve(dimension)
 
-    def without_drift(self, basis: np.ndarray) -> tuple[np.ndarray, list[Drift]]:
+    def mixtures(self, basis: np.ndarray) -> np.ndarray:
+        """Columns `(p, d)` of a null space as mixtures `(d, p)` of the quantities."""
+        return basis.T * self._scales
+
+    def without_drift(self, basis: np.ndarray) -> tuple[np.ndarray, list[Drift[Q]]]:
         """What of a null space `(p, d)` does not drift, and what does."""
         if not basis.shape[1]:
             return basis, []
@@ -103,7 +90,7 @@ class Motion:
         kept = [number for number, drift in enumerate(drifts) if drift is None]
         return basis[:, kept], [drift for drift in drifts if drift is not None]
 
-    def decaying(self) -> list[Drift]:
+    def decaying(self) -> list[Drift[Q]]:
         """What decays or grows exponentially, faster than a straight line describes."""
         mixtures, rates = decaying(self._values, self._along.slices, self._clock)
         mixed = self._values @ mixtures
@@ -120,7 +107,7 @@ class Motion:
         inverse = np.linalg.inv(root)
         return inverse.T @ np.linalg.eigh(inverse @ line.T @ line @ inverse.T)[1]
 
-    def _drifts(self, basis: np.ndarray) -> list[Drift | None]:
+    def _drifts(self, basis: np.ndarray) -> list[Drift[Q] | None]:
         """The drift of each mixture `(p, d)`, where it is more than noise."""
         mixed = self._values @ basis
         means, centred = self._along.means(mixed), self._along.centred(mixed)
@@ -138,22 +125,49 @@ class Motion:
             for k in range(basis.shape[1])
         ]
 
-    def combined(self, column: np.ndarray) -> ConservedQuantity:
+    def combined(self, column: np.ndarray) -> Q:
         """A mixture `(p,)` of the candidates in units of spread 1, as one quantity."""
-        weights = self._scales * column
-        quadratic = sum(
-            weight * each.quadratic
-            for weight, each in zip(weights, self._candidates, strict=True)
-        )
-        linear = sum(
-            weight * each.linear
-            for weight, each in zip(weights, self._candidates, strict=True)
-        )
-        if self._standard is None:
-            return ConservedQuantity(np.asarray(quadratic), np.asarray(linear))
-        whiten, mean = self._standard.whiten, self._standard.mean
-        quadratic = whiten.T @ quadratic @ whiten
-        return ConservedQuantity(quadratic, whiten.T @ linear - quadratic @ mean)
+        return self._combined(self._scales * column)
+
+
+def affine_motion(
+    paths: list[np.ndarray],
+    clocks: list[np.ndarray],
+    search: MatricesLike | None,
+    action: str,
+) -> Motion[ConservedQuantity]:
+    """Motion with the quantities of affine canonical maps.
+
+    Where all are searched they are monomials of standard coordinates, which have mean zero
+    and second moments 1.
+
+    Args:
+        paths: Points `(times, 2n)` of each trajectory.
+        clocks: Times `(times,)` of each trajectory.
+        search: Where to search, or `None`.
+        action: `"affine"` or `"linear"`.
+    """
+    points, standard = np.concatenate(paths), None
+    if search is None:
+        standard = standard_coordinates(points, action == "affine", SMALLEST_SPREAD)
+        points = (points - standard.mean) @ standard.whiten.T
+        candidates = _monomials(points.shape[1], action == "affine")
+    else:
+        maps = canonical_maps(search, points.shape[1], action)
+        candidates = [quantity_of(each) for each in maps]
+    found: list[Any] = [quantity(points) for quantity in candidates]
+    quadratic = np.array([each.quadratic for each in candidates])
+    linear = np.array([each.linear for each in candidates])
+
+    def combined(weights: np.ndarray) -> ConservedQuantity:
+        mixed = np.tensordot(weights, quadratic, 1), weights @ linear
+        if standard is None:
+            return ConservedQuantity(*mixed)
+        whiten, mean = standard.whiten, standard.mean
+        form = whiten.T @ mixed[0] @ whiten
+        return ConservedQuantity(form, whiten.T @ mixed[1] - form @ mean)
+
+    return Motion(np.stack(found, axis=-1), clocks, combined)
 
 
 def _monomials(size: int, is_affine: bool) -> list[ConservedQuantity]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from keras import ops
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 from keras_lconv._typing import Figure, Tensor
 from keras_lconv._validation import real_array
 from keras_lconv.algebra import LieAlgebra
+from keras_lconv.algebra.field_formulas import shifted_names, sum_in_words
 from keras_lconv.report import Report
 
 
@@ -100,7 +102,7 @@ class ConservedQuantity:
             )
         units = np.ones(size) if self.spread is None else self.spread
         centre = np.zeros(size) if self.centre is None else self.centre
-        about = [_shifted(*each) for each in zip(names, centre, strict=True)]
+        about = shifted_names(names, centre)
         terms: list[tuple[float, float, str]] = []
         for a in range(size):
             square = self.quadratic[a, a] / 2
@@ -114,13 +116,6 @@ class ConservedQuantity:
         return _as_sum(terms, digits)
 
 
-def _shifted(name: str, origin: float) -> str:
-    """`(x - 3)`, or `x` where the origin is zero."""
-    if not origin:
-        return name
-    return f"({name} {'-' if origin > 0 else '+'} {abs(origin):.4g})"
-
-
 def quantity_of(matrix: np.ndarray) -> ConservedQuantity:
     """The quantity whose flow is that of a map `[L | b]`, `(2n, 2n + 1)`."""
     inverse = symplectic_form(len(matrix) // 2).T
@@ -131,21 +126,26 @@ def quantity_of(matrix: np.ndarray) -> ConservedQuantity:
 
 def _as_sum(terms: list[tuple[float, float, str]], digits: int) -> str:
     """`3 x - y` for values, contributions and symbols `[(3, 3, "x"), (-1, -1, "y")]`."""
-    largest = max(abs(contribution) for _, contribution, _ in terms)
-    text = ""
-    for value, contribution, symbol in terms:
-        if abs(contribution) < 0.5 * 10.0**-digits * largest or value == 0:
-            continue
-        sign = "-" if value < 0 else "+"
-        number = f"{abs(value):.{digits}g}"
-        factor = "" if number == "1" else f"{number} "
-        text += f" {sign} {factor}{symbol}"
-    text = text.removeprefix(" + ")
-    return f"-{text[3:]}" if text.startswith(" - ") else text or "0"
+    least = 0.5 * 10.0**-digits * max(abs(contribution) for _, contribution, _ in terms)
+    values = [value if abs(size) >= least else 0.0 for value, size, _ in terms]
+    return sum_in_words(values, [symbol for *_, symbol in terms], digits)
+
+
+class Quantity(Protocol):
+    """A function on phase space with a formula."""
+
+    def __call__(self, z: Any) -> Any:
+        """The values at points."""
+
+    def formula(self, names: Sequence[str] | None = None, digits: int = 3) -> str:
+        """The quantity in symbols."""
+
+
+Q = TypeVar("Q", bound=Quantity, covariant=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Drift:
+class Drift(Generic[Q]):
     """A quantity that changes steadily or exponentially, and so is not conserved.
 
     Args:
@@ -156,7 +156,7 @@ class Drift:
             steadily, along straight lines in time.
     """
 
-    quantity: ConservedQuantity
+    quantity: Q
     rate: float
     size: float
 
@@ -168,9 +168,11 @@ class ConservationReport(Report):
     Args:
         algebra: The algebra of the symmetries, linear or affine maps of phase space that
             keep its symplectic form: matrices `(2n, 2n)` or, on `(z, 1)`,
-            `(2n + 1, 2n + 1)`.
+            `(2n + 1, 2n + 1)`. `None` where other functions were searched.
         quantities: One `ConservedQuantity` for each generator, in a basis that is easy to
-            read. Products and other functions of them are conserved too.
+            read. Products and other functions of them are conserved too. Where other
+            functions were searched, those that are independent: with differentials that
+            are so at most points.
         singular_values: Those of the equations, growing; 1 is what a random equation gives.
         gap: The ratio of the first value that is not zero to the last that is.
         confidence: Between 0 and 1: how clear the number of quantities is.
@@ -180,6 +182,9 @@ class ConservationReport(Report):
             momenta have spread 1: what naming does not depend on units in.
         is_determined: Whether there are enough points, or trajectories, to tell.
         drifting: Of trajectories, what changes steadily or exponentially.
+        dependent: Where other functions were searched: what is conserved too, and is no
+            polynomial of `quantities`, but follows from these.
+        num_solutions: How many candidates are conserved, with all that follow from others.
 
     Example:
     ```python
@@ -197,20 +202,24 @@ class ConservationReport(Report):
     ```
     """
 
-    algebra: LieAlgebra
-    quantities: tuple[ConservedQuantity, ...]
+    algebra: LieAlgebra | None
+    quantities: tuple[Quantity, ...]
     singular_values: np.ndarray
     gap: float
     confidence: float
     errors: np.ndarray
-    standard: LieAlgebra
+    standard: LieAlgebra | None
     is_determined: bool = True
-    drifting: tuple[Drift, ...] = ()
+    drifting: tuple[Drift[Quantity], ...] = ()
+    dependent: tuple[Quantity, ...] = ()
+    num_solutions: int | None = None
 
     @property
     def name(self) -> str:
-        """The name of the algebra, found in units of the spread."""
-        return self.standard.identify().name if len(self) else "0"
+        """The name of the algebra, found in units of the spread; empty if there is none."""
+        if not len(self):
+            return "0"
+        return "" if self.standard is None else self.standard.identify().name
 
     def __len__(self) -> int:
         return len(self.quantities)
@@ -233,11 +242,15 @@ class ConservationReport(Report):
                     "too few points or trajectories: take more, or search less",
                 ]
         else:
-            lines = [
-                f"conserved: {len(self)} of {searched} dimensions searched",
-                f"algebra of the symmetries: {self.name}",
-            ]
+            further = (self.num_solutions or len(self)) - len(self)
+            more = f", and {further} functions of these," if further else ""
+            lines = [f"conserved: {len(self)}{more} of {searched} dimensions searched"]
+            if self.name:
+                lines.append(f"algebra of the symmetries: {self.name}")
             lines += [f"  {quantity.formula(names)}" for quantity in self.quantities]
+            if self.dependent:
+                lines.append("of the others these are no polynomials of them:")
+                lines += [f"  {quantity.formula(names)}" for quantity in self.dependent]
         for drift in self.drifting:
             change = "decays" if drift.rate >= 0 else "grows"
             lines.append(
@@ -263,7 +276,9 @@ class ConservationReport(Report):
             ValueError: If the points have another number of coordinates.
         """
         z = real_array("trajectories", trajectories)
-        size = _phase_space_size(self.algebra)
+        size = None if self.algebra is None else _phase_space_size(self.algebra)
+        if size is None:
+            size = z.shape[-1]
         if z.ndim not in (2, 3) or z.shape[-1] != size:
             raise ValueError(
                 f"`trajectories` must have shape `(trajectories, times, {size})` or "
@@ -286,7 +301,9 @@ class ConservationReport(Report):
         """
         from keras_lconv.visualization import plot_result
 
-        return plot_result(self.singular_values, len(self), self.standard.basis)
+        number = len(self) if self.num_solutions is None else self.num_solutions
+        matrices: Any = [] if self.standard is None else self.standard.basis
+        return plot_result(self.singular_values, number, matrices)
 
     def plot_drift(
         self, trajectory: ArrayLike, times: ArrayLike | Sequence[ArrayLike] | None = None

@@ -8,11 +8,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_lconv._ops import to_numpy
-from keras_lconv._typing import MatricesLike
 from keras_lconv._validation import count, finite_array, one_of, optional, real_array
 from keras_lconv.physics.conservation.canonical import ACTIONS, phase_space
-from keras_lconv.physics.conservation.motion import Motion
-from keras_lconv.physics.conservation.quantities import ConservationReport, Drift
+from keras_lconv.physics.conservation.functions import (
+    Candidates,
+    ConservedFunction,
+    SearchQuantities,
+    is_nonlinear,
+    names_of,
+)
+from keras_lconv.physics.conservation.independent import Independent
+from keras_lconv.physics.conservation.motion import Motion, affine_motion
+from keras_lconv.physics.conservation.quantities import (
+    ConservationReport,
+    ConservedQuantity,
+    Drift,
+)
 from keras_lconv.physics.conservation.readable import (
     CLEAR,
     conservation_report,
@@ -27,7 +38,8 @@ def fit_conserved_quantities(
     trajectories: ArrayLike | Sequence[ArrayLike],
     *,
     times: ArrayLike | Sequence[ArrayLike] | None = None,
-    search: MatricesLike | None = None,
+    search: SearchQuantities = None,
+    degree: int | None = None,
     action: str = "affine",
     dimension: int | None = None,
 ) -> ConservationReport:
@@ -37,7 +49,8 @@ def fit_conserved_quantities(
     not along them: with the covariances of all monomials over all points and along
     trajectories it is one null space. Units, offsets and linear coordinates do not matter.
     It is the other way to ask what `find_conserved_quantities` finds from a Hamiltonian,
-    and sees polynomials of degree 2 at most.
+    and sees polynomials of degree 2 at most, unless `search` says more. Then coordinates
+    need not be canonical.
 
     What changes slowly and steadily is no conserved quantity: where a straight line in time
     explains most of how a quantity varies along trajectories, it is listed under
@@ -48,7 +61,8 @@ def fit_conserved_quantities(
 
     Args:
         trajectories: Array `(trajectories, times, 2n)` in canonical coordinates, all
-            positions before all momenta, or a list of arrays `(times, 2n)` of different
+            positions before all momenta (or any `(trajectories, times, n)`, with a `search`
+            that is not affine), or a list of arrays `(times, 2n)` of different
             lengths. Points with NaN are left out, and their times may be NaN too. It takes
             many trajectories, which differ in what they conserve; one that is given twice
             counts once.
@@ -56,6 +70,7 @@ def fit_conserved_quantities(
             0, 1, 2 and so on. They only say what a rate is, and
             whether steps are even.
         search: As for `find_conserved_quantities`.
+        degree: As for `find_conserved_quantities`.
         action: As for `find_conserved_quantities`.
         dimension: As for `find_conserved_quantities`.
 
@@ -84,12 +99,17 @@ def fit_conserved_quantities(
     """
     one_of("action", action, ACTIONS)
     dimension = optional(count, "dimension", dimension)
-    paths, clocks = _paths(trajectories, times)
+    is_affine = not is_nonlinear(search, degree)
+    paths, clocks = _paths(trajectories, times, is_affine)
     points = np.concatenate(paths)
-    motion = Motion(paths, clocks, search, action)
+    if not is_affine:
+        candidates = Candidates(points, search, degree, names_of(points.shape[1], False))
+        return _functions(candidates, points, clocks, dimension)
+    given: Any = search
+    motion = affine_motion(paths, clocks, given, action)
     space = motion.solve(dimension)
     basis: np.ndarray = space.basis
-    drifting: list[Drift] = []
+    drifting: list[Drift[ConservedQuantity]] = []
     if dimension is None:
         basis, drifting = motion.without_drift(space.basis)
         drifting = drifting or motion.decaying()
@@ -111,13 +131,13 @@ def fit_conserved_quantities(
 
 
 def _readable_drifts(
-    drifts: list[Drift], points: np.ndarray, tolerance: float
-) -> tuple[Drift, ...]:
+    drifts: list[Drift[ConservedQuantity]], points: np.ndarray, tolerance: float
+) -> tuple[Drift[ConservedQuantity], ...]:
     """With a basis that is easy to read of all that drift at the same rate."""
     drifts = sorted(drifts, key=lambda drift: drift.rate)
     rates = np.array([drift.rate for drift in drifts])
     alike = np.cumsum(np.abs(np.diff(rates, prepend=rates[:1])) > SAME_RATE * np.abs(rates))
-    readable: list[Drift] = []
+    readable: list[Drift[ConservedQuantity]] = []
     for group in range(alike[-1] + 1 if drifts else 0):
         own = [
             drift for drift, number in zip(drifts, alike, strict=True) if number == group
@@ -130,7 +150,29 @@ def _readable_drifts(
     return tuple(readable)
 
 
-def _paths(trajectories: Any, times: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _functions(
+    candidates: Candidates,
+    points: np.ndarray,
+    clocks: list[np.ndarray],
+    dimension: int | None,
+) -> ConservationReport:
+    """Conserved polynomials of coordinates and of given functions."""
+    values, listed = candidates.values(points), Independent(candidates, points)
+    drifting: list[Drift[ConservedFunction]] = []
+    for degree, end in enumerate(candidates.ends, 1):
+        motion = Motion(values[:, :end], clocks, candidates.function)
+        asked = dimension if end == candidates.ends[-1] else None
+        space = motion.solve(asked)
+        basis = space.basis
+        if dimension is None:
+            basis, drifting = motion.without_drift(basis)
+        listed.add(degree, motion.mixtures(basis), space)
+    return listed.report(space, basis.shape[1], tuple(drifting))
+
+
+def _paths(
+    trajectories: Any, times: Any, is_canonical: bool
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Trajectories that differ, without points that are not known, and their times."""
     trajectories = to_numpy(trajectories)
     is_listed = isinstance(trajectories, (list, tuple, np.ndarray))
@@ -149,7 +191,7 @@ def _paths(trajectories: Any, times: Any) -> tuple[list[np.ndarray], list[np.nda
             path, clock = path[known], finite_array("times", clock[known])
             if not len(path):
                 continue
-        path = phase_space("trajectories", path, 2)
+        path = phase_space("trajectories", path, 2, is_canonical)
         if path.tobytes() not in seen:
             seen.add(path.tobytes())
             paths.append(path)

@@ -1,0 +1,185 @@
+"""From an equation, or from fields on grids, to the point symmetries."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from keras_lconv._validation import count, finite_array, optional, positive_int
+from keras_lconv.discovery.equations.equation import Equations, read_equations
+from keras_lconv.discovery.equations.evolution import equations_of, fit_system
+from keras_lconv.discovery.equations.names import MOST_ORDER, columns_of, names_of
+from keras_lconv.discovery.equations.report import PointSymmetryReport
+from keras_lconv.discovery.equations.samples import read_grid
+from keras_lconv.discovery.equations.search import search
+from keras_lconv.discovery.null_space import NUM_GROUPS
+
+# Jets are drawn between these values, in the units of the equation.
+RANGE = (-1.5, 1.5)
+MOST_DEGREE = 8
+
+
+def find_point_symmetries(
+    equation: Any = None,
+    *,
+    fields: Mapping[str, ArrayLike] | None = None,
+    coordinates: Mapping[str, ArrayLike] | None = None,
+    periodic: Sequence[str] = (),
+    order: int | None = None,
+    degree: int = 2,
+    independent: Sequence[str] | None = None,
+    dependent: Sequence[str] | None = None,
+    ranges: Mapping[str, Sequence[float]] | None = None,
+) -> PointSymmetryReport:
+    r"""Finds the point symmetries of a differential equation, or of several.
+
+    A field `v = sum xi^a(x, u) d/dx^a + sum phi^A(x, u) d/du^A` maps solutions to solutions
+    if and only if its prolongation, the way in which it moves derivatives, keeps the
+    equation: `pr v [Delta] = 0` wherever `Delta = 0`. That is linear in `xi` and `phi`, and
+    for polynomials up to a degree one null space. The condition is evaluated at random
+    jets that solve the equation, which are found by Newton's method, so that any smooth
+    equation will do, also one that no derivative can be taken out of.
+
+    **From an equation** all is exact up to rounding: what solves the condition nearly is no
+    symmetry. Equations of lower order than the highest one in a system are differentiated
+    up to that order; what follows from several equations together only is not looked for,
+    and may be given as a further one.
+
+    **From fields on a grid**, or trajectories, the equation is found first. Derivatives are
+    those of trigonometric polynomials along periodic axes, and of splines of degree 7 along
+    others, each with as many parameters as generalized cross-validation finds, so that they
+    are exact where there is no noise. The equation is solved for the first or the second
+    derivative by the first coordinate, time. On the right are few products of up to three
+    fields and their derivatives. That the equation is known with errors is taken into
+    account: values of the condition that change by so much from one part of the data to
+    another are zero.
+
+    Args:
+        equation: What is zero for solutions: a function of NumPy arrays or of `keras.ops`
+            whose arguments name variables and derivatives, as
+            `lambda u, u_t, u_xx: u_t - u * u_xx`, where arguments with a default value are
+            constants. It returns an array, or a tuple of them. Or an expression of SymPy,
+            in symbols with such names or in derivatives of functions; or a list of these.
+            Orders up to 4. With `fields` by default what is fitted to them.
+        fields: Data, by name: an array of the shape of the grid, or `(runs, *grid)` for
+            solutions from several initial values, which tell more than one.
+        coordinates: The points of the grid along each axis, by name, time first; steps may
+            differ.
+        periodic: Names of the axes along which fields are periodic: the step from the last
+            point to the first is one like others, which are equal.
+        order: The order of the equation that is fitted, up to 4; by default the lowest one
+            that fits nearly as well as the best.
+        degree: The highest degree of the polynomials `xi` and `phi`.
+        independent: Names of the independent variables, one to three. By default the
+            letters that derivatives are taken by, and whatever has no derivative, in the
+            order in which they appear.
+        dependent: Names of the dependent variables. By default what has a derivative.
+        ranges: Between which values variables and derivatives are drawn, by name, as
+            `{"u": (0.5, 2)}` for an equation with a root of `u`; by default -1.5 and 1.5.
+            Those of the size that solutions have make the clearest gap. Of data they are
+            known.
+
+    Returns:
+        A `PointSymmetryReport`.
+
+    Raises:
+        TypeError: If an argument has a wrong type.
+        ValueError: If names or shapes do not fit, or few of the jets lead to a solution.
+
+    Example:
+    ```python
+    from keras_lconv.discovery import find_point_symmetries
+
+    def korteweg_de_vries(u, u_t, u_x, u_xxx):
+        return u_t + u * u_x + u_xxx
+
+    report = find_point_symmetries(korteweg_de_vries)
+    assert report.dimension == 4
+    assert "3 t d/dt + x d/dx - 2 u d/du" in report.formulas
+    ```
+
+    From data:
+
+    ```python
+    import numpy as np
+    from keras_lconv.discovery import find_point_symmetries
+
+    t, x = np.linspace(0, 1, 60), 2 * np.pi * np.arange(32) / 32
+    waves = [np.exp(-(k**2) * t)[:, None] * np.sin(k * x + k) for k in (1, 2, 3)]
+    runs = np.random.default_rng(0).normal(size=(4, 3))
+    report = find_point_symmetries(
+        fields={"u": np.tensordot(runs, waves, 1)},
+        coordinates={"t": t, "x": x},
+        periodic=["x"],
+    )
+    assert report.equations[0].terms == ("u_xx",)
+    assert "2 t d/dx - x u d/du" in report.formulas
+    ```
+
+    Reference:
+        P. J. Olver, "Applications of Lie Groups to Differential Equations" (1993), theorems
+        2.31 and 2.36. S. Brunton, J. Proctor, J. N. Kutz, "Discovering governing equations
+        from data by sparse identification of nonlinear dynamical systems", PNAS 113 (2016).
+    """
+    degree = count("degree", degree, most=MOST_DEGREE)
+    periodic = names_of("periodic", periodic)
+    if (fields is None) != (coordinates is None) or (fields is None and equation is None):
+        raise ValueError(
+            "There must be an `equation`, or `fields` with their `coordinates`, or all of "
+            f"them. Received: equation={equation!r}, and "
+            f"{'no ' if fields is None else ''}fields with "
+            f"{'no ' if coordinates is None else ''}coordinates"
+        )
+    if fields is None:
+        if order is not None or periodic:
+            raise ValueError(
+                "`order` and `periodic` belong to data. Received: "
+                f"order={order!r}, periodic={periodic!r} without `fields`"
+            )
+        equations = read_equations(equation, independent, dependent)
+        return search(equations, *_ranges(ranges, equations), degree)
+    if independent is not None or dependent is not None or ranges is not None:
+        raise ValueError(
+            "`fields` and `coordinates` say what `independent`, `dependent` and `ranges` "
+            "would. Received: both"
+        )
+    grid = read_grid(fields, coordinates, periodic)
+    if equation is not None:
+        equations = read_equations(equation, grid.independent, grid.dependent)
+        return search(equations, *grid.ranges(equations.space), degree)
+    system = fit_system(grid, optional(highest_order, "order", order))
+    equations = equations_of(system, grid)
+    others = [equations_of(system, grid, part) for part in range(NUM_GROUPS)]
+    return search(equations, *grid.ranges(equations.space), degree, system, others)
+
+
+def highest_order(name: str, value: object) -> int:
+    """Returns `value` as an order that equations may have."""
+    return positive_int(name, value, most=MOST_ORDER)
+
+
+def _ranges(ranges: Any, equations: Equations) -> tuple[np.ndarray, np.ndarray]:
+    """Between which values jets are drawn."""
+    space = equations.space
+    bounds = np.tile(np.array(RANGE), (space.size, 1))
+    if ranges is not None and not isinstance(ranges, Mapping):
+        raise TypeError(
+            "`ranges` must map names of variables and derivatives to their lowest and "
+            f"highest value. Received: {ranges!r} (of type {type(ranges).__name__})"
+        )
+    for name, value in (ranges or {}).items():
+        own = finite_array("ranges", value)
+        if own.shape != (2,) or own[0] >= own[1]:
+            raise ValueError(
+                "`ranges` must hold the lowest and the highest value of each variable. "
+                f"Received: {value!r} for {name!r}"
+            )
+        try:
+            bounds[columns_of([name], space)[0]] = own
+        except (ValueError, IndexError, AttributeError):
+            raise ValueError(
+                f"`ranges` must name {', '.join(space.names)}, or one of these with the "
+                f"letters in another order. Received: {name!r}"
+            ) from None
+    return bounds[:, 0], bounds[:, 1]

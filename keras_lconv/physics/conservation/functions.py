@@ -1,0 +1,198 @@
+"""Quantities that are polynomials of coordinates and of given functions."""
+
+import reprlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from keras_lconv._typing import ArrayLike, MatricesLike
+from keras_lconv._validation import positive_int
+from keras_lconv.algebra.field_formulas import polynomial_formula, shifted_names
+from keras_lconv.algebra.monomials import exponents_up_to, monomials, substituted
+from keras_lconv.discovery.fields.library import is_library, named_functions, values_of
+from keras_lconv.discovery.fields.vanishing import polynomials_on
+from keras_lconv.discovery.standard import standard_coordinates
+
+# Where conserved quantities are searched: matrices, "polynomial", or functions.
+Functions: TypeAlias = Sequence[Callable[..., Any]] | Mapping[str, Callable[..., Any]]
+SearchQuantities: TypeAlias = MatricesLike | str | Functions | None
+
+MOST_DEGREE, DEFAULT_DEGREE = 8, 3
+# Coordinates whose mean is so many times their spread are far from the origin.
+FAR = 3.0
+# A coordinate that varies less, relative to its largest value, does not vary.
+SMALLEST_SPREAD = 1e-12
+# Functions depend on each other if a polynomial of them is no larger.
+ROUNDING = 1e-6
+# Of central differences, in units of the spread of the points.
+STEP = float(np.finfo("float64").eps ** (1 / 3))
+
+
+@dataclass(frozen=True, eq=False)
+class ConservedFunction:
+    """A quantity that is a polynomial of coordinates and of given functions of these.
+
+    Args:
+        powers: Exponents of the monomials, `(K, m)`.
+        coefficients: Array `(K,)`.
+        names: Names of the `n` coordinates, and of the functions.
+        functions: The functions, of points `(batch, n)`.
+        origin: What the variables are about, `(m,)`.
+        spread: How much each of them varies, `(m,)`: a formula leaves out terms that
+            contribute little.
+    """
+
+    powers: np.ndarray
+    coefficients: np.ndarray
+    names: tuple[str, ...]
+    functions: tuple[Callable[..., Any], ...]
+    origin: np.ndarray
+    spread: np.ndarray
+
+    def __call__(self, z: ArrayLike) -> np.ndarray:
+        """The values at points `(..., n)`, of shape `(...)`."""
+        points = np.asarray(z, dtype="float64")
+        flat = points.reshape(-1, points.shape[-1])
+        variables = _extended(flat, self.functions) - self.origin
+        return (monomials(self.powers, variables) @ self.coefficients).reshape(
+            points.shape[:-1]
+        )
+
+    def formula(self, names: Sequence[str] | None = None, digits: int = 3) -> str:
+        """The quantity in symbols, as `"p1^2 - 2 cos q1"`, up to a constant and a factor.
+
+        Args:
+            names: Names of the `n` coordinates.
+            digits: Terms that contribute less than these, relative to the largest one, are
+                left out.
+
+        Returns:
+            A string.
+
+        Raises:
+            ValueError: If there are not `n` names.
+        """
+        size = len(self.names) - len(self.functions)
+        if names is not None and len(names) != size:
+            raise ValueError(
+                f"`names` must be one for each of {size} coordinates. "
+                f"Received: names={list(names)!r}"
+            )
+        own = self.names if names is None else (*names, *self.names[size:])
+        tolerance = 0.5 * 10.0**-digits
+        about = shifted_names(own, self.origin)
+        return polynomial_formula(
+            self.powers, self.coefficients, about, self.spread, tolerance
+        )
+
+
+class Candidates:
+    """All polynomials up to a degree, of coordinates and of given functions of these.
+
+    What is constant on the points is left out: of functions that depend on each other, as
+    `1/|q|` and `q`, some polynomials are.
+
+    Args:
+        points: The points, `(N, n)`.
+        search: `"polynomial"`, or the functions.
+        degree: The largest degree, by default 3; of functions 2.
+        names: Names of the coordinates.
+    """
+
+    def __init__(
+        self, points: np.ndarray, search: Any, degree: int | None, names: Sequence[str]
+    ):
+        library = named_functions(search) if is_library(search) else {}
+        if degree is None:
+            degree = DEFAULT_DEGREE - bool(library)
+        degree = positive_int("degree", degree, MOST_DEGREE)
+        self._functions = tuple(library.values())
+        self._names = (*names, *library)
+        for name, function in library.items():
+            values_of(name, function, points, is_coefficient=True)
+        variables = _extended(points, self._functions)
+        self._standard = standard_coordinates(variables, True, SMALLEST_SPREAD)
+        spread = self._standard.scales
+        self._spread = np.where(spread > 0, spread, 1.0)
+        mean = self._standard.mean
+        self._origin = np.where(np.abs(mean) > FAR * self._spread, mean, 0.0)
+        self._steps = STEP * np.std(points, axis=0)
+        variables = self._in_standard(points)
+        self._polynomials = polynomials_on(variables, degree, ROUNDING)
+        matrix = self._standard.whiten * self._spread
+        offset = self._standard.whiten @ (self._origin - mean)
+        expanded = substituted(self._polynomials.powers, matrix, offset)
+        self.reading = (self._polynomials.mixture.T @ expanded)[1:]
+        # A constant is no quantity.
+        self.reading[:, 0] = 0.0
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """For each degree from 1 on the number of candidates up to it."""
+        return tuple(end - 1 for end in self._polynomials.ends[1:])
+
+    def values(self, points: np.ndarray) -> np.ndarray:
+        """The candidates at points `(N, n)`, `(N, w)`."""
+        return self._polynomials(self._in_standard(points))[:, 1:]
+
+    def gradients(self, points: np.ndarray) -> np.ndarray:
+        """Their derivatives in the coordinates, `(N, w, n)`."""
+        u = self._in_standard(points)
+        each = np.eye(u.shape[1], dtype=int).tolist()
+        slopes = [monomials(self._polynomials.powers, u, orders) for orders in each]
+        along = np.stack(slopes, axis=-1).swapaxes(1, 2) @ self._polynomials.mixture
+        chain = np.zeros((len(points), len(self._names), points.shape[1]))
+        for axis, size in enumerate(np.where(self._steps > 0, self._steps, STEP)):
+            step = np.eye(points.shape[1])[axis] * size
+            up, down = (
+                _extended(p, self._functions) for p in (points + step, points - step)
+            )
+            chain[:, :, axis] = (up - down) / (2 * size)
+        return np.swapaxes(along, 1, 2)[:, 1:] @ (self._standard.whiten @ chain)
+
+    def function(self, row: np.ndarray) -> ConservedFunction:
+        """A mixture of the candidates, or of the first ones, `(w,)`."""
+        powers = exponents_up_to(len(self._names), self._polynomials.degree)
+        read = row @ self.reading[: len(row)]
+        read = np.where(np.abs(read) > 1e-9 * np.max(np.abs(read)), read, 0.0)
+        coefficients = read / monomials(powers, self._spread)
+        kept = coefficients != 0
+        return ConservedFunction(
+            powers[kept],
+            coefficients[kept] / np.max(np.abs(coefficients)),
+            self._names,
+            self._functions,
+            self._origin,
+            self._spread,
+        )
+
+    def _in_standard(self, points: np.ndarray) -> np.ndarray:
+        variables = _extended(points, self._functions)
+        return (variables - self._standard.mean) @ self._standard.whiten.T
+
+
+def is_nonlinear(search: Any, degree: int | None) -> bool:
+    """Whether other functions are asked for than those of affine symmetries."""
+    is_polynomial = isinstance(search, str) and search == "polynomial"
+    if is_polynomial or is_library(search):
+        return True
+    if degree is not None:
+        raise ValueError(
+            "`degree` belongs to search='polynomial', or to functions as `search`. "
+            f"Received: degree={degree!r} with search={reprlib.repr(search)}"
+        )
+    return False
+
+
+def names_of(size: int, is_canonical: bool) -> list[str]:
+    """Names of coordinates: `q1..qn, p1..pn`, or `x1..xn`."""
+    if is_canonical:
+        return [f"{letter}{i + 1}" for letter in "qp" for i in range(size // 2)]
+    return [f"x{i + 1}" for i in range(size)]
+
+
+def _extended(points: np.ndarray, functions: Sequence[Callable[..., Any]]) -> np.ndarray:
+    """Coordinates and functions of them at points `(N, n)`, `(N, m)`."""
+    return np.column_stack([points, *[np.asarray(f(points)) for f in functions]])
