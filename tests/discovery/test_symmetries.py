@@ -173,6 +173,7 @@ def test_inertia_with_any_action_on_the_output_has_all_of_gl3():
     )
     assert report.algebra.identify().name == "gl(3,R)"
     assert "free" in report.summary()
+    assert "does not change" not in report.summary()
 
 
 def test_equivariant_vectors():

@@ -68,6 +68,8 @@ def symmetry_report(
         if origin is not None:
             centre = coordinates.mean + coordinates.restore @ origin
     standard = _named_algebra(_matrices(found, assumed.is_affine))
+    # What moves with its inputs depends on directions although all maps are symmetries.
+    alone = found if assumed.kind == "invariance" else found[:0]
     return SymmetryReport(
         basis=_matrices(coordinates.raw(found), assumed.is_affine),
         kind=assumed.kind,
@@ -80,7 +82,7 @@ def symmetry_report(
         errors=space.errors,
         unidentified=coordinates.unreached,
         searched=assumed.searched,
-        independent=free_directions(found) @ coordinates.restore.T,
+        independent=free_directions(alone) @ coordinates.restore.T,
         centre=centre,
         standard=standard,
         levels=_levels(space, maps, assumed.is_affine, standard),

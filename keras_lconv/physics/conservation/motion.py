@@ -1,6 +1,7 @@
 """How quantities vary along trajectories, and between them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Generic
 
 import numpy as np
@@ -55,6 +56,7 @@ class Motion(Generic[Q]):
         self._scales = np.divide(1.0, sizes, out=np.zeros_like(sizes), where=sizes > 0)
         self._values, self._clock = values * self._scales, np.concatenate(clocks)
         self._combined = combined
+        self.is_rough = False
 
     def solve(self, dimension: int | None) -> NullSpace:
         """What varies between trajectories only, as mixtures of the candidates."""
@@ -62,7 +64,8 @@ class Motion(Generic[Q]):
         along = self._along.centred(self._values)
         noise = self._along.noise(self._values, self._clock)
         # If it were more, the motion would be too fast to be told from noise.
-        is_small = np.sum(noise**2) < LARGEST_NOISE * np.sum(along**2)
+        share = float(np.sum(noise**2)) / max(float(np.sum(along**2)), TINY)
+        self.is_rough = share >= LARGEST_NOISE
         # All trajectories of a group at once, in the order in which they are dealt out.
         points = np.arange(len(along))
         for group in range(min(NUM_GROUPS, len(self._along.slices))):
@@ -72,9 +75,12 @@ class Motion(Generic[Q]):
             own = self._values[rows]
             # Against the variance over all points, what is constant along trajectories is
             # told from what is nearly constant everywhere.
-            spurious = noise[None, rows] if is_small else None
+            spurious = None if self.is_rough else noise[None, rows]
             system.add(along[None, rows], (own.T @ own)[None], noise=spurious)
-        return system.solve(dimension)
+        space = system.solve(dimension)
+        if not self.is_rough or dimension is not None:
+            return space
+        return replace(space, confidence=space.confidence * LARGEST_NOISE / share)
 
     def mixtures(self, basis: np.ndarray) -> np.ndarray:
         """Columns `(p, d)` of a null space as mixtures `(d, p)` of the quantities."""

@@ -185,6 +185,8 @@ class ConservationReport(Report):
         dependent: Where other functions were searched: what is conserved too, and is no
             polynomial of `quantities`, but follows from these.
         num_solutions: How many candidates are conserved, with all that follow from others.
+        is_rough: Whether trajectories are rough from time to time, by noise or since motion
+            is fast: quantities may be conserved that are not seen.
 
     Example:
     ```python
@@ -213,6 +215,7 @@ class ConservationReport(Report):
     drifting: tuple[Drift[Quantity], ...] = ()
     dependent: tuple[Quantity, ...] = ()
     num_solutions: int | None = None
+    is_rough: bool = False
 
     @property
     def name(self) -> str:
@@ -256,6 +259,11 @@ class ConservationReport(Report):
             lines.append(
                 f"not conserved: {drift.quantity.formula(names)} {change} at rate "
                 f"{abs(drift.rate):.3g}"
+            )
+        if self.is_rough:
+            lines.append(
+                "trajectories are rough from time to time, by noise or since points are "
+                "too few for the motion: more may be conserved"
             )
         lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
         return "\n".join(lines)

@@ -57,7 +57,7 @@ def fit_conserved_quantities(
     `report.drifting` with its rate of decay. If there is none, and steps are even, what
     falls or grows by the same factor from each time to the next is listed there. Noise of
     the coordinates is estimated from differences of neighbouring times, which should be
-    closer than the motion is fast.
+    closer than the motion is fast. If it is large, the answer is not sure and says so.
 
     Args:
         trajectories: Array `(trajectories, times, 2n)` in canonical coordinates, all
@@ -126,6 +126,7 @@ def fit_conserved_quantities(
             "errors": space.errors[: len(mixed)],
             "is_determined": space.is_determined,
             "drifting": _readable_drifts(drifting, points, tolerance),
+            "is_rough": motion.is_rough,
         },
     )
 
@@ -167,7 +168,8 @@ def _functions(
         if dimension is None:
             basis, drifting = motion.without_drift(basis)
         listed.add(degree, motion.mixtures(basis), space)
-    return listed.report(space, basis.shape[1], tuple(drifting))
+    report = listed.report(space, basis.shape[1], tuple(drifting))
+    return dataclasses.replace(report, is_rough=motion.is_rough)
 
 
 def _paths(

@@ -119,6 +119,19 @@ def test_what_decays_fast_has_its_rates(noise):
     assert not fit_conserved_quantities(z, times=uneven).drifting
 
 
+def test_noise_of_a_third_leaves_nothing_sure():
+    """Of oscillators with amplitudes from 0.5 to 2 the energy is conserved."""
+    rng, t = np.random.default_rng(0), 0.15 * np.arange(60)
+    size, phase = rng.uniform(0.5, 2, (40, 1)), rng.uniform(0, 6.28, (40, 1))
+    z = size[..., None] * np.stack([np.cos(t + phase), -np.sin(t + phase)], axis=2)
+    found = fit_conserved_quantities(z + 0.02 * rng.normal(size=z.shape), times=t)
+    assert (len(found), found.is_rough) == (1, False)
+    found = fit_conserved_quantities(z + 0.3 * rng.normal(size=z.shape), times=t)
+    assert found.is_rough
+    assert found.confidence < 0.5
+    assert "rough from time to time" in found.summary()
+
+
 def test_trajectories_of_different_lengths_with_gaps(unseen):
     orbits = list(kepler_orbits(40, 3, seed=1))
     orbits = [orbit[: 20 + number] for number, orbit in enumerate(orbits)]
