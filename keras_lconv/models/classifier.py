@@ -4,24 +4,26 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from keras_lconv._typing import Activation, GeneratorsLike
 from keras_lconv._validation import MOST_UNITS, one_of, positive_int, positive_ints
-from keras_lconv.algebra import MatrixGroup, Representation
+from keras_lconv.algebra import MatrixGroup, Representation, so
 from keras_lconv.generators import translation
 from keras_lconv.layers import LConv
 from keras_lconv.models.equivariant_mlp import equivariant_mlp, vector_matrices
 from keras_lconv.models.lconv_classifier import lconv_classifier
+from keras_lconv.models.point_network import point_network
 from keras_lconv.models.steerable_classifier import steerable_classifier
 
-# How many spatial axes each kind of data has.
-AXES = {
-    "centred objects": 2,
-    "objects anywhere": 2,
-    "volume": 3,
-    "signal": 1,
-    "table": 0,
+# What the sizes of a sample are.
+SIZES = {
+    "centred objects": ("height", "width", "channels"),
+    "objects anywhere": ("height", "width", "channels"),
+    "volume": ("depth", "height", "width", "channels"),
+    "signal": ("length", "channels"),
+    "points": ("points", "coordinates and features"),
+    "table": ("columns",),
 }
 
 
@@ -42,21 +44,25 @@ def classifier(
     | `"objects anywhere"` | images in any orientation, objects anywhere in them | `steerable_classifier`: convolutions whose kernels turn |
     | `"volume"` | volumes in any orientation | `steerable_classifier(group="so3")` |
     | `"signal"` | signals on a line, with something anywhere in them | two `LConv(16, translation(1), order=3, smoothing=2.0)` and the maximum over positions |
+    | `"points"` | positions in space, in any orientation and order, with features | `point_network`: convolutions on differences of positions |
     | `"table"` | rows of one or more vectors that `generators` act on | `equivariant_mlp(generators)` |
 
-    Each has a function or layers of its own, with more settings. Where all images are
-    upright there is no symmetry to use: train a plain convolutional network. Of tables
+    Each has a function or layers of its own, with more settings: `point_network` takes
+    samples of different sizes, kinds of points and tables of neighbours. Where all images
+    are upright there is no symmetry to use: train a plain convolutional network. Of tables
     whose symmetry is not known, `keras_lconv.estimators.SymmetryClassifier` finds it.
 
     Args:
         data: What the data are, one of the names above.
         input_shape: Shape of a sample: the spatial sizes and the channels, in the order of
-            the Keras configuration; `(n,)` for a row of a table.
+            the Keras configuration; `(n, 3)` for the positions of points, and
+            `(n, 3 + c)` if features such as charges follow; `(n,)` for a row of a table.
         classes: Number of classes.
         classifier_activation: Activation of the output; `None` for logits.
         name: Name of the model.
-        generators: For `"table"`, and only there: what acts on a vector, as for
-            `equivariant_mlp`. Rows consist of as many vectors as fit.
+        generators: What acts on a vector, as for `equivariant_mlp`. For `"table"`, where
+            rows consist of as many vectors as fit; and for `"points"`, by default the
+            rotations of space. With `so(3, 1)` positions are 4-vectors.
 
     Returns:
         A functional `keras.Model`, not compiled.
@@ -74,27 +80,33 @@ def classifier(
     assert model.output_shape == (None, 3)
     ```
     """  # noqa: E501, rows of a table
-    one_of("data", data, tuple(AXES))
+    one_of("data", data, tuple(SIZES))
     classes = positive_int("classes", classes, most=MOST_UNITS)
     shape = positive_ints("input_shape", input_shape)
-    axes = AXES[data]
-    if len(shape) != axes + 1:
-        others = [other for other, number in AXES.items() if number + 1 == len(shape)]
+    sizes = SIZES[data]
+    if len(shape) != len(sizes):
+        others = [other for other, some in SIZES.items() if len(some) == len(shape)]
         raise ValueError(
-            f"`input_shape` must have {axes + 1} sizes for data={data!r}"
-            + (f", {axes} spatial ones and the channels" if axes else "")
-            + f". Received: input_shape={shape}"
+            f"`input_shape` must be ({', '.join(sizes)}) for data={data!r}. "
+            f"Received: input_shape={shape}"
             + (f", which fits data={' or '.join(map(repr, others))}" if others else "")
         )
-    if (data == "table") != (generators is not None):
+    if data not in ("points", "table") and generators is not None:
         raise ValueError(
-            "`generators` belong to data='table', and are needed there: what acts on a "
-            "vector, as `so(3)`. `keras_lconv.discovery.fit_symmetries` finds it, "
-            "and `keras_lconv.estimators.SymmetryClassifier` builds the network as well. "
+            "`generators` belong to data='table' and data='points'. "
             f"Received: generators={generators!r} with data={data!r}"
+        )
+    if data == "table" and generators is None:
+        raise ValueError(
+            "`generators` are needed for data='table': what acts on a vector, as `so(3)`. "
+            "`keras_lconv.discovery.fit_symmetries` finds it, and "
+            "`keras_lconv.estimators.SymmetryClassifier` builds the network as well. "
+            "Received: generators=None"
         )
     if data == "signal":
         return _of_signals(shape, classes, classifier_activation, name)
+    if data == "points":
+        return _of_points(shape, classes, classifier_activation, name, generators)
     if data == "table":
         return _of_tables(shape[0], classes, classifier_activation, name, generators)
     top: dict[str, Any] = {
@@ -119,6 +131,35 @@ def _of_signals(
     x = layers.GlobalMaxPooling1D()(x)
     x = layers.Dense(classes, activation=activation, name="predictions")(x)
     return keras.Model(inputs, x, name=name)
+
+
+def _of_points(
+    shape: tuple[int, ...], classes: int, activation: Activation, name: str, generators: Any
+) -> keras.Model:
+    acting = vector_matrices(so(3) if generators is None else generators)
+    if isinstance(acting, Representation):
+        group = MatrixGroup(acting.generators, acting.elements)
+    else:
+        group = MatrixGroup(acting)
+    size = group.matrix_size
+    number, columns = shape
+    if columns < size:
+        raise ValueError(
+            f"`input_shape` must be the number of points and the {size} coordinates that "
+            f"`generators` act on, and features after them. Received: input_shape={shape}"
+        )
+    inputs = keras.Input(shape)
+    positions = inputs[:, :, :size]
+    # Points without features are all alike.
+    features = inputs[:, :, size:] if columns > size else ops.ones_like(inputs[:, :, :1])
+    network = point_network(
+        input_shape=(number, size),
+        classes=classes,
+        classifier_activation=activation,
+        group=group,
+        num_features=max(columns - size, 1),
+    )
+    return keras.Model(inputs, network([features, positions]), name=name)
 
 
 def _of_tables(

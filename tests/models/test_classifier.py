@@ -26,9 +26,18 @@ def bumps():
     return (heights * np.exp(-((places / widths) ** 2) / 2))[..., None].astype("float32")
 
 
+TURN = expm(np.tensordot([0.3, 1.0, -0.5], so(3).basis, 1))
+
+
 def moved_vectors(x):
-    turn = expm(np.tensordot([0.3, 1.0, -0.5], so(3).basis, 1))
-    return (x.reshape(len(x), -1, 3) @ turn.T).reshape(x.shape).astype("float32")
+    return (x.reshape(len(x), -1, 3) @ TURN.T).reshape(x.shape).astype("float32")
+
+
+def moved_points(x):
+    """Turned, moved and in another order, with their features."""
+    positions = x[..., :3] @ TURN.T + [2.0, -1.0, 0.5]
+    moved = np.concatenate([positions, x[..., 3:]], axis=2)
+    return moved[:, ::-1].astype("float32")
 
 
 CASES = {
@@ -36,6 +45,8 @@ CASES = {
     "objects anywhere": ((12, 12, 1), turned, 1e-4),
     "volume": ((7, 7, 7, 1), turned, 1e-4),
     "signal": ((64, 1), lambda f: np.roll(f, 5, axis=1), 2e-3),
+    "points": ((5, 3), moved_points, 1e-4),
+    "points with features": ((5, 5), moved_points, 1e-4),
     "table": ((6,), moved_vectors, 1e-4),
 }
 
@@ -44,6 +55,7 @@ CASES = {
 @pytest.mark.parametrize("data", CASES)
 def test_it_is_invariant(data):
     shape, move, error = CASES[data]
+    data = data.removesuffix(" with features")
     settings = {"generators": so(3)} if data == "table" else {}
     model = classifier(data, shape, 3, None, **settings)
     x = np.random.default_rng(0).normal(size=(3, *shape)).astype("float32")
@@ -54,13 +66,32 @@ def test_it_is_invariant(data):
     assert relative_error(to_numpy(run(model, move(x))), found) < error
 
 
+def boosted(x):
+    """4-vectors as another observer sees them."""
+    boost = next(L for L in so(3, 1).basis if np.allclose(L, L.T))
+    return (x @ expm(0.5 * boost).T).astype("float32")
+
+
+@pytest.mark.thorough
+def test_points_of_another_group():
+    model = classifier("points", (5, 4), 3, None, generators=so(3, 1))
+    x = np.random.default_rng(0).normal(size=(3, 5, 4)).astype("float32")
+    found = to_numpy(run(model, x))
+    assert np.max(np.std(found, axis=0)) > 1e-3
+    assert relative_error(to_numpy(run(model, boosted(x))), found) < 1e-4
+
+
 @pytest.mark.backend_free
 def test_what_does_not_fit_is_refused_with_the_way_out():
     with pytest.raises(ValueError, match="which fits data='volume'"):
         classifier("objects anywhere", (9, 9, 9, 1))
     with pytest.raises(ValueError, match=r"estimators\.SymmetryClassifier"):
         classifier("table", (6,))
-    with pytest.raises(ValueError, match="`generators` belong to data='table'"):
+    with pytest.raises(ValueError, match=r"must be \(length, channels\)"):
+        classifier("signal", (6,))
+    with pytest.raises(ValueError, match="the 3 coordinates that"):
+        classifier("points", (6, 2))
+    with pytest.raises(ValueError, match="`generators` belong to data='table' and"):
         classifier("signal", (6, 1), generators=so(3))
     with pytest.raises(ValueError, match="vectors of 3 components"):
         classifier("table", (7,), generators=so(3))
