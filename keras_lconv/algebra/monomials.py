@@ -1,15 +1,25 @@
 """Monomials of several variables: their values, derivatives and products."""
 
 from collections.abc import Sequence
+from math import comb
 
 import numpy as np
 
 from keras_lconv._memory import require_memory
 from keras_lconv.algebra.powers import exponents
 
+# Matrices from monomials to monomials that are there at once.
+COPIES = 4
+
 
 def exponents_up_to(size: int, degree: int) -> np.ndarray:
     """The exponents of all monomials up to a degree, `(K, n)`, by growing degree."""
+    number = comb(size + degree, degree)
+    require_memory(
+        f"Monomials up to degree {degree} in {size} variables",
+        COPIES * number**2,
+        "A lower degree, or fewer variables, have fewer of them",
+    )
     return np.concatenate([exponents(size, each) for each in range(degree + 1)])
 
 

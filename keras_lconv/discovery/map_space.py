@@ -135,7 +135,7 @@ def maps_among(search: GeneratorsLike, size: int) -> MapSpace:
                 "`search` must be 'linear' or 'affine' for vectors, or matrices, or a "
                 f"`LieAlgebra`. Received: search={search!r}"
             )
-        _check_cost(size)
+        check_cost(f"all maps of {size} components", size**2)
         return all_maps(size, search == "affine")
     if isinstance(search, (MatrixGroup, Representation)):
         # Of which the further elements would be left out.
@@ -162,14 +162,13 @@ def maps_among(search: GeneratorsLike, size: int) -> MapSpace:
     return MapSpace(array[:, :size])
 
 
-def _check_cost(size: int) -> None:
-    unknowns = size**2
-    what = f"To `search` among all maps of {size} components, with {unknowns:,} unknowns,"
+def check_cost(searched: str, unknowns: int) -> None:
+    """Raises where so many unknowns do not fit into memory, and warns if they take long."""
+    what = f"To `search` among {searched}, with {unknowns:,} unknowns,"
     require_memory(what, COPIES * unknowns**2, FEWER_UNKNOWNS)
     if unknowns > MANY_UNKNOWNS:
         warnings.warn(
-            f"{what} takes minutes: time grows with the sixth power of the columns. "
-            f"{FEWER_UNKNOWNS}",
+            f"{what} takes minutes: time grows with their third power. {FEWER_UNKNOWNS}",
             stacklevel=2,
         )
 

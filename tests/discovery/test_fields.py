@@ -259,6 +259,8 @@ def test_what_does_not_fit_is_refused():
         found(quartic, normal(3, 8).reshape(3, 2, 2, 2), search="polynomial")
     with pytest.raises(ValueError, match="`search` must hold functions"):
         found(quartic, x, search=[lambda x: x[:1]])
+    with pytest.raises(ValueError, match="polynomial fields of 30 components"):
+        found(quartic, normal(40, 30), search="polynomial", degree=6)
     report = found(quartic, x, search="polynomial", degree=3)
     with pytest.raises(ValueError, match="are no matrices"):
         report.to_generators()

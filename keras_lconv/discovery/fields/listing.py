@@ -89,9 +89,8 @@ class Listing:
         """All products of fields with a component of standard coordinates, and they."""
         coefficients = self.fields(rows).coefficients
         powers = self._polynomials.powers
-        products = [coefficients]
-        if self._polynomials.degree:
-            products += [times(powers, coefficients, axis) for axis in range(self._size)]
+        products = [times(powers, coefficients, axis) for axis in range(self._size)]
+        products.append(coefficients)
         flat = self._polynomials.coordinates(np.concatenate(products))
         return flat.reshape(len(flat), self._reading.shape[0])
 

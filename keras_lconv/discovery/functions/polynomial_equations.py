@@ -1,5 +1,7 @@
 """The equations for polynomial vector fields on the vectors in a table."""
 
+from math import comb
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -10,6 +12,7 @@ from keras_lconv.discovery.fields.listing import Found, Listing
 from keras_lconv.discovery.fields.report import FieldReport
 from keras_lconv.discovery.fields.vanishing import polynomials_on
 from keras_lconv.discovery.functions.field_equations import FieldEquations
+from keras_lconv.discovery.map_space import check_cost
 from keras_lconv.discovery.null_space import NullSpace
 
 MOST_DEGREE = 6
@@ -47,6 +50,9 @@ class PolynomialEquations(FieldEquations):
         super().__init__(x, kind, blocks, scalars, output, names)
         degree = DEFAULT_DEGREE if degree is None else degree
         degree = positive_int("degree", degree, MOST_DEGREE)
+        rank = len(self._standard.whiten)
+        searched = f"polynomial fields of {rank} components up to degree {degree}"
+        check_cost(searched, rank * comb(rank + degree, degree))
         self._polynomials = polynomials_on(self._in_standard(self._all_vectors), degree)
 
     @property
