@@ -146,6 +146,17 @@ def test_units_and_offsets_do_not_matter(function):
 
 
 @pytest.mark.backend_free
+def test_brackets_choose_among_multiples():
+    """In mixed coordinates no sparse choice of the fields is closed by itself."""
+    mixed = normal(3, 3, seed=4)
+    report = found(
+        lambda x: hidden_radius(x @ mixed.T), normal(800, 3), search="polynomial", degree=3
+    )
+    assert report.name == "so(3)"
+    assert report.num_solutions == 9
+
+
+@pytest.mark.backend_free
 @pytest.mark.parametrize("blocks", [1, 2])
 def test_none_where_there_is_none(blocks):
     rng = np.random.default_rng(3)
