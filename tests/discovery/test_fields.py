@@ -233,6 +233,10 @@ def test_a_library_of_coefficients():
     x = normal(400, 2)
     report = found(pendulum, x, search=library)
     assert report.formulas() == ["p d/dx0 - sin q d/dx1"]
+    # The spectrum, and the arrows of the field.
+    arrows = report.plot().axes[1]
+    assert arrows.get_title() == "p d/dx0 - sin q d/dx1"
+    assert len(arrows.collections[0].U) == 15**2
     assert np.allclose(pendulum(report.flow(x, 0.5)), pendulum(x), atol=1e-6)
     assert report.name == "R"
 
