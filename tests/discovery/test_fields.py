@@ -146,6 +146,17 @@ def test_units_and_offsets_do_not_matter(function):
 
 
 @pytest.mark.backend_free
+def test_brackets_choose_among_multiples():
+    """In mixed coordinates no sparse choice of the fields is closed by itself."""
+    mixed = normal(3, 3, seed=4)
+    report = found(
+        lambda x: hidden_radius(x @ mixed.T), normal(800, 3), search="polynomial", degree=3
+    )
+    assert report.name == "so(3)"
+    assert report.num_solutions == 9
+
+
+@pytest.mark.backend_free
 @pytest.mark.parametrize("blocks", [1, 2])
 def test_none_where_there_is_none(blocks):
     rng = np.random.default_rng(3)
@@ -222,6 +233,10 @@ def test_a_library_of_coefficients():
     x = normal(400, 2)
     report = found(pendulum, x, search=library)
     assert report.formulas() == ["p d/dx0 - sin q d/dx1"]
+    # The spectrum, and the arrows of the field.
+    arrows = report.plot().axes[1]
+    assert arrows.get_title() == "p d/dx0 - sin q d/dx1"
+    assert len(arrows.collections[0].U) == 15**2
     assert np.allclose(pendulum(report.flow(x, 0.5)), pendulum(x), atol=1e-6)
     assert report.name == "R"
 

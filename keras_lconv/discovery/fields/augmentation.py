@@ -60,10 +60,10 @@ class FieldAugmentation(keras.layers.Layer):
 
     def __init__(
         self,
+        *,
         powers: ArrayLike,
         coefficients: ArrayLike,
         max_time: float = 0.1,
-        *,
         blocks: int = 1,
         scalars: int = 0,
         origin: ArrayLike | None = None,

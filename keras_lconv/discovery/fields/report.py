@@ -182,9 +182,9 @@ class FieldReport(SymmetryReport):
         speeds = self.fields(draws * self._units) / self._units
         sizes = np.sqrt(np.mean(np.sum(speeds**2, axis=2), axis=0))
         return FieldAugmentation(
-            self.fields.powers,
-            self.fields.coefficients / sizes[:, None, None],
-            distance,
+            powers=self.fields.powers,
+            coefficients=self.fields.coefficients / sizes[:, None, None],
+            max_time=distance,
             blocks=self.blocks,
             scalars=self.scalars,
             origin=self.origin,
@@ -236,6 +236,14 @@ class FieldReport(SymmetryReport):
 
     # ------------------------------------------------------------------ words
 
+    def summary(self) -> str:
+        """The result in words."""
+        lines = [super().summary()]
+        if self.vanishing:
+            lines.append("the samples lie on a surface; what vanishes there is left out:")
+            lines += [f"  {text} = 0" for text in self.vanishing]
+        return "\n".join(lines)
+
     @property
     def _num_null(self) -> int:
         return self.num_solutions
@@ -260,8 +268,4 @@ class FieldReport(SymmetryReport):
         return listed
 
     def _generators_in_words(self) -> list[str]:
-        lines = []
-        if self.vanishing:
-            lines.append("the samples lie on a surface; what vanishes there is left out:")
-            lines += [f"  {text} = 0" for text in self.vanishing]
-        return lines + [f"  {text}" for text in self.formulas()[:MOST_PICTURES]]
+        return [f"  {text}" for text in self.formulas()[:MOST_PICTURES]]

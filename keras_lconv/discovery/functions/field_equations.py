@@ -7,11 +7,13 @@ from numpy.typing import ArrayLike
 
 from keras_lconv.discovery.fields.report import FieldReport
 from keras_lconv.discovery.functions.vector_equations import VectorEquations
+from keras_lconv.discovery.gap import LARGEST_NULL_VALUE
 from keras_lconv.discovery.null_space import NullSpace
 
 OUTPUTS = ("free", "same")
-# Such fields come near to any smooth one: what is further from a symmetry is none.
-LARGEST_NULL_VALUE = 0.03
+# Such fields come near to any smooth one: what is further from a symmetry is none. Those of
+# a fit are as far as it errs.
+SMALLEST_LIMIT = 0.03
 # Of coefficients, where the largest is 1: what may be zero, at least and at most.
 ROUNDING, LARGEST_NOISE = 1e-9, 0.1
 
@@ -78,7 +80,8 @@ class FieldEquations(VectorEquations):
         number = space.dimension
         if dimension is None and number:
             largest = float(space.singular_values[number - 1])
-            return number if largest <= LARGEST_NULL_VALUE + fit_error else 0
+            limit = min(SMALLEST_LIMIT + fit_error, LARGEST_NULL_VALUE)
+            return number if largest <= limit else 0
         return number
 
     def _noise(self, space: NullSpace) -> float:
@@ -94,7 +97,7 @@ class FieldEquations(VectorEquations):
         confidence = space.confidence
         if space.dimension and not number:
             # There is a gap, above values that are too large for symmetries.
-            confidence *= 1 - LARGEST_NULL_VALUE / float(space.singular_values[0])
+            confidence *= 1 - SMALLEST_LIMIT / float(space.singular_values[0])
         return FieldReport(
             basis=fields.coefficients,
             kind=self._kind,

@@ -68,6 +68,7 @@ def test_pendulum_needs_its_cosine():
     z = points(400, [1.5, 1.5])
     found = find_conserved_quantities(energy, z, search=COSINE)
     assert formulas(found) == ["p1^2 - 2 cos q"]
+    assert found.plot().axes[0].get_title() == "dimension 1"
     assert len(find_conserved_quantities(energy, z, search="polynomial")) == 0
 
 
