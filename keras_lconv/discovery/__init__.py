@@ -2,6 +2,7 @@
 
 from keras_lconv.discovery.discrete import DiscreteReport, find_discrete_symmetries
 from keras_lconv.discovery.fields import FieldAugmentation, FieldReport
+from keras_lconv.discovery.equations import PointSymmetryReport, find_point_symmetries
 from keras_lconv.discovery.functions import find_symmetries, fit_symmetries
 from keras_lconv.discovery.pairs import GeneratorReport, fit_generators
 from keras_lconv.discovery.pixels import GridReport, infer_grid, infer_neighbors
@@ -13,8 +14,10 @@ __all__ = [
     "FieldReport",
     "GeneratorReport",
     "GridReport",
+    "PointSymmetryReport",
     "SymmetryReport",
     "find_discrete_symmetries",
+    "find_point_symmetries",
     "find_symmetries",
     "fit_generators",
     "fit_symmetries",

@@ -1,0 +1,197 @@
+"""Equations for jets, as functions with named arguments or as expressions of SymPy."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lconv._backend import jacobian
+from keras_lconv.discovery.equations.jets import JetSpace
+from keras_lconv.discovery.equations.names import columns_of, jet_space
+
+# Central differences of fourth order with this step, in units of a coordinate, err by
+# rounding as much as by the series.
+STEP = 1e-3
+# So many jets are moved at a time.
+MOST_ROWS = 4_000
+# What is smaller, relative to the largest derivative, is rounding of differences.
+DEPENDS = 1e-6
+
+
+@dataclass(frozen=True)
+class NamedFunction:
+    """A function of some coordinates of jets, whose names are known."""
+
+    names: tuple[str, ...]
+    call: Callable[..., Any]
+
+
+class Equations:
+    """One or some equations `Delta = 0` for jets.
+
+    Args:
+        functions: Functions of some coordinates, each with one value or several.
+        space: The space of the jets.
+    """
+
+    def __init__(self, functions: Sequence[NamedFunction], space: JetSpace):
+        self.space = space
+        self._functions = [(columns_of(f.names, space), f.call) for f in functions]
+        #: Whether it computes with tensors of the backend, which are differentiated by it.
+        self.is_tensor = False
+        sample = np.ones((2, space.size))
+        try:
+            found = self._all(sample)
+            self.is_tensor = any(ops.is_tensor(each) for each in found)
+        except (TypeError, RuntimeError, ValueError, AttributeError):
+            # Operations of arrays with tensors, which each backend refuses in its own way.
+            found = self._all(_tensor(sample))
+            self.is_tensor = True
+        self.size = len(found)
+        is_single = self.is_tensor and keras.config.floatx() != "float64"
+        #: How exact values are, relative to their size.
+        self.precision = 1e-5 if is_single else 1e-9
+
+    def values(self, jets: np.ndarray) -> np.ndarray:
+        """`Delta` at jets `(n, size)`, `(n, equations)`; NaN where it has no value."""
+        with np.errstate(all="ignore"):
+            found = self._all(_tensor(jets) if self.is_tensor else jets)
+            return np.stack([_array(each, jets) for each in found], axis=1)
+
+    def gradients(self, jets: np.ndarray, scales: np.ndarray) -> np.ndarray:
+        """Derivatives by the coordinates of jets, `(n, equations, size)`.
+
+        Args:
+            jets: Array `(n, size)`.
+            scales: The size of each coordinate, `(size,)`, the unit of differences.
+        """
+        if not self.is_tensor:
+            return differences(self.values, jets, np.diag(scales)) / scales
+
+        def flat(x: Any) -> Any:
+            columns = [ops.reshape(each, (-1, 1)) for each in self._all(x)]
+            return ops.concatenate(columns, axis=1)
+
+        return ops.convert_to_numpy(jacobian(flat)(_tensor(jets))[1]).astype("float64")
+
+    def _all(self, jets: Any) -> list[Any]:
+        """The values of all functions at jets, an array or a tensor."""
+        values: list[Any] = []
+        for columns, call in self._functions:
+            found = call(*(jets[:, column] for column in columns))
+            values += found if isinstance(found, (list, tuple)) else [found]
+        return values
+
+
+def _tensor(jets: np.ndarray) -> Any:
+    return ops.convert_to_tensor(jets, dtype=keras.config.floatx())
+
+
+def _array(value: Any, jets: np.ndarray) -> np.ndarray:
+    array = ops.convert_to_numpy(value) if ops.is_tensor(value) else np.asarray(value)
+    if array.shape not in ((), (len(jets),)) or array.dtype.kind not in "biuf":
+        raise ValueError(
+            "`equation` must return a real number for each jet, or a tuple of these. "
+            f"Received: shape {array.shape} of type {array.dtype} for {len(jets)} jets"
+        )
+    return np.broadcast_to(array.astype("float64"), (len(jets),))
+
+
+def differences(
+    function: Callable[[np.ndarray], np.ndarray], jets: np.ndarray, directions: np.ndarray
+) -> np.ndarray:
+    """Derivatives of `function`, `(n, ...)`, along each direction, as the last axis.
+
+    Args:
+        function: Of jets `(n, size)`, one by one.
+        jets: Array `(n, size)`.
+        directions: Array `(k, size)`.
+    """
+    number = len(directions)
+    found = []
+    for some in np.array_split(jets, max(1, len(jets) * number // MOST_ROWS)):
+        tiled = np.tile(directions, (len(some), 1))
+        slopes = along(function, np.repeat(some, number, axis=0), tiled)
+        shaped = slopes.reshape(len(some), number, *slopes.shape[1:])
+        found.append(np.moveaxis(shaped, 1, -1))
+    return np.concatenate(found)
+
+
+def along(
+    function: Callable[[np.ndarray], np.ndarray], jets: np.ndarray, directions: np.ndarray
+) -> np.ndarray:
+    """The derivative of `function` along directions `(n, size)`, of fourth order."""
+    moved = [jets + k * STEP * directions for k in (-2, -1, 1, 2)]
+    values = function(np.concatenate(moved))
+    before, left, right, after = values.reshape(4, len(jets), *values.shape[1:])
+    return (8 * (right - left) - (after - before)) / (12 * STEP)
+
+
+def read_equations(
+    equation: Any, independent: Sequence[str] | None, dependent: Sequence[str] | None
+) -> Equations:
+    """What a user gives as `equation`, with the space of its jets.
+
+    Args:
+        equation: A function, an expression of SymPy, or a list of these.
+        independent: As for `jet_space`; by default also as functions of SymPy say.
+        dependent: As for `jet_space`.
+    """
+    given = list(equation) if isinstance(equation, (list, tuple)) else [equation]
+    if not given:
+        raise ValueError("`equation` must hold an equation. Received: an empty list")
+    functions = []
+    for each in given:
+        if hasattr(each, "free_symbols"):
+            function, variables = _from_sympy(each)
+            independent = independent or variables or None
+        else:
+            function = _from_function(each)
+        functions.append(function)
+    names = [name for function in functions for name in function.names]
+    return Equations(functions, jet_space(names, independent, dependent))
+
+
+def _from_function(function: Any) -> NamedFunction:
+    if not callable(function):
+        raise TypeError(
+            "`equation` must be a function with named arguments, such as "
+            "`lambda u_t, u_xx: u_t - u_xx`, an expression of SymPy, or a list of these. "
+            f"Received: {function!r} (of type {type(function).__name__})"
+        )
+    parameters = inspect.signature(function).parameters.values()
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    # What has a default value is a constant.
+    named = [each for each in parameters if each.default is each.empty]
+    if not named or any(each.kind not in kinds for each in named):
+        raise ValueError(
+            "`equation` must name the coordinates that it takes, such as "
+            f"`lambda u_t, u_xx: u_t - u_xx`. Received: a function of {list(parameters)}"
+        )
+    return NamedFunction(tuple(each.name for each in named), function)
+
+
+def _from_sympy(expression: Any) -> tuple[NamedFunction, list[str]]:
+    """An expression as a function of arrays, and the variables its functions depend on."""
+    import sympy
+    from sympy.core.function import AppliedUndef
+
+    if isinstance(expression, sympy.Equality):
+        expression = expression.lhs - expression.rhs
+    variables: dict[str, None] = {}
+    for function in sorted(expression.atoms(AppliedUndef), key=str):
+        variables.update(dict.fromkeys(str(each) for each in function.args))
+    # Derivatives of high order first, which contain those of low order.
+    jets = expression.atoms(sympy.Derivative, AppliedUndef)
+    for jet in sorted(jets, key=lambda each: -getattr(each, "derivative_count", 0)):
+        suffix = "".join(str(v) * int(n) for v, n in getattr(jet, "variable_count", ()))
+        base = str((jet.expr if suffix else jet).func)
+        name = f"{base}_{suffix}" if suffix else base
+        expression = expression.subs(jet, sympy.Symbol(name))
+    symbols = sorted(expression.free_symbols, key=str)
+    names = tuple(str(each) for each in symbols)
+    return NamedFunction(names, sympy.lambdify(symbols, expression, "numpy")), [*variables]

@@ -1,0 +1,122 @@
+"""From the names of derivatives to the variables that they belong to."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from keras_lconv.discovery.equations.jets import JetSpace
+
+# Orders of derivatives, and numbers of variables, beyond which jets are too large.
+MOST_ORDER, MOST_INDEPENDENT = 4, 3
+
+
+def jet_space(
+    names: Iterable[str],
+    independent: Sequence[str] | None,
+    dependent: Sequence[str] | None,
+) -> JetSpace:
+    """The space of jets that coordinates such as `x`, `u` and `u_xx` belong to.
+
+    Args:
+        names: The coordinates that an equation contains.
+        independent: Names of the independent variables. By default those that derivatives
+            are taken by, each of one letter, and all others without derivatives.
+        dependent: Names of the dependent variables. By default those with derivatives.
+    """
+    names = list(dict.fromkeys(names))
+    based = [name.rpartition("_") for name in names if "_" in name.strip("_")]
+    if dependent is None:
+        dependent = list(dict.fromkeys(base for base, _, _ in based))
+        if independent is not None:
+            plain = [name for name in names if "_" not in name]
+            dependent += [n for n in plain if n not in (*independent, *dependent)]
+    if independent is None:
+        letters = [
+            letter
+            for name in names
+            if name not in dependent
+            for letter in (name.rpartition("_")[2] if "_" in name else [name])
+        ]
+        independent = list(dict.fromkeys(letters))
+    _require_names(names, independent, dependent)
+    space = JetSpace(tuple(independent), tuple(dependent), 0)
+    indices = [multi_index(name, space) for name in names]
+    order = max((int(np.sum(index)) for _, index in indices), default=0)
+    if not 1 <= order <= MOST_ORDER:
+        raise ValueError(
+            f"`equation` must have derivatives of order 1 to {MOST_ORDER}, named as `u_t` "
+            f"and `u_xx`. Received: order {order}, of {', '.join(names)}"
+        )
+    return JetSpace(space.independent, space.dependent, order)
+
+
+def _require_names(
+    names: list[str], independent: Sequence[str], dependent: Sequence[str]
+) -> None:
+    for argument, own in (("independent", independent), ("dependent", dependent)):
+        if isinstance(own, str) or not all(isinstance(each, str) for each in own):
+            raise TypeError(
+                f"`{argument}` must be a list of names. Received: {argument}={own!r}"
+            )
+        if not own or len(set(own)) < len(own):
+            raise ValueError(
+                f"`{argument}` must name variables, each once. Received: "
+                f"{argument}={list(own)!r}, for an equation in {', '.join(names)}"
+            )
+    both = set(independent) & set(dependent)
+    if both:
+        raise ValueError(
+            "A variable is either in `independent` or in `dependent`. Received: "
+            f"{', '.join(sorted(both))} in both"
+        )
+    if len(independent) > MOST_INDEPENDENT:
+        raise ValueError(
+            f"`independent` must be 1 to {MOST_INDEPENDENT} variables. Received: "
+            f"{', '.join(independent)}. Constants get a value in the equation, and names "
+            "of several letters are told by `independent`"
+        )
+
+
+def multi_index(name: str, space: JetSpace) -> tuple[int, np.ndarray]:
+    """What a name stands for.
+
+    Returns:
+        For an independent variable -1 less its number and no derivative; for a dependent
+        one or its derivative the number of the variable and the multi-index.
+    """
+    index = np.zeros(len(space.independent), dtype=int)
+    if name in space.independent:
+        return -1 - space.independent.index(name), index
+    if name in space.dependent:
+        return space.dependent.index(name), index
+    base, _, suffix = name.rpartition("_")
+    rest = suffix
+    # Longer names first: `xi` is not `x` and `i`.
+    known = sorted(space.independent, key=len, reverse=True)
+    while base in space.dependent and rest:
+        first = next((each for each in known if rest.startswith(each)), None)
+        if first is None:
+            break
+        index[space.independent.index(first)] += 1
+        rest = rest[len(first) :]
+    if base not in space.dependent or rest:
+        raise ValueError(
+            "`equation` must contain the independent variables "
+            f"({', '.join(space.independent)}), the dependent ones "
+            f"({', '.join(space.dependent)}) and derivatives such as "
+            f"`{space.dependent[0]}_{space.independent[0]}`. Received: {name!r}"
+        )
+    return space.dependent.index(base), index
+
+
+def columns_of(names: Iterable[str], space: JetSpace) -> list[int]:
+    """Which coordinates of jets the names are."""
+    found = []
+    for name in names:
+        number, index = multi_index(name, space)
+        if number < 0:
+            found.append(-1 - number)
+            continue
+        place = int(np.flatnonzero(np.all(space.indices == index, axis=1))[0])
+        found.append(len(space.independent) + number * len(space.indices) + place)
+    return found

@@ -1,0 +1,163 @@
+"""The point symmetries of equations, in numbers, words and pictures."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from keras_lconv._typing import Figure
+from keras_lconv.algebra import Identification, VectorFields
+from keras_lconv.report import Report
+
+# Terms of formulas up to so many error bars, or to rounding, are left out.
+ERROR_BARS, ROUNDING = 2.0, 1e-6
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PointSymmetryReport(Report):
+    """The point symmetries that `find_point_symmetries` found, and how sure they are.
+
+    Args:
+        generators: The symmetries as vector fields on the variables, those of
+            `independent` first, in the units of the equation; without the two kinds that
+            follow. There may be none.
+        superposition: Of a linear equation the fields `b(x) d/du` that add a solution `b`,
+            as far as `b` is a polynomial. All solutions together are infinitely many.
+        trivial: Fields along which all solutions move into themselves, as of equations
+            of first order `F(x) . d/dx`. Any function times these is another one.
+        independent: Names of the independent variables.
+        dependent: Names of the dependent variables.
+        degree: The highest degree of the components that were searched.
+        order: The order of the equation.
+        singular_values: Those of the symmetry condition, growing; 1 is what a random
+            equation gives.
+        gap: The ratio of the first value that is not zero to the last that is.
+        confidence: Between 0 and 1: how sure the dimension is.
+        errors: For each solution of the condition an error bar, in radians.
+        scales: The spread of each variable in the jets, the unit of coefficients.
+        origin: The mean of each variable in the jets.
+        is_linear: Whether solutions may be averaged.
+        notes: What else there is to say.
+
+    Example:
+    ```python
+    from keras_lconv.discovery import find_point_symmetries
+
+    report = find_point_symmetries(lambda u_t, u_xx: u_t - u_xx, degree=3)
+    assert report.name == "sl(2,R) ⋉ heisenberg(3)"
+    assert "2 t d/dx - x u d/du" in report.formulas
+    print(report.summary())
+    ```
+    """
+
+    generators: VectorFields
+    superposition: VectorFields
+    trivial: VectorFields
+    independent: tuple[str, ...]
+    dependent: tuple[str, ...]
+    degree: int
+    order: int
+    singular_values: np.ndarray
+    gap: float
+    confidence: float
+    errors: np.ndarray
+    scales: np.ndarray
+    origin: np.ndarray
+    is_linear: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def dimension(self) -> int:
+        """How many independent symmetries there are up to the degree, without trivial ones.
+
+        Those of superposition count.
+        """
+        return len(self.generators) + len(self.superposition)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of all variables, in the order of the components of fields."""
+        return self.independent + self.dependent
+
+    @property
+    def formulas(self) -> list[str]:
+        """The generators in symbols, as `"2 t d/dx - x u d/du"`."""
+        return self._in_words(self.generators)
+
+    @property
+    def name(self) -> str:
+        """The name of the algebra of the generators, as far as it has one."""
+        return self.identify().name if len(self.generators) else "0"
+
+    def identify(self) -> Identification:
+        """The name of the algebra of the generators with its reasons.
+
+        Up to a degree the symmetries may be no algebra, since brackets have a higher one:
+        the name is then `"not closed"`.
+
+        Returns:
+            An `Identification`.
+        """
+        return self._standard.identify()
+
+    @cached_property
+    def _standard(self) -> VectorFields:
+        """The generators in units in which all variables have mean 0 and spread 1."""
+        return self.generators.in_coordinates(
+            np.diag(self.scales), self.origin, np.diag(1 / self.scales)
+        )
+
+    def _in_words(self, fields: VectorFields) -> list[str]:
+        return fields.formulas(self.variables, self.scales, self.doubt)
+
+    @property
+    def doubt(self) -> float:
+        """Terms up to this size, beside 1, may be zero."""
+        return max(ROUNDING, ERROR_BARS * float(np.max(self.errors, initial=0.0)))
+
+    # ------------------------------------------------------------------ words
+
+    def summary(self) -> str:
+        """The result in words."""
+        searched = f"{len(self.singular_values)} dimensions searched"
+        if len(self.generators):
+            lines = [
+                f"point symmetries: {self.identify()}, dimension {len(self.generators)}, "
+                f"of degree at most {self.degree} ({searched})"
+            ]
+        else:
+            lines = [f"point symmetries: none of degree at most {self.degree} ({searched})"]
+        lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
+        lines += [f"  {text}" for text in self.formulas]
+        if len(self.generators) and self.name == "not closed":
+            lines.append("no algebra: some brackets have a higher degree than was searched")
+        if len(self.superposition):
+            unknown = ", ".join(self.independent)
+            lines.append(
+                f"and infinitely many b({unknown}) d/d{self.dependent[0]} that add a "
+                f"solution b, of which {len(self.superposition)} up to this degree:"
+                if len(self.dependent) == 1
+                else f"and infinitely many fields of {unknown} that add a solution, of "
+                f"which {len(self.superposition)} up to this degree:"
+            )
+            lines += [f"  {text}" for text in self._in_words(self.superposition)]
+        if len(self.trivial):
+            lines.append("fields along which every solution moves into itself, set apart:")
+            lines += [f"  {text}" for text in self._in_words(self.trivial)]
+        lines.append(
+            f"not searched: components of degree above {self.degree}, or no polynomials"
+        )
+        return "\n".join([*lines, *self.notes])
+
+    def plot(self) -> Figure:
+        """Draws the spectrum with its gap, and the coefficients of the generators.
+
+        Rows are the variables, columns the monomials, both in units of the spread.
+
+        Returns:
+            The figure.
+        """
+        from keras_lconv.visualization import plot_result
+
+        found = len(self.errors)
+        return plot_result(self.singular_values, found, list(self._standard.coefficients))

@@ -1,0 +1,159 @@
+"""Point symmetries of equations that textbooks list, and the prolongation behind them."""
+
+import importlib.util
+import pathlib
+import sys
+
+import numpy as np
+import pytest
+import sympy
+from keras import ops
+
+from keras_lconv.discovery import find_point_symmetries
+from keras_lconv.discovery.equations.jets import JetSpace
+from keras_lconv.discovery.equations.prolongation import monomial_series, prolonged
+
+ROOT = pathlib.Path(__file__).parents[2]
+spec = importlib.util.spec_from_file_location(
+    "textbook", ROOT / "benchmarks/equations/textbook.py"
+)
+textbook = sys.modules["textbook"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(textbook)
+
+SLOW = "Navier-Stokes in 2-D"
+ROWS = [
+    pytest.param(name, marks=[pytest.mark.nightly] * (name == SLOW))
+    for name in textbook.TABLE
+]
+
+
+@pytest.mark.backend_free
+def test_prolongation_of_second_order_is_the_classical_formula():
+    """Olver, example 2.38, for all monomials x^a u^b that are not trivial."""
+    space = JetSpace(("x",), ("u",), 2)
+    jets = np.random.default_rng(0).normal(size=(5, 4))
+    x, u, u_x, u_xx = jets.T
+    powers = np.array([[a, b] for a in range(4) for b in range(4)])
+    moved = prolonged(space, jets, monomial_series(space, jets, powers))[:, -1]
+
+    def derivative(a, b, p, q):
+        """`d^p/dx^p d^q/du^q x^a u^b`."""
+        factor = np.prod(np.arange(a - p + 1, a + 1)) * np.prod(np.arange(b - q + 1, b + 1))
+        return factor * x ** max(a - p, 0) * u ** max(b - q, 0) if factor else 0 * x
+
+    for number, (a, b) in enumerate(powers):
+        m = {(p, q): derivative(a, b, p, q) for p in range(3) for q in range(3)}
+        of_phi = m[2, 0] + 2 * m[1, 1] * u_x + m[0, 2] * u_x**2 + m[0, 1] * u_xx
+        of_xi = -m[2, 0] * u_x - 2 * m[1, 1] * u_x**2 - m[0, 2] * u_x**3
+        of_xi -= (2 * m[1, 0] + 3 * m[0, 1] * u_x) * u_xx
+        np.testing.assert_allclose(moved[:, 1, number], of_phi, atol=1e-12)
+        np.testing.assert_allclose(moved[:, 0, number], of_xi, atol=1e-12)
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize("name", ROWS)
+def test_symmetries_are_those_of_the_textbook(name):
+    row = textbook.TABLE[name]
+    report = find_point_symmetries(row.equation, degree=row.degree, **row.options)
+    generators, added = (
+        textbook.fields_of(text, list(report.variables))
+        for text in (row.generators, row.added)
+    )
+    assert len(report.generators) == len(generators)
+    assert len(report.superposition) == len(added)
+    found = report.generators.joined(report.superposition)
+    assert textbook.angle(found, generators.joined(added))[0] < 1e-6
+    assert report.confidence > 0.99
+    if row.algebra:
+        assert report.name == row.algebra
+
+
+@pytest.mark.backend_free
+def test_a_generic_equation_has_no_symmetry():
+    report = find_point_symmetries(
+        lambda t, x, u, u_t, u_xx: u_t - (2 + np.sin(x) + t) * u_xx - x * u**2 - t**2
+    )
+    assert report.dimension == 0
+    assert report.formulas == []
+    assert "none of degree at most 2" in report.summary()
+
+
+@pytest.mark.backend_free
+def test_units_and_offsets_do_not_matter():
+    """Heat in other units, about another point: the generators of the same equation."""
+    conductivity = 1e-3
+    ranges = {"t": (99.0, 101.0), "x": (-0.1, 0.1), "u": (290.0, 310.0), "u_t": (-9.0, 9.0)}
+    ranges |= {"u_x": (-100.0, 100.0), "u_xx": (-9e3, 9e3)}
+    report = find_point_symmetries(
+        lambda u_t, u_xx: u_t - conductivity * u_xx, ranges=ranges
+    )
+    expected = textbook.fields_of(
+        "d/dt, d/dx, 2 t d/dt + x d/dx, u d/du, 0.002 t d/dx - x u d/du, d/du, x d/du, "
+        "0.002 t d/du + x^2 d/du",
+        ["t", "x", "u"],
+    )
+    found = report.generators.joined(report.superposition)
+    assert (len(report.generators), len(report.superposition)) == (5, 3)
+    assert textbook.angle(found, expected, report.scales)[0] < 1e-4
+
+
+@pytest.mark.backend_free
+def test_fields_along_the_solutions_are_set_apart():
+    """Any function times d/dt + F d/dz moves each solution of z_t = F(z) into itself."""
+    report = find_point_symmetries(lambda x, x_t: x_t - x**2)
+    assert len(report.trivial) == 1
+    along = textbook.fields_of("d/dt + x^2 d/dx", ["t", "x"])
+    assert textbook.angle(report.trivial, along)[0] < 1e-6
+    assert "moves into itself" in report.summary()
+
+
+@pytest.mark.backend_free
+def test_expressions_of_sympy_are_equations():
+    t, x, speed = sympy.symbols("t x c")
+    u = sympy.Function("u")(t, x)
+    equation = sympy.Eq(u.diff(t, 2), speed**2 * u.diff(x, 2) - u**3).subs(speed, 1)
+    report = find_point_symmetries(equation)
+    assert report.independent == ("t", "x")
+    expected = textbook.TABLE["cubic Klein-Gordon"].generators
+    expected = textbook.fields_of(expected, list(report.variables))
+    assert textbook.angle(report.generators, expected)[0] < 1e-6
+    u_xy, u = sympy.symbols("u_xy u")
+    assert find_point_symmetries(u_xy - sympy.sin(u)).dimension == 3
+
+
+@pytest.mark.thorough
+def test_the_backend_differentiates_functions_of_its_operations():
+    report = find_point_symmetries(lambda u, u_xy: u_xy - ops.exp(u))
+    assert report.name == "so(2,2)"
+    expected = textbook.fields_of(textbook.TABLE["Liouville"].generators, ["x", "y", "u"])
+    assert textbook.angle(report.generators, expected)[0] < 1e-4
+
+
+@pytest.mark.backend_free
+def test_the_spectrum_is_drawn():
+    pytest.importorskip("matplotlib")
+    assert find_point_symmetries(lambda u_xx: u_xx).plot().axes
+
+
+WRONG = {
+    "no function": ({"equation": 3}, TypeError, "`equation` must be a function"),
+    "no names": ({"equation": lambda *jet: jet}, ValueError, "must name the coordinates"),
+    "no derivative": ({"equation": lambda u: u, "dependent": ["u"], "independent": ["x"]},
+                      ValueError, "order 1 to 4"),
+    "fifth order": ({"equation": lambda u_xxxxx: u_xxxxx}, ValueError, "order 5"),
+    "an unknown name": ({"equation": lambda u_t, w: u_t - w, "independent": ["t"],
+                             "dependent": ["u"]}, ValueError, "Received: 'w'"),
+    "no solution": ({"equation": lambda u_x: u_x**2 + 1}, ValueError, "`ranges` says"),
+    "ranges": ({"equation": lambda u_x: u_x, "ranges": {"u": (1, 0)}}, ValueError,
+               "`ranges`"),
+    "degree": ({"equation": lambda u_x: u_x, "degree": -1}, ValueError, "`degree`"),
+    "complex": ({"equation": lambda u_x: 1j * u_x}, ValueError, "a real number"),
+}  # fmt: skip
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize("case", WRONG)
+def test_errors_name_the_argument(case):
+    arguments, kind, message = WRONG[case]
+    with pytest.raises(kind, match=message):
+        find_point_symmetries(**arguments)
