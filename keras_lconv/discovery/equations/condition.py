@@ -60,12 +60,19 @@ class Condition:
         solutions: The solution set.
         jets: Jets of solutions, `(n, size)`.
         powers: The exponents of the monomials of the components, `(terms, p + q)`.
+        units: Of the variables; by default the mean and spread of the jets.
     """
 
-    def __init__(self, solutions: SolutionSet, jets: np.ndarray, powers: np.ndarray):
+    def __init__(
+        self,
+        solutions: SolutionSet,
+        jets: np.ndarray,
+        powers: np.ndarray,
+        units: Units | None = None,
+    ):
         space = solutions.equations.space
         self.space, self.jets, self.powers = space, jets, powers
-        self.units = units_of(space.points(jets))
+        self.units = units_of(space.points(jets)) if units is None else units
         standard = self.units.standard(space, jets)
         self._sizes = solutions.scales / self.units.factors(space)
         slopes = solutions.equations.gradients(jets, solutions.scales) * solutions.scales
@@ -73,17 +80,10 @@ class Condition:
         usable = np.all(np.isfinite(norms) & (norms > 0), axis=(1, 2))
         self._standard, self._slopes = standard[usable], (slopes / norms)[usable]
         self.num_unknowns = len(powers) * powers.shape[1]
+        self._system, self._scales = self._summed()
 
-    def solve(self, exact: float | None = None) -> tuple[np.ndarray, NullSpace]:
-        """The fields that are symmetries.
-
-        Args:
-            exact: Values up to this one are rounding, and mark symmetries. By default the
-                clearest gap does.
-
-        Returns:
-            Coefficients `(k, p + q, terms)` in units of the variables, and the null space.
-        """
+    def _summed(self) -> tuple[NormalMatrices, np.ndarray]:
+        """The equations for coefficients in units of their columns, and these units."""
         unit = np.zeros((self.num_unknowns,) * 2)
         rows = []
         step = max(1, MOST_NUMBERS // (self.num_unknowns * self.space.size))
@@ -98,12 +98,30 @@ class Condition:
         system = NormalMatrices(self.num_unknowns, unit=unit / np.outer(scales, scales))
         equations = np.concatenate(rows) / scales
         system.add(equations, np.ones(len(equations)))
-        found = system.solve()
-        if exact is not None:
-            largest = max(1.0, float(found.singular_values[-1]))
-            found = system.solve(int(np.sum(found.singular_values <= exact * largest)))
-        fields = (found.basis / scales[:, None]).T
+        return system, scales
+
+    def solve(self, dimension: int, fit_error: float = 0.0) -> tuple[np.ndarray, NullSpace]:
+        """The fields that solve the condition best.
+
+        Args:
+            dimension: How many count as symmetries.
+            fit_error: What the equation leaves of the data.
+
+        Returns:
+            Coefficients `(unknowns, p + q, terms)` in units of the variables, in the order
+            of their values, and the null space.
+        """
+        found = self._system.solve(dimension, fit_error=fit_error)
+        fields = (found.solutions / self._scales[:, None]).T
         return fields.reshape(-1, *self.powers.shape[::-1]), found
+
+    def sizes(self, fields: np.ndarray) -> np.ndarray:
+        """How far fields are from being symmetries, in the unit of the values.
+
+        Args:
+            fields: Coefficients `(k, p + q, terms)`.
+        """
+        return self._system.relative_sizes(fields.reshape(len(fields), -1) * self._scales)
 
     def _moved(self, jets: np.ndarray) -> np.ndarray:
         """How all unknown fields move jets, in units of these, `(n, size, unknowns)`."""

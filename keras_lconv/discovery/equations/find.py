@@ -1,34 +1,32 @@
-"""From an equation to its point symmetries."""
+"""From an equation, or from fields on grids, to the point symmetries."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from keras_lconv._validation import count, finite_array
-from keras_lconv.algebra import VectorFields
-from keras_lconv.algebra.monomials import exponents_up_to
-from keras_lconv.discovery.equations.condition import Condition
+from keras_lconv._validation import count, finite_array, optional, positive_int
 from keras_lconv.discovery.equations.equation import Equations, read_equations
-from keras_lconv.discovery.equations.listing import set_apart
-from keras_lconv.discovery.equations.names import columns_of
+from keras_lconv.discovery.equations.evolution import equations_of, fit_system
+from keras_lconv.discovery.equations.names import MOST_ORDER, columns_of
 from keras_lconv.discovery.equations.report import PointSymmetryReport
-from keras_lconv.discovery.equations.solution_set import SolutionSet
+from keras_lconv.discovery.equations.samples import read_grid
+from keras_lconv.discovery.equations.search import search
+from keras_lconv.discovery.null_space import NUM_GROUPS
 
 # Jets are drawn between these values, in the units of the equation.
 RANGE = (-1.5, 1.5)
-# At least so many jets, and so many equations for each unknown.
-LEAST_JETS, EQUATIONS_PER_UNKNOWN = 400, 3
-# Jets that tell whether an equation is linear.
-JETS_OF_LINEARITY = 50
 MOST_DEGREE = 8
-# Values of exact symmetries are rounding: that of squares, or that of single precision.
-EXACT, EXACT_SINGLE = 1e-6, 1e-4
 
 
 def find_point_symmetries(
-    equation: Any,
+    equation: Any = None,
     *,
+    fields: Mapping[str, ArrayLike] | None = None,
+    coordinates: Mapping[str, ArrayLike] | None = None,
+    periodic: Sequence[str] = (),
+    order: int | None = None,
     degree: int = 2,
     independent: Sequence[str] | None = None,
     dependent: Sequence[str] | None = None,
@@ -43,10 +41,19 @@ def find_point_symmetries(
     jets that solve the equation, which are found by Newton's method, so that any smooth
     equation will do, also one that no derivative can be taken out of.
 
-    From an equation all is exact up to rounding: what solves the condition nearly is no
+    **From an equation** all is exact up to rounding: what solves the condition nearly is no
     symmetry. Equations of lower order than the highest one in a system are differentiated
     up to that order; what follows from several equations together only is not looked for,
     and may be given as a further one.
+
+    **From fields on a grid**, or trajectories, the equation is found first. Derivatives are
+    those of trigonometric polynomials along periodic axes, and of splines of degree 7 along
+    others, each with as many parameters as generalized cross-validation finds, so that they
+    are exact where there is no noise. The equation is solved for the first or the second
+    derivative by the first coordinate, time. On the right are few products of up to three
+    fields and their derivatives. That the equation is known with errors is taken into
+    account: values of the condition that change by so much from one part of the data to
+    another are zero.
 
     Args:
         equation: What is zero for solutions: a function of NumPy arrays or of `keras.ops`
@@ -54,7 +61,15 @@ def find_point_symmetries(
             `lambda u, u_t, u_xx: u_t - u * u_xx`, where arguments with a default value are
             constants. It returns an array, or a tuple of them. Or an expression of SymPy,
             in symbols with such names or in derivatives of functions; or a list of these.
-            Orders up to 4.
+            Orders up to 4. With `fields` by default what is fitted to them.
+        fields: Data, by name: an array of the shape of the grid, or `(runs, *grid)` for
+            solutions from several initial values, which tell more than one.
+        coordinates: The points of the grid along each axis, by name, time first; steps may
+            differ.
+        periodic: Names of the axes along which fields are periodic: the step from the last
+            point to the first is one like others, which are equal.
+        order: The order of the equation that is fitted, up to 4; by default the lowest one
+            that fits nearly as well as the best.
         degree: The highest degree of the polynomials `xi` and `phi`.
         independent: Names of the independent variables, one to three. By default the
             letters that derivatives are taken by, and whatever has no derivative, in the
@@ -62,14 +77,15 @@ def find_point_symmetries(
         dependent: Names of the dependent variables. By default what has a derivative.
         ranges: Between which values variables and derivatives are drawn, by name, as
             `{"u": (0.5, 2)}` for an equation with a root of `u`; by default -1.5 and 1.5.
-            Those of the size that solutions have make the clearest gap.
+            Those of the size that solutions have make the clearest gap. Of data they are
+            known.
 
     Returns:
         A `PointSymmetryReport`.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If names do not fit, or few of the jets lead to a solution.
+        ValueError: If names or shapes do not fit, or few of the jets lead to a solution.
 
     Example:
     ```python
@@ -83,14 +99,62 @@ def find_point_symmetries(
     assert "3 t d/dt + x d/dx - 2 u d/du" in report.formulas
     ```
 
+    From data:
+
+    ```python
+    import numpy as np
+
+    t, x = np.linspace(0, 1, 60), 2 * np.pi * np.arange(32) / 32
+    waves = [np.exp(-(k**2) * t)[:, None] * np.sin(k * x + k) for k in (1, 2, 3)]
+    runs = np.random.default_rng(0).normal(size=(4, 3))
+    report = find_point_symmetries(
+        fields={"u": np.tensordot(runs, waves, 1)},
+        coordinates={"t": t, "x": x},
+        periodic=["x"],
+    )
+    assert report.equations[0].terms == ("u_xx",)
+    assert "2 t d/dx - x u d/du" in report.formulas
+    ```
+
     Reference:
         P. J. Olver, "Applications of Lie Groups to Differential Equations" (1993), theorems
-        2.31 and 2.36.
+        2.31 and 2.36. S. Brunton, J. Proctor, J. N. Kutz, "Discovering governing equations
+        from data by sparse identification of nonlinear dynamical systems", PNAS 113 (2016).
     """
     degree = count("degree", degree, most=MOST_DEGREE)
-    equations = read_equations(equation, independent, dependent)
-    low, high = _ranges(ranges, equations)
-    return _symmetries_of(equations, low, high, degree)
+    if (fields is None) != (coordinates is None) or (fields is None and equation is None):
+        raise ValueError(
+            "There must be an `equation`, or `fields` with their `coordinates`, or all of "
+            f"them. Received: equation={equation!r}, and "
+            f"{'no ' if fields is None else ''}fields with "
+            f"{'no ' if coordinates is None else ''}coordinates"
+        )
+    if fields is None:
+        if order is not None or len(periodic):
+            raise ValueError(
+                "`order` and `periodic` belong to data. Received: "
+                f"order={order!r}, periodic={periodic!r} without `fields`"
+            )
+        equations = read_equations(equation, independent, dependent)
+        return search(equations, *_ranges(ranges, equations), degree)
+    if independent is not None or dependent is not None or ranges is not None:
+        raise ValueError(
+            "`fields` and `coordinates` say what `independent`, `dependent` and `ranges` "
+            "would. Received: both"
+        )
+    grid = read_grid(fields, coordinates, periodic)
+    if equation is not None:
+        equations = read_equations(equation, grid.independent, grid.dependent)
+        return search(equations, *grid.ranges(equations.space), degree)
+    system = fit_system(grid, optional(highest_order, "order", order))
+    equations = equations_of(system, grid)
+    others = [equations_of(system, grid, part) for part in range(NUM_GROUPS)]
+    return search(equations, *grid.ranges(equations.space), degree, system, others)
+
+
+def highest_order(name: str, value: object) -> int:
+    """Returns `value` as an order that equations may have."""
+    return positive_int(name, value, most=MOST_ORDER)
 
 
 def _ranges(ranges: Any, equations: Equations) -> tuple[np.ndarray, np.ndarray]:
@@ -111,46 +175,3 @@ def _ranges(ranges: Any, equations: Equations) -> tuple[np.ndarray, np.ndarray]:
             )
         bounds[columns_of([name], space)[0]] = own
     return bounds[:, 0], bounds[:, 1]
-
-
-def _symmetries_of(
-    equations: Equations, low: np.ndarray, high: np.ndarray, degree: int
-) -> PointSymmetryReport:
-    space = equations.space
-    size = len(space.independent) + len(space.dependent)
-    powers = exponents_up_to(size, degree)
-    number = EQUATIONS_PER_UNKNOWN * powers.size // equations.size
-    rng = np.random.default_rng(0)
-    start = rng.uniform(low, high, (max(LEAST_JETS, number), space.size))
-    solutions = SolutionSet(equations, start, (high - low) / 2)
-    condition = Condition(solutions, solutions.nearest(start), powers)
-    is_exact = equations.precision < EXACT
-    fields, space_found = condition.solve(EXACT if is_exact else EXACT_SINGLE)
-    found = VectorFields(powers, fields)
-    units = condition.units
-    # Of ordinary equations the solutions that may be added are finitely many.
-    is_partial = len(space.independent) > 1
-    is_linear = is_partial and solutions.is_linear(start[:JETS_OF_LINEARITY])
-    listing = set_apart(
-        found,
-        condition.trivial(fields),
-        len(space.independent),
-        is_linear,
-        units.origin,
-        units.scales,
-        EXACT if is_exact else EXACT_SINGLE,
-    )
-    return PointSymmetryReport(
-        *listing,
-        independent=space.independent,
-        dependent=space.dependent,
-        degree=degree,
-        order=space.order,
-        singular_values=space_found.singular_values,
-        gap=space_found.gap,
-        confidence=space_found.confidence,
-        errors=space_found.errors,
-        scales=units.scales,
-        origin=units.origin,
-        is_linear=is_linear,
-    )

@@ -7,10 +7,13 @@ import numpy as np
 
 from keras_lconv._typing import Figure
 from keras_lconv.algebra import Identification, VectorFields
+from keras_lconv.discovery.equations.regression import FittedEquation
 from keras_lconv.report import Report
 
 # Terms of formulas up to so many error bars, or to rounding, are left out.
 ERROR_BARS, ROUNDING = 2.0, 1e-6
+# An equation that misses its data by more is a doubtful witness.
+LARGE_FIT_ERROR = 0.2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,7 +39,9 @@ class PointSymmetryReport(Report):
         errors: For each solution of the condition an error bar, in radians.
         scales: The spread of each variable in the jets, the unit of coefficients.
         origin: The mean of each variable in the jets.
-        is_linear: Whether solutions may be averaged.
+        equations: What was fitted to data; empty where the equation was given.
+        fit_error: What the equations leave of the derivatives that they are solved for, on
+            data that they were not fitted to; `None` where the equation was given.
         notes: What else there is to say.
 
     Example:
@@ -63,7 +68,8 @@ class PointSymmetryReport(Report):
     errors: np.ndarray
     scales: np.ndarray
     origin: np.ndarray
-    is_linear: bool
+    equations: tuple[FittedEquation, ...] = ()
+    fit_error: float | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -127,6 +133,13 @@ class PointSymmetryReport(Report):
             ]
         else:
             lines = [f"point symmetries: none of degree at most {self.degree} ({searched})"]
+        for equation in self.equations:
+            lines.append(f"fitted equation: {equation}")
+        if self.fit_error is not None and self.fit_error > LARGE_FIT_ERROR:
+            lines.append(
+                "that error is much: noise, too coarse a grid, or terms that are no "
+                "products of fields and derivatives; an `equation` may be given"
+            )
         lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
         lines += [f"  {text}" for text in self.formulas]
         if len(self.generators) and self.name == "not closed":
@@ -144,6 +157,9 @@ class PointSymmetryReport(Report):
         if len(self.trivial):
             lines.append("fields along which every solution moves into itself, set apart:")
             lines += [f"  {text}" for text in self._in_words(self.trivial)]
+        if self.equations and len(self.errors):
+            degrees = np.degrees(np.max(self.errors))
+            lines.append(f"generators known to {degrees:.2g} degrees, from the data")
         lines.append(
             f"not searched: components of degree above {self.degree}, or no polynomials"
         )

@@ -1,0 +1,104 @@
+"""From fields on grids to the equations that they obey."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_lconv.discovery.equations.equation import Equations, NamedFunction
+from keras_lconv.discovery.equations.jets import JetSpace
+from keras_lconv.discovery.equations.names import MOST_ORDER, jet_space
+from keras_lconv.discovery.equations.regression import (
+    NEAR_BEST,
+    FittedEquation,
+    fit_equation,
+    library,
+)
+from keras_lconv.discovery.equations.samples import Grid
+
+# Derivatives by time of the next order are tried if this part is left of the last ones.
+LARGE_ERROR, MOST_TIME_ORDER = 0.3, 2
+# An error that is so small needs no higher order, and more terms are not tried.
+SMALL_ERROR, MOST_TERMS_TRIED = 1e-3, 400
+
+
+def fit_system(grid: Grid, order: int | None) -> tuple[FittedEquation, ...]:
+    """An equation for each field, solved for its first or second derivative by time.
+
+    The order is the lowest one whose error is near the least.
+
+    Args:
+        grid: The fields; time is the first of the axes.
+        order: The highest order, if it is known.
+    """
+    orders = range(1, MOST_ORDER + 1) if order is None else [order]
+    jets = grid.jets(max(orders))
+    found: tuple[FittedEquation, ...] = ()
+    least = np.inf
+    for time_order in range(1, MOST_TIME_ORDER + 1):
+        tried: list[tuple[FittedEquation, ...]] = []
+        for each in orders:
+            if each < time_order:
+                continue
+            fitted = _fitted(*jets, time_order, each)
+            if fitted is None:
+                break
+            tried.append(fitted)
+            if error_of(fitted) < SMALL_ERROR:
+                break
+        best = min(map(error_of, tried), default=np.inf)
+        if best < least:
+            near = (each for each in tried if error_of(each) <= NEAR_BEST * best)
+            found, least = next(near), best
+        if least <= LARGE_ERROR:
+            break
+    return found
+
+
+def error_of(system: Sequence[FittedEquation]) -> float:
+    """The largest error of some equations."""
+    return max(each.fit_error for each in system)
+
+
+def _fitted(
+    space: JetSpace, jets: np.ndarray, time_order: int, order: int
+) -> tuple[FittedEquation, ...] | None:
+    """Equations of an order, unless they have too many terms."""
+    columns, powers = library(space, time_order, order)
+    if len(powers) > MOST_TERMS_TRIED:
+        return None
+    by_time = np.zeros(len(space.independent), dtype=int)
+    by_time[0] = time_order
+    place = int(np.flatnonzero(np.all(space.indices == by_time, axis=1))[0])
+    p, j = len(space.independent), len(space.indices)
+    return tuple(
+        fit_equation(space, jets, p + number * j + place, columns, powers)
+        for number in range(len(space.dependent))
+    )
+
+
+def equations_of(
+    system: Sequence[FittedEquation], grid: Grid, part: int | None = None
+) -> Equations:
+    """What was fitted as `Delta = 0`, or what fits without a part of the data."""
+    functions = [
+        _function(
+            each, each.coefficients if part is None else each.coefficients_of_parts[part]
+        )
+        for each in system
+    ]
+    names = [name for function in functions for name in function.names]
+    return Equations(functions, jet_space(names, grid.independent, grid.dependent))
+
+
+def _function(equation: FittedEquation, coefficients: np.ndarray) -> NamedFunction:
+    names = [equation.left, *(name for factors in equation.factors for name in factors)]
+    names = list(dict.fromkeys(names))
+
+    def call(*values: np.ndarray) -> np.ndarray:
+        known = dict(zip(names, values, strict=True))
+        result = known[equation.left]
+        for coefficient, factors in zip(coefficients, equation.factors, strict=True):
+            result = result - coefficient * np.prod([known[n] for n in factors], axis=0)
+        return result
+
+    return NamedFunction(tuple(names), call)

@@ -1,0 +1,188 @@
+"""Equations that fit data, with few terms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_lconv.algebra.monomials import exponents_up_to
+from keras_lconv.discovery.equations.jets import JetSpace
+from keras_lconv.discovery.null_space import NUM_GROUPS
+
+# Terms are products of so many factors at most.
+MOST_FACTORS = 3
+# Models with up to so many terms are compared. Of those whose error is up to so many times
+# that of the best one, the one counts that gains most by its last term.
+MOST_TERMS, NEAR_BEST = 20, 3.0
+# Relative to the largest: what is smaller in the products of terms is rounding.
+RIDGE = 1e-13
+
+
+@dataclass(frozen=True)
+class FittedEquation:
+    """An equation `left = sum of terms` that was fitted to data.
+
+    Args:
+        left: The derivative that it is solved for, as `"u_t"`.
+        terms: What is on the right, as `("u_xx", "u u_x")`.
+        coefficients: Those of the terms, `(terms,)`.
+        errors: Their error bars, by leaving out parts of the data.
+        fit_error: What is left of `left`, relative to its size.
+        gain: By which factor the last term makes that smaller: how clear the number of
+            terms is.
+        factors: The names of the factors of each term.
+        coefficients_of_parts: The coefficients without each part of the data,
+            `(parts, terms)`.
+    """
+
+    left: str
+    terms: tuple[str, ...]
+    coefficients: np.ndarray
+    errors: np.ndarray
+    fit_error: float
+    gain: float
+    factors: tuple[tuple[str, ...], ...]
+    coefficients_of_parts: np.ndarray
+
+    def __str__(self) -> str:
+        text = ""
+        for value, error, term in zip(
+            self.coefficients, self.errors, self.terms, strict=True
+        ):
+            digits = int(np.clip(2 - np.log10(max(error / abs(value), 1e-6)), 2, 6))
+            size = f"{abs(value):.{digits}g}"
+            text += (
+                f" {'-' if value < 0 else '+'} {'' if size == '1' else size + ' '}{term}"
+            )
+        text = text.removeprefix(" + ").strip() or "0"
+        return f"{self.left} = {text}  (error {self.fit_error:.1e})"
+
+
+def library(space: JetSpace, time_order: int, order: int) -> tuple[list[int], np.ndarray]:
+    """The terms that may stand on the right of an equation.
+
+    They are products of up to three variables and derivatives, with as many derivatives in
+    all as the order of the equation, and fewer by the first independent variable than the
+    left side has.
+
+    Returns:
+        The coordinates of jets, and the exponents `(terms, coordinates)`.
+    """
+    p, j = len(space.independent), len(space.indices)
+    is_in = (space.indices[:, 0] < time_order) & (space.indices.sum(axis=1) <= order)
+    columns = [
+        p + variable * j + number
+        for variable in range(len(space.dependent))
+        for number in np.flatnonzero(is_in)
+    ]
+    powers = exponents_up_to(len(columns), MOST_FACTORS)
+    return columns, powers[powers @ space.orders[columns] <= order]
+
+
+def values_of_terms(values: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    """Products of the columns of `values`, `(n, terms)`."""
+    terms = np.ones((len(values), len(powers)))
+    for number, power in enumerate(powers):
+        for column in np.flatnonzero(power):
+            terms[:, number] *= values[:, column] ** power[column]
+    return terms
+
+
+def fit_equation(
+    space: JetSpace, jets: np.ndarray, left: int, columns: Sequence[int], powers: np.ndarray
+) -> FittedEquation:
+    """The equation with few terms that fits best.
+
+    From all terms on, the one is left out that the error misses least, until none is left
+    (backward elimination: unlike a threshold for coefficients it does not depend on units).
+    Of the models on this way the one counts that gains most by its last term, among those
+    whose error is near the least.
+
+    Args:
+        space: The space of the jets.
+        jets: Array `(n, size)`, in the order of runs and time.
+        left: The coordinate on the left.
+        columns: The coordinates that terms are made of.
+        powers: The exponents of the terms.
+    """
+    names = [space.names[column] for column in columns]
+    sizes = np.sqrt(np.mean(jets[:, columns] ** 2, axis=0))
+    sizes = np.where(sizes > 0, sizes, 1.0)
+    terms = values_of_terms(jets[:, columns] / sizes, powers)
+    target = jets[:, left]
+    size = float(np.sqrt(np.mean(target**2))) or 1.0
+    norms = np.sqrt(np.mean(terms**2, axis=0))
+    terms = terms / np.where(norms > 0, norms, 1.0)
+    path = elimination(terms, target / size)[: MOST_TERMS + 1]
+    errors = np.array([_misfit(terms[:, own], target / size) for own in path])
+    before = np.concatenate([[np.inf], errors[:-1]])
+    ratios = before / np.maximum(errors, np.finfo("float64").tiny)
+    ratios[0] = 1.0
+    near = errors <= NEAR_BEST * np.min(errors)
+    chosen = int(np.argmax(np.where(near, ratios, 0.0)))
+    support = sorted(path[chosen])
+    units = size / (norms[support] * np.prod(sizes ** powers[support], axis=1))
+    own = terms[:, support]
+    parts = np.arange(len(own)) * NUM_GROUPS // len(own)
+    coefficients = _solved(own, target / size) * units
+    without = np.array(
+        [
+            _solved(own[parts != part], target[parts != part] / size) * units
+            for part in range(NUM_GROUPS)
+        ]
+    ).reshape(NUM_GROUPS, -1)
+    spread = np.sqrt((NUM_GROUPS - 1) * np.mean((without - coefficients) ** 2, axis=0))
+    factors = tuple(
+        tuple(name for name, n in zip(names, powers[row], strict=True) for _ in range(n))
+        for row in support
+    )
+    return FittedEquation(
+        space.names[left],
+        tuple(_term(names, powers[row]) for row in support),
+        coefficients,
+        spread,
+        float(errors[chosen]),
+        float(ratios[chosen]),
+        factors,
+        without,
+    )
+
+
+def elimination(terms: np.ndarray, target: np.ndarray) -> list[list[int]]:
+    """Supports of growing size, from leaving out terms one by one."""
+    gram = terms.T @ terms / len(terms)
+    inverse = np.linalg.inv(gram + RIDGE * len(gram) * np.eye(len(gram)))
+    solution = inverse @ (terms.T @ target / len(terms))
+    left = list(range(terms.shape[1]))
+    path = [list(left)]
+    while left:
+        # How much the square of the error grows without each term.
+        growth = solution[left] ** 2 / inverse[left, left]
+        out = left.pop(int(np.argmin(growth)))
+        column = inverse[:, out].copy()
+        solution = solution - column * solution[out] / column[out]
+        inverse = inverse - np.outer(column, column) / column[out]
+        path.append(list(left))
+    return path[::-1]
+
+
+def _solved(terms: np.ndarray, target: np.ndarray) -> np.ndarray:
+    return np.linalg.lstsq(terms, target, rcond=None)[0]
+
+
+def _misfit(terms: np.ndarray, target: np.ndarray) -> float:
+    """The error on every second part of the data, of the fit to the others."""
+    parts = np.arange(len(terms)) * NUM_GROUPS // len(terms) % 2
+    squares = 0.0
+    for part in range(2):
+        solution = _solved(terms[parts != part], target[parts != part])
+        own = parts == part
+        squares += float(np.sum((terms[own] @ solution - target[own]) ** 2))
+    return float(np.sqrt(squares / len(terms)))
+
+
+def _term(names: Sequence[str], power: np.ndarray) -> str:
+    factors = [
+        name if n == 1 else f"{name}^{n}" for name, n in zip(names, power, strict=True) if n
+    ]
+    return " ".join(factors) or "1"

@@ -1,0 +1,162 @@
+"""Point symmetries from data: derivatives, the equation, and what follows from it."""
+
+import importlib.util
+import pathlib
+import sys
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from keras_lconv.discovery import find_point_symmetries
+from keras_lconv.discovery.equations.regression import elimination
+from keras_lconv.discovery.equations.smoothing import fit_axis
+
+pytestmark = pytest.mark.backend_free
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def load(name):
+    """A module of the benchmark of equations."""
+    path = ROOT / "benchmarks/equations" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+textbook, simulate = load("textbook"), load("simulate")
+
+
+def distance(report, formulas):
+    """The Grassmann distance of all symmetries that were found from those expected."""
+    expected = textbook.fields_of(formulas, list(report.variables))
+    found = report.generators.joined(report.superposition)
+    assert len(found) == len(expected)
+    return textbook.angle(found, expected, report.scales)[1]
+
+
+@pytest.mark.parametrize("is_periodic", [False, True])
+def test_derivatives_are_exact_without_noise_and_smooth_with_it(is_periodic):
+    rng = np.random.default_rng(0)
+    x = np.arange(60) / 60
+    if not is_periodic:
+        x = np.sort(x + rng.uniform(-0.004, 0.004, 60))
+    values = np.exp(np.sin(2 * np.pi * x))[:, None]
+    inner = slice(None) if is_periodic else slice(6, -6)
+    c, s = np.cos(2 * np.pi * x), np.sin(2 * np.pi * x)
+    second = (4 * np.pi**2 * (c**2 - s) * values[:, 0])[inner]
+    exact = fit_axis(values, 0, x, is_periodic)
+    assert np.max(np.abs(exact(values, 0, 2)[inner, 0] - second)) < 1e-4 * np.std(second)
+    noisy = values + 0.01 * rng.normal(size=values.shape)
+    fit = fit_axis(noisy, 0, x, is_periodic)
+    assert fit.number < exact.number / 2
+    assert np.std(fit(noisy, 0, 2)[inner, 0] - second) < 0.1 * np.std(second)
+
+
+def test_terms_are_eliminated_down_to_those_of_the_equation():
+    rng = np.random.default_rng(0)
+    terms = rng.normal(size=(400, 12))
+    terms[:, 5] = terms[:, 2] + 0.1 * rng.normal(size=400)  # a near copy of a true term
+    target = terms[:, 2] - 0.5 * terms[:, 7] + 0.01 * rng.normal(size=400)
+    path = elimination(terms, target)
+    assert [len(each) for each in path] == list(range(13))
+    assert sorted(path[2]) == [2, 7]
+
+
+def test_a_simulated_equation_has_its_symmetries():
+    """Potential Burgers, on a grid with noise of 1%: equation, algebra and span."""
+    row = textbook.TABLE["potential Burgers"]
+    times = np.linspace(0, 2, 81)
+    fields, axes = simulate.simulate(simulate.potential_burgers, ["u"], times, 4, 0.01)
+    report = find_point_symmetries(fields=fields, coordinates=axes, periodic=["x"])
+    (equation,) = report.equations
+    assert equation.terms == ("u_xx", "u_x^2")
+    assert np.all(np.abs(equation.coefficients - 1) < 5 * equation.errors + 5e-3)
+    assert distance(report, row.generators) < 1.3e-3
+    assert report.name == row.algebra
+    assert report.confidence > 0.9
+    assert "fitted equation: u_t = " in report.summary()
+
+
+def test_noise_does_not_change_the_number_of_symmetries():
+    """Third derivatives of the KdV equation, where noise is largest."""
+    times = np.linspace(0, 2, 101)
+    fields, axes = simulate.simulate(simulate.korteweg_de_vries, ["u"], times, 3, 0.01)
+    report = find_point_symmetries(fields=fields, coordinates=axes, periodic=["x"])
+    assert report.equations[0].terms == ("u_xxx", "u u_x")
+    assert distance(report, textbook.TABLE["Korteweg-de Vries"].generators) < 1e-2
+    assert np.max(report.errors) > 1e-4
+
+
+def test_trajectories_with_unequal_steps_in_any_units():
+    """u'' = -u^3 in minutes and metres: time is shifted, and stretched with the size."""
+
+    def quartic(_, z):
+        return z[1], -(z[0] ** 3)
+
+    rng = np.random.default_rng(0)
+    times = np.sort(np.concatenate([[0.0, 8.0], rng.uniform(0, 8, 238)]))
+    paths = [
+        solve_ivp(quartic, (0, 8), start, "DOP853", times, rtol=1e-10)
+        for start in rng.uniform(0.5, 1.5, (4, 2))
+    ]
+    for second, metre in ((1.0, 1.0), (60.0, 1e3)):
+        values = metre * np.array([path.y[0] for path in paths])
+        report = find_point_symmetries(
+            fields={"u": values}, coordinates={"t": times / second}
+        )
+        assert report.equations[0].left == "u_tt"
+        assert report.equations[0].terms == ("u^3",)
+        assert distance(report, "d/dt, t d/dt - u d/du") < 1e-4
+
+
+def test_a_given_equation_is_asked_where_the_data_are():
+    x = np.linspace(1, 3, 40)
+    report = find_point_symmetries(
+        lambda u, u_xx: u_xx - u**-3.0,
+        fields={"u": np.sqrt(1 + x**2)},
+        coordinates={"x": x},
+    )
+    assert report.name == "sl(2,R)"
+    assert report.equations == ()
+
+
+def test_noise_alone_has_no_equation_to_be_sure_of():
+    noise = np.random.default_rng(0).normal(size=(4, 40, 32))
+    axes = {"t": np.arange(40.0), "x": np.arange(32.0)}
+    report = find_point_symmetries(
+        fields={"u": noise}, coordinates=axes, periodic=["x"], order=2
+    )
+    assert report.fit_error > 0.5
+    assert report.confidence < 0.5
+    assert "that error is much" in report.summary()
+
+
+T, U = np.arange(20.0), np.sin(np.arange(20.0))
+WRONG = {
+    "nothing": ({}, ValueError, "There must be an `equation`"),
+    "no coordinates": ({"fields": {"u": U}}, ValueError, "no coordinates"),
+    "an array": ({"fields": U, "coordinates": {"t": T}}, TypeError, "must map names"),
+    "another shape": ({"fields": {"u": U[:-1]}, "coordinates": {"t": T}}, ValueError,
+                      "shape \\(20,\\)"),
+    "few points": ({"fields": {"u": U[:5]}, "coordinates": {"t": T[:5]}}, ValueError,
+                   "at least 16"),
+    "a constant": ({"fields": {"u": 0 * U}, "coordinates": {"t": T}}, ValueError, "vary"),
+    "unequal steps": ({"fields": {"u": U}, "coordinates": {"t": T**2}, "periodic": ["t"]},
+                      ValueError, "equal steps"),
+    "no axis": ({"fields": {"u": U}, "coordinates": {"t": T}, "periodic": ["x"]},
+                ValueError, "`periodic` must name"),
+    "ranges": ({"fields": {"u": U}, "coordinates": {"t": T}, "ranges": {}}, ValueError,
+               "Received: both"),
+    "order": ({"fields": {"u": U}, "coordinates": {"t": T}, "order": 5}, ValueError,
+              "order"),
+    "order alone": ({"equation": lambda u_t: u_t, "order": 2}, ValueError, "to data"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_errors_name_the_argument(case):
+    arguments, kind, message = WRONG[case]
+    with pytest.raises(kind, match=message):
+        find_point_symmetries(**arguments)
