@@ -108,7 +108,7 @@ def schroedinger(rng, times, n=128):
     return found.real, found.imag
 
 
-def reaction_diffusion(rng, times, n=48):
+def reaction_diffusion(rng, times, n=64):
     kx, ky = waves(n, 2)
     kept = smooth([kx, ky], n)
 
@@ -116,7 +116,7 @@ def reaction_diffusion(rng, times, n=48):
         z = np.fft.ifft2(a)
         return kept * np.fft.fft2((1 - np.abs(z) ** 2 - 1j * np.abs(z) ** 2) * z)
 
-    z = 0.7 * (random_field(rng, n, 2) + 1j * random_field(rng, n, 2))
+    z = random_field(rng, n, 2, 2) + 1j * random_field(rng, n, 2, 2)
     start = np.fft.fft2(z) * kept
     found = np.fft.ifft2(evolve(-0.1 * (kx**2 + ky**2), nonlinear, start, times, 5e-3))
     return found.real, found.imag

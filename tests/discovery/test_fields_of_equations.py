@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from keras_lconv.algebra.monomials import exponents_up_to
 from keras_lconv.discovery import find_point_symmetries
-from keras_lconv.discovery.equations.regression import elimination
+from keras_lconv.discovery.equations.jets import JetSpace
+from keras_lconv.discovery.equations.regression import fit_equation
 from keras_lconv.discovery.equations.smoothing import fit_axis
 
 pytestmark = pytest.mark.backend_free
@@ -54,14 +56,27 @@ def test_derivatives_are_exact_without_noise_and_smooth_with_it(is_periodic):
     assert np.std(fit(noisy, 0, 2)[inner, 0] - second) < 0.1 * np.std(second)
 
 
-def test_terms_are_eliminated_down_to_those_of_the_equation():
+def test_the_terms_of_an_equation_are_chosen_in_noise_and_in_any_unit():
+    """Also a weak one, and not the near copy of another."""
     rng = np.random.default_rng(0)
-    terms = rng.normal(size=(400, 12))
-    terms[:, 5] = terms[:, 2] + 0.1 * rng.normal(size=400)  # a near copy of a true term
-    target = terms[:, 2] - 0.5 * terms[:, 7] + 0.01 * rng.normal(size=400)
-    path = elimination(terms, target)
-    assert [len(each) for each in path] == list(range(13))
-    assert sorted(path[2]) == [2, 7]
+    space = JetSpace(("t",), tuple("abcdefgh"), 1)
+    columns = [1 + 2 * number for number in range(1, 8)]
+    jets = rng.normal(size=(800, space.size))
+    b, c, d, e = (jets[:, column] for column in columns[:4])
+    e[:] = b + 0.1 * e
+    for unit in (1.0, 1e4):
+        jets[:, 2] = 2 * b - 0.5 * c**2 + 0.05 * b * d + 0.02 * rng.normal(size=800)
+        scaled = jets.copy()
+        scaled[:, 2] *= unit
+        powers = exponents_up_to(7, 2)
+        equation = fit_equation(space, scaled, 2, columns, powers)
+        assert set(equation.terms) == {"b", "c^2", "b d"}
+        expected = {"b": 2 * unit, "c^2": -0.5 * unit, "b d": 0.05 * unit}
+        for term, found, bar in zip(
+            equation.terms, equation.coefficients, equation.errors, strict=True
+        ):
+            assert abs(found - expected[term]) < 5 * bar
+        assert equation.fit_error < 0.02
 
 
 def test_a_simulated_equation_has_its_symmetries():

@@ -8,7 +8,9 @@ from keras_lconv.discovery.equations.equation import Equations, NamedFunction
 from keras_lconv.discovery.equations.jets import JetSpace
 from keras_lconv.discovery.equations.names import MOST_ORDER, jet_space
 from keras_lconv.discovery.equations.regression import (
+    LEAST_GAIN,
     NEAR_BEST,
+    SMALL_ERROR,
     FittedEquation,
     fit_equation,
     library,
@@ -17,8 +19,8 @@ from keras_lconv.discovery.equations.samples import Grid
 
 # Derivatives by time of the next order are tried if this part is left of the last ones.
 LARGE_ERROR, MOST_TIME_ORDER = 0.3, 2
-# An error that is so small needs no higher order, and more terms are not tried.
-SMALL_ERROR, MOST_TERMS_TRIED = 1e-3, 400
+# More terms are not tried.
+MOST_TERMS_TRIED = 400
 
 
 def fit_system(grid: Grid, order: int | None) -> tuple[FittedEquation, ...]:
@@ -47,7 +49,8 @@ def fit_system(grid: Grid, order: int | None) -> tuple[FittedEquation, ...]:
                 break
         best = min(map(error_of, tried), default=np.inf)
         if best < least:
-            near = (each for each in tried if error_of(each) <= NEAR_BEST * best)
+            most = best * (NEAR_BEST if best < SMALL_ERROR else LEAST_GAIN)
+            near = (each for each in tried if error_of(each) <= most)
             found, least = next(near), best
         if least <= LARGE_ERROR:
             break

@@ -14,6 +14,9 @@ MOST_FACTORS = 3
 # Models with up to so many terms are compared. Of those whose error is up to so many times
 # that of the best one, the one counts that gains most by its last term.
 MOST_TERMS, NEAR_BEST = 20, 3.0
+# Where noise is left, further terms that gain so much count as well. What is left below the
+# first of these are errors of derivatives, which further terms would fit.
+SMALL_ERROR, LEAST_GAIN = 1e-3, 1.2
 # Relative to the largest: what is smaller in the products of terms is rounding.
 RIDGE = 1e-13
 
@@ -71,7 +74,7 @@ def library(space: JetSpace, time_order: int, order: int) -> tuple[list[int], np
     p, j = len(space.independent), len(space.indices)
     is_in = (space.indices[:, 0] < time_order) & (space.indices.sum(axis=1) <= order)
     columns = [
-        p + variable * j + number
+        p + variable * j + int(number)
         for variable in range(len(space.dependent))
         for number in np.flatnonzero(is_in)
     ]
@@ -96,7 +99,7 @@ def fit_equation(
     From all terms on, the one is left out that the error misses least, until none is left
     (backward elimination: unlike a threshold for coefficients it does not depend on units).
     Of the models on this way the one counts that gains most by its last term, among those
-    whose error is near the least.
+    whose error is near the least; in noise also a larger one whose last term still gains.
 
     Args:
         space: The space of the jets.
@@ -120,6 +123,9 @@ def fit_equation(
     ratios[0] = 1.0
     near = errors <= NEAR_BEST * np.min(errors)
     chosen = int(np.argmax(np.where(near, ratios, 0.0)))
+    if errors[chosen] > SMALL_ERROR:
+        gaining = np.flatnonzero(ratios[chosen:] >= LEAST_GAIN)
+        chosen += int(np.max(gaining, initial=0))
     support = sorted(path[chosen])
     units = size / (norms[support] * np.prod(sizes ** powers[support], axis=1))
     own = terms[:, support]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ class Grid:
     is_periodic: tuple[bool, ...]
     values: np.ndarray
 
+    @cached_property
     def fits(self) -> list[list[AxisFit]]:
         """How each field is smoothed along each axis."""
         return [self._fits_of(field) for field in self.values]
@@ -66,7 +68,7 @@ class Grid:
         chosen = self._chosen()
         places = np.unravel_index(chosen, self.values.shape[1:])
         columns = [axis[place] for axis, place in zip(self.axes, places[1:], strict=True)]
-        for field, fits in zip(self.values, self.fits(), strict=True):
+        for field, fits in zip(self.values, self.fits, strict=True):
             for index in space.indices:
                 smooth = field
                 for axis, fit in enumerate(fits):
