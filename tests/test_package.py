@@ -155,6 +155,7 @@ SIZES = ("filters", "units", "outputs", "degree", "rate")
 GENERATORS = ("generators", "generators_in", "generators_out", "group", "representation")
 DATA = (
     "function",
+    "equation",
     "hamiltonian",
     "model",
     "layer",

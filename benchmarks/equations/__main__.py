@@ -3,9 +3,9 @@
 Run: KERAS_BACKEND=torch python benchmarks/equations from-equations
      KERAS_BACKEND=torch python benchmarks/equations from-data [--full]
 The first finds the symmetries of all equations of `textbook.py` and compares them with
-those written there. The second simulates fields on a periodic domain of length 20 from random
-Fourier series, without noise and with 1% of it; the full mode has five draws of each, and
-more noise. All draws are seeded, and all options are those by default.
+those written there. The second simulates fields on a periodic domain of length 20 from
+random Fourier series, without noise and with 1% of it; the full mode has five draws of
+each, and more noise. All draws are seeded, and all options are those by default.
 """
 
 import argparse

@@ -122,6 +122,11 @@ def generators(value):
     )
 
 
+def names(value):
+    """A list of names of variables."""
+    return isinstance(value, (list, tuple)) and all(isinstance(n, str) for n in value)
+
+
 def matrices(value):
     return hasattr(value, "basis") or is_array(value)
 
@@ -880,6 +885,21 @@ DISCOVERY = {
             "origin": optional(is_array),
             "steps": whole(),
             "seed": anything,
+        },
+    ),
+    "keras_lconv.discovery.find_point_symmetries": Row(
+        discovery.find_point_symmetries,
+        {"equation": lambda u_t, u_xx: u_t - u_xx},
+        {
+            "equation": callable,
+            "degree": whole(0),
+            "independent": optional(names),
+            "dependent": optional(names),
+            "ranges": lambda v: v is None or v == {},
+            "fields": lambda v: v is None,
+            "coordinates": lambda v: v is None,
+            "periodic": names,
+            "order": lambda v: v is None,
         },
     ),
     "keras_lconv.discovery.fit_generators": Row(

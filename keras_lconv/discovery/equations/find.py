@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from keras_lconv._validation import count, finite_array, optional, positive_int
 from keras_lconv.discovery.equations.equation import Equations, read_equations
 from keras_lconv.discovery.equations.evolution import equations_of, fit_system
-from keras_lconv.discovery.equations.names import MOST_ORDER, columns_of
+from keras_lconv.discovery.equations.names import MOST_ORDER, columns_of, names_of
 from keras_lconv.discovery.equations.report import PointSymmetryReport
 from keras_lconv.discovery.equations.samples import read_grid
 from keras_lconv.discovery.equations.search import search
@@ -103,6 +103,7 @@ def find_point_symmetries(
 
     ```python
     import numpy as np
+    from keras_lconv.discovery import find_point_symmetries
 
     t, x = np.linspace(0, 1, 60), 2 * np.pi * np.arange(32) / 32
     waves = [np.exp(-(k**2) * t)[:, None] * np.sin(k * x + k) for k in (1, 2, 3)]
@@ -122,6 +123,7 @@ def find_point_symmetries(
         from data by sparse identification of nonlinear dynamical systems", PNAS 113 (2016).
     """
     degree = count("degree", degree, most=MOST_DEGREE)
+    periodic = names_of("periodic", periodic)
     if (fields is None) != (coordinates is None) or (fields is None and equation is None):
         raise ValueError(
             "There must be an `equation`, or `fields` with their `coordinates`, or all of "
@@ -130,7 +132,7 @@ def find_point_symmetries(
             f"{'no ' if coordinates is None else ''}coordinates"
         )
     if fields is None:
-        if order is not None or len(periodic):
+        if order is not None or periodic:
             raise ValueError(
                 "`order` and `periodic` belong to data. Received: "
                 f"order={order!r}, periodic={periodic!r} without `fields`"
@@ -173,5 +175,11 @@ def _ranges(ranges: Any, equations: Equations) -> tuple[np.ndarray, np.ndarray]:
                 "`ranges` must hold the lowest and the highest value of each variable. "
                 f"Received: {value!r} for {name!r}"
             )
-        bounds[columns_of([name], space)[0]] = own
+        try:
+            bounds[columns_of([name], space)[0]] = own
+        except (ValueError, IndexError, AttributeError):
+            raise ValueError(
+                f"`ranges` must name {', '.join(space.names)}, or one of these with the "
+                f"letters in another order. Received: {name!r}"
+            ) from None
     return bounds[:, 0], bounds[:, 1]

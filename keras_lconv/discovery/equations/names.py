@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from keras_lconv._validation import optional
 from keras_lconv.discovery.equations.jets import JetSpace
 
 # Orders of derivatives, and numbers of variables, beyond which jets are too large.
@@ -24,6 +25,8 @@ def jet_space(
         dependent: Names of the dependent variables. By default those with derivatives.
     """
     names = list(dict.fromkeys(names))
+    for argument, given in (("independent", independent), ("dependent", dependent)):
+        optional(names_of, argument, given)
     based = [name.rpartition("_") for name in names if "_" in name.strip("_")]
     if dependent is None:
         dependent = list(dict.fromkeys(base for base, _, _ in based))
@@ -50,14 +53,20 @@ def jet_space(
     return JetSpace(space.independent, space.dependent, order)
 
 
+def names_of(argument: str, value: object) -> list[str]:
+    """Returns `value` as a list of names, or raises if it is none."""
+    is_list = isinstance(value, (list, tuple))
+    if not is_list or not all(isinstance(each, str) for each in value):
+        raise TypeError(
+            f"`{argument}` must be a list of names. Received: {argument}={value!r}"
+        )
+    return list(value)
+
+
 def _require_names(
     names: list[str], independent: Sequence[str], dependent: Sequence[str]
 ) -> None:
     for argument, own in (("independent", independent), ("dependent", dependent)):
-        if isinstance(own, str) or not all(isinstance(each, str) for each in own):
-            raise TypeError(
-                f"`{argument}` must be a list of names. Received: {argument}={own!r}"
-            )
         if not own or len(set(own)) < len(own):
             raise ValueError(
                 f"`{argument}` must name variables, each once. Received: "

@@ -127,7 +127,8 @@ def read_grid(fields: Any, coordinates: Any, periodic: Sequence[str]) -> Grid:
         periodic: Names of the axes that are periodic.
     """
     for argument, given in (("fields", fields), ("coordinates", coordinates)):
-        if not isinstance(given, Mapping) or not given:
+        is_named = isinstance(given, Mapping) and all(isinstance(n, str) for n in given)
+        if not is_named or not given:
             raise TypeError(
                 f"`{argument}` must map names to arrays, as fields={{'u': u}} and "
                 f"coordinates={{'t': t, 'x': x}}. Received: {type(given).__name__}"

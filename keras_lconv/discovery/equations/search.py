@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_lconv._memory import require_memory
 from keras_lconv.algebra import VectorFields
 from keras_lconv.algebra.monomials import exponents_up_to
 from keras_lconv.discovery.equations.condition import Condition
@@ -14,7 +15,7 @@ from keras_lconv.discovery.equations.regression import FittedEquation
 from keras_lconv.discovery.equations.report import PointSymmetryReport
 from keras_lconv.discovery.equations.solution_set import SolutionSet
 from keras_lconv.discovery.gap import LARGEST_NULL_VALUE
-from keras_lconv.discovery.null_space import jackknife_errors, tilt
+from keras_lconv.discovery.null_space import NUM_GROUPS, jackknife_errors, tilt
 
 # At least so many jets, and so many equations for each unknown.
 LEAST_JETS, EQUATIONS_PER_UNKNOWN = 400, 3
@@ -48,6 +49,11 @@ def search(
     """
     space, exact = equations.space, EXACT if equations.precision < EXACT else EXACT_SINGLE
     powers = exponents_up_to(len(space.independent) + len(space.dependent), degree)
+    require_memory(
+        f"The condition for {powers.size} coefficients of fields with degree={degree}",
+        3 * NUM_GROUPS * powers.size**2,
+        "A lower `degree` has fewer",
+    )
     number = EQUATIONS_PER_UNKNOWN * powers.size // equations.size
     rng = np.random.default_rng(0)
     start = rng.uniform(low, high, (max(LEAST_JETS, number), space.size))
