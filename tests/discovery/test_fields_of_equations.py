@@ -126,6 +126,28 @@ def test_trajectories_with_unequal_steps_in_any_units():
         assert distance(report, "d/dt, t d/dt - u d/du") < 1e-4
 
 
+def test_errors_of_coefficients_do_not_hide_a_symmetry():
+    """A turn needs equal coefficients, which a fit to noise does not give."""
+
+    def central(_, z):
+        size = z[0] ** 2 + z[1] ** 2
+        return z[2], z[3], -z[0] * size, -z[1] * size
+
+    rng = np.random.default_rng(0)
+    times = np.linspace(0, 8, 400)
+    paths = [
+        solve_ivp(central, (0, 8), start, "DOP853", times, rtol=1e-10).y[:2]
+        for start in rng.normal(size=(4, 4))
+    ]
+    paths = np.array(paths) + 0.01 * rng.normal(size=(4, 2, 400))
+    report = find_point_symmetries(
+        fields={"u": paths[:, 0], "v": paths[:, 1]}, coordinates={"t": times}
+    )
+    truth = "d/dt, u d/dv - v d/du, t d/dt - u d/du - v d/dv"
+    assert distance(report, truth) < 2e-2
+    assert report.singular_values[2] > 1e-5
+
+
 def test_a_given_equation_is_asked_where_the_data_are():
     x = np.linspace(1, 3, 40)
     report = find_point_symmetries(

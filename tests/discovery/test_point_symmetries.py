@@ -108,6 +108,17 @@ def test_fields_along_the_solutions_are_set_apart():
 
 
 @pytest.mark.backend_free
+def test_equations_of_lower_order_are_differentiated():
+    """Of u_x = u_y^2 and u_xy = 0 solutions are a + b y + b^2 x, so that u_yy = 0, too."""
+    report = find_point_symmetries(lambda u_x, u_y, u_xy: (u_x - u_y**2, u_xy))
+    scaling = textbook.fields_of("2 x d/dx + y d/dy", list(report.variables))
+    assert "2 x d/dx + y d/dy" in report.formulas
+    values = report.generators.joined(scaling).coefficients
+    rows = values.reshape(len(values), -1)
+    assert np.linalg.matrix_rank(rows, 1e-6) == len(report.generators) == 6
+
+
+@pytest.mark.backend_free
 def test_expressions_of_sympy_are_equations():
     t, x, speed = sympy.symbols("t x c")
     u = sympy.Function("u")(t, x)

@@ -1,6 +1,7 @@
 """From the names of derivatives to the variables that they belong to."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def jet_space(
     return JetSpace(space.independent, space.dependent, order)
 
 
-def names_of(argument: str, value: object) -> list[str]:
+def names_of(argument: str, value: Any) -> list[str]:
     """Returns `value` as a list of names, or raises if it is none."""
     is_list = isinstance(value, (list, tuple))
     if not is_list or not all(isinstance(each, str) for each in value):

@@ -118,9 +118,9 @@ def fit_equation(
     terms = terms / np.where(norms > 0, norms, 1.0)
     path = elimination(terms, target / size)[: MOST_TERMS + 1]
     errors = np.array([_misfit(terms[:, own], target / size) for own in path])
-    before = np.concatenate([[np.inf], errors[:-1]])
+    # Errors of new data need not fall with the number of terms.
+    before = np.concatenate([errors[:1], np.minimum.accumulate(errors)[:-1]])
     ratios = before / np.maximum(errors, np.finfo("float64").tiny)
-    ratios[0] = 1.0
     near = errors <= NEAR_BEST * np.min(errors)
     chosen = int(np.argmax(np.where(near, ratios, 0.0)))
     if errors[chosen] > SMALL_ERROR:
