@@ -19,7 +19,7 @@ from keras_lconv.report import Report
 # Terms of formulas up to so many error bars, or to rounding, are left out.
 ERROR_BARS, ROUNDING = 2.0, 1e-6
 # An equation that misses its data by more is a doubtful witness.
-LARGE_FIT_ERROR = 0.2
+LARGE_FIT_ERROR = 0.1
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -87,7 +87,7 @@ def _interpolated(grid: Grid, run: int) -> Callable[[np.ndarray], np.ndarray]:
         values = np.moveaxis(spline.c, 0, number)
     curve = NdBSpline(tuple(knots), np.ascontiguousarray(values), DEGREE, extrapolate=False)
     low, high = (np.array([axis[end] for axis in grid.axes]) for end in (0, -1))
-    is_periodic = np.array(grid.is_periodic)
+    wraps = np.array(grid.is_periodic)
 
     def field(points: np.ndarray) -> np.ndarray:
         # Rounding does not put a point of the rim outside.
@@ -96,6 +96,6 @@ def _interpolated(grid: Grid, run: int) -> Callable[[np.ndarray], np.ndarray]:
         inside = np.where(is_near, inside, points)
         with np.errstate(invalid="ignore"):
             around = low + np.mod(points - low, np.array(periods))
-        return np.asarray(curve(np.where(is_periodic, around, inside)))
+        return np.asarray(curve(np.where(wraps, around, inside)))
 
     return field
