@@ -170,6 +170,30 @@ def test_noise_alone_has_no_equation_to_be_sure_of():
     assert "that error is much" in report.summary()
 
 
+def test_solutions_are_moved_to_solutions():
+    """A Galilean boost in closed form, and lines that move by their own values."""
+    heat = find_point_symmetries(lambda u_t, u_xx: u_t - u_xx)
+    t, x = np.linspace(0, 1, 20)[:, None], np.linspace(-3, 3, 40)
+    boost = 0.1 * np.array([text == "2 t d/dx - x u d/du" for text in heat.formulas])
+    axes = {"t": t[:, 0], "x": x}
+    (moved,) = heat.transform({"u": np.exp(-t) * np.sin(x)}, axes, boost)["u"]
+    expected = np.exp(-0.1 * x + 0.01 * t - t) * np.sin(x - 0.2 * t)
+    known = np.isfinite(moved)
+    assert np.mean(known) > 0.95
+    np.testing.assert_allclose(moved[known], expected[known], atol=1e-6)
+
+    line = find_point_symmetries(lambda u_xx: u_xx)
+    shear = 0.3 * np.array([text == "u d/dx" for text in line.formulas])
+    (moved,) = line.transform({"u": 0.5 * x + 1}, {"x": x}, shear)["u"]
+    known = np.isfinite(moved)
+    assert np.mean(known) > 0.7
+    np.testing.assert_allclose(moved[known], ((x - 0.3) / 2.3 + 1)[known], atol=1e-6)
+    with pytest.raises(ValueError, match="`parameters` must hold one for each of the 8"):
+        line.transform({"u": x}, {"x": x}, [0.1])
+    with pytest.raises(ValueError, match="in this order"):
+        line.transform({"w": x}, {"x": x}, shear)
+
+
 T, U = np.arange(20.0), np.sin(np.arange(20.0))
 WRONG = {
     "nothing": ({}, ValueError, "There must be an `equation`"),

@@ -29,7 +29,7 @@ ROWS = [
 
 @pytest.mark.backend_free
 def test_prolongation_of_second_order_is_the_classical_formula():
-    """Olver, example 2.38, for all monomials x^a u^b that are not trivial."""
+    """Written out for one variable of each kind, for all monomials x^a u^b up to 3."""
     space = JetSpace(("x",), ("u",), 2)
     jets = np.random.default_rng(0).normal(size=(5, 4))
     x, u, u_x, u_xx = jets.T

@@ -145,6 +145,7 @@ def find_point_symmetries(
             "would. Received: both"
         )
     grid = read_grid(fields, coordinates, periodic)
+    grid.require_variation()
     if equation is not None:
         equations = read_equations(equation, grid.independent, grid.dependent)
         return search(equations, *grid.ranges(equations.space), degree)

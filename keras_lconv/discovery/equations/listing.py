@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_lconv.algebra import VectorFields
+from keras_lconv.algebra.field_formulas import whole_numbers
 
 # Of a field this part must lie outside of what has been listed to be new.
 NEW = 1e-2
@@ -84,7 +85,16 @@ def _readable(
     if not len(fields):
         return fields
     raw = fields.in_coordinates(np.diag(1 / scales), -origin / scales, np.diag(scales))
-    return raw.canonical(scales, tolerance)
+    readable = raw.canonical(scales, tolerance)
+    scaled = [_as_written(field, tolerance) for field in readable.coefficients]
+    return VectorFields(readable.powers, np.array(scaled))
+
+
+def _as_written(field: np.ndarray, tolerance: float) -> np.ndarray:
+    """A multiple of a field with the sign and the size that its formula has."""
+    written = whole_numbers(field, tolerance)
+    first = field.T[field.T != 0][0]
+    return field * np.sign(first) * np.sum(written * field) / np.sum(field**2)
 
 
 def _rows(fields: VectorFields, scales: np.ndarray) -> list[np.ndarray]:

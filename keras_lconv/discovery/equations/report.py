@@ -1,19 +1,25 @@
 """The point symmetries of equations, in numbers, words and pictures."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_lconv._typing import Figure
+from keras_lconv._validation import finite_array
 from keras_lconv.algebra import Identification, VectorFields
+from keras_lconv.discovery.equations.names import names_of
 from keras_lconv.discovery.equations.regression import FittedEquation
+from keras_lconv.discovery.equations.samples import read_grid
+from keras_lconv.discovery.equations.transport import moved_along
 from keras_lconv.report import Report
 
 # Terms of formulas up to so many error bars, or to rounding, are left out.
 ERROR_BARS, ROUNDING = 2.0, 1e-6
 # An equation that misses its data by more is a doubtful witness.
-LARGE_FIT_ERROR = 0.2
+LARGE_FIT_ERROR = 0.1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -120,6 +126,62 @@ class PointSymmetryReport(Report):
     def doubt(self) -> float:
         """Terms up to this size, beside 1, may be zero."""
         return max(ROUNDING, ERROR_BARS * float(np.max(self.errors, initial=0.0)))
+
+    def transform(
+        self,
+        fields: Mapping[str, ArrayLike],
+        coordinates: Mapping[str, ArrayLike],
+        parameters: ArrayLike,
+        *,
+        periodic: Sequence[str] = (),
+    ) -> dict[str, np.ndarray]:
+        """New solutions from old ones, on the same grid: what to augment data with.
+
+        Args:
+            fields: Solutions, by name, as for `find_point_symmetries`.
+            coordinates: The points of the grid along each axis, by name.
+            parameters: How far to go along each of the generators, `(k,)`: the solutions
+                go along their sum for the time 1.
+            periodic: Names of the axes along which fields are periodic. Maps that keep no
+                period, as scalings, are right away from its ends only.
+
+        Returns:
+            Arrays `(runs, *grid)`, by name; NaN at points that come from outside of the
+            grid, and where the graph would fold.
+
+        Raises:
+            TypeError: If an argument has a wrong type.
+            ValueError: If names or shapes do not fit.
+
+        Example:
+        ```python
+        import numpy as np
+        from keras_lconv.discovery import find_point_symmetries
+
+        report = find_point_symmetries(lambda u_t, u_xx: u_t - u_xx)
+        t, x = np.linspace(0, 1, 20), np.linspace(-3, 3, 40)
+        grid = {"fields": {"u": np.ones((20, 40))}, "coordinates": {"t": t, "x": x}}
+        galilei = [formula == "2 t d/dx - x u d/du" for formula in report.formulas]
+        moved = report.transform(**grid, parameters=0.1 * np.array(galilei))["u"][0]
+        expected = np.exp(0.01 * t[:, None] - 0.1 * x)
+        assert np.allclose(moved[1:-1, 5:-5], expected[1:-1, 5:-5])
+        ```
+        """
+        grid = read_grid(fields, coordinates, names_of("periodic", periodic))
+        if grid.independent != self.independent or grid.dependent != self.dependent:
+            raise ValueError(
+                f"`fields` must be {', '.join(self.dependent)}, and `coordinates` "
+                f"{', '.join(self.independent)}, in this order. Received: "
+                f"{', '.join(grid.dependent)}, and {', '.join(grid.independent)}"
+            )
+        t = finite_array("parameters", parameters)
+        if t.shape != (len(self.generators),):
+            raise ValueError(
+                f"`parameters` must hold one for each of the {len(self.generators)} "
+                f"generators. Received: shape {t.shape}"
+            )
+        moved = moved_along(self.generators, t, grid)
+        return dict(zip(self.dependent, moved, strict=True))
 
     # ------------------------------------------------------------------ words
 

@@ -45,6 +45,15 @@ class Grid:
     is_periodic: tuple[bool, ...]
     values: np.ndarray
 
+    def require_variation(self) -> None:
+        """Raises if a field is constant, so that it has no unit."""
+        for name, field in zip(self.dependent, self.values, strict=True):
+            if np.ptp(field) == 0:
+                raise ValueError(
+                    f"`fields` must vary. Received: {field.flat[0]:.3g} everywhere for "
+                    f"{name!r}"
+                )
+
     @cached_property
     def fits(self) -> list[list[AxisFit]]:
         """How each field is smoothed along each axis."""
@@ -160,10 +169,6 @@ def read_grid(fields: Any, coordinates: Any, periodic: Sequence[str]) -> Grid:
             raise ValueError(
                 f"`fields` must have shape {shape}, or (runs, {str(shape)[1:]}, that of "
                 f"`coordinates`. Received: shape {np.shape(field)} for {name!r}"
-            )
-        if np.ptp(array) == 0:
-            raise ValueError(
-                f"`fields` must vary. Received: {array.flat[0]:.3g} everywhere for {name!r}"
             )
         values.append(array)
     if len({len(each) for each in values}) != 1:
