@@ -142,7 +142,7 @@ def is_wrong_on_torch(conv):
     `torch.nn.functional.conv3d` of shape (3, 1, 3) on (3, 2, 3) with strides (1, 1, 2).
     """
     is_flat = len(conv.kernel_size) == 3 and conv.kernel_size[1] == 1
-    return keras.config.backend() == "torch" and is_flat and max(conv.strides) > 1
+    return BACKEND == "torch" and is_flat and max(conv.strides) > 1
 
 
 @pytest.mark.thorough
