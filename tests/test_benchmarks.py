@@ -83,5 +83,21 @@ def test_all_layers_have_a_style(tmp_path):
     assert (tmp_path / "times.png").stat().st_size > 10_000
 
 
+def test_models_are_shown_as_they_were_measured():
+    found = load("which_model_report")
+    results = json.loads((ROOT / "docs/assets/which_model.json").read_text("utf-8"))
+    page = (ROOT / "docs/which_model.md").read_text("utf-8")
+    assert "one seed" in found.heading(results)
+    for name, task in results["tasks"].items():
+        assert f"<!-- benchmark: {name} -->" in page
+        scores = np.array([row["scores"][0] for row in task["networks"].values()])
+        shown = np.array([row[3:] for row in cells(found.report(task)).values()])
+        np.testing.assert_allclose(
+            np.char.strip(shown, "*").astype(float), 100 * scores, atol=0.051
+        )
+        is_best = scores == scores.max(axis=0)
+        np.testing.assert_array_equal(np.char.startswith(shown, "*"), is_best)
+
+
 def test_rounding_keeps_six_digits():
     assert layers.rounded({"a": [1.23456789, 3, "x"]}) == {"a": [1.23457, 3, "x"]}
