@@ -26,7 +26,7 @@ TEST_ENV = MPLBACKEND=agg OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_
 BACKEND_TESTS = $(addprefix test-,tensorflow jax torch)
 
 .PHONY: demo check test test-free test-examples $(BACKEND_TESTS) nightly lowest newest \
-	test-sdist lint types docs fuzz fuzz-files mutate check-site check-browser serve clean
+	onnx test-sdist lint types docs fuzz fuzz-files mutate check-site check-browser serve clean
 
 demo: $(DEMO)/ready
 	KERAS_BACKEND=$(BACKEND) MPLBACKEND=agg TF_CPP_MIN_LOG_LEVEL=3 \
@@ -95,6 +95,15 @@ mutate: $(MUTATION)/ready
 	KERAS_BACKEND=torch $(TEST_ENV) nice $(MUTATION)/bin/python -m tests.mutation.mutate \
 		--areas $(AREAS) --sample $(SAMPLE) --seed $(SEED)
 
+# Every layer in ONNX Runtime, from each backend.
+onnx: $(DEV)/onnx
+	@for backend in $(BACKENDS); do \
+		echo "== Layers in ONNX, from $$backend"; \
+		KERAS_BACKEND=$$backend $(TEST_ENV) $(DEV)/bin/python $(PYTEST) \
+			-m nightly tests/layers/test_onnx.py || failed="$$failed $$backend"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "ONNX FAILED from:$$failed"; exit 1; fi
+
 # The oldest versions that pyproject.toml admits.
 lowest: $(LOWEST)/ready
 	@echo "== Tests with the oldest dependencies"
@@ -144,6 +153,10 @@ $(DEV)/ready: pyproject.toml tests/constraints.txt
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/$(INSTALL) $(PINNED) torch
 	$(DEV)/$(INSTALL) $(PINNED) -e ".[tensorflow,jax,torch,dev]"
+	touch $@
+
+$(DEV)/onnx: $(DEV)/ready
+	$(DEV)/$(INSTALL) $(PINNED) -e ".[onnx]"
 	touch $@
 
 $(MUTATION)/ready: pyproject.toml tests/constraints.txt

@@ -148,15 +148,35 @@ def layer_from_config(layer):
 # | `"tf_saved_model"` | TensorFlow, JAX | `tensorflow` | `tf.saved_model.load` |
 # | `"litert"` | TensorFlow | | LiteRT, on phones |
 # | `"torch"` | PyTorch | | `torch.export.load`, ExecuTorch |
-# | `"onnx"` | PyTorch | `onnx`, `onnxscript` | ONNX Runtime |
+# | `"onnx"` | all three | `onnxscript`, `jax2onnx` or `tf2onnx` | ONNX Runtime |
 #
 # - From PyTorch `"tf_saved_model"` fails in Keras for every model, a `Dense` layer too.
 # - LiteRT: name the batch size. With an open one, its converter makes a file that does not
 #   load as soon as a layer multiplies by a matrix with `ops.einsum`, as vector fields do.
 # - PyTorch: leave the batch size open by `dynamic_shapes`, or it is 1.
-# - ONNX: this page does not run it, as nothing else here needs its packages.
+# - ONNX: this page does not run it, as nothing else here needs its packages. `make onnx`
+#   exports every layer from each backend, and runs it in ONNX Runtime with batches of two
+#   sizes: the numbers are the same to 1e-4. Call the model once before the export.
+# - ONNX from PyTorch: its exporter lacks `torch.ravel`, which layers that reorder
+#   positions need (`Rearrange`, `PointConv`, products of generators); the lines below add
+#   it. Name the batch size, by `input_signature`, for `ClusterPooling` and
+#   `InvariantPooling`.
+# - ONNX from JAX and TensorFlow: ONNX Runtime has no bitwise operations on floats, which
+#   `NormMaxPooling`, and `SteerablePool` for vectors, bring. jax2onnx does not convert the
+#   loops of `CasimirPooling`, `LieExponential` and `OrbitPooling`, nor `LearnedPooling`.
+#   tf2onnx makes NaN of maxima and norms, does not convert `PointConv`, and takes many
+#   minutes for products of learned generators. Load the `.keras` file on PyTorch, and
+#   export it there.
 # - More formats need more packages, and were not tried: `"openvino"`, `"litert"` from
-#   PyTorch, `"onnx"` from TensorFlow and JAX.
+#   PyTorch.
+#
+# ```python
+# torch.onnx.register_custom_op_symbolic(
+#     "aten::ravel",
+#     lambda g, x: g.op("Reshape", x, g.op("Constant", value_t=torch.tensor([-1]))),
+#     9,
+# )
+# ```
 
 
 # %%

@@ -1,6 +1,8 @@
 """From inputs of any layout to features `(batch, d, channels)`, and back."""
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 from keras import ops
@@ -37,6 +39,11 @@ def channels_first_shape(shape: Shape, data_format: str) -> Shape:
     if data_format == "channels_first" and len(shape) > 2:
         return (shape[0], shape[-1], *shape[1:-1])
     return tuple(shape)
+
+
+def integer_sizes(shape: Iterable[Any]) -> tuple[Any, ...]:
+    """Sizes as integers, and `None`: PyTorch's tracer has tensors for them."""
+    return tuple(size if size is None else int(size) for size in shape)
 
 
 def to_channels_last(f: Tensor, data_format: str) -> Tensor:

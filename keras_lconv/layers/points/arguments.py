@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_lconv._layout import channels_last_shape
+from keras_lconv._layout import channels_last_shape, integer_sizes
 from keras_lconv._validation import count, require_channels
 from keras_lconv.algebra import MatrixGroup, Representation, invariant_forms
 from keras_lconv.algebra.forms import positive_form
@@ -36,7 +36,8 @@ def point_shape(
     input_shape: Any, representation: Representation, data_format: str, owner: str
 ) -> PointShape:
     """The sizes of features, positions and, if there is one, a table of neighbours."""
-    shapes = [tuple(shape) for shape in input_shape if isinstance(shape, (list, tuple))]
+    given = [shape for shape in input_shape if isinstance(shape, (list, tuple))]
+    shapes = [(*shape[:1], *integer_sizes(shape[1:])) for shape in given]
     size = representation.group.matrix_size
     fibre = () if is_scalar(representation) else (representation.size,)
     if len(shapes) in (2, 3):

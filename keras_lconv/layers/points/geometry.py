@@ -52,7 +52,8 @@ def all_pairs(counts: Tensor) -> Edges:
     Args:
         counts: Which points there are, `(batch, n)`.
     """
-    numbers = ops.arange(ops.shape(counts)[1], dtype="int32")
+    # With both ends, which jax2onnx asks for.
+    numbers = ops.arange(0, ops.shape(counts)[1], dtype="int32")
     others = ops.expand_dims(numbers, 0) != ops.expand_dims(numbers, 1)
     return Edges(None, ops.expand_dims(counts, 1) & ops.expand_dims(others, 0))
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._layout import integer_sizes
 from keras_lconv._ops import working_dtype
 from keras_lconv._typing import Shape, Tensor
 from keras_lconv._validation import (
@@ -106,9 +107,9 @@ class SteerablePool(FieldLayer):
     # ------------------------------------------------------------------ call
 
     def _transform_fields(self, f: Tensor) -> Tensor:
-        sizes, (size, channels) = tuple(f.shape[1:-2]), f.shape[-2:]
+        *sizes, size, channels = integer_sizes(f.shape[1:])
         first = self.strides - 1 if self.reduction == "blur" else 0
-        windows = self._windows(sizes, first)
+        windows = self._windows(tuple(sizes), first)
         if self.reduction == "max" and not self.representation.permutes_components:
             wide = ops.cast(f, working_dtype(f))
             return largest_vectors(f, ops.sum(wide**2, axis=-2), windows)
