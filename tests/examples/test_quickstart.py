@@ -20,7 +20,7 @@ def test_generator_of_rotations_is_learned(quickstart, size, least, seed):
 
 def test_main_job(run_example, tmp_path):
     _, (cells, tables, agreement) = run_example(
-        "quickstart", "--images", "40", "--image-epochs", "2"
+        "quickstart", "--images", "48", "--image-epochs", "2"
     )
     assert agreement >= 0.99
     assert (tmp_path / "outputs" / "quickstart.png").stat().st_size > 10_000
