@@ -41,15 +41,19 @@ def monomials(
         4 * len(powers) * x[..., 0].size,
         "A lower degree or fewer points need less",
     )
-    values = np.ones((*x.shape[:-1], len(powers)))
-    for axis, order in enumerate(orders if orders is not None else [0] * powers.shape[1]):
-        power = powers[:, axis]
+    factors, left = np.ones(len(powers)), powers.copy()
+    for axis, order in enumerate(orders or ()):
         for _ in range(order):
-            values *= power
-            power = np.maximum(power - 1, 0)
-        table = x[..., axis, None] ** np.arange(np.max(power, initial=0) + 1)
-        values *= table[..., power]
-    return values
+            factors *= left[:, axis]
+            left[:, axis] = np.maximum(left[:, axis] - 1, 0)
+    columns = np.ascontiguousarray(np.moveaxis(x, -1, 0))
+    values = np.empty((len(powers), *x.shape[:-1]))
+    for number, power in enumerate(left):
+        values[number] = factors[number]
+        # Products are much faster than powers.
+        for factor in np.repeat(np.arange(len(power)), power):
+            values[number] *= columns[factor]
+    return np.moveaxis(values, 0, -1)
 
 
 def united(*powers: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
