@@ -8,25 +8,21 @@ package dataset-fashion-mnist in /usr/share/datasets/fashion-mnist.
 """
 
 import argparse
+import pathlib
+import sys
+
+# What shows tables is beside this folder.
+sys.path.append(str(pathlib.Path(__file__).parents[1]))
 
 import keras
 from calibration import calibration, error_bars
 from coordinates import coordinates
 from fields import fields
 from grids import grids
+from markdown_table import show
 from pairs import pairs
 from tasks import tasks
 from times import times
-
-
-def show(rows):
-    """A table in Markdown."""
-    names = list(rows[0])
-    print("| " + " | ".join(names) + " |")
-    print("|" + " --- |" * len(names))
-    for row in rows:
-        print("| " + " | ".join(str(row[name]) for name in names) + " |")
-
 
 BENCHMARKS = {
     "coordinates": coordinates,

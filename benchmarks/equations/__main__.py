@@ -9,10 +9,16 @@ each, and more noise. All draws are seeded, and all options are those by default
 """
 
 import argparse
+import pathlib
+import sys
 import time
+
+# What shows tables is beside this folder.
+sys.path.append(str(pathlib.Path(__file__).parents[1]))
 
 import numpy as np
 import simulate
+from markdown_table import show
 from scipy.linalg import subspace_angles
 from textbook import TABLE, angle, fields_of
 
@@ -127,15 +133,6 @@ def from_data(full, only=None):
                 )
                 print(" ".join(f"{value}" for value in rows[-1].values()), flush=True)
     return rows
-
-
-def show(rows):
-    """A table in Markdown."""
-    names = list(rows[0])
-    print("| " + " | ".join(names) + " |")
-    print("|" + " --- |" * len(names))
-    for row in rows:
-        print("| " + " | ".join(str(row[name]) for name in names) + " |")
 
 
 BENCHMARKS = {"from-equations": from_equations, "from-data": from_data}

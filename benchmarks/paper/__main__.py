@@ -14,12 +14,13 @@ import json
 import pathlib
 import sys
 
-# What compares networks is beside this folder.
+# What compares networks and shows tables is beside this folder.
 sys.path.append(str(pathlib.Path(__file__).parents[1]))
 
 from generalization import generalization
 from generators import generators
 from images import images
+from markdown_table import show
 from translations import translations
 
 BENCHMARKS = {
@@ -28,15 +29,6 @@ BENCHMARKS = {
     "images": images,
     "generalization": generalization,
 }
-
-
-def show(rows):
-    """A table in Markdown."""
-    names = list(rows[0])
-    print("| " + " | ".join(names) + " |")
-    print("|" + " --- |" * len(names))
-    for row in rows:
-        print("| " + " | ".join(str(row[name]) for name in names) + " |")
 
 
 def main(arguments=None):
