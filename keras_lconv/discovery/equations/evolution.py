@@ -1,5 +1,6 @@
 """From fields on grids to the equations that they obey."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -101,7 +102,7 @@ def _function(equation: FittedEquation, coefficients: np.ndarray) -> NamedFuncti
         known = dict(zip(names, values, strict=True))
         result = known[equation.left]
         for coefficient, factors in zip(coefficients, equation.factors, strict=True):
-            result = result - coefficient * np.prod([known[n] for n in factors], axis=0)
+            result = result - math.prod([known[n] for n in factors], start=coefficient)
         return result
 
     return NamedFunction(tuple(names), call)

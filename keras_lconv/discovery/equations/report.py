@@ -14,6 +14,7 @@ from keras_lconv.discovery.equations.names import names_of
 from keras_lconv.discovery.equations.regression import FittedEquation
 from keras_lconv.discovery.equations.samples import read_grid
 from keras_lconv.discovery.equations.transport import moved_along
+from keras_lconv.discovery.fields.library import LibraryFields
 from keras_lconv.report import Report
 
 # Terms of formulas up to so many error bars, or to rounding, are left out.
@@ -61,9 +62,9 @@ class PointSymmetryReport(Report):
     ```
     """
 
-    generators: VectorFields
-    superposition: VectorFields
-    trivial: VectorFields
+    generators: VectorFields | LibraryFields
+    superposition: VectorFields | LibraryFields
+    trivial: VectorFields | LibraryFields
     independent: tuple[str, ...]
     dependent: tuple[str, ...]
     degree: int
@@ -113,13 +114,20 @@ class PointSymmetryReport(Report):
         return self._standard.identify()
 
     @cached_property
-    def _standard(self) -> VectorFields:
-        """The generators in units in which all variables have mean 0 and spread 1."""
+    def _standard(self) -> VectorFields | LibraryFields:
+        """The generators in units in which all variables have mean 0 and spread 1.
+
+        Those of a library are compared in such units at points.
+        """
+        if isinstance(self.generators, LibraryFields):
+            return self.generators
         return self.generators.in_coordinates(
             np.diag(self.scales), self.origin, np.diag(1 / self.scales)
         )
 
-    def _in_words(self, fields: VectorFields) -> list[str]:
+    def _in_words(self, fields: VectorFields | LibraryFields) -> list[str]:
+        if isinstance(fields, LibraryFields):
+            return fields.formulas(self.doubt)
         return fields.formulas(self.variables, self.scales, self.doubt)
 
     @property
