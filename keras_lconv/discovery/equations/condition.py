@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_lconv.algebra import VectorFields
 from keras_lconv.discovery.equations.prolongation import prolonged
-from keras_lconv.discovery.equations.solution_set import SolutionSet
+from keras_lconv.discovery.equations.solution_set import LEAST_KEPT, SolutionSet
 from keras_lconv.discovery.equations.terms import Terms
 from keras_lconv.discovery.equations.units import Units, units_of
 from keras_lconv.discovery.null_space import NormalMatrices, NullSpace
@@ -47,6 +47,12 @@ class Condition:
         norms = np.linalg.norm(slopes, axis=2, keepdims=True)
         usable = np.all(np.isfinite(norms) & (norms > 0), axis=(1, 2))
         usable &= terms.are_known(space.points(jets))
+        if np.mean(usable) < LEAST_KEPT:
+            raise ValueError(
+                "`equation` and the functions of `search` must have values and derivatives "
+                f"at most jets. Received: some that have them at {np.mean(usable):.0%}; "
+                "`ranges` says between which values variables are drawn"
+            )
         self.jets, self._slopes = jets[usable], (slopes / norms)[usable]
         self._standard = self.units.standard(space, self.jets)
         self._shape = (len(self.units.scales), len(terms))
@@ -64,7 +70,7 @@ class Condition:
         triangle = np.zeros((0, self.num_unknowns))
         for chosen in self._batches(self.num_unknowns):
             rows = self._moved(chosen).reshape(-1, self.num_unknowns)
-            triangle = np.linalg.qr(np.concatenate([triangle, rows]), mode="r")
+            triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, rows]), "r"))
         number = min(len(self.jets), self.num_unknowns) * self.space.size
         scales = np.linalg.norm(triangle, axis=0)
         scales = np.where(scales > 0, scales, 1.0)
@@ -127,7 +133,7 @@ class Condition:
         return self._inverse @ own.reshape(len(fields), -1).T
 
     def _moved(self, chosen: slice) -> np.ndarray:
-        """How all unknown fields move some jets, in units of these, `(n, size, unknowns)`."""
+        """How all unknown fields move jets, in units of these, `(n, size, unknowns)`."""
         series = self.terms.series(self.space, self.jets[chosen], self.units)
         moved = prolonged(self.space, self._standard[chosen], series)
         return moved.reshape(*moved.shape[:2], -1) / self._sizes[:, None]

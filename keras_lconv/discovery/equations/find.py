@@ -30,6 +30,7 @@ def find_point_symmetries(
     coordinates: Mapping[str, ArrayLike] | None = None,
     periodic: Sequence[str] = (),
     order: int | None = None,
+    library: Mapping[str, Any] | None = None,
     degree: int = 2,
     search: Mapping[str, Any] | None = None,
     independent: Sequence[str] | None = None,
@@ -74,12 +75,15 @@ def find_point_symmetries(
             point to the first is one like others, which are equal.
         order: The order of the equation that is fitted, up to 4; by default the lowest one
             that fits nearly as well as the best.
+        library: Functions that terms of the fitted equation may contain, beside fields and
+            derivatives, by name, as `{"sin u": lambda u: np.sin(u), "x": lambda x: x}`.
         degree: The highest degree of the polynomials `xi` and `phi`.
         search: Functions that stand beside polynomials in `xi` and `phi`, by name, as
             `{"sin t": lambda t: np.sin(t)}`: polynomials up to `degree` are taken alone and
-            times each of them. Their arguments name variables, or they are expressions of
-            SymPy. They are differentiated exactly, and are made of sums, products,
-            quotients, powers and NumPy's elementary functions.
+            times each of them. The arguments of functions name variables, or they are
+            expressions of SymPy. They are made of sums, products, quotients, powers and
+            NumPy's elementary functions, and are differentiated by their rules. So are
+            those of `library`.
         independent: Names of the independent variables, one to three. By default the
             letters that derivatives are taken by, and whatever has no derivative, in the
             order in which they appear.
@@ -141,10 +145,11 @@ def find_point_symmetries(
             f"{'no ' if coordinates is None else ''}coordinates"
         )
     if fields is None:
-        if order is not None or periodic:
+        if order is not None or periodic or library is not None:
             raise ValueError(
-                "`order` and `periodic` belong to data. Received: "
-                f"order={order!r}, periodic={periodic!r} without `fields`"
+                "`order`, `periodic` and `library` belong to data. Received: "
+                f"order={order!r}, periodic={periodic!r}, library={library!r} without "
+                "`fields`"
             )
         equations = read_equations(equation, independent, dependent)
         functions = read_library("search", search, equations.space.variable_names)
@@ -157,14 +162,18 @@ def find_point_symmetries(
         )
     grid = read_grid(fields, coordinates, periodic)
     grid.require_variation()
-    functions = read_library("search", search, grid.independent + grid.dependent)
+    variables = grid.independent + grid.dependent
+    functions = read_library("search", search, variables)
     if equation is not None:
         equations = read_equations(equation, grid.independent, grid.dependent)
         return search_for(equations, *grid.ranges(equations.space), degree, functions)
-    system = fit_system(grid, optional(highest_order, "order", order))
-    equations = equations_of(system, grid)
-    others = [equations_of(system, grid, part) for part in range(NUM_GROUPS)]
-    return search_for(equations, *grid.ranges(equations.space), degree, functions, system, others)
+    own = read_library("library", library, variables)
+    system = fit_system(grid, optional(highest_order, "order", order), own)
+    equations = equations_of(system, grid, own)
+    others = [equations_of(system, grid, own, part) for part in range(NUM_GROUPS)]
+    return search_for(
+        equations, *grid.ranges(equations.space), degree, functions, system, others
+    )
 
 
 def highest_order(name: str, value: object) -> int:

@@ -79,9 +79,7 @@ def set_apart(
     return Listing(VectorFields(fields.powers, fields.coefficients[chosen]), own, along)
 
 
-def _adding(
-    found: VectorFields, of_points: np.ndarray, num_independent: int
-) -> np.ndarray:
+def _adding(found: VectorFields, of_points: np.ndarray, num_independent: int) -> np.ndarray:
     """Orthonormal mixtures of fields `b(x) d/du`, where some terms are those of `x`."""
     others = found.coefficients.copy()
     others[:, num_independent:, of_points] = 0.0

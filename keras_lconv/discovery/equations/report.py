@@ -30,7 +30,8 @@ class PointSymmetryReport(Report):
     Args:
         generators: The symmetries as vector fields on the variables, those of
             `independent` first, in the units of the equation; without the two kinds that
-            follow. There may be none.
+            follow. There may be none. They are `algebra.VectorFields`, or where functions
+            occur have its calls, `flow`, `formulas` and `identify`.
         superposition: Of a linear equation the fields `b(x) d/du` that add a solution `b`,
             as far as `b` is a polynomial. All solutions together are infinitely many.
         trivial: Fields along which all solutions move into themselves, as of equations
@@ -46,6 +47,7 @@ class PointSymmetryReport(Report):
         errors: For each solution of the condition an error bar, in radians.
         scales: The spread of each variable in the jets, the unit of coefficients.
         origin: The mean of each variable in the jets.
+        functions: Names of the functions that components may contain.
         equations: What was fitted to data; empty where the equation was given.
         fit_error: What the equations leave of the derivatives that they are solved for, on
             data that they were not fitted to; `None` where the equation was given.
@@ -75,6 +77,7 @@ class PointSymmetryReport(Report):
     errors: np.ndarray
     scales: np.ndarray
     origin: np.ndarray
+    functions: tuple[str, ...] = ()
     equations: tuple[FittedEquation, ...] = ()
     fit_error: float | None = None
     notes: tuple[str, ...] = ()
@@ -208,7 +211,8 @@ class PointSymmetryReport(Report):
         if self.fit_error is not None and self.fit_error > LARGE_FIT_ERROR:
             lines.append(
                 "that error is much: noise, too coarse a grid, or terms that are no "
-                "products of fields and derivatives; an `equation` may be given"
+                "products of fields and derivatives; `library` may have functions, or an "
+                "`equation` may be given"
             )
         lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
         lines += [f"  {text}" for text in self.formulas]
@@ -230,9 +234,12 @@ class PointSymmetryReport(Report):
         if self.equations and len(self.errors):
             degrees = np.degrees(np.max(self.errors))
             lines.append(f"generators known to {degrees:.2g} degrees, from the data")
-        lines.append(
-            f"not searched: components of degree above {self.degree}, or no polynomials"
+        others = (
+            f"with other functions than {', '.join(self.functions)}"
+            if self.functions
+            else "no polynomials"
         )
+        lines.append(f"not searched: components of degree above {self.degree}, or {others}")
         return "\n".join([*lines, *self.notes])
 
     def plot(self) -> Figure:

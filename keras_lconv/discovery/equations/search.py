@@ -8,11 +8,11 @@ from keras_lconv._memory import require_memory
 from keras_lconv.discovery.equations.condition import Condition
 from keras_lconv.discovery.equations.equation import Equations
 from keras_lconv.discovery.equations.evolution import error_of
+from keras_lconv.discovery.equations.library import LibraryFunction
 from keras_lconv.discovery.equations.listing import set_apart
 from keras_lconv.discovery.equations.refit import refitted
 from keras_lconv.discovery.equations.regression import FittedEquation
 from keras_lconv.discovery.equations.report import PointSymmetryReport
-from keras_lconv.discovery.equations.library import LibraryFunction
 from keras_lconv.discovery.equations.solution_set import SolutionSet
 from keras_lconv.discovery.equations.terms import terms_up_to
 from keras_lconv.discovery.gap import LARGEST_NULL_VALUE
@@ -20,6 +20,8 @@ from keras_lconv.discovery.null_space import NUM_GROUPS, jackknife_errors, tilt
 
 # At least so many jets, and so many equations for each unknown.
 LEAST_JETS, EQUATIONS_PER_UNKNOWN = 400, 3
+# More coefficients take minutes, and soon hours.
+MOST_UNKNOWNS = 2000
 # Jets that tell whether an equation is linear.
 JETS_OF_LINEARITY = 50
 # Of fits without noise all coefficients share some error of the derivatives.
@@ -55,6 +57,12 @@ def search(
     variables = space.variable_names
     terms = terms_up_to(len(variables), degree, functions)
     unknowns = len(terms) * len(variables)
+    if unknowns > MOST_UNKNOWNS:
+        raise ValueError(
+            f"`degree` must leave at most {MOST_UNKNOWNS} coefficients of fields. "
+            f"Received: degree={degree}, which has {unknowns} in {', '.join(variables)}"
+            + (f", with {len(functions)} functions of `search`" if functions else "")
+        )
     require_memory(
         f"The condition for {unknowns} coefficients of fields with degree={degree}",
         3 * NUM_GROUPS * unknowns**2,
@@ -110,8 +118,13 @@ def search(
         limit,
         lambda fields: refitted(fields, condition, limit),
     )
+    generators, superposition, trivial = (
+        terms.callable(each, points, variables) for each in listing
+    )
     return PointSymmetryReport(
-        *(terms.callable(each, points, variables) for each in listing),
+        generators,
+        superposition,
+        trivial,
         independent=space.independent,
         dependent=space.dependent,
         degree=degree,
@@ -122,6 +135,7 @@ def search(
         errors=errors,
         scales=units.scales,
         origin=units.origin,
+        functions=tuple(each.label for each in functions),
         equations=tuple(system),
         fit_error=fit_error,
     )

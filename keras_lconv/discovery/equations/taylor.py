@@ -1,4 +1,4 @@
-"""Functions of Taylor polynomials, by the rules of differentiation: exact up to rounding."""
+"""Functions of Taylor polynomials, by the rules of differentiation."""
 
 from collections.abc import Callable
 from typing import Any

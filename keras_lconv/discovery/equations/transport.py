@@ -14,7 +14,9 @@ PRECISION, MAX_STEPS = 1e-8, 30
 DEGREE, WRAPPED = 5, 8
 
 
-def moved_along(fields: VectorFields | LibraryFields, t: np.ndarray, grid: Grid) -> np.ndarray:
+def moved_along(
+    fields: VectorFields | LibraryFields, t: np.ndarray, grid: Grid
+) -> np.ndarray:
     """The fields of a grid after the time 1 along `sum_i t_i v_i`, at its points.
 
     A point `(x, u(x))` of the graph comes to `(y, w)`. For each point `y` of the grid the
