@@ -1,10 +1,11 @@
 """How far discovery can be trusted: coordinates, calibration, and known tasks.
 
 Run: KERAS_BACKEND=torch python benchmarks/discovery coordinates [--full]
-(or `calibration`, `error-bars`, `fields`, `grids`, `pairs`, `tasks`, `times`). All draws
-are seeded; `--first-seed` has others. The quick mode takes some minutes, the full one much
-longer. `pairs` reads the images of Fashion-MNIST in `--folder`, such as those of the Debian
-package dataset-fashion-mnist in /usr/share/datasets/fashion-mnist.
+(or `calibration`, `error-bars`, `fields`, `fitted-fields`, `grids`, `pairs`, `tasks`,
+`times`). All draws are seeded; `--first-seed` has others. The quick mode takes some
+minutes, the full one much longer. `pairs` reads the images of Fashion-MNIST in `--folder`,
+such as those of the Debian package dataset-fashion-mnist in
+/usr/share/datasets/fashion-mnist.
 """
 
 import argparse
@@ -17,7 +18,7 @@ sys.path.append(str(pathlib.Path(__file__).parents[1]))
 import keras
 from calibration import calibration, error_bars
 from coordinates import coordinates
-from fields import fields
+from fields import fields, fitted_fields
 from grids import grids
 from markdown_table import show
 from pairs import pairs
@@ -29,12 +30,13 @@ BENCHMARKS = {
     "calibration": calibration,
     "error-bars": error_bars,
     "fields": fields,
+    "fitted-fields": fitted_fields,
     "grids": grids,
     "pairs": pairs,
     "tasks": tasks,
     "times": times,
 }
-SEEDED = ("calibration", "error-bars", "grids")
+SEEDED = ("calibration", "error-bars", "fitted-fields", "grids")
 
 
 def main(arguments=None):

@@ -2,10 +2,11 @@
 
 import time
 
+import keras
 import numpy as np
 
 from keras_lconv.algebra import VectorFields
-from keras_lconv.discovery import find_symmetries
+from keras_lconv.discovery import find_symmetries, fit_symmetries
 
 
 def field(size, *terms):
@@ -163,3 +164,64 @@ def without(full):
 def fields(full):
     """What is found, and how far from the truth."""
     return known() + without(full)
+
+
+# Of data to fit: exponents `(p, q)` of curves `a x^p + b y^q`, and the degree of fields.
+CURVES = [(2, 2, 1), (2, 3, 2), (3, 2, 2), (2, 4, 3), (4, 2, 3), (3, 3, 2)]
+CONDITIONS = ("few", "noise", "hardly trained", "plain")
+# A field is right if it is so near the true one, in radians.
+NEAR = 0.2
+
+
+def fit_task(seed):
+    """Data of a function, and the polynomial field along which it does not change."""
+    rng = np.random.default_rng(seed)
+    condition = CONDITIONS[seed % len(CONDITIONS)]
+    x = rng.uniform(-1.2, 1.2, size=(150 if condition == "few" else 1000, 2))
+    if seed // len(CONDITIONS) % 2:
+        p, q, degree = CURVES[rng.integers(len(CURVES))]
+        a, b = rng.uniform(0.5, 2) * rng.choice([-1, 1]), rng.uniform(0.5, 2)
+        inner = a * x[:, 0] ** p + b * x[:, 1] ** q
+        y = np.sin(rng.uniform(0.3, 1) * inner) + inner / 2
+        truth = field(2, (q * b, (0, q - 1), 0), (-p * a, (p - 1, 0), 1))
+    else:
+        degree, truth = int(rng.integers(1, 4)), None
+        waves, weights = rng.normal(size=(2, 8)), rng.normal(size=8)
+        y = np.sin(x @ waves + rng.uniform(0, 6, 8)) @ weights
+    if condition == "noise":
+        y = y + rng.uniform(0.05, 0.5) * np.std(y) * rng.normal(size=len(y))
+    return condition, x, y, max(degree, 2), truth
+
+
+def fitted_fields(full, first_seed=0):
+    """Is a field from data with a confidence above 0.9 right?"""
+    tables = {}
+    for seed in range(first_seed, first_seed + (40 if full else 20)):
+        condition, x, y, degree, truth = fit_task(seed)
+        keras.utils.set_random_seed(seed)
+        report = fit_symmetries(
+            x,
+            y,
+            search="polynomial",
+            degree=degree,
+            epochs={"few": 600, "hardly trained": 4}.get(condition),
+            verbose=False,
+        )
+        right = report.dimension == (truth is not None)
+        if right and truth is not None:
+            right = grassmann(report.fields, truth) < NEAR
+        sure = report.confidence > 0.9
+        row = tables.setdefault(condition, np.zeros(4, dtype=int))
+        row += np.array([1, right, sure, sure and right])
+        print(
+            f"{seed} {condition}: {report.dimension} of {int(truth is not None)}, "
+            f"{'right' if right else 'wrong'}, confidence {report.confidence:.2f}, "
+            f"error of the fit {report.fit_error:.2g}, {report.formulas(['x', 'y'])}",
+            flush=True,
+        )
+    rows = {**tables, "all": sum(tables.values())}
+    columns = ("tasks", "right", "sure", "sure and right")
+    return [
+        {"condition": name, **dict(zip(columns, map(int, row), strict=True))}
+        for name, row in rows.items()
+    ]

@@ -1,7 +1,11 @@
 """Symmetries found in functions, in trained models and in data."""
 
 from keras_lconv.discovery.discrete import DiscreteReport, find_discrete_symmetries
-from keras_lconv.discovery.equations import PointSymmetryReport, find_point_symmetries
+from keras_lconv.discovery.equations import (
+    ConservedCurrent,
+    PointSymmetryReport,
+    find_point_symmetries,
+)
 from keras_lconv.discovery.fields import FieldAugmentation, FieldReport
 from keras_lconv.discovery.functions import find_symmetries, fit_symmetries
 from keras_lconv.discovery.pairs import GeneratorReport, fit_generators
@@ -9,6 +13,7 @@ from keras_lconv.discovery.pixels import GridReport, infer_grid, infer_neighbors
 from keras_lconv.discovery.report import SymmetryReport
 
 __all__ = [
+    "ConservedCurrent",
     "DiscreteReport",
     "FieldAugmentation",
     "FieldReport",

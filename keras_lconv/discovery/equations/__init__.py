@@ -1,6 +1,7 @@
 """Point symmetries of differential equations."""
 
+from keras_lconv.discovery.equations.currents import ConservedCurrent
 from keras_lconv.discovery.equations.find import find_point_symmetries
 from keras_lconv.discovery.equations.report import PointSymmetryReport
 
-__all__ = ["PointSymmetryReport", "find_point_symmetries"]
+__all__ = ["ConservedCurrent", "PointSymmetryReport", "find_point_symmetries"]

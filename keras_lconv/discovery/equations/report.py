@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,7 +11,9 @@ from numpy.typing import ArrayLike
 from keras_lconv._typing import Figure
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra import Identification, VectorFields
+from keras_lconv.discovery.equations.currents import ConservedCurrent
 from keras_lconv.discovery.equations.names import names_of
+from keras_lconv.discovery.equations.noether import Solutions, conserved_currents
 from keras_lconv.discovery.equations.regression import FittedEquation
 from keras_lconv.discovery.equations.samples import read_grid
 from keras_lconv.discovery.equations.transport import moved_along
@@ -19,6 +22,8 @@ from keras_lconv.report import Report
 
 # Terms of formulas up to so many error bars, or to rounding, are left out.
 ERROR_BARS, ROUNDING = 2.0, 1e-6
+# Symmetries of the action change it by less, relative to their terms.
+EXACT_CURRENTS = 1e-6
 # An equation that misses its data by more is a doubtful witness.
 LARGE_FIT_ERROR = 0.1
 
@@ -47,6 +52,7 @@ class PointSymmetryReport(Report):
         errors: For each solution of the condition an error bar, in radians.
         scales: The spread of each variable in the jets, the unit of coefficients.
         origin: The mean of each variable in the jets.
+        solutions: Jets of solutions, at which symmetries were asked for.
         functions: Names of the functions that components may contain.
         equations: What was fitted to data; empty where the equation was given.
         fit_error: What the equations leave of the derivatives that they are solved for, on
@@ -77,6 +83,7 @@ class PointSymmetryReport(Report):
     errors: np.ndarray
     scales: np.ndarray
     origin: np.ndarray
+    solutions: Solutions | None = None
     functions: tuple[str, ...] = ()
     equations: tuple[FittedEquation, ...] = ()
     fit_error: float | None = None
@@ -193,6 +200,49 @@ class PointSymmetryReport(Report):
             )
         moved = moved_along(self.generators, t, grid)
         return dict(zip(self.dependent, moved, strict=True))
+
+    def conserved_currents(self, lagrangian: Any) -> list[ConservedCurrent]:
+        """The conserved currents that follow from the symmetries, by Noether's theorem.
+
+        Symmetries keep the action of a Lagrangian density `L(x, u, u_a)` if they change it
+        by a total divergence, `pr v(L) + L D_a xi^a = D_a K^a(x, u)`. Which mixtures of
+        them do, and the polynomials `K`, is one null space. Superposition counts.
+
+        Args:
+            lagrangian: A function of variables and first derivatives whose arguments name
+                them, as `lambda u_t, u_x: (u_t**2 - u_x**2) / 2`, or an expression of
+                SymPy. The equation must follow from it.
+
+        Returns:
+            A list of `ConservedCurrent`, each with its total divergence on solutions.
+
+        Raises:
+            TypeError: If `lagrangian` is no function.
+            ValueError: If it does not fit the equation, or has other arguments.
+
+        Example:
+        ```python
+        from keras_lconv.discovery import find_point_symmetries
+
+        report = find_point_symmetries(lambda u, u_tt, u_xx: u_tt - u_xx + u**3)
+        currents = report.conserved_currents(
+            lambda u, u_t, u_x: (u_t**2 - u_x**2) / 2 - u**4 / 4
+        )
+        densities = {each.symmetry: each.formulas[0] for each in currents}
+        assert densities["d/dt"] == "u^4 + 2 u_t^2 + 2 u_x^2"  # four times the energy
+        assert densities["d/dx"] == "u_t u_x"  # the momentum
+        ```
+        """
+        if self.solutions is None or not self.dimension:
+            return []
+        both = [each for each in (self.generators, self.superposition) if len(each)]
+        formulas = [text for each in both for text in self._in_words(each)]
+
+        def fields(points: np.ndarray) -> np.ndarray:
+            return np.concatenate([each(points) for each in both], axis=1)
+
+        limit = max(EXACT_CURRENTS, self.doubt, self.fit_error or 0.0)
+        return conserved_currents(fields, formulas, lagrangian, self.solutions, limit)
 
     # ------------------------------------------------------------------ words
 

@@ -10,6 +10,7 @@ from keras_lconv.discovery.equations.equation import Equations
 from keras_lconv.discovery.equations.evolution import error_of
 from keras_lconv.discovery.equations.library import LibraryFunction
 from keras_lconv.discovery.equations.listing import set_apart
+from keras_lconv.discovery.equations.noether import Solutions
 from keras_lconv.discovery.equations.refit import refitted
 from keras_lconv.discovery.equations.regression import FittedEquation
 from keras_lconv.discovery.equations.report import PointSymmetryReport
@@ -135,6 +136,7 @@ def search(
         errors=errors,
         scales=units.scales,
         origin=units.origin,
+        solutions=Solutions(space, condition.jets, terms),
         functions=tuple(each.label for each in functions),
         equations=tuple(system),
         fit_error=fit_error,

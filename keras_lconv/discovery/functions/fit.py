@@ -192,6 +192,11 @@ def fit_symmetries(
     is_affine = not isinstance(report, FieldReport)
     if quadratic is not None and report.dimension and is_affine:
         report = _as_sure_as_the_fit(report, quadratic, samples, question)
+    if not is_affine:
+        # Some field comes near to any function: what a fit does not know may decide.
+        is_rough = quadratic is not None and quadratic.is_rough
+        known = HALF_SURE if is_rough else 1.0 if quadratic else _known(found.error)
+        report = dataclasses.replace(report, confidence=report.confidence * known)
     return dataclasses.replace(
         report,
         model=_mean(found.model, members),
@@ -285,8 +290,12 @@ def _held_by(
     Of the polynomial with the terms that are taken for noise: what these may hide.
     """
     inside = dataclasses.replace(question, search=report.basis, dimension=report.dimension)
-    size = float(symmetries_of(function, samples, inside).singular_values[-1])
-    return LARGEST_NULL_VALUE**2 / (LARGEST_NULL_VALUE**2 + size**2)
+    return _known(float(symmetries_of(function, samples, inside).singular_values[-1]))
+
+
+def _known(error: float) -> float:
+    """How clear an answer is if values are wrong by so much."""
+    return LARGEST_NULL_VALUE**2 / (LARGEST_NULL_VALUE**2 + error**2)
 
 
 def _orthonormal_columns(report: SymmetryReport) -> np.ndarray:
