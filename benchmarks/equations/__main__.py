@@ -43,6 +43,14 @@ TASKS = {
     ),
     "Lorenz": (simulate.lorenz, "xyz", 10.0, 2001, 3, None),
     "pendulum": (simulate.pendulum, "u", 10.0, 401, 5, None),
+    "Kepler in the plane": (simulate.kepler, "xy", 10.0, 401, 5, None),
+}
+# Functions that equations may contain, where polynomials do not do.
+LIBRARIES = {
+    "pendulum": {"sin u": lambda u: np.sin(u), "cos u": lambda u: np.cos(u)},
+    "Kepler in the plane": {
+        f"1/r^{n}": lambda x, y, n=n: (x**2 + y**2) ** (-n / 2) for n in (1, 2, 3)
+    },
 }
 
 
@@ -107,7 +115,10 @@ def from_data(full, only=None):
                 periodic = [axis for axis in axes if axis != "t"]
                 start = time.process_time()
                 report = find_point_symmetries(
-                    fields=fields, coordinates=axes, periodic=periodic
+                    fields=fields,
+                    coordinates=axes,
+                    periodic=periodic,
+                    library=LIBRARIES.get(name),
                 )
                 seconds = time.process_time() - start
                 variables = list(report.variables)

@@ -141,6 +141,19 @@ def pendulum(rng, times):
     return integrated(lambda t, z: (z[1], -np.sin(z[0])), start, times)[:1]
 
 
+def kepler(rng, times):
+    """Orbits of any eccentricity up to about a third, all in one direction."""
+    radius, angle = rng.uniform(0.8, 1.5), rng.uniform(0, 2 * np.pi)
+    speed = rng.uniform(0.85, 1.15) / np.sqrt(radius)
+    c, s = np.cos(angle), np.sin(angle)
+    start = [radius * c, radius * s, -speed * s, speed * c]
+
+    def field(t, z):
+        return (*z[2:], *(-z[:2] / np.sum(z[:2] ** 2) ** 1.5))
+
+    return integrated(field, start, times)[:2]
+
+
 def simulate(solver, names, times, runs, noise=0.0, seed=0):
     """Fields of some runs, with the coordinates of the grid.
 

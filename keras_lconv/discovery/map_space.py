@@ -173,5 +173,22 @@ def check_cost(searched: str, unknowns: int) -> None:
         )
 
 
+def require_degree(degree: int, searched: str, unknowns: int, most: int) -> None:
+    """Raises where a degree has more unknowns than can be found in a minute or so.
+
+    Args:
+        degree: The degree that was asked for.
+        searched: What it is the degree of, in how many variables.
+        unknowns: How many coefficients there are.
+        most: How many there may be.
+    """
+    if unknowns > most:
+        raise ValueError(
+            f"`degree` must leave at most {most:,} unknowns. Received: degree={degree}, "
+            f"which has {unknowns:,} in {searched}. A lower `degree`, fewer variables or "
+            "fewer functions have fewer of them"
+        )
+
+
 def _without_translation(matrices: np.ndarray) -> np.ndarray:
     return np.pad(matrices, ((0, 0), (0, 0), (0, 1)))

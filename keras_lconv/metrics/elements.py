@@ -1,11 +1,14 @@
 """The group elements that move the input and the output of a model."""
 
+from typing import Any, Protocol, TypeAlias
+
 import keras
 import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
 from keras_lconv._layout import flatten, to_features
+from keras_lconv._ops import to_numpy
 from keras_lconv._typing import GeneratorsLike, Tensor
 from keras_lconv._validation import finite_array, positive_int
 from keras_lconv.algebra import MatrixGroup, Representation
@@ -40,19 +43,52 @@ class RandomElements:
         return ops.reshape(moved, f.shape)
 
 
-def acting_by(
-    name: str, value: GeneratorsLike, parameters: ArrayLike
-) -> Generators | RandomElements:
-    """Generators with parameters, or random elements of a group."""
+class Flow(Protocol):
+    """What moves points along vector fields, as `FieldReport` and `VectorFields` do."""
+
+    def flow(self, x: ArrayLike, t: ArrayLike) -> np.ndarray:
+        """Points `(batch, n)` after the time 1 along `sum_i t_i v_i`."""
+        ...
+
+
+class Flows:
+    """The flows of vector fields, on tables.
+
+    Args:
+        fields: What has a `flow`, of a `dimension`.
+    """
+
+    def __init__(self, fields: Any):
+        self.num_generators = int(fields.dimension)
+        self._fields: Flow = fields
+        self.compute_dtype = keras.config.floatx()
+
+    def transform(self, f: Tensor, t: np.ndarray) -> Tensor:
+        """Samples `(batch, n)` after the time 1 along `sum_i t_i v_i`."""
+        moved = self._fields.flow(to_numpy(f), t)
+        if not np.all(np.isfinite(moved)):
+            left = np.sum(~np.all(np.isfinite(moved), axis=1))
+            raise ValueError(
+                "`parameters` must leave all samples where the fields are. Received: "
+                f"{t.tolist()}, after which {left} of {len(moved)} have left for infinity"
+            )
+        return ops.convert_to_tensor(moved, dtype=f.dtype)
+
+
+Acting: TypeAlias = Generators | RandomElements | Flows
+
+
+def acting_by(name: str, value: GeneratorsLike | Flow, parameters: ArrayLike) -> Acting:
+    """Generators with parameters, random elements of a group, or flows of fields."""
+    if hasattr(value, "flow") and hasattr(value, "dimension"):
+        return Flows(value)
     if not isinstance(value, (MatrixGroup, Representation)):
         return get_known(name, value)
     representation = value.standard if isinstance(value, MatrixGroup) else value
     return RandomElements(representation, positive_int("parameters", parameters))
 
 
-def checked_parameters(
-    parameters: ArrayLike, acting: Generators | RandomElements
-) -> np.ndarray:
+def checked_parameters(parameters: ArrayLike, acting: Acting) -> np.ndarray:
     """Parameters `(n, k)` of group elements, as a float64 array."""
     if isinstance(acting, RandomElements):
         return acting.numbers

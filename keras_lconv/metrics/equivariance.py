@@ -14,7 +14,13 @@ from keras_lconv._typing import ArrayLike, Data, GeneratorsLike, Tensor
 from keras_lconv._validation import finite_array, one_of, require_function
 from keras_lconv.algebra import MatrixGroup, Representation
 from keras_lconv.generators import Generators, MatrixGenerators
-from keras_lconv.metrics.elements import RandomElements, acting_by, checked_parameters
+from keras_lconv.metrics.elements import (
+    Acting,
+    Flow,
+    RandomElements,
+    acting_by,
+    checked_parameters,
+)
 from keras_lconv.metrics.report import EquivarianceReport
 
 UNITS = ("generators", "data")
@@ -109,7 +115,7 @@ def equivariance_error(
 
 def invariance_error(
     function: Callable[[Tensor], Tensor],
-    generators: GeneratorsLike | MatrixGroup | Representation,
+    generators: GeneratorsLike | MatrixGroup | Representation | Flow,
     x: Data,
     parameters: ArrayLike | int,
     *,
@@ -125,7 +131,9 @@ def invariance_error(
         function: `F`, a Keras layer or model, which is called in inference mode, or
             any function of a tensor. It has one input and one output.
         generators: How the input transforms: what `keras_lconv.generators.get` takes, but
-            for an integer; or a `keras_lconv.algebra.MatrixGroup` or a `Representation`.
+            for an integer; or a `keras_lconv.algebra.MatrixGroup` or a `Representation`; or
+            what has a flow on tables, a `keras_lconv.discovery.FieldReport` or
+            `keras_lconv.algebra.VectorFields`.
         x: One batch of inputs, `(batch, *spatial, channels)` or `(batch, d)`.
         parameters: Group parameters `t`, `(n, k)`; `(n,)` is enough for one generator. For
             a group, the number of random elements, those of `random_elements`.
@@ -189,10 +197,10 @@ class _Problem:
             self._move, self._acting, self._x
         )
         if one_of("unit", unit, UNITS) == "data":
-            if isinstance(self._acting, RandomElements):
+            if not isinstance(self._acting, Generators):
                 raise ValueError(
                     "`unit` must be 'generators' for random elements of a group, which "
-                    "have no parameters. Received: unit='data'"
+                    "have no parameters, and for flows. Received: unit='data'"
                 )
             self._steps = self._parameters / self._moves(self._acting)
             if len(self._x.shape) == 2:
@@ -245,9 +253,7 @@ class _Problem:
     def _channels_last(self, shape: tuple[int, ...]) -> bool:
         return len(shape) == 2 or self._data_format == "channels_last"
 
-    def _move(
-        self, acting: Generators | RandomElements, f: Tensor, t: np.ndarray
-    ) -> Tensor:
+    def _move(self, acting: Acting, f: Tensor, t: np.ndarray) -> Tensor:
         f = ops.convert_to_tensor(f)
         if self._channels_last(tuple(f.shape)):
             return acting.transform(f, t)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_lconv.algebra import VectorFields
 from keras_lconv.discovery import find_symmetries
+from keras_lconv.metrics import invariance_error
 
 
 def normal(number, size, seed=0):
@@ -281,6 +283,21 @@ def test_what_does_not_fit_is_refused():
         report.to_generators()
     with pytest.raises(ValueError, match="must have shape"):
         report.flow(x[:, :1], 1.0)
+
+
+@pytest.mark.thorough
+def test_invariance_along_a_flow_is_measured():
+    x = normal(200, 2)
+    report = find_symmetries(quartic, x, search="polynomial", degree=3, verbose=False)
+    times = [[-0.1], [0.2]]
+    assert invariance_error(quartic, report, x, times).max < 1e-4
+    assert invariance_error(cusp, report, x, times).max > 0.05
+    assert invariance_error(quartic, report.fields, x, times).max < 1e-4
+    squares = VectorFields([[2]], [[[1.0]]])
+    with pytest.raises(ValueError, match="left for infinity"):
+        invariance_error(lambda x: x[:, 0], squares, np.ones((3, 1)), [2.0])
+    with pytest.raises(ValueError, match="and for flows"):
+        invariance_error(quartic, report, x, times, unit="data")
 
 
 def test_augmentation_moves_along_the_flow():

@@ -159,7 +159,7 @@ WRONG = {
                "`ranges`"),
     "degree": ({"equation": lambda u_x: u_x, "degree": -1}, ValueError, "`degree`"),
     "a large degree": ({"equation": lambda u_x, v_y, w_z: (u_x, v_y, w_z), "degree": 6},
-                       ValueError, "which has 5544 in x, y, z, u, v, w"),
+                       ValueError, "has 5,544 in fields of x, y, z, u, v, w"),
     "complex": ({"equation": lambda u_x: 1j * u_x}, ValueError, "a real number"),
 }  # fmt: skip
 

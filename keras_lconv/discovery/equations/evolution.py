@@ -21,7 +21,7 @@ from keras_lconv.discovery.equations.regression import (
 from keras_lconv.discovery.equations.samples import Grid
 
 # Derivatives by time of the next order are tried if this part is left of the last ones.
-LARGE_ERROR, MOST_TIME_ORDER = 0.3, 2
+LARGE_ERROR, MOST_TIME_ORDER = 0.05, 2
 # More terms are not tried.
 MOST_TERMS_TRIED = 400
 
@@ -31,7 +31,7 @@ def fit_system(
 ) -> tuple[FittedEquation, ...]:
     """An equation for each field, solved for its first or second derivative by time.
 
-    The order is the lowest one whose error is near the least.
+    Both orders are the lowest ones whose error is near the least.
 
     Args:
         grid: The fields; time is the first of the axes.
@@ -60,7 +60,8 @@ def fit_system(
             if error_of(fitted) < SMALL_ERROR:
                 break
         best = min(map(error_of, tried), default=np.inf)
-        if best < least:
+        # Motions that are alike obey equations of a lower order, too, but not as well.
+        if best < least / NEAR_BEST:
             most = best * (NEAR_BEST if best < SMALL_ERROR else LEAST_GAIN)
             near = (each for each in tried if error_of(each) <= most)
             found, least = next(near), best

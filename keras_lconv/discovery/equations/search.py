@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_lconv._memory import require_memory
 from keras_lconv.discovery.equations.condition import Condition
 from keras_lconv.discovery.equations.equation import Equations
 from keras_lconv.discovery.equations.evolution import error_of
@@ -17,7 +16,8 @@ from keras_lconv.discovery.equations.report import PointSymmetryReport
 from keras_lconv.discovery.equations.solution_set import SolutionSet
 from keras_lconv.discovery.equations.terms import terms_up_to
 from keras_lconv.discovery.gap import LARGEST_NULL_VALUE
-from keras_lconv.discovery.null_space import NUM_GROUPS, jackknife_errors, tilt
+from keras_lconv.discovery.map_space import require_degree
+from keras_lconv.discovery.null_space import jackknife_errors, tilt
 
 # At least so many jets, and so many equations for each unknown.
 LEAST_JETS, EQUATIONS_PER_UNKNOWN = 400, 3
@@ -29,6 +29,10 @@ JETS_OF_LINEARITY = 50
 EXACT_OF_DATA = 1e-6
 # What varies by so many error bars from one fit of the equation to another may be zero.
 ERROR_BARS = 5.0
+# Characteristics that are so many times larger than rounding may vanish on solutions.
+VANISHES = 10.0
+# Errors of an equation that leave half of the confidence: they may be noise, or more.
+DOUBTFUL_ERROR = 0.3
 # What is smaller in a formula is left out, whatever the error bars are.
 LARGEST_DOUBT = 0.3
 
@@ -58,17 +62,8 @@ def search(
     variables = space.variable_names
     terms = terms_up_to(len(variables), degree, functions)
     unknowns = len(terms) * len(variables)
-    if unknowns > MOST_UNKNOWNS:
-        raise ValueError(
-            f"`degree` must leave at most {MOST_UNKNOWNS} coefficients of fields. "
-            f"Received: degree={degree}, which has {unknowns} in {', '.join(variables)}"
-            + (f", with {len(functions)} functions of `search`" if functions else "")
-        )
-    require_memory(
-        f"The condition for {unknowns} coefficients of fields with degree={degree}",
-        3 * NUM_GROUPS * unknowns**2,
-        "A lower `degree` has fewer",
-    )
+    searched = f"fields of {', '.join(variables)}" + " with functions" * bool(functions)
+    require_degree(degree, searched, unknowns, MOST_UNKNOWNS)
     number = EQUATIONS_PER_UNKNOWN * unknowns // equations.size
     rng = np.random.default_rng(0)
     start = rng.uniform(low, high, (max(LEAST_JETS, number), space.size))
@@ -101,6 +96,8 @@ def search(
         turned = [each.spectrum()[0][:dimension] for each in conditions]
         tilts = [tilt(_frame(fields), _frame(each)) for each in turned]
         errors = np.hypot(errors, jackknife_errors(np.array(tilts)))
+    if fit_error is not None:
+        confidence *= DOUBTFUL_ERROR**2 / (DOUBTFUL_ERROR**2 + fit_error**2)
     # The share of the square of the error that the last term of an equation explains.
     confidence *= min((1 - 1 / each.gain**2 for each in system), default=1.0)
     units = condition.units
@@ -111,7 +108,7 @@ def search(
     listing = set_apart(
         terms,
         fields,
-        condition.trivial(fields),
+        condition.trivial(fields, VANISHES * exact),
         len(space.independent),
         is_partial and solutions.is_linear(start[:JETS_OF_LINEARITY]),
         units,

@@ -12,10 +12,12 @@ from keras_lconv.discovery.fields.listing import Found, Listing
 from keras_lconv.discovery.fields.report import FieldReport
 from keras_lconv.discovery.fields.vanishing import polynomials_on
 from keras_lconv.discovery.functions.field_equations import FieldEquations
-from keras_lconv.discovery.map_space import check_cost
+from keras_lconv.discovery.map_space import check_cost, require_degree
 from keras_lconv.discovery.null_space import NullSpace
 
 MOST_DEGREE = 6
+# More unknowns take minutes.
+MOST_UNKNOWNS = 3000
 DEFAULT_DEGREE = 2
 # Coordinates whose mean is so many times their spread are far from the origin.
 FAR = 3.0
@@ -52,7 +54,9 @@ class PolynomialEquations(FieldEquations):
         degree = positive_int("degree", degree, MOST_DEGREE)
         rank = len(self._standard.whiten)
         searched = f"polynomial fields of {rank} components up to degree {degree}"
-        check_cost(searched, rank * comb(rank + degree, degree))
+        unknowns = rank * comb(rank + degree, degree)
+        require_degree(degree, searched, unknowns, MOST_UNKNOWNS)
+        check_cost(searched, unknowns)
         self._polynomials = polynomials_on(self._in_standard(self._all_vectors), degree)
 
     @property

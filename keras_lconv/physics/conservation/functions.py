@@ -3,6 +3,7 @@
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import comb
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +14,7 @@ from keras_lconv.algebra.field_formulas import polynomial_formula, shifted_names
 from keras_lconv.algebra.monomials import exponents_up_to, monomials, substituted
 from keras_lconv.discovery.fields.library import is_library, named_functions, values_of
 from keras_lconv.discovery.fields.vanishing import polynomials_on
+from keras_lconv.discovery.map_space import require_degree
 from keras_lconv.discovery.standard import standard_coordinates
 
 # Where conserved quantities are searched: matrices, "polynomial", or functions.
@@ -20,6 +22,8 @@ Functions: TypeAlias = Sequence[Callable[..., Any]] | Mapping[str, Callable[...,
 SearchQuantities: TypeAlias = MatricesLike | str | Functions | None
 
 MOST_DEGREE, DEFAULT_DEGREE = 8, 3
+# More polynomials take minutes.
+MOST_CANDIDATES = 1500
 # Coordinates whose mean is so many times their spread are far from the origin.
 FAR = 3.0
 # A coordinate that varies less, relative to its largest value, does not vary.
@@ -120,6 +124,10 @@ class Candidates:
         self._origin = np.where(np.abs(mean) > FAR * self._spread, mean, 0.0)
         self._steps = STEP * np.std(points, axis=0)
         variables = self._in_standard(points)
+        number = variables.shape[1]
+        candidates = comb(number + degree, degree)
+        searched = f"polynomials of {number} variables"
+        require_degree(degree, searched, candidates, MOST_CANDIDATES)
         self._polynomials = polynomials_on(variables, degree, ROUNDING)
         matrix = self._standard.whiten * self._spread
         offset = self._standard.whiten @ (self._origin - mean)
