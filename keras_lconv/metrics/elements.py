@@ -1,6 +1,6 @@
 """The group elements that move the input and the output of a model."""
 
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import keras
 import numpy as np
@@ -43,8 +43,14 @@ class RandomElements:
         return ops.reshape(moved, f.shape)
 
 
+@runtime_checkable
 class Flow(Protocol):
     """What moves points along vector fields, as `FieldReport` and `VectorFields` do."""
+
+    @property
+    def dimension(self) -> int:
+        """The number of fields."""
+        ...
 
     def flow(self, x: ArrayLike, t: ArrayLike) -> np.ndarray:
         """Points `(batch, n)` after the time 1 along `sum_i t_i v_i`."""
@@ -58,9 +64,8 @@ class Flows:
         fields: What has a `flow`, of a `dimension`.
     """
 
-    def __init__(self, fields: Any):
-        self.num_generators = int(fields.dimension)
-        self._fields: Flow = fields
+    def __init__(self, fields: Flow):
+        self.num_generators, self._fields = fields.dimension, fields
         self.compute_dtype = keras.config.floatx()
 
     def transform(self, f: Tensor, t: np.ndarray) -> Tensor:
@@ -80,7 +85,7 @@ Acting: TypeAlias = Generators | RandomElements | Flows
 
 def acting_by(name: str, value: GeneratorsLike | Flow, parameters: ArrayLike) -> Acting:
     """Generators with parameters, random elements of a group, or flows of fields."""
-    if hasattr(value, "flow") and hasattr(value, "dimension"):
+    if isinstance(value, Flow):
         return Flows(value)
     if not isinstance(value, (MatrixGroup, Representation)):
         return get_known(name, value)
