@@ -9,7 +9,9 @@ DEV = .venv
 LOWEST = .venv-lowest
 NEWEST = .venv-newest
 MUTATION = .venv-mutation
-# What is imported is compiled then.
+# What is imported is compiled then, and kept, also where the environment says that Python
+# writes no bytecode: a test that starts a process would compile a backend each time.
+export PYTHONDONTWRITEBYTECODE =
 INSTALL = bin/pip install --quiet --disable-pip-version-check --no-compile
 PINNED = -c tests/constraints.txt
 PYTEST = -m pytest --durations 20 --durations-min 2 $(PYTEST_ARGS)

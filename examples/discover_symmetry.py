@@ -45,8 +45,8 @@ def sample(num, seed):
 # %%
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="From data to the name of a symmetry.")
-    parser.add_argument("--samples", type=int, default=20_000)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--samples", type=int, default=8000)
+    parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
     options = parser.parse_args(arguments)
 
