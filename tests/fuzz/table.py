@@ -900,6 +900,8 @@ DISCOVERY = {
             "coordinates": lambda v: v is None,
             "periodic": names,
             "order": lambda v: v is None,
+            "search": lambda v: v is None or v == {},
+            "library": lambda v: v is None,
         },
     ),
     "keras_lconv.discovery.fit_generators": Row(

@@ -14,6 +14,7 @@ from keras_lconv.discovery.equations.names import names_of
 from keras_lconv.discovery.equations.regression import FittedEquation
 from keras_lconv.discovery.equations.samples import read_grid
 from keras_lconv.discovery.equations.transport import moved_along
+from keras_lconv.discovery.fields.library import LibraryFields
 from keras_lconv.report import Report
 
 # Terms of formulas up to so many error bars, or to rounding, are left out.
@@ -29,7 +30,8 @@ class PointSymmetryReport(Report):
     Args:
         generators: The symmetries as vector fields on the variables, those of
             `independent` first, in the units of the equation; without the two kinds that
-            follow. There may be none.
+            follow. There may be none. They are `algebra.VectorFields`, or where functions
+            occur have its calls, `flow`, `formulas` and `identify`.
         superposition: Of a linear equation the fields `b(x) d/du` that add a solution `b`,
             as far as `b` is a polynomial. All solutions together are infinitely many.
         trivial: Fields along which all solutions move into themselves, as of equations
@@ -45,6 +47,7 @@ class PointSymmetryReport(Report):
         errors: For each solution of the condition an error bar, in radians.
         scales: The spread of each variable in the jets, the unit of coefficients.
         origin: The mean of each variable in the jets.
+        functions: Names of the functions that components may contain.
         equations: What was fitted to data; empty where the equation was given.
         fit_error: What the equations leave of the derivatives that they are solved for, on
             data that they were not fitted to; `None` where the equation was given.
@@ -61,9 +64,9 @@ class PointSymmetryReport(Report):
     ```
     """
 
-    generators: VectorFields
-    superposition: VectorFields
-    trivial: VectorFields
+    generators: VectorFields | LibraryFields
+    superposition: VectorFields | LibraryFields
+    trivial: VectorFields | LibraryFields
     independent: tuple[str, ...]
     dependent: tuple[str, ...]
     degree: int
@@ -74,6 +77,7 @@ class PointSymmetryReport(Report):
     errors: np.ndarray
     scales: np.ndarray
     origin: np.ndarray
+    functions: tuple[str, ...] = ()
     equations: tuple[FittedEquation, ...] = ()
     fit_error: float | None = None
     notes: tuple[str, ...] = ()
@@ -113,13 +117,20 @@ class PointSymmetryReport(Report):
         return self._standard.identify()
 
     @cached_property
-    def _standard(self) -> VectorFields:
-        """The generators in units in which all variables have mean 0 and spread 1."""
+    def _standard(self) -> VectorFields | LibraryFields:
+        """The generators in units in which all variables have mean 0 and spread 1.
+
+        Those of a library are compared in such units at points.
+        """
+        if isinstance(self.generators, LibraryFields):
+            return self.generators
         return self.generators.in_coordinates(
             np.diag(self.scales), self.origin, np.diag(1 / self.scales)
         )
 
-    def _in_words(self, fields: VectorFields) -> list[str]:
+    def _in_words(self, fields: VectorFields | LibraryFields) -> list[str]:
+        if isinstance(fields, LibraryFields):
+            return fields.formulas(self.doubt)
         return fields.formulas(self.variables, self.scales, self.doubt)
 
     @property
@@ -200,7 +211,8 @@ class PointSymmetryReport(Report):
         if self.fit_error is not None and self.fit_error > LARGE_FIT_ERROR:
             lines.append(
                 "that error is much: noise, too coarse a grid, or terms that are no "
-                "products of fields and derivatives; an `equation` may be given"
+                "products of fields and derivatives; `library` may have functions, or an "
+                "`equation` may be given"
             )
         lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
         lines += [f"  {text}" for text in self.formulas]
@@ -222,9 +234,12 @@ class PointSymmetryReport(Report):
         if self.equations and len(self.errors):
             degrees = np.degrees(np.max(self.errors))
             lines.append(f"generators known to {degrees:.2g} degrees, from the data")
-        lines.append(
-            f"not searched: components of degree above {self.degree}, or no polynomials"
+        others = (
+            f"with other functions than {', '.join(self.functions)}"
+            if self.functions
+            else "no polynomials"
         )
+        lines.append(f"not searched: components of degree above {self.degree}, or {others}")
         return "\n".join([*lines, *self.notes])
 
     def plot(self) -> Figure:

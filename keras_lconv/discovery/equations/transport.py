@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_lconv.algebra import VectorFields
 from keras_lconv.discovery.equations.samples import Grid
+from keras_lconv.discovery.fields.library import LibraryFields
 
 # Of the places that come to the points of the grid, relative to the width of it.
 PRECISION, MAX_STEPS = 1e-8, 30
@@ -13,7 +14,9 @@ PRECISION, MAX_STEPS = 1e-8, 30
 DEGREE, WRAPPED = 5, 8
 
 
-def moved_along(fields: VectorFields, t: np.ndarray, grid: Grid) -> np.ndarray:
+def moved_along(
+    fields: VectorFields | LibraryFields, t: np.ndarray, grid: Grid
+) -> np.ndarray:
     """The fields of a grid after the time 1 along `sum_i t_i v_i`, at its points.
 
     A point `(x, u(x))` of the graph comes to `(y, w)`. For each point `y` of the grid the
@@ -39,7 +42,7 @@ def moved_along(fields: VectorFields, t: np.ndarray, grid: Grid) -> np.ndarray:
 
 
 def _moved_graph(
-    fields: VectorFields,
+    fields: VectorFields | LibraryFields,
     t: np.ndarray,
     targets: np.ndarray,
     values: np.ndarray,
