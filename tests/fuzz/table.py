@@ -904,6 +904,27 @@ DISCOVERY = {
             "library": lambda v: v is None,
         },
     ),
+    "keras_lconv.discovery.SolutionWindows": Row(
+        discovery.SolutionWindows,
+        {
+            "fields": {"u": random(2, 20, 16)},
+            "coordinates": {"t": np.arange(20.0), "x": np.arange(16.0)},
+            "periodic": ["x"],
+        },
+        {
+            "fields": lambda v: False,
+            "coordinates": lambda v: False,
+            "generators": lambda v: v is None,
+            "periodic": names,
+            "inputs": whole(),
+            "targets": whole(),
+            "step": whole(),
+            "distance": positive,
+            "batch_size": whole(),
+            "shuffle": flag,
+            "seed": whole(0),
+        },
+    ),
     "keras_lconv.discovery.fit_generators": Row(
         discovery.fit_generators,
         {"x": points(), "y": turned(points()), "parameters": np.full(60, 0.1)},
