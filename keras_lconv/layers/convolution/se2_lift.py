@@ -223,8 +223,8 @@ class SE2Lift(KernelLayer):
         return self._add_bias(ops.reshape(lifted, (-1, self.generators.size, self.filters)))
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """The mask of the image, at every orientation."""
-        if previous_mask is None:
+        """The mask of the image, at every orientation, where all positions are kept."""
+        if previous_mask is None or self.strides > 1:
             return None
         return ops.repeat(previous_mask[:, None], self._num_views, axis=1)
 
