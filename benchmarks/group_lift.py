@@ -145,18 +145,25 @@ def moved(x, y, rng):
     return ndimage.affine_transform(x[..., 0], matrix, offset, order=1)[..., None], y
 
 
-def classifier(num_samples, filters, mix, num_layers=2):
+def classifier(num_samples, first, mix, filters):
     """A lift, layers between features on the group, and a dense layer on averages."""
     fields = similarities("central")
     lift = GroupLift(
-        filters, fields, num_samples=num_samples, order=3, strides=2, use_bias=False
+        first, fields, num_samples=num_samples, order=3, strides=2, use_bias=False
     )
     model = keras.Sequential([keras.Input((SIZE, SIZE, 1)), lift])
-    for number in range(num_layers + 1):
+    size = SIZE // 2
+    for number, channels in enumerate((first, *filters)):
         if number:
-            model.add(mix(fields))
+            # Each resolution has generators of its own.
+            model.add(mix(channels, similarities("central")))
         model.add(layers.BatchNormalization(momentum=0.9))
         model.add(layers.ReLU())
+        if number == 1:
+            # Blocks of positions, with all frames on one axis.
+            model.add(layers.Reshape((np.prod(num_samples), size, size, channels)))
+            model.add(layers.AveragePooling3D((1, 2, 2)))
+            model.add(layers.Reshape((*num_samples, size // 2, size // 2, channels)))
     model.add(GroupProjection(2, reduction="max"))
     model.add(layers.GlobalAveragePooling2D())
     model.add(layers.Dense(10))
@@ -164,12 +171,16 @@ def classifier(num_samples, filters, mix, num_layers=2):
 
 
 def with_lconvs(num_samples=(8, 4)):
-    return classifier(num_samples, 8, lambda f: LConv(12, f, use_bias=False))
+    return classifier(
+        num_samples, 8, lambda c, f: LConv(c, f, use_bias=False), (12, 16, 16)
+    )
 
 
 def without_lconvs():
     """Wider, for as many weights."""
-    return classifier((8, 4), 16, lambda f: layers.Dense(24, use_bias=False))
+    return classifier(
+        (8, 4), 8, lambda c, _: layers.Dense(c, use_bias=False), (32, 40, 40)
+    )
 
 
 def compare_digits(quick, seeds):

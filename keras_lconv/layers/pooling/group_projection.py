@@ -25,7 +25,7 @@ class GroupProjection(FeatureLayer):
 
     **Equivariance.** An element of the group shifts the features of `GroupLift` along the
     coordinates of frames, which changes neither the maximum nor the average over all of
-    them: what is left moves as positions do. Without positions, after a global pooling, it
+    them. So the output moves as positions do. Without positions, after a global pooling, it
     is invariant. On circles that is exact for whole steps. On lines, such as sizes,
     features enter and leave at the ends: the maximum is the same if it lies inside, the
     average if the features vanish at both ends.

@@ -12,12 +12,12 @@ class SE2Projection(GroupProjection):
     """Removes the orientations: the maximum or the average over `theta`.
 
     **Equivariance.** A turn shifts the features in `theta`, which changes neither the
-    maximum nor the average: what is left turns in the plane only, as an image does. Without
+    maximum nor the average. So the output turns in the plane, as an image does. Without
     positions, after a global pooling, it is invariant. With `n` orientations that is exact
     for the turns by multiples of `2 pi / n` that are exact in the plane. For angles between
     the orientations the average is exact up to the angular frequency `n` of the features,
-    and the maximum as far as it does not fall between two samples. Where the axis holds
-    mirror images too, as of `SE2Lift` with `reflections`, flips leave it invariant as well.
+    and the maximum as far as it does not fall between two samples. If the axis holds mirror
+    images too (`SE2Lift` with `reflections`), flips leave it invariant as well.
 
     Args:
         reduction: `"max"` or `"average"`.
