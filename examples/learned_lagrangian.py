@@ -26,9 +26,9 @@ from keras import ops
 from keras_lconv.generators import translation
 
 parser = argparse.ArgumentParser(description="A field equation from its Lagrangian.")
-parser.add_argument("--fields", type=int, default=24, help="that are measured")
-parser.add_argument("--epochs", type=int, default=300)
-parser.add_argument("--time", type=float, default=20.0, help="of new motions")
+parser.add_argument("--motions", type=int, default=80, help="that are measured")
+parser.add_argument("--epochs", type=int, default=90)
+parser.add_argument("--time", type=float, default=6.0, help="of new motions")
 parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
 options = parser.parse_args()
 
@@ -70,22 +70,22 @@ def start(num, seed):
     rng = np.random.default_rng(seed)
     x = np.arange(FINE * POINTS) / (FINE * POINTS)
     waves = np.array([f(2 * np.pi * k * x) for k in range(4) for f in (np.cos, np.sin)])
-    return np.moveaxis(0.4 * rng.normal(size=(num, 2, len(waves))) @ waves, 1, 0)
+    return np.moveaxis(0.3 * rng.normal(size=(num, 2, len(waves))) @ waves, 1, 0)
 
 
-motions = leapfrog(true_acceleration, *start(options.fields, seed=0), 2.0)[..., ::FINE]
+motions = leapfrog(true_acceleration, *start(options.motions, seed=0), 2.0)[..., ::FINE]
 differences = (motions[2:] - 2 * motions[1:-1] + motions[:-2]) / STEP**2
-u = motions[1:-1][::10].reshape(-1, POINTS).astype("float32")
-accelerations = differences[::10].reshape(-1, POINTS).astype("float32")
-print(f"{len(u)} fields of {POINTS} points, of {options.fields} motions")
+u = motions[1:-1][::33].reshape(-1, POINTS).astype("float32")
+accelerations = differences[::33].reshape(-1, POINTS).astype("float32")
+print(f"{len(u)} fields of {POINTS} points, of {options.motions} motions")
 
 # %% [markdown]
 # ## Three networks
 #
-# The first is the Lagrangian. The density is a small network at each point, and the slope
-# is the generator of translations, $L u = -\partial_x u$. Since $\mathcal{L}$ depends on
-# the field at one point and its slope there, two forward derivatives give the
-# Euler-Lagrange equation
+# The first is the Lagrangian. The density is a network with one hidden layer at each point,
+# $V = \sum_k a_k \log(1 + e^{w_k \cdot z + b_k})$ of $z = (u, (\partial_x u)^2)$, so its
+# derivatives can be written down. The slope is the generator of translations,
+# $L u = -\partial_x u$. The Euler-Lagrange equation is
 #
 # $$
 # \partial_t^2 u = \partial_x \frac{\partial V}{\partial (\partial_x u)}
@@ -93,16 +93,10 @@ print(f"{len(u)} fields of {POINTS} points, of {options.fields} motions")
 # $$
 #
 # The derivative on the grid is an antisymmetric matrix, so the right side is exactly minus
-# the gradient of $\sum_x V$.
+# the gradient of $\sum_x V$ by the values on the grid.
 
 
 # %%
-def small_network(outputs=1):
-    """A function of a few numbers, the same at each point."""
-    hidden = [keras.layers.Dense(32, activation="swish") for _ in range(2)]
-    return keras.Sequential([*hidden, keras.layers.Dense(outputs)])
-
-
 class Slopes(keras.layers.Layer):
     """First derivatives by the generator of translations, in units of length."""
 
@@ -117,25 +111,29 @@ class Slopes(keras.layers.Layer):
 class EulerLagrange(keras.layers.Layer):
     """The acceleration that follows from a density `V(u, slope^2)`."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, units=64, **kwargs):
         super().__init__(**kwargs)
         self.slopes = Slopes()
-        self.network = small_network()
+        self.w = self.add_weight((2, units), "he_normal", name="w")
+        self.b = self.add_weight((units,), "random_normal", name="b")
+        self.a = self.add_weight((units,), "random_normal", name="a")
 
-    def density(self, u, slope):
-        """`V` at each point, `(batch, x)`."""
-        return self.network(ops.stack([u, slope**2], axis=-1))[..., 0]
+    def hidden(self, u, slope):
+        return ops.matmul(ops.stack([u, slope**2], axis=-1), self.w) + self.b
 
     def call(self, u):
         slope = self.slopes(u)
-        zeros, ones = ops.zeros_like(u), ops.ones_like(u)
-        _, by_field = ops.jvp(self.density, (u, slope), (ones, zeros))
-        _, by_slope = ops.jvp(self.density, (u, slope), (zeros, ones))
-        return self.slopes(by_slope) - by_field
+        # The derivative of `log(1 + exp(h))` is the logistic function of `h`.
+        rates = self.a * ops.sigmoid(self.hidden(u, slope))
+        by_field, by_square = ops.unstack(
+            ops.matmul(rates, ops.transpose(self.w)), 2, axis=-1
+        )
+        return self.slopes(2 * slope * by_square) - by_field
 
     def energy(self, u):
         """The sum of `V` over the ring, `(batch,)`."""
-        return ops.sum(self.density(u, self.slopes(u)), axis=1)
+        density = ops.matmul(ops.softplus(self.hidden(u, self.slopes(u))), self.a)
+        return ops.sum(density, axis=1)
 
 
 # %% [markdown]
@@ -151,36 +149,41 @@ class Local(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.slopes = Slopes()
-        self.network = small_network()
+        self.hidden = keras.layers.Dense(64, activation="softplus")
+        self.last = keras.layers.Dense(1)
 
     def call(self, u):
         slope = self.slopes(u)
-        return self.network(ops.stack([u, slope, self.slopes(slope)], axis=-1))[..., 0]
+        features = ops.stack([u, slope, self.slopes(slope)], axis=-1)
+        return self.last(self.hidden(features))[..., 0]
 
 
-def trained(network):
+def trained(network, rate):
     """A model of accelerations."""
     inputs = keras.Input((POINTS,))
     model = keras.Model(inputs, network(inputs))
     steps = options.epochs * -(-len(u) // 40)
-    model.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-2, steps)), "mse"
-    )
+    schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
+    model.compile(keras.optimizers.Adam(schedule), "mse")
     model.fit(u, accelerations, batch_size=40, epochs=options.epochs, verbose=0)
     return model
 
 
 keras.utils.set_random_seed(0)
 lagrangian = EulerLagrange()
-networks = {
-    "Lagrangian": lagrangian,
-    "local": Local(),
-    "dense": keras.Sequential(
-        [keras.layers.Dense(128, activation="swish") for _ in range(2)]
-        + [keras.layers.Dense(POINTS)]
-    ),
+dense = keras.Sequential(
+    [
+        keras.layers.Dense(128, activation="swish"),
+        keras.layers.Dense(128, activation="swish"),
+        keras.layers.Dense(POINTS),
+    ]
+)
+# The rate of each is the best of 0.003, 0.01, 0.03, 0.1 and 0.3 on fields of seed 3.
+models = {
+    "Lagrangian": trained(lagrangian, 0.1),
+    "local": trained(Local(), 0.3),
+    "dense": trained(dense, 0.03),
 }
-models = {name: trained(network) for name, network in networks.items()}
 
 new = start(100, seed=1)[0][:, ::FINE]
 expected = true_acceleration(start(100, seed=1)[0])[:, ::FINE]
@@ -191,14 +194,15 @@ for name, model in models.items():
     print(f"{name:12s} {model.count_params():6d} weights, error {errors[name]:.4f}")
 
 # %% [markdown]
-# These are relative errors of accelerations of new fields.
+# These are relative errors of the accelerations of new fields. What the networks know
+# beforehand makes the difference: all of them have the same 240 fields to train on.
 #
 # ## Motion
 #
-# The models move new fields, by the same rule. The energy of the law that was learned is
-# $\sum_x \tfrac{1}{2} (\partial_t u)^2 + V$, the momentum $\sum_x \partial_t u \,
-# \partial_x u$. For the networks without a Lagrangian there is no such energy: theirs is
-# that of the true law.
+# The models move new fields by the leapfrog rule. The energy of the law that was learned is
+# the sum of $\tfrac{1}{2} (\partial_t u)^2 + V$ over the ring, and the momentum the sum of
+# $\partial_t u \, \partial_x u$. Networks without a Lagrangian have no energy of their own:
+# for these it is that of the true law.
 
 
 # %%
@@ -220,31 +224,53 @@ def learned_potential(u):
     return ops.convert_to_numpy(lagrangian.energy(flat)).reshape(u.shape[:-1])
 
 
-def drift(values, unit):
-    """The largest change of each motion, and of these the median, relative to a unit."""
-    return np.median(np.max(np.abs(values - values[0]), axis=0)) / unit
+def change(values):
+    """How far each motion is from its start, the median over motions, by time."""
+    return np.median(np.abs(values - values[0]), axis=1)
 
 
 first, velocity = start(8, seed=2)
 truth = leapfrog(true_acceleration, first, velocity, options.time)[..., ::FINE]
-unit = [np.std(truth), *(np.mean(np.abs(v)) for v in conserved(true_potential, truth))]
-rolled = {}
+units = [np.mean(np.abs(values)) for values in conserved(true_potential, truth)]
+rolled, changes, distances = {}, {}, {}
 for name, model in models.items():
-    rolled[name] = leapfrog(
-        lambda fields, model=model: np.asarray(model.predict_on_batch(fields)),
+    fields = rolled[name] = leapfrog(
+        lambda u, model=model: np.asarray(model.predict_on_batch(u)),
         first[:, ::FINE],
         velocity[:, ::FINE],
         options.time,
     )
-
-drifts = {}
-for name, fields in rolled.items():
     potential = learned_potential if name == "Lagrangian" else true_potential
-    with np.errstate(over="ignore", invalid="ignore"):
-        energy, momentum = conserved(potential, fields)
-        error = np.sqrt(np.mean((fields[-1] - truth[-1]) ** 2)) / unit[0]
-        drifts[name] = drift(energy, unit[1]), drift(momentum, unit[2])
+    changes[name] = [
+        change(values) / unit
+        for values, unit in zip(conserved(potential, fields), units, strict=True)
+    ]
+    distances[name] = np.std(fields[-1] - truth[-1]) / np.std(truth[-1])
+    energy, momentum = (np.max(values) for values in changes[name])
     print(
-        f"{name:12s} at t = {options.time:g}: error {error:.3g}, largest change of energy "
-        f"{drifts[name][0]:.2g}, of momentum {drifts[name][1]:.2g}"
+        f"{name:12s} at t = {options.time:g}: error {distances[name]:.3f}, change of "
+        f"energy {energy:.1e}, of momentum {momentum:.1e}"
     )
+
+# %% [markdown]
+# The energy of the Lagrangian network is conserved up to the error of the time step, and
+# its momentum up to that of the grid, although the law that it learned is not exact. The
+# others do not conserve them. Noether's theorem holds for the ansatz, with any weights.
+
+# %%
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+x = LENGTH / POINTS * np.arange(POINTS)
+left.plot(x, truth[-1, 0], "k", label="true")
+for (name, fields), style in zip(rolled.items(), ("--", ":", "-."), strict=True):
+    left.plot(x, fields[-1, 0], style, label=name)
+    times = STEP * np.arange(1, len(fields) - 1)
+    right.semilogy(times, changes[name][0][1:], style, label=name)
+limit = 1.5 * np.abs(truth[-1, 0]).max()
+left.set(xlabel="x", ylabel="u", ylim=(-limit, limit))
+left.set_title(f"one motion, at t = {options.time:g}")
+left.legend()
+right.set(xlabel="time", ylabel="relative change of energy")
+right.set_title("energy of eight motions, median")
+right.legend()
+options.output.mkdir(parents=True, exist_ok=True)
+figure.savefig(options.output / "learned_lagrangian.png", dpi=110)

@@ -53,7 +53,7 @@ def get(
     rank: int | Sequence[int] | None = None,
     **kwargs: Any,
 ) -> Generators:
-    """Resolves generators from what layers accept as their argument `generators`.
+    """Makes generators from a value that layers accept as their argument `generators`.
 
     Args:
         identifier: An integer `k`: learned `DenseGenerators(k)`, or
@@ -71,8 +71,8 @@ def get(
 
     Raises:
         TypeError: If `identifier` is of another type.
-        ValueError: If it is an unknown name, a number below 1 or an array of another
-            shape, or if `rank` is given with something that is no integer.
+        ValueError: If it is an unknown name, a number below 1 or an array of another shape,
+            or if `rank` is given without an integer.
 
     Example:
     ```python

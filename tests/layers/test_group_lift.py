@@ -131,7 +131,7 @@ def test_layers_bring_in_the_ends_of_sizes_one_sample_each():
         [similarities(65, activation="relu"), LConv(3, "sim2", activation="relu")]
     )
     errors = errors_of_doubling(model, 65, 2)
-    # The middle one has both neighbors, before and after.
+    # The middle one has both neighbours, before and after.
     assert errors[1] < 1e-2
     assert errors[0] > 3e-2
     assert errors[2] > 3e-2

@@ -61,7 +61,7 @@ class LeftInvariantGenerators(Generators):
         derivative: Derivatives along positions: `"spectral"` (zero outside of the grid,
             most accurate), `"fourier"` (periodic) or `"central"` (central differences,
             cheapest). Along `s_i` it is the Fourier derivative on circles, and on lines
-            central differences, in which each end affects its neighbor only.
+            central differences, in which each end affects its neighbour only.
         **kwargs: `name`, `dtype`.
 
     Input shape:

@@ -46,7 +46,7 @@ class LConv(KernelLayer):
 
     **Width.** A first derivative sees a point only. With `order=r` and `smoothing` the
     layer has all products of generators up to degree `r` on smoothed features, which see a
-    neighborhood, as the window of a convolution does:
+    neighbourhood, as the window of a convolution does:
 
     `Q[f] = f W_0 + sum_a (L^a exp(-tau C) f / u_a) W_a + b`, with `|a| <= r`,
 
@@ -82,10 +82,10 @@ class LConv(KernelLayer):
             `"learned"` for one that is learned. 0.5 suits translations: a blur of one grid
             step. For others a good value is 0.5 over the square of the largest
             displacement, in grid steps, that a unit of the parameter makes. If learned
-            generators grow beyond the range of the series, `tau` is scaled back. num_steps:
-            How often `Q` is applied with the same weights, at most 1000 times. Several
-            steps reach group elements farther from the identity, `(1 + t/n L)^n -> exp(t
-            L)`. The number of channels must then be `filters`.
+            generators grow beyond the range of the series, `tau` is scaled back.
+        num_steps: How often `Q` is applied with the same weights, at most 1000 times.
+            Several steps reach group elements farther from the identity, `(1 + t/n L)^n ->
+            exp(t L)`. The number of channels must then be `filters`.
         self_interaction: The term without a generator. `"learned"`: `f W_0`. `"identity"`:
             `f` itself, `Q[f] = f + sum_i (L_i f) W_i + b`. `None`: no such term. With
             generators that lead to another grid there is no such term, and `"learned"`

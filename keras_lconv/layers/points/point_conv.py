@@ -81,17 +81,17 @@ class PointConv(FieldKernel):
         filters: Number of output fields.
         group: The name of a group, as for `keras_lconv.algebra.named_group`, a
             `MatrixGroup` or a `LieAlgebra`. Its matrices act on positions.
-            representation_in: How the features of the input transform: `"trivial"`,
+        representation_in: How the features of the input transform: `"trivial"`,
             `"standard"`, a `Representation`, or another value that `SteerableConv` takes.
-            representation_out: How the features of the output transform. num_neighbors: How
-            many neighbours each point has: the points with the smallest invariants. By
-            default all other points.
+        representation_out: How the features of the output transform.
+        num_neighbors: How many neighbours each point has: the points with the smallest
+            invariants. By default all other points.
         radius: The largest distance, for groups that keep one. Messages vanish there.
         degree: The largest degree of the kernels, up to 8.
         hidden_units: Units of the hidden layers of the network `R`.
         aggregation: `"sum"` of messages, `"average"`, or `"attention"`: an average with
-            weights `exp(l) / (1 + sum exp(l))`, where `R` gives `l` as well. relative:
-            Whether only differences of positions count, and not their invariants.
+            weights `exp(l) / (1 + sum exp(l))`, where `R` gives `l` as well.
+        relative: Whether only differences of positions count, and not their invariants.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         activation: Activation function, for features whose components are permuted.
         use_bias: Whether there is a bias, in the directions that the group does not move.

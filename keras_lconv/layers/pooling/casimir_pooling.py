@@ -43,11 +43,11 @@ class CasimirPooling(GeneratorLayer):
     overflows.
 
     Args:
-        generators: The generators, as for `LConv`. tau: The amount of smoothing, a positive
-        number. `max_tau |C|` is at most `10^9`. strides: One position of so many is kept,
-        along each spatial axis or along all. The kept positions lie symmetric about the
-        centre, if the size allows it. Against aliasing, `tau` of translations should be
-        about `strides**2 / 8`.
+        generators: The generators, as for `LConv`.
+        tau: The amount of smoothing, a positive number. `max_tau |C|` is at most `10^9`.
+        strides: One position of so many is kept, along each spatial axis or along all. The
+            kept positions lie symmetric about the centre, if the size allows it. Against
+            aliasing, `tau` of translations should be about `strides**2 / 8`.
         trainable_tau: Whether `tau` is learned.
         max_tau: The largest value that `tau` may take. The number of terms follows from
             it. By default `tau`, and `4 tau` where it is learned.

@@ -76,8 +76,9 @@ class InvariantPooling(GeneratorLayer):
     Args:
         generators: Fixed generators, as for `LConv`: a name, an array, a `LieAlgebra` or
             an instance.
-        kind: `"linear"` or `"spectrum"`. num_invariants: How many invariants to keep, from
-        the smallest eigenvalues of `C`, then of `refine`. By default all.
+        kind: `"linear"` or `"spectrum"`.
+        num_invariants: How many invariants to keep, from the smallest eigenvalues of `C`,
+            then of `refine`. By default all.
         refine: Symmetric matrix `(d, d)` that commutes with all generators, or a name from
             above. A list holds several, which need not commute with each other; their norms
             are concatenated. `"linear"` takes one and uses its eigenvectors as the basis,
