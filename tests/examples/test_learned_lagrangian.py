@@ -7,8 +7,8 @@ def test_main_job(run_example, tmp_path):
     example, _ = run_example("learned_lagrangian", "--time", "2")
     assert (tmp_path / "outputs" / "learned_lagrangian.png").stat().st_size > 10_000
     errors = example.errors
-    assert errors["Lagrangian"] < errors["local"] / 2 < errors["dense"] / 2
-    assert errors["Lagrangian"] < 0.06
+    assert errors["Lagrangian"] < errors["dense"] / 2
+    assert errors["Lagrangian"] < 0.08
     energy, momentum = (np.max(values) for values in example.changes["Lagrangian"])
     assert energy < 2e-3
     assert momentum < 2e-3
