@@ -326,6 +326,26 @@ LAYERS = {
         {"degree": whole(0), "num_samples": optional(whole())},
         (2, 5, 5, 5, 2),
     ),
+    "keras_lconv.GroupLift": layer(
+        k.GroupLift,
+        {"filters": 2, "generators": "sim2", "num_samples": (4, 2)},
+        {
+            "filters": whole(),
+            "generators": generators,
+            "num_samples": each(whole()),
+            "order": whole(0),
+            "scale": positive,
+            "strides": whole(),
+            **KERNEL,
+        },
+        IMAGE,
+    ),
+    "keras_lconv.GroupProjection": layer(
+        k.GroupProjection,
+        {"num_coordinates": 2},
+        {"num_coordinates": whole(), "reduction": one_of("max", "average")},
+        (2, 4, 2, 5, 5, 2),
+    ),
     "keras_lconv.GroupPooling": layer(
         k.GroupPooling,
         {"group": "c4", "representation": "regular"},
@@ -586,6 +606,12 @@ GENERATORS = {
             "constraint": anything,
         },
         VECTORS,
+    ),
+    "keras_lconv.generators.LeftInvariantGenerators": family(
+        g.LeftInvariantGenerators,
+        {"algebra": np.array([np.eye(2)]), "steps": 0.3},
+        {"algebra": matrices, "steps": optional(each(optional(positive))), **FIELD},
+        (2, 3, 5, 5, 2),
     ),
     "keras_lconv.generators.LowRankGenerators": family(
         g.LowRankGenerators,

@@ -25,6 +25,7 @@ LARGEST = (
     "FibreNorm",
     "GradientNorm",
     "GroupPooling",
+    "GroupProjection",
     "LieMaxPooling",
     "NormActivation",
     "SE2Projection",

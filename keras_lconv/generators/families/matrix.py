@@ -16,11 +16,11 @@ from keras_lconv.generators.families.dense import DenseGenerators
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class MatrixGenerators(DenseGenerators):
-    """Given matrices, known or found: fixed, or the start of learned ones.
+    """Given matrices, fixed or as the start of learned ones.
 
     Args:
         matrices: Array `(k, d', d)`, one matrix `(d', d)`, or a `LieAlgebra`.
-        trainable: Whether the matrices are learned on from the given values.
+        trainable: Whether the matrices are learned, starting from the given values.
         output_dim: Spatial shape of the output, where the `d'` positions form a grid.
             By default it is that of the input if `d' = d`, and `(d',)` otherwise.
         regularizer: Regularizer of `L`.
