@@ -156,8 +156,8 @@ bent = asked(bending.predict(frames, verbose=0))
 print(bent.summary())
 
 # %% [markdown]
-# Shifts of time are all that is found, and the confidence is low: the answer does not claim
-# much. Where a group acts on images by orthogonal maps, a linear encoder is enough. Elsewhere
+# Shifts of time are all that is found, and the confidence is low: nothing much is claimed.
+# Where a group acts on images by orthogonal maps, a linear encoder is enough. Elsewhere
 # encoder and symmetry have to be trained together, as in the paper.
 
 # %%
