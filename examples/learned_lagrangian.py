@@ -194,8 +194,8 @@ for name, model in models.items():
     print(f"{name:12s} {model.count_params():6d} weights, error {errors[name]:.4f}")
 
 # %% [markdown]
-# These are relative errors of the accelerations of new fields. Both local networks know that
-# the law is the same at each point, and are far better than the dense one.
+# These are relative errors of the accelerations of new fields. Both local networks know
+# that the law is the same at each point, and are far better than the dense one.
 #
 # ## Motion
 #
