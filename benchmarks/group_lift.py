@@ -178,9 +178,7 @@ def with_lconvs(num_samples=(8, 4)):
 
 def without_lconvs():
     """Wider, for as many weights."""
-    return classifier(
-        (8, 4), 8, lambda c, _: layers.Dense(c, use_bias=False), (32, 40, 40)
-    )
+    return classifier((8, 4), 8, lambda c, _: layers.Dense(c, use_bias=False), (32, 40, 40))
 
 
 def compare_digits(quick, seeds):

@@ -185,8 +185,8 @@ def find_symmetries(
     is_named = isinstance(output, str) or kind == "invariance"
     if not (is_table and is_asked and is_named) or function is None:
         raise ValueError(
-            "`discrete` symmetries are looked for in functions of tables that can be asked "
-            "at other samples, whose `output` is a name. Received: discrete=True with "
+            "`discrete` symmetries need a function of a table that can be evaluated at "
+            "other samples, and a name as `output`. Received: discrete=True with "
             f"{'a table' if is_table else 'images'}, derivatives={derivatives!r}, and "
             f"{'a name' if is_named else 'matrices'} as `output`"
         )

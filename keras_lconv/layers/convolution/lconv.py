@@ -64,9 +64,9 @@ class LConv(KernelLayer):
     generator, or of generators that commute with each other, such as translations. With
     generators that do not commute it is not equivariant: conjugation mixes them. With
     `order=0` only the functions `exp(-tau C)` of the Casimir operator are left, which
-    commute with all of the algebra, and for translations with rotations, too. Features on
-    the group itself are the way out: the left-invariant fields of `SE2Generators` commute
-    with all of SE(2).
+    commute with all of the algebra, and for translations with rotations, too. On
+    features on the group itself, such as those of `SE2Lift` and `GroupLift`, the
+    left-invariant fields commute with the whole group.
 
     Args:
         filters: Number of output channels.

@@ -199,8 +199,8 @@ class InvariantPooling(GeneratorLayer):
         """The subspaces that make the invariants."""
         if not generators.is_square:
             raise ValueError(
-                f"{owner} needs square generators: others lead to another grid, and leave "
-                f"nothing invariant. Received: generators {generators.name!r}"
+                f"{owner} needs square generators: others lead to another grid, and have "
+                f"no invariants. Received: generators {generators.name!r}"
             )
         self._require_room(generators, owner)
         matrices = generators.matrices()
