@@ -40,15 +40,15 @@ def find_symmetries(
 ) -> SymmetryReport:
     """Finds the Lie algebra of symmetries of a function or a trained model.
 
-    `F` is invariant under the flow of `v(x) = A x + b` if and only if `<grad F(x), A x + b>
-    = 0` for all `x`: one linear equation for `A` and `b` from each sample and output. It is
-    equivariant, `F(exp(t v) x) = exp(t K) F(x)`, if and only if `J(x) (A x + b) = K F(x)`,
-    where `J` are the derivatives. The squares of the equations are summed up to one small
-    matrix, where each equation counts by its size, up to three times the mean. The null
-    space of this matrix is the algebra, and the clearest gap of its singular values gives
-    the dimension. The values are in units of a random equation's, or of the root mean
-    square of all values if that is more. A symmetry needs values of at most 0.1, and a gap
-    of at least 5 after them.
+    `F` is invariant under the flow of `v(x) = A x + b` if and only if
+    `<grad F(x), A x + b> = 0` for all `x`: one linear equation for `A` and `b` from each
+    sample and output. It is equivariant, `F(exp(t v) x) = exp(t K) F(x)`, if and only if
+    `J(x) (A x + b) = K F(x)`, where `J` are the derivatives. The squares of the equations
+    are summed up to one small matrix, where each equation counts by its size, up to three
+    times the mean. The null space of this matrix is the algebra, and the clearest gap of
+    its singular values gives the dimension. The values are in units of a random equation's,
+    or of the root mean square of all values if that is more. A symmetry needs values of at
+    most 0.1, and a gap of at least 5 after them.
 
     **Tables**, `x` of shape `(batch, n)`: maps of vectors. Computations use coordinates in
     which the vectors have mean zero and second moments 1, so units, offsets and linear
@@ -97,9 +97,9 @@ def find_symmetries(
         scalars: How many columns at the start of a table do not transform, such as masses
             or charges. The blocks follow. Or a list of their names.
         columns: The columns of a table or a pandas `DataFrame` that make the vectors: a
-            list of names or numbers, or a list for each vector, such as `[["x", "y", "z"],
-            ["vx", "vy", "vz"]]`. The function receives the scalars and then these, in this
-            order. The summary uses their names.
+            list of names or numbers, or a list for each vector, such as
+            `[["x", "y", "z"], ["vx", "vy", "vz"]]`. The function receives the scalars and
+            then these, in this order. The summary uses their names.
         search: Where to search. For tables `"linear"`: all maps `A x`; `"affine"`: all maps
             `A x + b`; a `LieAlgebra`, or matrices `(p, v, v)` for vectors of size `v`, or
             affine maps `[A | b]`, `(p, v, v + 1)`; these need not be an algebra. By default

@@ -103,9 +103,9 @@ class InvariantPooling(GeneratorLayer):
 
     Output shape:
         `(batch, m * channels)`, all channels of each invariant together, for a `Dense`
-        layer to follow. With `keepdims` `(batch, m, 1, ..., channels)`, or `(batch,
-        channels, m, 1, ...)` with `data_format="channels_first"`, and `(batch, m)` for
-        vectors.
+        layer to follow. With `keepdims` `(batch, m, 1, ..., channels)`, or
+        `(batch, channels, m, 1, ...)` with `data_format="channels_first"`, and `(batch, m)`
+        for vectors.
 
     Attributes:
         basis: Orthonormal bases of the eigenspaces, `(d, p)`, a fixed weight.
