@@ -24,8 +24,8 @@ from keras_lconv.algebra import principal_angles, so
 from keras_lconv.discovery import fit_symmetries
 
 parser = argparse.ArgumentParser(description="From data to the name of a symmetry.")
-parser.add_argument("--samples", type=int, default=20_000)
-parser.add_argument("--epochs", type=int, default=30)
+parser.add_argument("--samples", type=int, default=8000)
+parser.add_argument("--epochs", type=int, default=25)
 parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
 options = parser.parse_args()
 

@@ -147,7 +147,7 @@ def test_the_spectrum_is_drawn():
 
 
 WRONG = {
-    "no function": ({"equation": 3}, TypeError, "`equation` must be a function"),
+    "no function": ({"equation": 3}, TypeError, "`equation` must hold functions"),
     "no names": ({"equation": lambda *jet: jet}, ValueError, "must name the coordinates"),
     "no derivative": ({"equation": lambda u: u, "dependent": ["u"], "independent": ["x"]},
                       ValueError, "order 1 to 4"),
@@ -158,6 +158,8 @@ WRONG = {
     "ranges": ({"equation": lambda u_x: u_x, "ranges": {"u": (1, 0)}}, ValueError,
                "`ranges`"),
     "degree": ({"equation": lambda u_x: u_x, "degree": -1}, ValueError, "`degree`"),
+    "a large degree": ({"equation": lambda u_x, v_y, w_z: (u_x, v_y, w_z), "degree": 6},
+                       ValueError, "which has 5544 in x, y, z, u, v, w"),
     "complex": ({"equation": lambda u_x: 1j * u_x}, ValueError, "a real number"),
 }  # fmt: skip
 

@@ -9,6 +9,8 @@ from keras_lconv.discovery.equations.equation import DEPENDS, Equations, along, 
 
 # Newton's method, for jets in units of 1.
 MAX_STEPS, LONGEST_STEP, LONGEST_WAY = 15, 1.0, 4.0
+# Steps go on until jets are so many times closer than they have to be.
+EXACT = 1e-4
 # Of the jets so many must reach the solution set.
 LEAST_KEPT = 0.2
 # Singular values of derivatives below this part of the largest are rounding.
@@ -113,7 +115,7 @@ class SolutionSet:
             moving, scaled = moving[usable], residual[usable] / sizes[usable]
             distance[moving] = np.max(np.abs(scaled), axis=1)
             rows = slopes[usable] / sizes[usable, :, None]
-            is_far = distance[moving] > limit / 10
+            is_far = distance[moving] > limit * EXACT
             moving, scaled, rows = moving[is_far], scaled[is_far], rows[is_far]
             if not len(moving):
                 break
