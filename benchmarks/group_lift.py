@@ -92,7 +92,7 @@ def print_errors(size=29):
     print("|" + " --- |" * 6)
     for num_samples in ((8, 1), (8, 5), (8, 9)):
         for reduction in ("average", "max"):
-            projection = GroupProjection(2, reduction=reduction)
+            projection = GroupProjection(num_coordinates=2, reduction=reduction)
             model = keras.Sequential([*features(size, num_samples), projection])
             errors = [
                 error
@@ -161,7 +161,7 @@ def classifier(num_samples, first, mix, filters):
             model.add(layers.Reshape((np.prod(num_samples), size, size, channels)))
             model.add(layers.AveragePooling3D((1, 2, 2)))
             model.add(layers.Reshape((*num_samples, size // 2, size // 2, channels)))
-    model.add(GroupProjection(2, reduction="max"))
+    model.add(GroupProjection(num_coordinates=2, reduction="max"))
     model.add(layers.GlobalAveragePooling2D())
     model.add(layers.Dense(10))
     return model

@@ -174,11 +174,13 @@ def test_translations_of_a_periodic_line():
 def test_projection_is_over_all_frames(reduction):
     f = random((2, 4, 3, 5, 6, 2))
     reduce = {"max": np.max, "average": np.mean}[reduction]
-    found = GroupProjection(2, reduction=reduction)(f)
+    found = GroupProjection(num_coordinates=2, reduction=reduction)(f)
     assert relative_error(found, reduce(f, axis=(1, 2))) < 1e-6
-    pooled = GroupProjection(2, reduction=reduction)(f[:, :, :, 0, 0])
+    pooled = GroupProjection(num_coordinates=2, reduction=reduction)(f[:, :, :, 0, 0])
     assert relative_error(pooled, reduce(f[:, :, :, 0, 0], axis=(1, 2))) < 1e-6
-    first = GroupProjection(2, reduction=reduction, data_format="channels_first")
+    first = GroupProjection(
+        num_coordinates=2, reduction=reduction, data_format="channels_first"
+    )
     assert relative_error(first(f), reduce(f, axis=(2, 3))) < 1e-6
 
 
@@ -195,7 +197,7 @@ def test_masks():
     assert np.all(lifted == mask[:, None, None])
     strided = GroupLift(2, "sim2", num_samples=(4, 2), strides=2)
     assert strided.compute_mask(None, tensor) is None
-    project = GroupProjection(2)
+    project = GroupProjection(num_coordinates=2)
     found = project.compute_mask(None, keras.ops.convert_to_tensor(lifted))
     assert np.all(to_numpy(found) == mask)
 
@@ -239,4 +241,4 @@ def test_inputs_that_do_not_fit():
     with pytest.raises(ValueError, match=r"`strides` .* must divide the size"):
         GroupLift(2, "sim2", num_samples=(4, 2), strides=2).build((None, 8, 7, 1))
     with pytest.raises(ValueError, match=r"expects features of shape \(batch, s_1, s_2"):
-        GroupProjection(2).build((None, 8, 3))
+        GroupProjection(num_coordinates=2).build((None, 8, 3))
