@@ -610,7 +610,7 @@ GENERATORS = {
     "keras_lconv.generators.LeftInvariantGenerators": family(
         g.LeftInvariantGenerators,
         {"algebra": np.array([np.eye(2)]), "steps": 0.3},
-        {"algebra": matrices, "steps": optional(each(optional(positive))), **FIELD},
+        {"algebra": matrices, "steps": optional(each_of(optional(positive))), **FIELD},
         (2, 3, 5, 5, 2),
     ),
     "keras_lconv.generators.LowRankGenerators": family(
