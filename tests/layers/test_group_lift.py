@@ -111,11 +111,11 @@ def similarities(size, **kwargs):
 
 def test_doubled_images_have_shifted_features():
     """Two half octaves, as exact as the blur lets sampling be."""
-    errors = errors_of_doubling(similarities(65), 65, 2)
+    errors = errors_of_doubling(similarities(41), 41, 2)
     assert errors.shape == (3,)
     assert np.all(errors < 3e-3)
     # The features of different sizes differ.
-    assert np.all(errors_of_doubling(similarities(65), 65, 1) > 0.1)
+    assert np.all(errors_of_doubling(similarities(41), 41, 1) > 0.1)
 
 
 @pytest.mark.thorough
@@ -128,9 +128,9 @@ def test_error_of_doubling_falls_with_the_resolution():
 def test_layers_bring_in_the_ends_of_sizes_one_sample_each():
     """An L-conv sees its neighbours: zeros beyond the smallest size reach one sample."""
     model = keras.Sequential(
-        [similarities(65, activation="relu"), LConv(3, "sim2", activation="relu")]
+        [similarities(41, activation="relu"), LConv(3, "sim2", activation="relu")]
     )
-    errors = errors_of_doubling(model, 65, 2)
+    errors = errors_of_doubling(model, 41, 2)
     # The middle one has both neighbours, before and after.
     assert errors[1] < 1e-2
     assert errors[0] > 3e-2
