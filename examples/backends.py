@@ -297,7 +297,7 @@ def main(arguments=None):
     names = ("tensorflow", "jax", "torch")
     installed = [name for name in names if importlib.util.find_spec(name)]
     parser = argparse.ArgumentParser(description="One model on several backends.")
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--backends", nargs="+", choices=names, default=installed)
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
     parser.add_argument("--worker", type=pathlib.Path, help=argparse.SUPPRESS)

@@ -136,7 +136,7 @@ def draw(reports):
 # %%
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Which fields leave a classifier as is?")
-    parser.add_argument("--copies", type=int, default=3, help="of each training image")
+    parser.add_argument("--copies", type=int, default=2, help="of each training image")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
     options = parser.parse_args(arguments)

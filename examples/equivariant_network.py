@@ -181,7 +181,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description="A network for a symmetry found in data.")
     parser.add_argument("--points", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--discovery-epochs", type=int, default=None)
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
     options = parser.parse_args(arguments)

@@ -4,6 +4,7 @@ from keras_lconv.discovery.discrete import DiscreteReport, find_discrete_symmetr
 from keras_lconv.discovery.equations import (
     ConservedCurrent,
     PointSymmetryReport,
+    SolutionWindows,
     find_point_symmetries,
 )
 from keras_lconv.discovery.fields import FieldAugmentation, FieldReport
@@ -20,6 +21,7 @@ __all__ = [
     "GeneratorReport",
     "GridReport",
     "PointSymmetryReport",
+    "SolutionWindows",
     "SymmetryReport",
     "find_discrete_symmetries",
     "find_point_symmetries",

@@ -3,5 +3,11 @@
 from keras_lconv.discovery.equations.currents import ConservedCurrent
 from keras_lconv.discovery.equations.find import find_point_symmetries
 from keras_lconv.discovery.equations.report import PointSymmetryReport
+from keras_lconv.discovery.equations.windows import SolutionWindows
 
-__all__ = ["ConservedCurrent", "PointSymmetryReport", "find_point_symmetries"]
+__all__ = [
+    "ConservedCurrent",
+    "PointSymmetryReport",
+    "SolutionWindows",
+    "find_point_symmetries",
+]

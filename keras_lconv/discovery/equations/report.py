@@ -12,11 +12,13 @@ from keras_lconv._typing import Figure
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra import Identification, VectorFields
 from keras_lconv.discovery.equations.currents import ConservedCurrent
+from keras_lconv.discovery.equations.grid_motions import keeping_space
 from keras_lconv.discovery.equations.names import names_of
 from keras_lconv.discovery.equations.noether import Solutions, conserved_currents
 from keras_lconv.discovery.equations.regression import FittedEquation
-from keras_lconv.discovery.equations.samples import read_grid
+from keras_lconv.discovery.equations.samples import Grid, read_grid
 from keras_lconv.discovery.equations.transport import moved_along
+from keras_lconv.discovery.equations.windows import SolutionWindows
 from keras_lconv.discovery.fields.library import LibraryFields
 from keras_lconv.report import Report
 
@@ -185,13 +187,7 @@ class PointSymmetryReport(Report):
         assert np.allclose(moved[1:-1, 5:-5], expected[1:-1, 5:-5])
         ```
         """
-        grid = read_grid(fields, coordinates, names_of("periodic", periodic))
-        if grid.independent != self.independent or grid.dependent != self.dependent:
-            raise ValueError(
-                f"`fields` must be {', '.join(self.dependent)}, and `coordinates` "
-                f"{', '.join(self.independent)}, in this order. Received: "
-                f"{', '.join(grid.dependent)}, and {', '.join(grid.independent)}"
-            )
+        grid = self._own_grid(fields, coordinates, periodic)
         t = finite_array("parameters", parameters)
         if t.shape != (len(self.generators),):
             raise ValueError(
@@ -243,6 +239,93 @@ class PointSymmetryReport(Report):
 
         limit = max(EXACT_CURRENTS, self.doubt, self.fit_error or 0.0)
         return conserved_currents(fields, formulas, lagrangian, self.solutions, limit)
+
+    def _own_grid(
+        self,
+        fields: Mapping[str, ArrayLike],
+        coordinates: Mapping[str, ArrayLike],
+        periodic: Sequence[str],
+    ) -> Grid:
+        """Fields of the variables of the equation, on a grid."""
+        grid = read_grid(fields, coordinates, names_of("periodic", periodic))
+        if grid.independent != self.independent or grid.dependent != self.dependent:
+            raise ValueError(
+                f"`fields` must be {', '.join(self.dependent)}, and `coordinates` "
+                f"{', '.join(self.independent)}, in this order. Received: "
+                f"{', '.join(grid.dependent)}, and {', '.join(grid.independent)}"
+            )
+        return grid
+
+    def to_augmentation(
+        self,
+        fields: Mapping[str, ArrayLike],
+        coordinates: Mapping[str, ArrayLike],
+        *,
+        periodic: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> SolutionWindows:
+        """Batches to train a surrogate solver on, of solutions moved along the symmetries.
+
+        Those symmetries are taken, with those of superposition, that keep space: of a
+        periodic axis such as do not contain its coordinate, and of another one such as
+        vanish at its ends. Whether they keep what else holds at the ends, as a given
+        value there, is not known.
+
+        Args:
+            fields: Solutions, by name, as for `find_point_symmetries`; the same or others.
+            coordinates: The points of the grid along each axis, by name.
+            periodic: Names of the axes along which fields are periodic.
+            **kwargs: What `SolutionWindows` takes, as `inputs`, `step` or `distance`.
+
+        Returns:
+            A `SolutionWindows`, for `fit` of a Keras model.
+
+        Raises:
+            TypeError: If an argument has a wrong type.
+            ValueError: If names or shapes do not fit, no symmetry keeps space, or the
+                symmetries are no polynomials.
+
+        Example:
+        ```python
+        import numpy as np
+        from keras_lconv.discovery import find_point_symmetries
+
+        report = find_point_symmetries(lambda u_t, u_xx: u_t - u_xx)
+        t, x = np.linspace(0, 1, 40), 2 * np.pi * np.arange(32) / 32
+        wave = np.exp(-t)[:, None] * np.sin(x)
+        data = report.to_augmentation(
+            {"u": wave}, {"t": t, "x": x}, periodic=["x"], step=4
+        )
+        assert set(data.formulas) == {"d/dt", "d/dx", "u d/du", "d/du"}
+        earlier, later = data[0]
+        mean = np.mean(earlier, axis=1, keepdims=True)
+        assert np.allclose(later - mean, np.exp(-t[4]) * (earlier - mean), atol=1e-5)
+        ```
+        """
+        grid = self._own_grid(fields, coordinates, periodic)
+        generators, superposition = self.generators, self.superposition
+        if isinstance(generators, LibraryFields) or isinstance(
+            superposition, LibraryFields
+        ):
+            raise ValueError(
+                "`to_augmentation` expects polynomial symmetries. Find them without "
+                f"functions in `search`. Received: {', '.join(self.formulas)}"
+            )
+        everything = generators.joined(superposition)
+        kept = keeping_space(everything, grid, self.doubt)
+        if not len(kept):
+            raise ValueError(
+                "No symmetry keeps space: motions take points from outside of the grid. "
+                "`report.transform` tells which. Received: "
+                f"{', '.join(self.formulas) or 'no symmetry'}, and periodic={periodic!r}"
+            )
+        return SolutionWindows(
+            fields=fields,
+            coordinates=coordinates,
+            generators=kept,
+            periodic=periodic,
+            **kwargs,
+        )
 
     # ------------------------------------------------------------------ words
 

@@ -29,8 +29,6 @@ JETS_OF_LINEARITY = 50
 EXACT_OF_DATA = 1e-6
 # What varies by so many error bars from one fit of the equation to another may be zero.
 ERROR_BARS = 5.0
-# Characteristics that are so many times larger than rounding may vanish on solutions.
-VANISHES = 10.0
 # Errors of an equation that leave half of the confidence: they may be noise, or more.
 DOUBTFUL_ERROR = 0.3
 # What is smaller in a formula is left out, whatever the error bars are.
@@ -108,7 +106,7 @@ def search(
     listing = set_apart(
         terms,
         fields,
-        condition.trivial(fields, VANISHES * exact),
+        condition.trivial(fields, exact),
         len(space.independent),
         is_partial and solutions.is_linear(start[:JETS_OF_LINEARITY]),
         units,
