@@ -1257,7 +1257,7 @@ OTHERS = {
             "input_shape": each(whole()),
             "classes": whole(),
             "group": group,
-            "size": one_of("small", "medium", "large"),
+            "size": one_of("tiny", "small", "medium", "large"),
             "padding": whole(0),
             "pooling": one_of("avg", "max"),
             "dropout": lambda v: is_number(v) and 0 <= v < 1,

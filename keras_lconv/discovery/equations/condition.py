@@ -11,8 +11,9 @@ from keras_lconv.discovery.null_space import NormalMatrices, NullSpace
 
 # Numbers in memory at a time.
 MOST_NUMBERS = 4_000_000
-# Characteristics that are smaller on solutions vanish there.
-VANISHES = 1e-5
+# Characteristics that are smaller on solutions, beside others, may vanish there, and do
+# where they are no larger than so many times the rounding.
+VANISHES, VANISHES_UP_TO = 1e-5, 10.0
 # Fields that move jets by less, relative to others of such coefficients, move nothing.
 DEPENDENT = 1e-12
 
@@ -138,11 +139,12 @@ class Condition:
         moved = prolonged(self.space, self._standard[chosen], series)
         return moved.reshape(*moved.shape[:2], -1) / self._sizes[:, None]
 
-    def trivial(self, fields: np.ndarray) -> np.ndarray:
+    def trivial(self, fields: np.ndarray, exact: float) -> np.ndarray:
         """Which mixtures of fields move no solution: their characteristic vanishes.
 
         Args:
             fields: Coefficients `(k, p + q, terms)`.
+            exact: Up to so much what is zero may differ from it.
 
         Returns:
             Orthonormal mixtures `(m, k)`.
@@ -158,4 +160,5 @@ class Condition:
         rows = np.moveaxis(moved, 1, 2).reshape(-1, len(fields))
         norms = np.linalg.norm(np.moveaxis(values, 1, 2).reshape(-1, len(fields)), axis=0)
         _, sizes, mixtures = np.linalg.svd(rows / norms, full_matrices=False)
-        return (mixtures / norms)[sizes < VANISHES * np.max(sizes, initial=0.0)]
+        limit = min(VANISHES, VANISHES_UP_TO * exact)
+        return (mixtures / norms)[sizes < limit * np.max(sizes, initial=0.0)]

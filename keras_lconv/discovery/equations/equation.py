@@ -19,8 +19,9 @@ from keras_lconv.discovery.equations.taylor import Taylor
 STEP = 1e-3
 # So many jets are moved at a time.
 MOST_ROWS = 4_000
-# What is smaller, relative to the largest derivative, is rounding of differences.
-DEPENDS = 1e-6
+# What is smaller, relative to the largest derivative of a jet, is rounding: of differences,
+# and where derivatives are exact.
+DEPENDS, DEPENDS_EXACTLY = 1e-6, 1e-25
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,23 @@ class Equations:
         with np.errstate(all="ignore"):
             found = self._all(_tensor(jets) if self.is_tensor else jets)
             return np.stack([_array(each, jets) for each in found], axis=1)
+
+    def influences(self, jets: np.ndarray, scales: np.ndarray) -> np.ndarray:
+        """How much each coordinate of a jet matters, beside the one that matters most.
+
+        Args:
+            jets: Array `(n, size)`.
+            scales: The size of each coordinate, `(size,)`.
+
+        Returns:
+            Array `(n, equations, size)`, zero where an equation does not contain it, NaN at
+            jets where it has no derivatives.
+        """
+        slopes = np.abs(self.gradients(jets, scales)) * scales
+        with np.errstate(all="ignore"):
+            slopes = slopes / np.max(slopes, axis=2, keepdims=True)
+        limit = DEPENDS_EXACTLY if self._is_exact or self.is_tensor else DEPENDS
+        return np.where(slopes < limit, 0.0, slopes)
 
     def gradients(self, jets: np.ndarray, scales: np.ndarray) -> np.ndarray:
         """Derivatives by the coordinates of jets, `(n, equations, size)`.

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_lconv._validation import count, finite_array, optional, positive_int
+from keras_lconv.discovery.equations.balance import balanced
 from keras_lconv.discovery.equations.equation import Equations, read_equations
 from keras_lconv.discovery.equations.evolution import equations_of, fit_system
 from keras_lconv.discovery.equations.library import LibraryFunction, read_library
@@ -21,6 +22,8 @@ RANGE = (-1.5, 1.5)
 # Variables that functions of a library take: on a wider range they differ more.
 RANGE_OF_FUNCTIONS = (-3.0, 3.0)
 MOST_DEGREE = 8
+# Jets that tell how much each coordinate matters.
+JETS_OF_UNITS = 100
 
 
 def find_point_symmetries(
@@ -89,7 +92,8 @@ def find_point_symmetries(
             order in which they appear.
         dependent: Names of the dependent variables. By default what has a derivative.
         ranges: Between which values variables and derivatives are drawn, by name, as
-            `{"u": (0.5, 2)}` for an equation with a root of `u`; by default -1.5 and 1.5.
+            `{"u": (0.5, 2)}` for an equation with a root of `u`; by default -1.5 and 1.5,
+            or, if some of them hardly matter there, in units in which all of them do.
             Those of the size that solutions have make the clearest gap. Of data they are
             known.
 
@@ -187,8 +191,9 @@ def _ranges(
     """Between which values jets are drawn."""
     space = equations.space
     bounds = np.tile(np.array(RANGE), (space.size, 1))
-    taken = [name for function in functions for name in function.names]
-    bounds[columns_of(taken, space)] = RANGE_OF_FUNCTIONS
+    fixed = np.zeros(space.size, dtype=bool)
+    taken = columns_of([name for function in functions for name in function.names], space)
+    bounds[taken], fixed[taken] = RANGE_OF_FUNCTIONS, True
     if ranges is not None and not isinstance(ranges, Mapping):
         raise TypeError(
             "`ranges` must map names of variables and derivatives to their lowest and "
@@ -202,10 +207,13 @@ def _ranges(
                 f"Received: {value!r} for {name!r}"
             )
         try:
-            bounds[columns_of([name], space)[0]] = own
+            column = columns_of([name], space)[0]
         except (ValueError, IndexError, AttributeError):
             raise ValueError(
                 f"`ranges` must name {', '.join(space.names)}, or one of these with the "
                 f"letters in another order. Received: {name!r}"
             ) from None
-    return bounds[:, 0], bounds[:, 1]
+        bounds[column], fixed[column] = own, True
+    start = np.random.default_rng(0).uniform(size=(JETS_OF_UNITS, space.size))
+    low, high = balanced(equations, bounds, fixed, start).T
+    return low, high

@@ -110,7 +110,7 @@ def search(
     listing = set_apart(
         terms,
         fields,
-        condition.trivial(fields),
+        condition.trivial(fields, exact),
         len(space.independent),
         is_partial and solutions.is_linear(start[:JETS_OF_LINEARITY]),
         units,

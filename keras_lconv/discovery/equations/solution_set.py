@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_lconv.discovery.equations.equation import DEPENDS, Equations, along, differences
+from keras_lconv.discovery.equations.equation import Equations, along, differences
 
 # Newton's method, for jets in units of 1.
 MAX_STEPS, LONGEST_STEP, LONGEST_WAY = 15, 1.0, 4.0
@@ -36,9 +36,9 @@ class SolutionSet:
 
     def __init__(self, equations: Equations, jets: np.ndarray, scales: np.ndarray):
         self.equations, self.scales = equations, scales
-        slopes = np.abs(equations.gradients(jets, scales)) * scales
-        slopes = np.nanmax(np.where(np.isfinite(slopes), slopes, np.nan), axis=0)
-        depends = slopes > DEPENDS * np.max(slopes, axis=1, keepdims=True)
+        # Jet by jet: near a pole of one coefficient all others would seem to be zero.
+        influences = equations.influences(jets, scales)
+        depends = np.any(np.nan_to_num(influences) > 0, axis=0)
         space = equations.space
         #: The order of each equation.
         self.orders = np.max(np.where(depends, space.orders, 0), axis=1)
