@@ -29,7 +29,7 @@ TEST_ENV = MPLBACKEND=agg OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_
 BACKEND_TESTS = $(addprefix test-,tensorflow jax torch)
 
 .PHONY: demo check test test-free test-examples $(BACKEND_TESTS) nightly lowest newest \
-	onnx test-sdist lint types docs fuzz fuzz-files mutate check-site check-browser serve clean
+	onnx test-sdist test-wheel coverage lint types docs fuzz fuzz-files mutate check-site check-browser serve clean
 
 # A model that trains for seconds compiles for as long: here some optimizations are worth it.
 demo: $(DEMO)/ready
@@ -127,12 +127,45 @@ test-sdist: $(DEV)/ready
 	cd build/sdist && KERAS_BACKEND=torch $(TEST_ENV) $(CURDIR)/$(DEV)/bin/python \
 		$(PYTEST) -m "backend_free and not nightly"
 
+# What users install: the wheel, in an environment of its own for each backend, where the
+# README runs, and where type checkers look at the package from outside.
+PACKAGE = build/package
+test-wheel: $(DEV)/package
+	rm -rf $(PACKAGE) && mkdir -p $(PACKAGE)
+	$(DEV)/bin/python -m build --quiet --outdir $(PACKAGE)
+	$(DEV)/bin/twine check --strict $(PACKAGE)/*
+	@for backend in $(BACKENDS); do \
+		echo "== The wheel on $$backend"; \
+		$(PYTHON) -m venv --clear $(PACKAGE)/$$backend \
+		&& $(PACKAGE)/$$backend/$(INSTALL) $(PINNED) \
+			"keras-lconv[$$backend] @ file://$$(echo $(CURDIR)/$(PACKAGE)/*.whl)" \
+		&& cp tests/outside/typed.py $(PACKAGE) && (cd $(PACKAGE) && KERAS_BACKEND=$$backend TF_CPP_MIN_LOG_LEVEL=3 $$backend/bin/python \
+			$(CURDIR)/tests/outside/first_use.py $(CURDIR)/README.md \
+		&& $(abspath $(DEV))/bin/mypy --config-file= --strict \
+			--python-executable $$backend/bin/python typed.py \
+		&& $(abspath $(DEV))/bin/pyright --pythonpath $$backend/bin/python typed.py) \
+		|| failed="$$failed $$backend"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "The wheel FAILED on:$$failed"; exit 1; fi
+
+# Lines and branches that the daily tests reach, over all backends together.
+coverage: $(DEV)/package
+	rm -f .coverage .coverage.*
+	@for backend in $(BACKENDS); do \
+		echo "== Coverage on $$backend"; \
+		KERAS_BACKEND=$$backend $(TEST_ENV) $(DEV)/bin/coverage run -m pytest -q \
+			--ignore tests/examples -m "not nightly" || exit 1; \
+	done
+	$(DEV)/bin/coverage combine --quiet
+	$(DEV)/bin/coverage report --skip-covered
+
 lint: $(DEV)/ready
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
 
 types: $(DEV)/ready
 	$(DEV)/bin/mypy
+	$(DEV)/bin/mypy tests/outside/typed.py
 
 docs: test-examples
 	KERAS_BACKEND=torch $(DEV)/bin/mkdocs build --strict
@@ -162,6 +195,10 @@ $(DEV)/ready: pyproject.toml tests/constraints.txt
 
 $(DEV)/onnx: $(DEV)/ready
 	$(DEV)/$(INSTALL) $(PINNED) -e ".[onnx]"
+	touch $@
+
+$(DEV)/package: $(DEV)/ready
+	$(DEV)/$(INSTALL) $(PINNED) -e ".[package]"
 	touch $@
 
 $(MUTATION)/ready: pyproject.toml tests/constraints.txt

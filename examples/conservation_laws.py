@@ -10,12 +10,18 @@
 import argparse
 import pathlib
 
-import keras
+import matplotlib.pyplot as plt
 import numpy as np
 from keras import ops
 from scipy.integrate import solve_ivp
 
 from keras_lconv.physics import find_conserved_quantities, fit_conserved_quantities
+
+parser = argparse.ArgumentParser(description="From motion to what it conserves.")
+parser.add_argument("--orbits", type=int, default=60)
+parser.add_argument("--noise", type=float, default=1e-3, help="of the noisy orbits")
+parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
+options = parser.parse_args()
 
 # %% [markdown]
 # ## Orbits
@@ -50,34 +56,21 @@ def orbits(num, seed, noise=0.0, duration=10.0, points=60):
     return found + noise * rng.normal(size=found.shape)
 
 
-# %% [markdown]
-# ## Hamiltonians
-#
-# The planet, an isotropic oscillator, and three masses on a line with springs that grow
-# stiffer: written with `keras.ops`, so that they can be differentiated.
+seen, unseen = orbits(options.orbits, seed=2), orbits(10, seed=1)
+print(f"{len(seen)} orbits of {seen.shape[1]} points, and {len(unseen)} to check")
 
+# %% [markdown]
+# ## From orbits
 
 # %%
-def kepler(z):
-    q, p = z[:, :3], z[:, 3:]
-    return ops.sum(p**2, axis=1) / 2 - 1 / ops.sqrt(ops.sum(q**2, axis=1))
-
-
-def oscillator(z):
-    return ops.sum(z**2, axis=1) / 2
-
-
-def springs(z):
-    q, p = z[:, :3], z[:, 3:]
-    return ops.sum(p**2, axis=1) / 2 + ops.sum((q[:, 1:] - q[:, :-1]) ** 4, axis=1)
-
+results = {"from orbits": fit_conserved_quantities(seen)}
+print(results["from orbits"].summary())
 
 # %% [markdown]
-# ## What is conserved
-#
-# Three searches for the planet: from its Hamiltonian, from orbits, and from orbits with
-# noise. The results are checked on new orbits, against $q \times p$. Then the other two
-# Hamiltonians.
+# Three quantities are found, and the matrices that generate their symmetries close under
+# brackets: they are rotations. The quantities are the components of the angular momentum
+# $q \times p$. New orbits show whether they are: on these, the quantities should
+# correlate with $q \times p$, and not change along an orbit.
 
 
 # %%
@@ -89,64 +82,90 @@ def correlation(found, z):
     return min(abs(np.corrcoef(q(z).ravel(), t.ravel())[0, 1]) for q, t in pairs)
 
 
-def save_picture(path, z, results):
-    import matplotlib.pyplot as plt
-
-    figure = plt.figure(figsize=(10, 4), layout="constrained")
-    space = figure.add_subplot(1, 2, 1, projection="3d")
-    for orbit in z[:6]:
-        space.plot(*orbit[:, :3].T, linewidth=1)
-    space.scatter(0, 0, 0, color="black", s=15)
-    space.set(xlabel="$q_1$", ylabel="$q_2$", zlabel="$q_3$")
-    space.set_title("Orbits")
-    axes = figure.add_subplot(1, 2, 2)
-    styles = "-", "--", ":"
-    for (name, found), style in zip(results.items(), styles, strict=True):
-        drift = np.abs(found.drift(z)).max(axis=(0, 2))
-        axes.semilogy(np.linspace(0, 10, len(drift))[1:], drift[1:] + 1e-17, style)
-        axes.lines[-1].set_label(name)
-    axes.set(xlabel="time", ylabel="largest relative drift")
-    axes.set_title("Angular momentum as found, on new orbits")
-    axes.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+def check(found):
+    """Prints the correlation and the largest relative drift on new orbits."""
+    drift = np.abs(found.drift(unseen)).max()
+    print(f"correlation {correlation(found, unseen):.9f}, drift {drift:.1e}")
 
 
-def main(arguments=None):
-    parser = argparse.ArgumentParser(description="From motion to what it conserves.")
-    parser.add_argument("--orbits", type=int, default=60)
-    parser.add_argument("--noise", type=float, default=1e-3, help="of the noisy orbits")
-    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
-    options = parser.parse_args(arguments)
-
-    points = np.random.default_rng(0).normal(size=(5000, 6))
-    unseen = orbits(10, seed=1)
-    results = {
-        "from the Hamiltonian": find_conserved_quantities(kepler, points),
-        "from orbits": fit_conserved_quantities(orbits(options.orbits, seed=2)),
-        f"from orbits with noise of {options.noise:g}": fit_conserved_quantities(
-            orbits(options.orbits, seed=2, noise=options.noise)
-        ),
-    }
-    for name, found in results.items():
-        drift = np.abs(found.drift(unseen)).max(initial=0.0)
-        print(f"\nPlanet, {name}\n{found.summary()}")
-        if len(found) == 3:
-            print(f"correlation with q x p, new orbits: {correlation(found, unseen):.9f}")
-        print(f"largest relative drift on new orbits: {drift:.1e}")
-    for name, hamiltonian in {"Oscillator": oscillator, "Springs": springs}.items():
-        print(f"\n{name}\n{find_conserved_quantities(hamiltonian, points).summary()}")
-
-    picture = options.output / "conservation_laws.png"
-    save_picture(picture, unseen, results)
-    print(f"\nBackend: {keras.config.backend()}\nPicture: {picture}")
-    return results
-
-
-if __name__ == "__main__":
-    main()
+check(results["from orbits"])
 
 # %% [markdown]
-# The angular momentum is found from orbits and from the Hamiltonian alike. Its drift on new
-# orbits shows the precision of each. The oscillator has hidden symmetries beyond rotations:
-# the algebra is u(3), with 9 quantities.
+# The same with noise in positions and momenta:
+
+# %%
+noisy = orbits(options.orbits, seed=2, noise=options.noise)
+name = f"from orbits with noise of {options.noise:g}"
+results[name] = fit_conserved_quantities(noisy)
+print(results[name].summary())
+check(results[name])
+
+# %% [markdown]
+# The quantities are the same; the drift shows the precision that the noise leaves.
+#
+# ## From the Hamiltonian
+#
+# With the Hamiltonian at hand no orbit is needed. It is written with `keras.ops`, so that
+# it can be differentiated, and asked at random points of phase space.
+
+
+# %%
+def kepler(z):
+    q, p = z[:, :3], z[:, 3:]
+    return ops.sum(p**2, axis=1) / 2 - 1 / ops.sqrt(ops.sum(q**2, axis=1))
+
+
+points = np.random.default_rng(0).normal(size=(5000, 6))
+results["from the Hamiltonian"] = find_conserved_quantities(kepler, points)
+print(results["from the Hamiltonian"].summary())
+check(results["from the Hamiltonian"])
+
+# %%
+figure = plt.figure(figsize=(10, 4), layout="constrained")
+space = figure.add_subplot(1, 2, 1, projection="3d")
+for orbit in unseen[:6]:
+    space.plot(*orbit[:, :3].T, linewidth=1)
+space.scatter(0, 0, 0, color="black", s=15)
+space.set(xlabel="$q_1$", ylabel="$q_2$", zlabel="$q_3$")
+space.set_title("Orbits")
+axes = figure.add_subplot(1, 2, 2)
+for (name, found), style in zip(results.items(), ("--", ":", "-"), strict=True):
+    drift = np.abs(found.drift(unseen)).max(axis=(0, 2))
+    times = np.linspace(0, 10, len(drift))
+    axes.semilogy(times[1:], drift[1:] + 1e-17, style, label=name)
+axes.set(xlabel="time", ylabel="largest relative drift")
+axes.set_title("Angular momentum as found, on new orbits")
+axes.legend()
+options.output.mkdir(parents=True, exist_ok=True)
+figure.savefig(options.output / "conservation_laws.png", dpi=110)
+
+# %% [markdown]
+# ## Other Hamiltonians
+#
+# An isotropic oscillator, and three masses on a line with springs that grow stiffer.
+
+
+# %%
+def oscillator(z):
+    return ops.sum(z**2, axis=1) / 2
+
+
+print(find_conserved_quantities(oscillator, points).summary())
+
+# %% [markdown]
+# The oscillator has hidden symmetries beyond rotations: nine quantities, whose algebra
+# su(3) + R is that of u(3).
+
+
+# %%
+def springs(z):
+    q, p = z[:, :3], z[:, 3:]
+    return ops.sum(p**2, axis=1) / 2 + ops.sum((q[:, 1:] - q[:, :-1]) ** 4, axis=1)
+
+
+print(find_conserved_quantities(springs, points).summary())
+
+# %% [markdown]
+# The total momentum is conserved, and its square. The energy is as well, but has degree 4:
+# this search is for quantities of degree 2 at most, and other degrees need
+# `search="polynomial"`.

@@ -10,15 +10,24 @@
 # %%
 import argparse
 import pathlib
-import time
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 
 from keras_lconv import EquivariantDense, LConv, SE2Lift, SE2Projection
 from keras_lconv.algebra import so
 from keras_lconv.generators import MatrixGenerators, rotation
 from keras_lconv.metrics import equivariance_error
+
+parser = argparse.ArgumentParser(description="Errors of equivariance, by layer.")
+parser.add_argument("--size", type=int, default=21, help="of the image, in pixels")
+parser.add_argument("--angles", type=int, default=8, help="how many")
+parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
+options = parser.parse_args()
+options.output.mkdir(parents=True, exist_ok=True)
+keras.utils.set_random_seed(0)
+angles = np.linspace(0, np.pi, options.angles + 1)[1:]
 
 # %% [markdown]
 # ## Vectors, under rotations of space
@@ -58,28 +67,34 @@ def error_with_mixed_weights(layer, vectors, angles):
     return np.array(errors)
 
 
-def on_vectors(angles, seed=0):
-    """Errors of four layers on vectors, by name and angle."""
-    vectors = np.random.default_rng(seed).normal(size=(32, 3, 4)).astype("float32")
-    about_the_axis = np.tensordot(AXIS, so(3).basis, 1)[None]
-    three = LConv(4, so(3), use_bias=False)
-    layers = {
-        "L-conv, one generator": LConv(4, about_the_axis, use_bias=False),
-        "L-conv, all of so(3)": three,
-        "EquivariantDense": EquivariantDense(
-            4, so(3), generators_out=so(3), use_bias=False
-        ),
-    }
-    turns = np.outer(angles, AXIS)
-    errors = {
-        name: equivariance_error(layer, so(3), vectors, turns).errors
-        for name, layer in layers.items()
-    }
-    errors["so(3), weights mixed"] = error_with_mixed_weights(three, vectors, angles)
-    return errors
+vectors = np.random.default_rng(0).normal(size=(32, 3, 4)).astype("float32")
+about_the_axis = np.tensordot(AXIS, so(3).basis, 1)[None]
+three = LConv(4, so(3), use_bias=False)
+layers = {
+    "L-conv, one generator": LConv(4, about_the_axis, use_bias=False),
+    "L-conv, all of so(3)": three,
+    "EquivariantDense": EquivariantDense(4, so(3), generators_out=so(3), use_bias=False),
+}
+on_vectors = {
+    name: equivariance_error(layer, so(3), vectors, np.outer(angles, AXIS)).errors
+    for name, layer in layers.items()
+}
+on_vectors["so(3), weights mixed"] = error_with_mixed_weights(three, vectors, angles)
 
+
+def show(errors):
+    """Prints the largest error of each layer over all angles."""
+    for name, values in errors.items():
+        print(f"{name:25} {np.max(values):.1e}")
+
+
+show(on_vectors)
 
 # %% [markdown]
+# These are the largest errors over all angles. One generator, mixed weights and
+# `EquivariantDense` are exact up to rounding. All three generators with fixed weights are
+# not equivariant: the errors are tenths.
+#
 # ## Images
 #
 # On a grid there are three sources of error. Generators that do not commute are one, as
@@ -100,118 +115,72 @@ def picture(size):
     return image[None, ..., None].astype("float32")
 
 
-def image_layers():
-    """Layers from images to images, by name."""
-    lifted = [
-        SE2Lift(4, num_orientations=8, use_bias=False),
-        LConv(4, "se2", use_bias=False),
-        SE2Projection(reduction="average"),
-    ]
-    return {
-        "L-conv, rotation": LConv(4, "rotation", use_bias=False),
-        "the same, with ReLU": LConv(4, "rotation", use_bias=False, activation="relu"),
-        "L-conv, affine": LConv(4, "affine", use_bias=False),
-        "lift to SE(2), L-conv": keras.Sequential(lifted),
-    }
-
-
-def on_images(angles, size=21):
-    """Errors of layers on an image, by name and angle."""
-    image = picture(size)
-    return {
-        name: equivariance_error(layer, "rotation", image, angles).errors
-        for name, layer in image_layers().items()
-    }
-
+lifted = [
+    SE2Lift(4, num_orientations=8, use_bias=False),
+    LConv(4, "se2", use_bias=False),
+    SE2Projection(reduction="average"),
+]
+layers = {
+    "L-conv, rotation": LConv(4, "rotation", use_bias=False),
+    "the same, with ReLU": LConv(4, "rotation", use_bias=False, activation="relu"),
+    "L-conv, affine": LConv(4, "affine", use_bias=False),
+    "lift to SE(2), L-conv": keras.Sequential(lifted),
+}
+image = picture(options.size)
+on_images = {
+    name: equivariance_error(layer, "rotation", image, angles).errors
+    for name, layer in layers.items()
+}
+show(on_images)
 
 # %% [markdown]
-# The next pictures show the layer after the turn, the turn after the layer, and the
-# difference. The weights of the derivatives are larger here than in a new layer, which
+# The rotation alone is exact for the turns of its own grid. ReLU and SE(2) have the error
+# of the grid, which falls with the resolution. The affine generators do not commute, and
+# their error does not fall.
+#
+# By angle, for vectors and images:
+
+# %%
+STYLES = ("o-", "s--", "^-.", "v:")
+results = {"vectors, rotations of space": on_vectors, "images, rotations": on_images}
+figure, panels = plt.subplots(1, 2, figsize=(9, 4.4), sharey=True, layout="constrained")
+for panel, (title, errors) in zip(panels, results.items(), strict=True):
+    for (name, values), style in zip(errors.items(), STYLES, strict=True):
+        panel.semilogy(np.degrees(angles), values, style, label=name)
+    panel.set(title=title, xlabel="angle, degrees", ylim=(1e-8, 1e3))
+    panel.legend(loc="upper left", fontsize=8)
+panels[0].set_ylabel("relative error of Q[g f] = g Q[f]")
+figure.savefig(options.output / "equivariance_errors.png", dpi=110)
+
+# %% [markdown]
+# The last pictures show the layer after a turn by 2 radians, the turn after the layer, and
+# the difference. The weights of the derivatives are larger here than in a new layer, which
 # is nearly a mix of channels.
 
 
 # %%
-def save_pictures(path, size=41, angle=2.0):
-    """Both orders of a turn and a layer, for one that commutes and one that does not."""
-    import matplotlib.pyplot as plt
-
-    group, image = rotation(), picture(size)
-    figure, axes = plt.subplots(2, 3, figsize=(8, 5.4), layout="constrained")
-    for row, name in zip(axes, ("rotation", "affine"), strict=True):
-        layer = LConv(1, name, use_bias=False)
-        layer.build(image.shape)
-        weights = np.append(1.0, 3 / layer.generators.initial_norm_bounds())
-        layer.kernel.assign(weights[:, None, None])
-        first, second = (
-            keras.ops.convert_to_numpy(output)[0, ..., 0]
-            for output in (
-                layer(group.transform(image, angle)),
-                group.transform(layer(image), angle),
-            )
+group, image = rotation(), picture(41)
+figure, axes = plt.subplots(2, 3, figsize=(8, 5.4), layout="constrained")
+for row, name in zip(axes, ("rotation", "affine"), strict=True):
+    layer = LConv(1, name, use_bias=False)
+    layer.build(image.shape)
+    weights = np.append(1.0, 3 / layer.generators.initial_norm_bounds())
+    layer.kernel.assign(weights[:, None, None])
+    first, second = (
+        keras.ops.convert_to_numpy(output)[0, ..., 0]
+        for output in (
+            layer(group.transform(image, 2.0)),
+            group.transform(layer(image), 2.0),
         )
-        shown = {"Q[g f]": first, "g Q[f]": second, "difference": first - second}
-        scale = np.max(np.abs(second))
-        for axis, (title, values) in zip(row, shown.items(), strict=True):
-            axis.imshow(values, cmap="RdBu_r", vmin=-scale, vmax=scale)
-            axis.set(title=title, xticks=[], yticks=[])
-        row[0].set_ylabel(f'LConv(1, "{name}")')
-    figure.savefig(path, dpi=110)
-
-
-# %% [markdown]
-# ## The errors
-
-
-# %%
-STYLES = ("o-", "s--", "^-.", "v:")
-
-
-def save_errors(results, angles, path):
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(
-        1, len(results), figsize=(9, 4.4), sharey=True, layout="constrained"
     )
-    for panel, (title, errors) in zip(panels, results.items(), strict=True):
-        for (name, values), style in zip(errors.items(), STYLES, strict=True):
-            panel.semilogy(np.degrees(angles), values, style, label=name)
-        panel.set(title=title, xlabel="angle, degrees", ylim=(1e-8, 1e3))
-        panel.legend(loc="upper left", fontsize=8)
-    panels[0].set_ylabel("relative error of Q[g f] = g Q[f]")
-    figure.savefig(path, dpi=110)
-
-
-def main(arguments=None):
-    parser = argparse.ArgumentParser(description="Errors of equivariance, by layer.")
-    parser.add_argument("--size", type=int, default=21, help="of the image, in pixels")
-    parser.add_argument("--angles", type=int, default=8, help="how many")
-    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
-    options = parser.parse_args(arguments)
-
-    start = time.time()
-    keras.utils.set_random_seed(0)
-    options.output.mkdir(parents=True, exist_ok=True)
-    angles = np.linspace(0, np.pi, options.angles + 1)[1:]
-    results = {
-        "vectors, rotations of space": on_vectors(angles),
-        "images, rotations": on_images(angles, options.size),
-    }
-    for title, errors in results.items():
-        print(f"{title}: largest error")
-        for name, values in errors.items():
-            print(f"  {name:25} {np.max(values):.1e}")
-    save_pictures(options.output / "equivariance.png")
-    save_errors(results, angles, options.output / "equivariance_errors.png")
-    print(f"Backend: {keras.config.backend()}, {time.time() - start:.0f} s")
-    print(f"Pictures: {options.output}/equivariance*.png")
-    return results
-
-
-if __name__ == "__main__":
-    main()
+    shown = {"Q[g f]": first, "g Q[f]": second, "difference": first - second}
+    scale = np.max(np.abs(second))
+    for axis, (title, values) in zip(row, shown.items(), strict=True):
+        axis.imshow(values, cmap="RdBu_r", vmin=-scale, vmax=scale)
+        axis.set(title=title, xticks=[], yticks=[])
+    row[0].set_ylabel(f'LConv(1, "{name}")')
+figure.savefig(options.output / "equivariance.png", dpi=110)
 
 # %% [markdown]
-# On vectors, one generator, mixed weights and `EquivariantDense` are exact up to rounding.
-# All three generators with fixed weights are not equivariant: the errors are tenths. On
-# images the rotation alone is exact for the turns of its own grid. The affine generators,
-# ReLU and SE(2) err by the amounts above, and the error of SE(2) falls with the resolution.
+# For the rotation both orders agree. For the affine generators the difference is as large
+# as the result.

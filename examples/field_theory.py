@@ -13,13 +13,23 @@ import argparse
 import pathlib
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 from keras import ops
+from matplotlib.patches import Ellipse
 
 from keras_lconv import LConv
 from keras_lconv.generators import affine, translation
 from keras_lconv.physics import Lagrangian, robustness
 from keras_lconv.visualization import plot_vector_field
+
+parser = argparse.ArgumentParser(description="An L-conv layer as a field theory.")
+parser.add_argument("--mass", type=float, default=1.0)
+parser.add_argument("--sizes", type=int, nargs="+", default=[17, 33, 65, 129])
+parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
+options = parser.parse_args()
+options.output.mkdir(parents=True, exist_ok=True)
+keras.utils.set_random_seed(0)
 
 # %% [markdown]
 # ## A layer with one filter for each term
@@ -48,8 +58,6 @@ def random_affine(size):
 
 def draw_metric(theory, ax, title):
     """Draws the metric as ellipses, long where a slope costs much."""
-    from matplotlib.patches import Ellipse
-
     metric = theory.metric[..., 0, 0]
     size = len(metric)
     largest = np.sqrt(np.linalg.eigvalsh(metric).max())
@@ -65,12 +73,18 @@ def draw_metric(theory, ax, title):
     ax.set(xlabel="column", ylabel="row")
 
 
+figure, axes = plt.subplots(1, 2, figsize=(8.5, 4.2), layout="constrained")
+draw_metric(klein_gordon(11, options.mass), axes[0], "translations, isotropic")
+draw_metric(random_affine(11), axes[1], "affine, random weights")
+figure.savefig(options.output / "metric.png", dpi=110)
+
 # %% [markdown]
 # ## A solution, and another field
 #
 # $m^2 f = (\partial_x^2 + \partial_y^2) f$ is solved by
 # $\cos(k y) \cosh(\sqrt{k^2 + m^2} \, x)$, and by turned and shifted copies. A bump
-# is not a solution.
+# is not a solution. The equation is $E = 0$, with the residual $E$ that `euler_lagrange`
+# computes; positions near the border see its jump to zero, and are left out.
 
 
 # %%
@@ -89,6 +103,35 @@ def fields(size, mass):
     return solution[None, ..., None], bump[None, ..., None], step
 
 
+*both, step = fields(33, options.mass)
+theory = klein_gordon(33, options.mass * step)
+inside = np.s_[0, 3:-3, 3:-3, 0]
+for name, field in zip(("solution", "bump"), both, strict=True):
+    residual = ops.convert_to_numpy(theory.euler_lagrange(field))[inside]
+    print(
+        f"{name:9s} |E| is at most {np.abs(residual).max() / np.abs(field).max():.1e} |f|"
+    )
+
+# %% [markdown]
+# ## Symmetries
+#
+# `symmetries` finds the affine motions and the matrices on channels that have a conserved
+# current.
+
+# %%
+print(theory.symmetries().summary())
+
+# %% [markdown]
+# These are the rigid motions, two translations and the rotation, which form se(2).
+#
+# ## Currents
+#
+# The current of a symmetry has the divergence $-E \cdot (K f)$: it is conserved where the
+# equation of motion holds. On the grid the divergence of a solution's current has the error
+# of central differences.
+
+
+# %%
 def size_of_divergence(size, mass, symmetry):
     """`|div J|`, relative to the terms of its sum, for the solution and the bump."""
     *both, step = fields(size, mass)
@@ -104,116 +147,66 @@ def size_of_divergence(size, mass, symmetry):
     return found
 
 
+errors = {}
+for symmetry in ("translation", "rotation"):
+    errors[symmetry] = np.array(
+        [size_of_divergence(size, options.mass, symmetry) for size in options.sizes]
+    )
+    print(f"Divergence of the current of the {symmetry}, relative to its terms")
+    for size, (of_solution, of_bump) in zip(options.sizes, errors[symmetry], strict=True):
+        print(f"  {size:4d} points: solution {of_solution:.1e}, bump {of_bump:.2f}")
+
 # %% [markdown]
-# ## Symmetries
-#
-# `symmetries` finds the affine motions and the matrices on channels that have a conserved
-# current: here those of rigid motions.
-#
+# The divergence of the solution's current falls with the square of the grid's step. That of
+# the bump does not: there it is the residual of the equation of motion, times the change of
+# the field. The current of the rotation, and its divergence:
+
+# %%
+figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
+inside = np.s_[0, 2:-2, 2:-2, 0]
+for ax, name, field in zip(axes, ["the solution", "the bump"], both, strict=False):
+    current = ops.convert_to_numpy(theory.noether_current(field, "rotation"))
+    ax.imshow(field[inside], cmap="Greys", alpha=0.4)
+    lengths = np.linalg.norm(current[inside], axis=-1, keepdims=True)
+    # Arrows as long as the square root, so that weak currents are seen.
+    arrows = current[inside] / np.sqrt(np.maximum(lengths, 1e-12))
+    plot_vector_field(arrows, ax, f"current of the rotation: {name}")
+sizes = np.array(options.sizes)
+for name, values in zip(["the solution", "the bump"], errors["rotation"].T, strict=True):
+    axes[2].loglog(sizes, values, "o-", label=name)
+expected = errors["rotation"][0, 0] * ((sizes[0] - 1) / (sizes - 1)) ** 2
+axes[2].loglog(sizes, expected, "k:", label="square of the step")
+axes[2].set(xlabel="points along each axis", ylabel="divergence / its terms")
+axes[2].set_xticks(sizes, [str(size) for size in sizes])
+axes[2].minorticks_off()
+axes[2].set_title("divergence of the current")
+axes[2].legend()
+figure.savefig(options.output / "field_theory.png", dpi=110)
+
+# %% [markdown]
 # ## Robustness
 #
 # The residual is the gradient of the squared output by the input. Its product with a
 # small deformation $L f$ is the first-order change of the squared output, which
-# `robustness` measures for any model, by forward derivatives. To first order, moves to
-# the right or down change nothing here: a translation is a symmetry of the layer. The
-# output of the layer moves with its input, so generators are ranked by the change of the
-# loss and not by that of the output.
-
+# `robustness` measures for any model, by forward derivatives. The output of the layer moves
+# with its input, so generators are ranked by the change of the loss and not by that of the
+# output.
 
 # %%
-def change_by_residual(theory, field, generators):
-    """`E . (L_i f)` for each generator, from the Euler-Lagrange residual `E`."""
-    variations = ops.convert_to_numpy(generators(field))
-    residual = ops.convert_to_numpy(theory.euler_lagrange(field))
-    return np.einsum("bxyc,bxykc->k", residual, variations)
-
+bump, moves = both[1], affine(derivative="central")
+report = robustness(
+    theory.layer, bump, moves, names=["down", "right", "yy", "yx", "xy", "xx"]
+)
+print(report.summary())
 
 # %% [markdown]
-# ## Picture
-
-
-# %%
-def draw(mass, sizes, errors):
-    """Metrics and the residual; currents and their divergence."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(2, 3, figsize=(13, 8.5), layout="constrained")
-    draw_metric(klein_gordon(11, mass), axes[0, 0], "metric: translations, isotropic")
-    draw_metric(random_affine(11), axes[0, 1], "metric: affine, random weights")
-
-    *both, step = fields(33, mass)
-    theory = klein_gordon(33, mass * step)
-    residual = ops.convert_to_numpy(theory.euler_lagrange(both[1]))[0, ..., 0]
-    largest = np.abs(residual).max()
-    image = axes[0, 2].imshow(residual, cmap="RdBu_r", vmin=-largest, vmax=largest)
-    figure.colorbar(image, ax=axes[0, 2], fraction=0.046)
-    axes[0, 2].set_title("Euler-Lagrange residual of the bump")
-
-    # The derivative sees the jump to zero at the border.
-    inside = np.s_[0, 2:-2, 2:-2, 0]
-    for ax, name, field in zip(axes[1], ["the solution", "the bump"], both, strict=False):
-        current = ops.convert_to_numpy(theory.noether_current(field, "rotation"))
-        ax.imshow(field[inside], cmap="Greys", alpha=0.4)
-        lengths = np.linalg.norm(current[inside], axis=-1, keepdims=True)
-        # Arrows as long as the square root, so that weak currents are seen.
-        arrows = current[inside] / np.sqrt(np.maximum(lengths, 1e-12))
-        plot_vector_field(arrows, ax, f"current of the rotation: {name}")
-    for name, values in zip(["the solution", "the bump"], errors.T, strict=True):
-        axes[1, 2].loglog(sizes, values, "o-", label=name)
-    expected = errors[0, 0] * ((sizes[0] - 1) / (np.array(sizes) - 1)) ** 2
-    axes[1, 2].loglog(sizes, expected, "k:", label="square of the step")
-    axes[1, 2].set(xlabel="points along each axis", ylabel="divergence / its terms")
-    axes[1, 2].set_xticks(sizes, [str(size) for size in sizes])
-    axes[1, 2].minorticks_off()
-    axes[1, 2].set_title("divergence of the current")
-    axes[1, 2].legend()
-    return figure
-
+# To first order, moves to the right or down change nothing: a translation is a symmetry
+# of the layer. Scalings, `yy` and `xx`, change the action most. The first derivatives are
+# those that follow from the residual:
 
 # %%
-def main(arguments=None):
-    parser = argparse.ArgumentParser(description="An L-conv layer as a field theory.")
-    parser.add_argument("--mass", type=float, default=1.0)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[17, 33, 65, 129])
-    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
-    options = parser.parse_args(arguments)
-    keras.utils.set_random_seed(0)
-
-    results = {}
-    for name in ["translation", "rotation"]:
-        errors = np.array(
-            [size_of_divergence(size, options.mass, name) for size in options.sizes]
-        )
-        results[name] = errors
-        print(f"\nDivergence of the current of the {name}, relative to its terms")
-        for size, (solution, bump) in zip(options.sizes, errors, strict=True):
-            print(f"  {size:4d} points: solution {solution:.1e}, bump {bump:.2f}")
-
-    _, bump, step = fields(33, options.mass)
-    theory = klein_gordon(33, options.mass * step)
-    print(f"\n{theory.symmetries().summary()}")
-    moves = affine(derivative="central")
-    report = robustness(
-        theory.layer, bump, moves, names=["down", "right", "yy", "yx", "xy", "xx"]
-    )
-    print(f"\nDeformations of the bump\n{report.summary()}")
-    expected = change_by_residual(theory, bump, moves)
-    difference = np.abs(report.first[0] - expected).max() / np.abs(expected).max()
-    print(f"First derivatives against the residual: relative difference {difference:.1e}")
-
-    options.output.mkdir(parents=True, exist_ok=True)
-    picture = options.output / "field_theory.png"
-    draw(options.mass, options.sizes, results["rotation"]).savefig(picture, dpi=110)
-    print(f"\nBackend: {keras.config.backend()}. Picture: {picture}")
-    return results, difference
-
-
-if __name__ == "__main__":
-    main()
-
-# %% [markdown]
-# The divergence of the solution's current falls with the square of the grid's step, as the
-# error of central differences does. That of the bump does not: there it is the residual of
-# the equation of motion, times the change of the field. The action has the two translations
-# and the rotation as symmetries, which form se(2). Scalings, `yy` and `xx`, change the
-# action most.
+variations = ops.convert_to_numpy(moves(bump))
+residual = ops.convert_to_numpy(theory.euler_lagrange(bump))
+expected = np.einsum("bxyc,bxykc->k", residual, variations)
+difference = np.abs(report.first[0] - expected).max() / np.abs(expected).max()
+print(f"largest relative difference: {difference:.1e}")

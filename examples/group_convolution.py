@@ -10,14 +10,19 @@
 # %%
 import argparse
 import pathlib
-import time
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 
 from keras_lconv import LieExponential
 from keras_lconv.convert import from_lie_exponential
 from keras_lconv.generators import rotation, translation
+
+parser = argparse.ArgumentParser(description="Stacks of L-convs as group convolutions.")
+parser.add_argument("--depth", type=int, default=64, help="of the deepest stack")
+parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
+options = parser.parse_args()
 
 # %% [markdown]
 # ## A group convolution
@@ -84,7 +89,19 @@ def images(size=21):
     return layer, image[None, ..., None], exact.reshape(1, size, size, 1)
 
 
+def relative_error(found, expected):
+    found = keras.ops.convert_to_numpy(found)
+    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
+
+
+convolutions = {"SO(2) on a circle": circle(), "SO(2) on images": images()}
+for name, (layer, signal, expected) in convolutions.items():
+    error = relative_error(layer(signal), expected)
+    print(f"{name}: LieExponential has a relative error of {error:.1e}")
+
 # %% [markdown]
+# The layer has the rounding error of float32.
+#
 # ## Stacks of L-convs
 #
 # `from_lie_exponential` makes the stack. Each layer moves the features a little,
@@ -94,11 +111,6 @@ def images(size=21):
 
 
 # %%
-def relative_error(found, expected):
-    found = keras.ops.convert_to_numpy(found)
-    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
-
-
 def errors_by_depth(layer, signal, expected, order, depths):
     """The relative error of stacks of L-convs."""
     return [
@@ -116,64 +128,37 @@ def slope(depths, errors, floor=1e-5):
     )
 
 
-# %% [markdown]
-# ## Error against depth
-
-
-# %%
-def save_picture(results, depths, path):
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(
-        1, len(results), figsize=(9, 4.2), sharey=True, layout="constrained"
-    )
-    for panel, (name, curves) in zip(panels, results.items(), strict=True):
-        for number, (order, errors) in enumerate(curves.items()):
-            color = f"C{number}"
-            panel.loglog(depths, errors, "o", color=color, label=f"order {order}")
-            # A line of the expected slope through the deepest stack above the rounding.
-            at = max(n for n, error in enumerate(errors) if error > 1e-5)
-            line = errors[at] * (np.array(depths) / depths[at]) ** -float(order)
-            panel.loglog(depths, line, "--", color=color, linewidth=1)
-        panel.set(title=name, xlabel="number of L-convs", ylim=(3e-8, 0.1))
-        panel.set_xticks(depths, [str(depth) for depth in depths])
-        panel.minorticks_off()
-    panels[0].set_ylabel("relative error to the group convolution")
-    panels[0].legend(title="dashed: slope = -order", loc="lower left")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-
-
-def main(arguments=None):
-    parser = argparse.ArgumentParser(description="Stacks of L-convs as group convolutions.")
-    parser.add_argument("--depth", type=int, default=64, help="of the deepest stack")
-    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
-    options = parser.parse_args(arguments)
-
-    start = time.time()
-    depths = [4 * 2**n for n in range(20) if 4 * 2**n <= options.depth]
-    results = {}
-    for name, make in [("SO(2) on a circle", circle), ("SO(2) on images", images)]:
-        layer, signal, expected = make()
-        print(f"{name}: LieExponential, {relative_error(layer(signal), expected):.1e}")
-        results[name] = {
-            order: errors_by_depth(layer, signal, expected, order, depths)
-            for order in (1, 2, 4)
-        }
-        for order, errors in results[name].items():
-            shown = "  ".join(f"{error:.1e}" for error in errors)
-            print(f"  order {order}: {shown}   slope {slope(depths, errors):.2f}")
-    print(f"Relative errors of stacks of {depths} L-convs")
-    picture = options.output / "group_convolution.png"
-    save_picture(results, depths, picture)
-    print(f"Backend: {keras.config.backend()}, {time.time() - start:.0f} s")
-    print(f"Picture: {picture}")
-    return results
-
-
-if __name__ == "__main__":
-    main()
+depths = [4 * 2**n for n in range(20) if 4 * 2**n <= options.depth]
+print(f"Relative errors of stacks of {depths} L-convs")
+results = {}
+for name, problem in convolutions.items():
+    results[name] = {}
+    for order in (1, 2, 4):
+        errors = errors_by_depth(*problem, order, depths)
+        results[name][order] = errors
+        shown = "  ".join(f"{error:.1e}" for error in errors)
+        print(f"{name}, order {order}: {shown}   slope {slope(depths, errors):.2f}")
 
 # %% [markdown]
 # The slopes are those of the orders, -1, -2 and -4, until rounding in float32 takes over.
 # Few layers of order 4 replace many of order 1, with twice the channels.
+
+# %%
+figure, panels = plt.subplots(
+    1, len(results), figsize=(9, 4.2), sharey=True, layout="constrained"
+)
+for panel, (name, curves) in zip(panels, results.items(), strict=True):
+    for number, (order, errors) in enumerate(curves.items()):
+        color = f"C{number}"
+        panel.loglog(depths, errors, "o", color=color, label=f"order {order}")
+        # A line of the expected slope through the deepest stack above the rounding.
+        at = max(n for n, error in enumerate(errors) if error > 1e-5)
+        line = errors[at] * (np.array(depths) / depths[at]) ** -float(order)
+        panel.loglog(depths, line, "--", color=color, linewidth=1)
+    panel.set(title=name, xlabel="number of L-convs", ylim=(3e-8, 0.1))
+    panel.set_xticks(depths, [str(depth) for depth in depths])
+    panel.minorticks_off()
+panels[0].set_ylabel("relative error to the group convolution")
+panels[0].legend(title="dashed: slope = -order", loc="lower left")
+options.output.mkdir(parents=True, exist_ok=True)
+figure.savefig(options.output / "group_convolution.png", dpi=110)

@@ -9,12 +9,14 @@ they are first used.
 
 import importlib
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from keras_lconv import generators, layers
-from keras_lconv._version import __version__
+from keras_lconv._version import __version__ as __version__
 from keras_lconv.layers import *  # noqa: F403
 
-__all__ = ["__version__", "generators", *layers.__all__]
+if not TYPE_CHECKING:  # Type checkers know no computed list, and take all public names.
+    __all__ = ["__version__", "generators", *layers.__all__]
 _SUBMODULES = (
     "algebra",
     "callbacks",

@@ -1,10 +1,12 @@
 """One table of all families of generators, and their matrices by plain NumPy."""
 
+import functools
 import itertools
 import math
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 from keras_lconv import generators as g
 
@@ -117,6 +119,14 @@ SQUARE = {
     "se2": (lambda: g.SE2Generators(), TURNS),
     "se2_fourier": (lambda: g.SE2Generators(derivative="fourier"), SPACE),
     "e2": (lambda: g.SE2Generators(reflections=True), TURNS),
+    "left_invariant": (
+        lambda: g.LeftInvariantGenerators([[[1.0]]], steps=0.3, derivative="fourier"),
+        PLANE,
+    ),
+    "sheared": (
+        lambda: g.LeftInvariantGenerators([[0.0, 1.0], [0.0, 0.0]], steps=0.5),
+        SPACE,
+    ),
     "graph": (lambda: g.graph(weighted_graph(6), "laplacian"), LINE),
 }
 RECTANGULAR = {
@@ -147,7 +157,7 @@ ONE_OF_EACH = (
     "free_central",
     "neighbor",
     "shifts_strided",
-    "se2",
+    "left_invariant",
 )
 
 
@@ -215,6 +225,8 @@ def reference_matrices(generators):
         return _shift_matrices(generators)
     if isinstance(generators, g.SE2Generators):
         return _se2_matrices(generators)
+    if isinstance(generators, g.LeftInvariantGenerators):
+        return _left_invariant_matrices(generators)
     return np.array([_field_matrix(generators, c) for c in values[0]])
 
 
@@ -280,6 +292,25 @@ def _se2_matrices(generators):
         matrices[1, j, y, x, j, y, :] -= side * c * right[x]
         matrices[2, j, y, x, circle, y, x] -= side * num / (2 * math.pi) * turn[j % num]
     return matrices.reshape(3, size, size)
+
+
+def _left_invariant_matrices(generators):
+    """Of one coordinate on a line: slopes in the frame of each sample, and between them."""
+    shape = generators.spatial_shape
+    (step,), (A,) = generators.coordinates.steps, generators.coordinates.matrices
+    kinds = ["central"] + [generators.derivative] * len(A)
+    slopes = []
+    for axis, (size, kind) in enumerate(zip(shape, kinds, strict=True)):
+        factors = [np.eye(n) for n in shape]
+        factors[axis] = reference_derivative(size, kind)
+        slopes.append(functools.reduce(np.kron, factors))
+    matrices = np.zeros((len(A) + 1, math.prod(shape), math.prod(shape)))
+    matrices[-1] = -slopes[0] / step
+    for row, (sample, *_) in enumerate(np.ndindex(*shape)):
+        frame = expm(sample * step * A)
+        for a, b in np.ndindex(frame.shape):
+            matrices[a, row] -= frame[b, a] * slopes[1 + b][row]
+    return matrices
 
 
 def _field_matrix(generators, coefficients):

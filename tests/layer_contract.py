@@ -94,6 +94,11 @@ def quarter_turn_of_orientations(f):
     return np.roll(np.rot90(f, axes=(2, 3)), f.shape[1] // 4, axis=1)
 
 
+def quarter_turn_of_frames(f):
+    """Of features on orientations, sizes and positions."""
+    return np.roll(np.rot90(f, axes=(3, 4)), f.shape[1] // 4, axis=1)
+
+
 def quarter_turn_of_functions(f):
     """Of regular fields of the four turns, which are functions on them."""
     return np.roll(quarter_turn(f), 1, axis=3)
@@ -108,6 +113,11 @@ def quarter_turn_of_waves(f):
 
 def shifts():
     return g.ShiftGenerators([(0, 1), (1, 0)], boundary="periodic")
+
+
+def dilations(dtype=None, **_):
+    """Scalings of a periodic line."""
+    return g.LeftInvariantGenerators([[1.0]], steps=0.3, derivative="fourier", dtype=dtype)
 
 
 IMAGE = (5, 5, 2)
@@ -236,6 +246,27 @@ ROWS = {
         [quarter_turn_of_waves, quarter_turn],
         quarter_turn_of_waves,
         mask_axes=2,
+    ),
+    "GroupLift": Row(
+        lambda **k: layers.GroupLift(3, "sim2", num_samples=(4, 2), **k),
+        IMAGE,
+        quarter_turn,
+        quarter_turn_of_frames,
+        mask_axes=2,
+    ),
+    "GroupLift, line": Row(
+        lambda **k: layers.GroupLift(3, dilations(**k), num_samples=3, order=1, **k),
+        IMAGE[1:],
+        rolled(2),
+        rolled(0, 2),
+        mask_axes=1,
+    ),
+    "GroupProjection": Row(
+        lambda **k: layers.GroupProjection(num_coordinates=2, **k),
+        (4, 2, *IMAGE),
+        quarter_turn_of_frames,
+        quarter_turn,
+        mask_axes=4,
     ),
     "GroupPooling": Row(
         lambda **k: layers.GroupPooling("c4", "regular", **k),

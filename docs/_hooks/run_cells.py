@@ -97,7 +97,9 @@ def save_figures(stem, folder, count):
 
 @plt.rc_context({"axes.prop_cycle": plt.cycler(color=COLORS)})
 def run(script):
-    """Runs a script, keeps what it shows, and returns its names and what `main` returned.
+    """Runs a script, keeps what it shows, and returns its names and those of `main`.
+
+    The second result is what `main` returned, or `None` for a script of steps only.
 
     The script sees the command line and the working directory of this process.
     """

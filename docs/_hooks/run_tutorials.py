@@ -59,10 +59,14 @@ def fence(text, language):
     return f"{bar} {language}\n{text}\n{bar}"
 
 
+# Jupyter has arguments of its own on the command line.
+NO_ARGUMENTS = {"kind": "code", "source": "import sys\n\nsys.argv = sys.argv[:1]"}
+
+
 def notebook(cells):
     """The script as a Jupyter notebook."""
     made = []
-    for number, cell in enumerate(cells):
+    for number, cell in enumerate([NO_ARGUMENTS, *cells]):
         entry = {
             "cell_type": cell["kind"],
             "id": f"cell-{number}",

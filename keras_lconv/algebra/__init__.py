@@ -1,19 +1,19 @@
 """Lie algebras and groups in NumPy and SciPy: float64, without a backend.
 
-Public is what is exported here. The modules are laid out by subject:
+The names exported here are public. Modules by subject:
 
-- `lie_algebra`, `span`, `structure`, `closure`, `naming`: an algebra, what follows from its
-  brackets, and its name.
+- `lie_algebra`, `span`, `structure`, `closure`, `naming`: an algebra, its structure, and
+  its name.
 - `group`, `elements`, `components`, `torus`, `enumeration`, `walk`: groups, with elements
   beside those of an algebra.
 - `vector_fields`, `monomials`, `flows`, `field_formulas`: polynomial vector fields, with
   their brackets, flows and formulas.
 - `constructors`: algebras, groups and representations that have a name.
 - `compare`: angles between spans.
-- `action`, `representation`, `permutations`, `irreducible`, `products`, `powers`: how they
-  act.
+- `action`, `representation`, `permutations`, `irreducible`, `products`, `powers`: actions
+  on vectors.
 - `intertwiners`, `kernels`, `forms`, `invariants`, `eigenspaces`, `characters`,
-  `constraints`: what stays the same.
+  `constraints`: maps, forms and vectors that the action preserves.
 """
 
 from keras_lconv.algebra import constructors

@@ -19,10 +19,10 @@ Law: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 
 class GroupAction:
-    """Matrices of generators and further elements, and what follows for all others.
+    """Matrices of generators and further elements, from which those of all elements follow.
 
-    Where elements permute components, it is known by where they take these, `images`, and
-    their matrices are made when they are asked for.
+    Elements that permute components are stored as `images`, the component that each one
+    goes to, and their matrices are made on request.
 
     Args:
         group: A `MatrixGroup`, a `LieAlgebra`, or a basis of one.
@@ -144,10 +144,10 @@ class GroupAction:
         Raises:
             ValueError: If the matrix has another shape than those of the group, or is not
                 in it; or if the representation was given by matrices without a `law`, and
-                the group is not finite, so that nothing is known of other elements. Where
-                `MatrixGroup.contains` does not know, of a group of too many elements or
-                components, a `law` takes what permutes components, is orthogonal, and
-                turns the algebra to itself, if all elements do.
+                the group is not finite, so that other elements are unknown. If a group has
+                too many elements or components for `MatrixGroup.contains` to decide, a
+                `law` accepts a matrix that shares the properties of all elements: permuting
+                components, being orthogonal, mapping the algebra to itself.
         """
         matrix = finite_array("element", element)
         size = self.group.matrix_size

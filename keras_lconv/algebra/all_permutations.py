@@ -1,8 +1,8 @@
-"""Groups of all permutations, or of all even ones, that are seen to be so.
+"""Groups that are recognised as all permutations, or all even ones.
 
-By Jordan's theorem they are those that are transitive on pairs and hold a transposition, or
-a cycle of three. Random elements are drawn by their definition, and written as products of
-the generating ones, so that each representation can follow.
+By Jordan's theorem these are transitive on pairs and contain a transposition, or a cycle of
+three. Random elements are drawn by their definition, and written as products of the
+generating ones, so that each representation can follow.
 """
 
 import math

@@ -2,8 +2,8 @@
 
 Normal matrices that commute have joint eigenvectors, `L_i u = lambda_i u`: the algebra acts
 on each by a character `lambda`. A map commutes with the algebra if it maps each character
-to itself. No map has to be searched, and the basis of all of them is never written out:
-those between images of 28 x 28 pixels would fill gigabytes.
+to itself. So no search is needed, and the basis of all maps is never formed: for images of
+28 x 28 pixels it would fill gigabytes.
 """
 
 from collections.abc import Sequence

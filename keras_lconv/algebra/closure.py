@@ -1,4 +1,4 @@
-"""From a span that is nearly closed under brackets to a closed one."""
+"""A closed span near one that is nearly closed under brackets."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
 """Angles between spans of matrices: how two Lie algebras are compared.
 
-Sign, scale and the choice of basis of learned generators are arbitrary, so that only
-their spans can be compared. Matrices are vectors in the Frobenius inner product.
+Sign, scale and the choice of basis of learned generators are arbitrary, so only their spans
+can be compared. Matrices are vectors in the Frobenius inner product.
 """
 
 from collections.abc import Mapping, Sequence
@@ -116,11 +116,11 @@ def closest(
 
     The distance is the largest principal angle, and a right angle between spans of
     different dimensions. Unlike `LieAlgebra.identify` this depends on the matrices: it
-    tells the rotations about one point from those about another.
+    distinguishes rotations about different points.
 
     Args:
         a: A `LieAlgebra`, an array `(k, d', d)`, or one matrix `(d', d)`.
-        candidates: Mapping from names to the like, or a sequence of the like.
+        candidates: Mapping from names to such sets of matrices, or a sequence of them.
 
     Returns:
         The name of the closest candidate (in a sequence its index), and the distance in
@@ -165,12 +165,12 @@ def align(a: ArrayLike, b: ArrayLike, tolerance: float = 1e-6) -> np.ndarray:
 
     Args:
         a: A `LieAlgebra`, an array `(k, d', d)`, or one matrix `(d', d)`.
-        b: The like, with as many matrices, of the same span.
+        b: Another set of as many matrices, with the same span.
         tolerance: The largest principal angle, in radians, between spans that count as
             the same.
 
     Returns:
-        Array `(k, k)` with `b_i = sum_j M[i, j] a_j`, in the sense of least squares.
+        Array `(k, k)` with `b_i = sum_j M[i, j] a_j`, by least squares.
 
     Raises:
         TypeError: If an argument is no array of real numbers.

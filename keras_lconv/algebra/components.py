@@ -48,7 +48,7 @@ class Components:
     def representatives(self) -> list[np.ndarray] | None:
         """One element of each component, the identity first, or `None` if too many.
 
-        Where it is not known whether two are connected, both are held.
+        If it is unknown whether two are connected, both are kept.
         """
         found = [np.eye(self._frame[0].shape[0])]
         marks = [self._mark(found[0])]
@@ -102,8 +102,7 @@ class Components:
     def is_connected(self, matrix: np.ndarray, other: np.ndarray) -> bool | None:
         """Whether a path `exp(X) exp(Y) ...` leads from one matrix to another.
 
-        Both are invertible. The answer is `None` where no path is found, and none is known
-        to be missing.
+        Both are invertible. The answer is `None` if no path is found and none is excluded.
         """
         target = matrix @ np.linalg.inv(other)
         if np.linalg.slogdet(target)[0] <= 0:

@@ -60,8 +60,8 @@ def defects(maps: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndar
 def candidates(source: np.ndarray, target: np.ndarray, tolerance: float) -> np.ndarray:
     """Orthonormal maps `(c, n', n)` whose span holds the null space.
 
-    Here the squares of the singular values are found, which have cost half of the digits.
-    What is zero has to be judged by `defects` of the candidates.
+    This finds the squares of the singular values, with half of the digits. Whether a
+    candidate is a solution is decided by its `defects`.
     """
     columns, rows = source.shape[1], target.shape[1]
     right = np.einsum("kab,kcb->ac", source, source)
@@ -81,9 +81,8 @@ def projected_candidates(
 ) -> np.ndarray:
     """As `candidates`, by products with the generators only.
 
-    Random maps lose what is no intertwiner by least squares: `W - A^+ A W` is the
-    orthogonal projection onto the null space of `A`. There are enough of them once some
-    turn out to be dependent.
+    Random maps are projected onto the null space of `A` by least squares, `W - A^+ A W`.
+    There are enough of them once some are dependent.
     """
     rng = np.random.default_rng(0)
     size = target.shape[1] * source.shape[1]

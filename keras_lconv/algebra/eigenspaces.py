@@ -1,4 +1,4 @@
-"""Eigenspaces of operators, and what commutes with a generator on them."""
+"""Eigenspaces of operators, and the operators on them that commute with a generator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

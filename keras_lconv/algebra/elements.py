@@ -25,7 +25,8 @@ DETERMINANTS = 1e-3
 
 
 class GroupElements:
-    """What a Lie algebra and further matrices generate: listed, drawn, and recognised.
+    """The group that a Lie algebra and further matrices generate: its elements listed,
+    drawn, and recognised.
 
     Args:
         algebra: A `LieAlgebra`.
@@ -62,9 +63,9 @@ class GroupElements:
     def is_finite(self) -> bool:
         """Whether there are finitely many elements.
 
-        There are of permutations, and where at most 20,000 elements differ clearly.
-        Of a group that is nearly finite, since `elements` have errors above 1e-7, products
-        come near to each other: where these are seen the answer is `False`.
+        This holds for permutations, and if at most 20,000 elements differ clearly. In a
+        group that is only nearly finite, since `elements` have errors above 1e-7, products
+        come near to each other; then the answer is `False`.
         """
         return self.images is not None or self.is_listed
 
@@ -72,7 +73,7 @@ class GroupElements:
     def order(self) -> float:
         """The number of elements, infinite where there is an algebra.
 
-        Of all permutations of `n` things, or of all even ones, it is known for any `n`.
+        For all permutations of `n` things, or all even ones, it is known for any `n`.
 
         Raises:
             ValueError: If another group is discrete and has more than 20,000 elements.
@@ -85,15 +86,15 @@ class GroupElements:
 
     @cached_property
     def is_compact(self) -> bool:
-        """Whether some inner product does not change: then the group is in some `O(n)`.
+        """Whether the group preserves some inner product: then it is in some `O(n)`.
 
-        It is a statement about the matrices and their limits. A line that winds around a
-        torus and is dense in it counts as compact, though only the torus is.
+        This concerns the matrices and their limits: a line that winds around a torus and is
+        dense in it counts as compact, although only the torus is.
         """
         return self.inner_product() is not None
 
     def inner_product(self) -> np.ndarray | None:
-        """A positive definite form `(n, n)` that the group does not change, or `None`.
+        """A positive definite form `(n, n)` that the group preserves, or `None`.
 
         For orthogonal matrices it is the identity.
         """
@@ -103,7 +104,7 @@ class GroupElements:
 
     @cached_property
     def images(self) -> np.ndarray | None:
-        """Where `elements` take components, `(m, n)`, if the group permutes these."""
+        """Where `elements` take each component, `(m, n)`, if the group permutes these."""
         return None if self.dimension else images_of(self.elements)
 
     @cached_property
@@ -145,7 +146,8 @@ class GroupElements:
     def words(self) -> np.ndarray:
         """The elements of a finite group as products of `elements`, `(order, length)`.
 
-        They are numbers of `elements`, and the one after the last for the identity.
+        The entries are numbers of `elements`; the number after the last stands for the
+        identity.
         """
         return self.tree.words(np.arange(len(self.tree.letters)))
 
@@ -174,13 +176,12 @@ class GroupElements:
     def random_elements(self, number: int, seed: int = 0) -> np.ndarray:
         """Random elements.
 
-        Of finite groups up to 20,000 elements, and of all permutations or all even ones
-        of any number of things, each is exactly as likely as the others. Of other large
-        groups of permutations they are by product replacement, nearly so. Of compact
-        groups they follow Haar's measure, up to what a random walk of 16 steps remembers,
-        less than 1e-6 of a mean. Of others they are `exp(X)`, for normally distributed `X`,
-        times random products of `elements`, which need not be uniform even where the group
-        is finite.
+        In finite groups up to 20,000 elements, and for all permutations or all even ones of
+        any number of things, all elements are equally likely. In other large groups of
+        permutations they are nearly so, by product replacement. In compact groups they
+        follow Haar's measure, up to less than 1e-6 of a mean, by a random walk of 16 steps.
+        In other groups they are `exp(X)`, for normally distributed `X`, times random
+        products of `elements`, which need not be uniform even if the group is finite.
 
         Args:
             number: How many.
@@ -229,14 +230,13 @@ class GroupElements:
     def contains(self, matrix: ArrayLike) -> bool:
         """Whether a matrix is an element of the group.
 
-        The elements of a finite group are listed. Of others the matrix is compared with
-        those of each component. Where the algebra holds the transposes of its matrices,
-        as those of `GL`, `SL`, `Sp`, `SO`, `O`, `SU` and `U` do, the polar decomposition
-        decides. Of other compact groups a torus does, which commutes with the matrix. Of
-        those that are left, such as `E`, vectors and forms that do not change exclude
-        matrices, and others are moved towards the identity from several starts; if neither
-        tells, an error says so. Of a line that is dense in a torus elements beyond 1,000
-        turns are not seen to be some.
+        In a finite group the matrix is compared with all elements, and otherwise with each
+        component. If the algebra contains the transposes of its matrices, such as those of
+        `GL`, `SL`, `Sp`, `SO`, `O`, `SU` and `U`, the polar decomposition decides. In other
+        compact groups a torus that commutes with the matrix decides. In the remaining
+        groups, such as `E`, invariant vectors and forms exclude matrices, and a path to the
+        identity is searched from several starts; if neither decides, an error is raised. In
+        a line that is dense in a torus, elements beyond 1,000 turns are not recognised.
 
         Args:
             matrix: Array `(n, n)`.
@@ -245,9 +245,9 @@ class GroupElements:
             Whether it is an element.
 
         Raises:
-            ValueError: If the matrix is of another size, or the answer is not known: of a
-                discrete group of too many elements, of too many components, or where no
-                path to the matrix is found, nor a reason that there is none.
+            ValueError: If the matrix is of another size, or the answer is unknown: if there
+                are too many elements or components, or if a path to the matrix is neither
+                found nor excluded.
 
         Example:
         ```python
@@ -276,7 +276,7 @@ class GroupElements:
         return answer
 
     def tells(self, matrix: np.ndarray) -> bool | None:
-        """Whether a matrix `(n, n)` is an element, or `None` where this is not known."""
+        """Whether a matrix `(n, n)` is an element, or `None` if this is unknown."""
         if self.all_permutations is not None:
             moved = images_of(matrix, ELEMENT_PRECISION)
             return moved is not None and self.all_permutations.contains(moved)

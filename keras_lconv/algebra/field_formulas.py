@@ -60,7 +60,7 @@ def field_formula(
     names: Sequence[str],
     factors: Sequence[str] | None = None,
 ) -> str:
-    """A vector field, as `"x d/dy - y d/dx"`, with the first term positive.
+    """A vector field, such as `"x d/dy - y d/dx"`, with the first term positive.
 
     Args:
         powers: Exponents `(K, n)`, in the order in which the terms are written.
@@ -86,7 +86,7 @@ def polynomial_formula(
     units: np.ndarray,
     tolerance: float = 1e-3,
 ) -> str:
-    """A polynomial, as `"x^2 + y^2 - 1"`, the highest degrees first.
+    """A polynomial, such as `"x^2 + y^2 - 1"`, the highest degrees first.
 
     Args:
         powers: Exponents `(K, n)` by growing degree.

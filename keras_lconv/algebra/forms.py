@@ -24,13 +24,13 @@ def invariant_forms(
 ) -> np.ndarray:
     """All symmetric bilinear forms `x^T M y` that a group leaves invariant.
 
-    Antisymmetric ones are found if `symmetry` says so. They are the matrices with
+    `symmetry` selects antisymmetric forms instead. Forms are the matrices with
     `L_i^T M + M L_i = 0` for the generators, and `h^T M h = M` for further elements of a
-    group: the null space of a linear map, which the singular value decomposition finds for
-    any generators, compact or not, in any basis, known or learned. For rotations it is the
+    group: the null space of a linear map. The singular value decomposition finds it for any
+    generators, compact or not, in any basis, known or learned. For rotations it is the
     Euclidean product, for the Lorentz group Minkowski's form, for sp(2n) an antisymmetric
-    form. A representation that is a sum of several may have several; one without any is
-    possible too, as that of gl(n).
+    form. A sum of representations may have several forms, and some representations have
+    none, such as that of gl(n).
 
     The decomposition is of a matrix with `n (n + 1) / 2` columns: a fraction of a second up
     to n = 30.
@@ -39,16 +39,15 @@ def invariant_forms(
         generators: Array `(k, n, n)`, one matrix `(n, n)`, a `LieAlgebra`, a `MatrixGroup`
             or a `Representation`.
         symmetry: `"symmetric"` or `"antisymmetric"` forms.
-        tolerance: Forms count as invariant if `|L_i^T M + M L_i|` is up to this, with
-            matrices scaled to norm 1. By default the root of the rounding errors of the
-            type that the generators come in: `1.5e-8` for float64, `3.5e-4` for float32;
-            1e-5 of groups with further elements.
-            Generators with noise need more than their noise.
+        tolerance: Forms count as invariant if `|L_i^T M + M L_i|` is at most this, with
+            matrices scaled to norm 1. By default the root of the rounding error of the type
+            of the generators: `1.5e-8` for float64, `3.5e-4` for float32; 1e-5 for groups
+            with further elements. Generators with noise need more than their noise.
 
     Returns:
-        Array `(m, n, n)`: an orthonormal basis, in the Frobenius product, of the `m`
-        dimensional space of forms. The sign of each makes more of its eigenvalues
-        positive than negative where these numbers differ, and else its largest entry.
+        Array `(m, n, n)`: an orthonormal basis, in the Frobenius product, of the
+        `m`-dimensional space of forms. The sign of each is such that more eigenvalues are
+        positive than negative; if their numbers are equal, the largest entry is positive.
 
     Raises:
         TypeError: If `generators` is no array of real numbers.
@@ -128,14 +127,14 @@ def casimir_form(
 
     `C` commutes with all `L_m`, in every representation, if `ad(L_m) h + h ad(L_m)^T = 0`.
 
-    - Where `B_ij = -tr(L_i L_j)` is not degenerate the inverse of `B / unit` is such a
-      form. The mean size of the eigenvalues of `B` as unit gives `C` the unit of a squared
+    - If `B_ij = -tr(L_i L_j)` is not degenerate, the inverse of `B / unit` is such a form.
+      With the mean size of the eigenvalues of `B` as unit, `C` has the unit of a squared
       parameter: multiplying all generators by a number does not change `h`. A number as
       unit makes `C` independent of the basis.
-    - Elsewhere the form is the one nearest to the identity in an orthonormal frame of the
-      span: among those that are positive semidefinite, and among all where none of these
-      is. In the given basis its largest eigenvalue becomes 1. For se(n) it is 1 on
-      translations and 0 on rotations, so that `C` is minus the Laplacian.
+    - Otherwise the form is the one nearest to the identity in an orthonormal frame of the
+      span, among the positive semidefinite ones if there are any. In the given basis its
+      largest eigenvalue becomes 1. For se(n) it is 1 on translations and 0 on rotations, so
+      `C` is minus the Laplacian.
 
     Args:
         basis: Independent matrices `(k, n, n)` with the brackets of the generators.
@@ -172,8 +171,8 @@ def casimir_form(
 def smoothing_form(basis: np.ndarray) -> np.ndarray:
     """As `casimir_form`, but the identity for generators that commute.
 
-    Every form is invariant under these. The identity, in the given basis, makes each
-    direction count by its own parameter.
+    Every form is invariant under these. With the identity in the given basis, each
+    direction counts by its own parameter.
     """
     return np.eye(len(basis)) if commute(basis) else casimir_form(basis)
 
@@ -245,8 +244,8 @@ def positive_form(forms: np.ndarray) -> np.ndarray | None:
     """A positive definite form in a span, near to the identity.
 
     It is the projection of the identity, in the given basis if that is positive definite.
-    Otherwise coordinates are changed, such that what was found becomes rounder, and the
-    identity is projected again.
+    Otherwise coordinates are changed so that the form becomes rounder, and the identity is
+    projected again.
 
     Args:
         forms: Independent forms `(m, n, n)`.

@@ -24,15 +24,15 @@ class MatrixGroup(GroupElements):
     further elements. Either part may be missing: without an algebra the group is discrete,
     without elements it is connected. `O(n)` is so(n) and one reflection.
 
-    A `LieAlgebra` may be given wherever a group is; `algebra` is the way back. Every
-    condition on maps or forms that must not change under the group is linear, one for each
-    matrix of the algebra and one for each element, and all are solved at once.
+    A `LieAlgebra` may be given in place of a group; `algebra` leads back. Conditions of
+    invariance on maps or forms are linear, one for each matrix of the algebra and one for
+    each element, and are solved together.
 
     Args:
         algebra: A `LieAlgebra`, or a basis `(k, n, n)`. By default the one of dimension 0.
         elements: Invertible matrices `(m, n, n)`, or a list of these. They generate the
-            components of the group, or all of it where there is no algebra. They may have
-            errors up to 1e-7, as in float32.
+            components of the group, or all of it if there is no algebra. They may have
+            errors up to 1e-7, such as those of float32.
         name: What to call the group.
 
     Raises:
@@ -124,7 +124,7 @@ class MatrixGroup(GroupElements):
         return standard(self)
 
     def trivial(self, size: int = 1) -> "Representation":
-        """The representation on numbers that no element changes.
+        """The trivial representation, on numbers that no element changes.
 
         Args:
             size: How many numbers.
@@ -171,8 +171,8 @@ class MatrixGroup(GroupElements):
         """The representation on numbers at points that the group permutes.
 
         Args:
-            points: Array `(m, n)` of different points. Each element of the group takes
-                each of them to one of them, as the corners of a solid.
+            points: Array `(m, n)` of different points. The group permutes them, such as the
+                corners of a solid.
 
         Returns:
             A `Representation` by permutations, of size `m`.
@@ -229,7 +229,7 @@ class MatrixGroup(GroupElements):
 
 
 def as_group(name: str, value: GroupLike) -> MatrixGroup:
-    """The group that is given as one, as an algebra, or as a basis of one."""
+    """The group given as a group, as an algebra, or as a basis of one."""
     if isinstance(value, MatrixGroup):
         return value
     if isinstance(value, LieAlgebra):

@@ -18,34 +18,34 @@ def intertwiners(
 ) -> np.ndarray:
     """A basis of the maps `W` with `K_i W = W L_i`: those that commute with the group.
 
-    Then `exp(t K) W = W exp(t L)`. Of groups with further elements `h` the maps satisfy
-    `rho_out(h) W = W rho_in(h)` too. It does not matter whether the group acts before the
-    map or after it. By Schur's lemma, between irreducible representations there are none
-    but multiples of one map, if the two are isomorphic; two dimensions of maps are possible
-    over the real numbers (plane rotations) and four too. Between a representation and
-    itself the maps are the commutant.
+    Then `exp(t K) W = W exp(t L)`: the group may act before the map or after it. For groups
+    with further elements `h` the maps satisfy `rho_out(h) W = W rho_in(h)` too. By Schur's
+    lemma, the maps between two irreducible representations are zero unless these are
+    isomorphic; then they form a space of one, two (rotations of the plane) or four
+    dimensions over the real numbers. Between a representation and itself the maps are the
+    commutant.
 
     The maps are a null space, which is found for any generators: compact or not, reducible
     or not, known or learned. Up to `n' n = 2000` entries a matrix of that size is
-    decomposed, in a few seconds. Beyond, random maps are projected onto the null space by
-    LSMR, which needs products with the generators only, and time in proportion to the
-    number of maps that there are.
+    decomposed, in a few seconds. Beyond this size, random maps are projected onto the null
+    space by LSMR, which only needs products with the generators. Its time is proportional
+    to the number of maps.
 
     Args:
         source: A `Representation` or a `MatrixGroup`, or `L_i`, an array `(k, n, n)` or a
             `LieAlgebra`.
-        target: The like for the outputs: a representation of the same group, or `K_i`, an
+        target: The same for the outputs: a representation of the same group, or `K_i`, an
             array `(k, n', n')`, of the same elements of the algebra in the same order. See
             `direct_sum`, `tensor_product`, `dual` and `trivial`.
-        tolerance: Maps count if `|K_i W - W L_i|` is up to this, with `W` of norm 1 and
-            generators scaled to it. By default the root of the rounding errors of the type
-            that `source` comes in: `1.5e-8` for float64, `3.5e-4` for float32; 1e-5
-            of groups with further elements. Generators
-            with noise need more than their noise, or `LieAlgebra.nearest_closed` before.
+        tolerance: Maps count if `|K_i W - W L_i|` is at most this, with `W` and the
+            generators scaled to norm 1. By default the root of the rounding error of the
+            type of `source`: `1.5e-8` for float64, `3.5e-4` for float32; 1e-5 for groups
+            with further elements. Generators with noise need more than their noise, or
+            `LieAlgebra.nearest_closed` first.
 
     Returns:
-        Array `(m, n', n)`: an orthonormal basis, in the Frobenius product, of the `m`
-        dimensional space of maps. The largest entry of each is positive.
+        Array `(m, n', n)`: an orthonormal basis, in the Frobenius product, of the
+        `m`-dimensional space of maps. The largest entry of each is positive.
 
     Raises:
         TypeError: If an argument is no array of real numbers.

@@ -1,4 +1,4 @@
-"""What an algebra of matrices leaves invariant, and whether matrices commute."""
+"""Invariants of an algebra of matrices, and whether matrices commute."""
 
 from itertools import combinations
 
@@ -41,8 +41,8 @@ def invariant_functionals(matrices: np.ndarray, tolerance: float) -> np.ndarray:
         tolerance: Singular values up to this, relative to the largest, are zero.
 
     Returns:
-        Orthonormal columns `(d, m)`. They do not depend on how the space was found: the
-        positions that tell most about it come first, in the order of the grid.
+        Orthonormal columns `(d, m)`. They depend on the space only, and not on how it was
+        found: the positions with the largest share come first, in the order of the grid.
     """
     from scipy.linalg import qr
 

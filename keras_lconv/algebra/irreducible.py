@@ -33,7 +33,7 @@ class IrreduciblePart:
     Args:
         representation: The irreducible `Representation`, of size `d`.
         multiplicity: How often it occurs.
-        kind: `"real"`, `"complex"` or `"quaternionic"`: what its maps to itself are.
+        kind: `"real"`, `"complex"` or `"quaternionic"`: the type of its maps to itself.
         basis: Array `(multiplicity, n, d)`: columns that span each copy, in which the group
             acts by the matrices of `representation`.
     """

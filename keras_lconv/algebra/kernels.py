@@ -66,20 +66,20 @@ def equivariant_kernels(
 ) -> EquivariantKernels:
     """All polynomial kernels with `K(g x) = rho_out(g) K(x) rho_in(g)^-1`.
 
-    A convolution with such a kernel takes a field of values that turn by `rho_in` to one of
-    values that turn by `rho_out`, and commutes with the group and with translations.
+    A convolution with such a kernel maps a field whose values transform by `rho_in` to one
+    whose values transform by `rho_out`, and commutes with the group and with translations.
     Kernels of degree `p` are maps `T` from `Sym^p (x) V_in` to `V_out` that commute with
     the group, `K(x) v = T (x^(x) p (x) v)`: a null space for each degree, found from
     generators and further elements alone.
 
-    For orthogonal groups only the harmonic polynomials of each degree are taken. Others are
-    these times powers of `|x|^2`, which any function of the radius stands for. For SO(2)
+    For orthogonal groups only the harmonic polynomials of each degree are taken. The others
+    are these times powers of `|x|^2`, and functions of the radius replace them. For SO(2)
     kernels are circular harmonics, for SO(3) spherical harmonics with Clebsch-Gordan
     coefficients. Other groups have all polynomials.
 
     Args:
-        group: A `MatrixGroup` of `n x n` matrices, an algebra or its basis: it acts on
-            positions `x` as it is.
+        group: A `MatrixGroup` of `n x n` matrices, an algebra or its basis. Its matrices
+            act on positions `x`.
         representation_in: The `Representation` of the group on the values of the input.
         representation_out: That on the values of the output.
         degree: The largest degree, up to 100.

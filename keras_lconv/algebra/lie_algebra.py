@@ -29,24 +29,23 @@ LARGEST_ANGLE = 0.5
 class LieAlgebra(Span):
     """A real Lie algebra, spanned by square matrices.
 
-    Everything is computed in float64 with NumPy and SciPy. What an invariant says does
-    not depend on the basis: computations run in an orthonormal frame of the span (in the
-    Frobenius inner product), and are translated where an answer is in the given basis.
+    Everything is computed in float64 with NumPy and SciPy. Invariants do not depend on the
+    basis: computations run in an orthonormal frame of the span (in the Frobenius inner
+    product), and answers in the given basis are converted.
 
-    The span of matrices from data, or with rounding errors, is closed under brackets
-    only nearly. Brackets are then projected onto the span, and `tolerance` says what
+    The span of matrices from data, or with rounding errors, is closed under brackets only
+    approximately. Brackets are then projected onto the span, and `tolerance` defines what
     counts as zero.
 
     Args:
         basis: Array `(k, n, n)` of linearly independent real matrices. For complex
             matrices see `realify`. An array of shape `(0, n, n)` is the algebra of
             dimension 0.
-        tolerance: Numbers up to this size count as zero, where numbers of order 1 are
-            expected: structure constants in units of the largest ones that matrices of
-            this size could have, and forms and angles made from them. By default, for an
-            exact basis, the root of its rounding errors; otherwise, of some values between
-            `closure_error` and 0.3, the one for which what is zero and what is not lie
-            furthest apart.
+        tolerance: Numbers up to this size count as zero, if numbers of order 1 are
+            expected: structure constants in units of the largest ones possible for matrices
+            of this size, and forms and angles made from them. By default, for an exact
+            basis, the root of its rounding errors. Otherwise the value between
+            `closure_error` and 0.3 that separates zeros and other numbers best.
 
     Raises:
         TypeError: If `basis` is no array of real numbers.
@@ -149,14 +148,14 @@ class LieAlgebra(Span):
         `C = sum_ij (T^-1)_ij L_i L_j` with `T_ij = tr(L_i L_j)`. Its trace is `k`. For
         so(n) it is positive, for others it may have eigenvalues of both signs.
 
-        Where `T` is degenerate another invariant form takes the place of `-T^-1`: in an
-        orthonormal frame of the span the one nearest to the identity, positive semidefinite
-        where there is such a form. For se(n) that makes `-sum_a P_a^2` of the translations.
-        The result does not depend on the basis in either case.
+        If `T` is degenerate, another invariant form takes the place of `-T^-1`: the one
+        nearest to the identity in an orthonormal frame of the span, among the positive
+        semidefinite ones if there are any. For se(n) the result is `-sum_a P_a^2` of the
+        translations. In both cases it does not depend on the basis.
 
         Raises:
-            ValueError: If no form is invariant, as for aff(n): there is no quadratic
-                Casimir operator then.
+            ValueError: If no form is invariant, for example for aff(n), which has no
+                quadratic Casimir operator.
 
         Example:
         ```python
@@ -255,9 +254,9 @@ class LieAlgebra(Span):
     def is_compact(self) -> bool:
         """Whether some compact group has this algebra.
 
-        Then the algebra is reductive and its Killing form has no positive eigenvalue. It is
-        a statement about the abstract algebra: R^n is that of a torus, so that it counts as
-        compact, also where its matrices generate translations.
+        Then the algebra is reductive and its Killing form has no positive eigenvalue. This
+        concerns the abstract algebra: R^n is that of a torus, so it counts as compact even
+        if its matrices generate translations.
         """
         return self._structure.is_compact
 
@@ -267,19 +266,19 @@ class LieAlgebra(Span):
         The algebra is split into ideals that are no direct sums, and each is named: simple
         algebras by dimension, rank and signature of the Killing form; solvable ones of
         dimension 3 by Bianchi's type; `se`, `sim`, `aff`, `heisenberg` and relatives by the
-        action on their radical. Where the invariants do not decide, the name says what they
-        do say, and `is_unique` is `False`.
+        action on their radical. If the invariants do not decide, the name states what is
+        known, and `is_unique` is `False`.
 
-        Beyond dimension 40 the structure takes too long. What then has a name are all
-        matrices of a size, those without trace, and all that keep a form, with or without
-        dilations: `gl`, `sl`, `so(p,q)` and `sp`. Any other is described.
+        Beyond dimension 40 the structure takes too long. Then `gl`, `sl`, `so(p,q)` and
+        `sp` are recognised, with or without dilations: all matrices of a size, those
+        without trace, and all that keep a form. Other algebras are described.
 
         Args:
             tolerance: Numbers up to this size, where 1 is expected, count as zero. By
                 default the `tolerance` of the algebra.
 
         Returns:
-            An `Identification`; `str` of it is for people, its `name` for programs.
+            An `Identification`: its `str` is for people, its `name` for programs.
 
         Example:
         ```python
@@ -320,9 +319,8 @@ class LieAlgebra(Span):
 
         Newton steps of least length, with damping, in the space of all spans of this
         dimension. The result is a local solution, at about the distance of the noise. It
-        keeps `tolerance`, so that it has the same invariants; with a smaller tolerance an
-        algebra that is not rigid may turn out to be one of its deformations: so(3), for
-        example, for se(2).
+        keeps `tolerance`, and so the invariants. With a smaller tolerance an algebra that
+        is not rigid may be identified as one of its deformations, such as so(3) for se(2).
 
         Returns:
             A `LieAlgebra`, whose basis is close to the given one.

@@ -149,9 +149,14 @@ def along(
 
 
 def monomial_text(power: Sequence[int], names: Sequence[str]) -> str:
-    """A monomial in symbols, as `"x^2 y"`, empty where it is 1."""
+    """A monomial in symbols, as `"x^2 y"` or `"(sin x)^2"`, empty where it is 1."""
     return " ".join(
-        name if exponent == 1 else f"{name}^{exponent}"
+        name if exponent == 1 else f"{_as_factor(name)}^{exponent}"
         for name, exponent in zip(names, power, strict=True)
         if exponent
     )
+
+
+def _as_factor(name: str) -> str:
+    """A name that powers may be taken of."""
+    return f"({name})" if " " in name and not name.startswith("(") else name

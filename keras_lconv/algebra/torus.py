@@ -10,6 +10,10 @@ MOST_TURNS = 2001
 LARGEST_CONDITION = 1e8
 # Rates below this, relative to the largest, are zero.
 ZERO = 1e-9
+# A period has at most so many turns of the slowest rotation, and the exponential is as near
+# to 1 after it.
+MOST_PERIODS = 24
+PERIODIC = 1e-8
 
 
 def commuting_part(space: np.ndarray, matrix: np.ndarray, precision: float) -> np.ndarray:
@@ -108,3 +112,25 @@ def _parameters(rates: np.ndarray, factors: np.ndarray, zero: float) -> np.ndarr
     angles = (np.angle(factors) - rates.imag @ known)[pivots]
     angles = angles + 2 * np.pi * turns.reshape(len(turns), len(free))
     return known + np.linalg.solve(turning[pivots], angles.T).T @ free
+
+
+def period(matrix: np.ndarray) -> float | None:
+    """The smallest `T > 0` with `exp(T A) = 1`, or `None` if no multiple of a turn is one.
+
+    Up to `MOST_PERIODS` turns of the slowest rotation are tried.
+
+    Args:
+        matrix: Array `(n, n)`, not zero.
+    """
+    from scipy.linalg import expm
+
+    rates = np.linalg.eigvals(matrix)
+    zero = ZERO * np.max(np.abs(rates))
+    turning = np.abs(rates.imag)[np.abs(rates.imag) > zero]
+    if not len(turning) or np.any(np.abs(rates.real) > zero):
+        return None
+    for turns in range(1, MOST_PERIODS + 1):
+        candidate = float(2 * np.pi * turns / np.min(turning))
+        if np.max(np.abs(expm(candidate * matrix) - np.eye(len(matrix)))) < PERIODIC:
+            return candidate
+    return None

@@ -2,22 +2,15 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._validation import (
-    any_array,
-    boolean,
-    count,
-    finite_array,
-    not_negative,
-    positive_int,
-)
+from keras_lconv._validation import any_array, finite_array, not_negative
+from keras_lconv.datasets.random_batches import RandomBatches
 from keras_lconv.datasets.rotate_images import rotate_images
 
 
-class RandomRotations(keras.utils.PyDataset):
+class RandomRotations(RandomBatches):
     """Batches of images, each at a new random angle in each epoch.
 
     A network that quarter turns do not change, such as
@@ -63,7 +56,6 @@ class RandomRotations(keras.utils.PyDataset):
         seed: int = 0,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
         self.images = finite_array("images", images).astype("float32")
         if self.images.ndim not in (3, 4):
             raise ValueError(
@@ -77,28 +69,10 @@ class RandomRotations(keras.utils.PyDataset):
                 f"Received: shape {self.labels.shape}"
             )
         self.max_degrees = not_negative("max_degrees", max_degrees)
-        self.batch_size = positive_int("batch_size", batch_size)
-        self.shuffle = boolean("shuffle", shuffle)
-        self.seed = count("seed", seed)
-        self._epoch = 0
-        self._new_order()
+        super().__init__(len(self.images), batch_size, shuffle, seed, **kwargs)
 
-    def _new_order(self) -> None:
-        self._order = np.arange(len(self.images))
-        if self.shuffle:
-            np.random.default_rng((self.seed, self._epoch)).shuffle(self._order)
-
-    def __len__(self) -> int:
-        return -(-len(self.images) // self.batch_size)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        start = index * self.batch_size
-        some = self._order[start : start + self.batch_size]
-        rng = np.random.default_rng((self.seed, self._epoch, index))
-        angles = rng.uniform(-self.max_degrees, self.max_degrees, len(some))
-        return rotate_images(self.images[some], angles), self.labels[some]
-
-    def on_epoch_end(self) -> None:
-        """Goes on to new angles, and a new order."""
-        self._epoch += 1
-        self._new_order()
+    def _batch(
+        self, samples: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        angles = rng.uniform(-self.max_degrees, self.max_degrees, len(samples))
+        return rotate_images(self.images[samples], angles), self.labels[samples]

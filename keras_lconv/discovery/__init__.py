@@ -1,7 +1,11 @@
 """Symmetries found in functions, in trained models and in data."""
 
 from keras_lconv.discovery.discrete import DiscreteReport, find_discrete_symmetries
-from keras_lconv.discovery.equations import PointSymmetryReport, find_point_symmetries
+from keras_lconv.discovery.equations import (
+    PointSymmetryReport,
+    SolutionWindows,
+    find_point_symmetries,
+)
 from keras_lconv.discovery.fields import FieldAugmentation, FieldReport
 from keras_lconv.discovery.functions import find_symmetries, fit_symmetries
 from keras_lconv.discovery.pairs import GeneratorReport, fit_generators
@@ -15,6 +19,7 @@ __all__ = [
     "GeneratorReport",
     "GridReport",
     "PointSymmetryReport",
+    "SolutionWindows",
     "SymmetryReport",
     "find_discrete_symmetries",
     "find_point_symmetries",

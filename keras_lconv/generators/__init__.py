@@ -5,6 +5,7 @@ from keras_lconv.generators.cost import Cost
 from keras_lconv.generators.derivatives import derivative_matrix
 from keras_lconv.generators.families.dense import DenseGenerators
 from keras_lconv.generators.families.field import VectorFieldGenerators
+from keras_lconv.generators.families.left_invariant import LeftInvariantGenerators
 from keras_lconv.generators.families.low_rank import LowRankGenerators
 from keras_lconv.generators.families.matrix import MatrixGenerators
 from keras_lconv.generators.families.neighbor import NeighborGenerators
@@ -25,6 +26,7 @@ __all__ = [
     "Cost",
     "DenseGenerators",
     "Generators",
+    "LeftInvariantGenerators",
     "LowRankGenerators",
     "MatrixGenerators",
     "NeighborGenerators",

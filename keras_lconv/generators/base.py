@@ -2,12 +2,12 @@
 
 Generators `L_1, ..., L_k` are `d' x d` matrices on the `d` positions of an input
 `(batch, *spatial, channels)`, flattened in C order, or on the `d` components of a fibre. A
-family may store them in any form: it says how to apply them, and all else follows.
+family may store them in any form. It defines how to apply them, and everything else
+follows.
 
-What follows may be slow, but it is right for every family. What a family knows better it
-says by overriding a method here, or by registering a function of its own with those of
-`contraction` (the order of products) and `exponential` (finite motions), which dispatch on
-the family.
+The defaults may be slow, but are right for every family. A family with a better way
+overrides a method here, or registers a function with those of `contraction` (the order of
+products) and `exponential` (finite motions), which dispatch on the family.
 """
 
 from typing import Any, Self
@@ -42,20 +42,20 @@ class Generators(OnGrid):
 
     A subclass creates its weights in `build`, after `super().build(input_shape)`, and
     implements `apply(f)`: all Lie derivatives `L_i f` of flat features. It has
-    `get_config`, as every Keras layer, and, where it leads to another grid, `is_square` and
-    `output_spatial_shape`. All else has a default that is right, though it may be slow:
+    `get_config`, like every Keras layer, and, if it leads to another grid, `is_square` and
+    `output_spatial_shape`. Everything else has a default that is right, though it may be
+    slow:
 
     - `combine(z)`, the sum `sum_i L_i z_i`;
     - `norm_bounds()`, bounds of `|L_i|` from the current weights, and
       `initial_norm_bounds()`;
-    - `is_antisymmetric`, `representation()`: what is known of the structure;
+    - `is_antisymmetric`, `representation()`: the known structure;
     - `vector_field_tensor()` and `derivative`, of derivatives along vector fields.
 
     Args:
         num_generators: Number `k` of generators.
-        trainable: Whether the generators are learned. Generators that are not learned
-            are non-trainable weights, and stay so whatever `trainable` says later on
-            of a model that holds them.
+        trainable: Whether the generators are learned. Generators that are not learned are
+            non-trainable weights, also in a model whose `trainable` is set to true later.
         **kwargs: `name` and `dtype`, as for every Keras layer.
 
     Input shape:
@@ -133,9 +133,9 @@ class Generators(OnGrid):
     def initial_norm_bounds(self) -> np.ndarray:
         """Upper bounds of the spectral norms `|L_i|` in NumPy, of shape `(k,)`.
 
-        For generators that are not learned they hold for good. For learned ones they are
-        those of the values that they start with, or 1 while a graph is traced: a layer that
-        relies on a bound keeps it when it is saved, and scales parameters back to it.
+        For generators that are not learned they hold always. For learned ones they are
+        those of the initial values, or 1 while a graph is traced. A layer that relies on a
+        bound keeps it when it is saved, and scales parameters back to it.
 
         Raises:
             ValueError: If the generators are not learned, and are not built yet or their
@@ -152,8 +152,9 @@ class Generators(OnGrid):
     def is_antisymmetric(self) -> bool:
         """Whether the generators are not learned, and all `L_i` antisymmetric.
 
-        `exp(t L)` is then orthogonal, and `transform` needs fewer products. Here it is read
-        off the matrices, once the generators are built; no where these are too large.
+        `exp(t L)` is then orthogonal, and `transform` needs fewer products. The default
+        reads it off the matrices, once the generators are built, and is false if these are
+        too large.
         """
         if self.is_learned or not self.is_square or self.spatial_shape is None:
             return False
@@ -167,8 +168,8 @@ class Generators(OnGrid):
     def representation(self) -> np.ndarray:
         """Matrices with the brackets of generators that are not learned, in NumPy.
 
-        Here those of `matrices`. Vector fields have smaller ones, for which brackets
-        close as they do not on a finite grid.
+        By default those of `matrices`. Vector fields have smaller ones, whose brackets
+        close; on a finite grid they do not.
 
         Raises:
             ValueError: If the generators are learned, or not built yet.
@@ -202,7 +203,7 @@ class Generators(OnGrid):
         return None
 
     def vector_fields(self) -> np.ndarray | None:
-        """The same as an array, or `None`: not inside of graphs."""
+        """The same as an array, or `None`. Not available while a graph is traced."""
         fields = self.vector_field_tensor(self.variable_dtype)
         return None if fields is None else ops.convert_to_numpy(fields)
 
@@ -248,8 +249,8 @@ class Generators(OnGrid):
     def matrices(self) -> np.ndarray:
         """Generators that are not learned as matrices in NumPy: `(k, d', d)`, float64.
 
-        Families that are made of given numbers return these, in float64. The default has
-        the precision of the weights.
+        Families made of given numbers return these in float64. The default has the
+        precision of the weights.
 
         Raises:
             ValueError: If the generators are learned, or not built yet, or the matrices
@@ -301,8 +302,8 @@ class Generators(OnGrid):
         """The Lie algebra that the generators span.
 
         Args:
-            tolerance: What counts as zero, as for `LieAlgebra`. Learned generators span
-                an algebra only nearly: see `LieAlgebra.closure_error`.
+            tolerance: What counts as zero, as for `LieAlgebra`. Learned generators span an
+                algebra only approximately: see `LieAlgebra.closure_error`.
 
         Returns:
             A `LieAlgebra` of `d x d` matrices.
@@ -333,24 +334,24 @@ class Generators(OnGrid):
         """The action of the group: `exp(sum_i t_i L_i) f`.
 
         It is applied to `f` without forming a matrix, in float32 at least, and is
-        differentiable in `f`, in `t` and in the generators. Antisymmetric generators, as
-        rotations and translations are, take a Chebyshev series, with about one product
-        for each unit of `|sum_i t_i L_i|`; others a Taylor series with scaling, with
-        about seven.
+        differentiable in `f`, in `t` and in the generators. Antisymmetric generators, such
+        as rotations and translations, take a Chebyshev series, with about one product for
+        each unit of `|sum_i t_i L_i|`. Others take a Taylor series with scaling, with about
+        seven.
 
-        The number of terms follows from a bound of `|sum_i t_i L_i|`. Where `t` and the
-        weights have values, the bound does too. While a graph is traced (in `fit`, in
-        `jit`) it does not, and a bound is assumed that is enough for a half turn.
-        Parameters `t` that go beyond it are then scaled back to it. Give `norm_bound`
-        for larger ones, or for fewer terms where they are known to be small.
+        The number of terms follows from a bound of `|sum_i t_i L_i|`. If `t` and the
+        weights have values, so does the bound. While a graph is traced (in `fit`, in `jit`)
+        they have none, and the assumed bound is enough for a half turn. Parameters `t`
+        beyond it are scaled back to it. Give `norm_bound` for larger parameters, or to save
+        terms if they are known to be small.
 
         Args:
             f: Tensor `(batch, *spatial, channels)` or `(batch, d)`.
             t: Group parameters, in units of the generators (radians for `rotation()`,
                 grid steps for `translation()`): of shape `(k,)`, or `(batch, k)` for
                 one element for each sample. A scalar is enough for one generator.
-            norm_bound: A bound of `|sum_i t_i L_i|`, not negative, where the default does
-                not suit. It must hold: the result is wrong where it does not.
+            norm_bound: A bound of `|sum_i t_i L_i|`, not negative, in place of the default.
+                If it does not hold, the result is wrong.
 
         Returns:
             Tensor of the shape of `f`.

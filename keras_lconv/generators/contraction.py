@@ -1,9 +1,9 @@
-"""The heart of an L-conv, `sum_i (L_i f) W_i`, in the order that costs least.
+"""The core of an L-conv, `sum_i (L_i f) W_i`, in the cheapest order of products.
 
 All orders of the products give the same result. `contractions` lists those that a family
 can do, `contract` does one, and `contraction_cost` says what it costs. They dispatch on the
-family: what is here is right for all, and a family whose structure allows more registers
-its own. What it leaves to the default it gets by `contract.dispatch(object)`.
+family. The defaults here are right for all, and a family whose structure allows more
+registers its own. It calls a default by `contract.dispatch(object)`.
 """
 
 import functools
@@ -26,7 +26,8 @@ ORDERS = ("generators_first", "channels_first")
 def cost(generators: "Generators", channels: int, operation: str = "apply") -> Cost:
     """What `apply` or `combine` costs for one sample.
 
-    Here it is that of matrices without any structure, `k d' d` multiply-adds a channel.
+    The default is the cost of matrices without any structure, `k d' d` multiply-adds a
+    channel.
 
     Args:
         generators: Built generators.

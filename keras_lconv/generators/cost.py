@@ -1,4 +1,4 @@
-"""What applying generators costs: how layers choose the order of their products."""
+"""The cost of applying generators, by which layers choose the order of their products."""
 
 from dataclasses import dataclass
 

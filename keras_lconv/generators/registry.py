@@ -1,6 +1,7 @@
 """From what a user writes to an instance of `Generators`."""
 
 import functools
+import math
 import reprlib
 from collections.abc import Callable, Sequence
 from numbers import Integral
@@ -16,9 +17,10 @@ from keras_lconv._validation import finite_array
 from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.families.dense import DenseGenerators
+from keras_lconv.generators.families.left_invariant import LeftInvariantGenerators
 from keras_lconv.generators.families.low_rank import LowRankGenerators
 from keras_lconv.generators.families.matrix import MatrixGenerators
-from keras_lconv.generators.families.se2 import SE2Generators
+from keras_lconv.generators.families.se2 import TURN, SE2Generators
 from keras_lconv.generators.ready.grid import (
     affine,
     rotation,
@@ -27,6 +29,10 @@ from keras_lconv.generators.ready.grid import (
     translation,
 )
 
+# Scalings of the plane, and a step by which two are a factor of 2.
+ZOOM = ((1.0, 0.0), (0.0, 1.0))
+HALF_OCTAVE = math.log(2) / 2
+
 NAMES: dict[str, Callable[..., Generators]] = {
     "affine": affine,
     "e2": functools.partial(SE2Generators, reflections=True),
@@ -34,6 +40,9 @@ NAMES: dict[str, Callable[..., Generators]] = {
     "scaling": scaling,
     "se2": SE2Generators,
     "shear": shear,
+    "sim2": functools.partial(
+        LeftInvariantGenerators, (TURN, ZOOM), steps=(None, HALF_OCTAVE)
+    ),
     "translation": translation,
 }
 
@@ -44,15 +53,16 @@ def get(
     rank: int | Sequence[int] | None = None,
     **kwargs: Any,
 ) -> Generators:
-    """Resolves generators from what layers accept as their argument `generators`.
+    """Makes generators from a value that layers accept as their argument `generators`.
 
     Args:
         identifier: An integer `k`: learned `DenseGenerators(k)`, or
             `LowRankGenerators(k, rank)` with `rank`. A name, for images: `"rotation"`,
             `"translation"`, `"scaling"`, `"shear"`, `"affine"`; for images lifted to
-            orientations: `"se2"`, with their mirror images `"e2"`. An array `(k, d', d)` or
-            a `LieAlgebra`: fixed `MatrixGenerators`. A configuration. Or an instance of
-            `Generators`, which is returned as it is, to be shared.
+            orientations: `"se2"`, with their mirror images `"e2"`, with sizes in half
+            octaves `"sim2"`. An array `(k, d', d)` or a `LieAlgebra`: fixed
+            `MatrixGenerators`. A configuration. Or an instance of `Generators`, which is
+            returned as it is, to be shared.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         **kwargs: `dtype` and the like, for generators that are made here.
 
@@ -61,8 +71,8 @@ def get(
 
     Raises:
         TypeError: If `identifier` is of another type.
-        ValueError: If it is an unknown name, a number below 1 or an array of another
-            shape, or if `rank` is given with something that is no integer.
+        ValueError: If it is an unknown name, a number below 1 or an array of another shape,
+            or if `rank` is given without an integer.
 
     Example:
     ```python
@@ -149,7 +159,7 @@ def named(name: str, identifier: GeneratorsLike, **kwargs: Any) -> Generators:
         if any(f"`{known}`" in str(error) for known in (name, "rank")):
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"`{name}` are no generators. {error}") from error
+        raise kind(f"`{name}` must be generators. {error}") from error
 
 
 def given_matrices(name: str, given: GeneratorsLike, size: int) -> np.ndarray:

@@ -30,15 +30,14 @@ class ActionRegularization(GeneratorLayer):
     generators, by the form `B` on the algebra: with translations it is a penalty on the
     gradient, with a rotation one on changes along circles.
 
-    Given two inputs, it is the action of their difference, and the first is passed on: a
-    mean squared error with derivatives, between two tensors of a model. For targets of
-    `fit` see `keras_lconv.losses.InvariantLoss`.
+    Given two inputs, the loss is the action of their difference, and the layer returns the
+    first. This is a mean squared error with derivatives, between two tensors of a model.
+    For targets of `fit` see `keras_lconv.losses.InvariantLoss`.
 
-    **Learned form.** With `form="learned"` the form is a weight, `B = A A^T / tr(A
-    A^T)`. It is trained with the model, to the least loss: of all directions of the algebra
-    it comes to weigh those along which the features change the least, so that it says
-    which of the generators are symmetries of the features. The trace 1 keeps it from
-    vanishing.
+    **Learned form.** With `form="learned"` the form is a weight, `B = A A^T / tr(A A^T)`.
+    It is trained with the model. Training shifts its weight to the directions of the
+    algebra along which the features change least, so it shows which generators are
+    symmetries of the features. The trace 1 keeps it from vanishing.
 
     **Invariance.** With a given form, the loss is the same for `exp(t L) f` where the
     `L_i` are antisymmetric, as translations and rotations are, and close under brackets on

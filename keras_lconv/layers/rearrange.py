@@ -19,7 +19,7 @@ from keras_lconv.layers.base import FeatureLayer
 class Rearrange(FeatureLayer):
     """Positions in another order, on another grid: `y(x) = f(order(x))`.
 
-    It brings scrambled data onto the grid on which generators such as `"rotation"` act.
+    It puts scrambled data on the grid on which generators such as `"rotation"` act.
     `infer_grid` finds the order.
 
     Args:

@@ -1,4 +1,4 @@
-"""Which symmetries the action of a layer has: the Killing fields of its density."""
+"""The symmetries of the action of a layer: the Killing fields of its density."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class ActionSymmetries(Report):
     """Symmetries `K f = -xi^a d_a f + M f` of a density `|Q[f]|^2`, as a basis.
 
     Each changes the density by a divergence, `-d_a (xi^a |Q[f]|^2)`, and so has a conserved
-    current: give the report to `Lagrangian.noether_current`.
+    current. `Lagrangian.noether_current` takes the report.
 
     Args:
         fields: Affine fields `xi` in grid steps, `(k, ndim, ndim + 1)`: the value at the
@@ -130,7 +130,7 @@ def action_symmetries(
     bias: np.ndarray,
     tolerance: float,
 ) -> ActionSymmetries:
-    """The affine fields and matrices that leave `|Q f|^2` as it is, up to a divergence.
+    """The affine fields and matrices that change `|Q f|^2` by a divergence only.
 
     With the slopes `p_a = d_a f` the residual is `r = f W_0 - p_a m^a + b` with
     `m^a = sum_i v_i^a W_i`: a row of jets `(f, p, 1)` times a matrix `N(x)`. A symmetry

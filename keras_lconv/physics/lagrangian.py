@@ -34,14 +34,14 @@ class Lagrangian:
     is the theory of Klein and Gordon. Where the drift has a divergence, half of it is
     subtracted from `m^2` in the equation of motion.
 
-    What belongs to the matrices of the layer (`mass`, `density`, `action`,
-    `euler_lagrange`) is exact on the grid, for all families of generators. What belongs to
-    its vector fields (`metric`, `drift`, `noether_current`, `divergence`) takes derivatives
-    as the generators do, and needs `VectorFieldGenerators`.
+    `mass`, `density`, `action` and `euler_lagrange` use the matrices of the layer. They are
+    exact on the grid, for all families of generators. `metric`, `drift`, `noether_current`
+    and `divergence` use vector fields and need `VectorFieldGenerators`; they take
+    derivatives as the generators do.
 
     Args:
         layer: A built `LConv` without an activation, with `num_steps=1`. Its weights are
-            read when they are needed, so that training the layer changes the theory.
+            read when they are needed, so training the layer changes the theory.
         target: The target `y`, an array of the shape of the layer's output, for a batch or
             for one sample, `(1, ...)`, that stands for all. By default zero.
 
@@ -89,7 +89,7 @@ class Lagrangian:
     def mass(self) -> np.ndarray:
         """The matrix `m^2 = W_0 W_0^T` of squared masses, an array `(c, c)`.
 
-        Zero where the layer has no self-interaction, and one where it is the identity.
+        It is zero if the layer has no self-interaction, and one if this is the identity.
         """
         weights, _ = self._weights()
         return weights @ weights.T
@@ -149,9 +149,9 @@ class Lagrangian:
     def euler_lagrange(self, f: Tensor) -> Tensor:
         """The gradient of the action, `E = 2 Q^T (Q[f] - y)`, with the transpose `Q^T`.
 
-        It vanishes where the action does not change to first order: on the solutions of the
-        equation of motion. Elsewhere it says how sensitive the squared output is to each
-        entry of the input. No matrix of the layer is formed.
+        It vanishes on the solutions of the equation of motion, where the action does not
+        change to first order. Elsewhere it measures how sensitive the squared output is to
+        each entry of the input. No matrix of the layer is formed.
 
         Args:
             f: A batch of inputs of the layer.
@@ -175,14 +175,14 @@ class Lagrangian:
 
             div J = -E . (K f),
 
-        with `E` of `euler_lagrange`, so that the current is conserved where `E` is zero,
-        inside of the grid. `symmetries` lists the affine `K` that satisfy the condition;
-        here it is not checked, and `noether_defect` measures how far it fails. It holds if
+        with `E` of `euler_lagrange`. So the current is conserved where `E` is zero, inside
+        the grid. `symmetries` lists the affine `K` that satisfy the condition. This method
+        does not check it; `noether_defect` measures how far it fails. It holds if
         `div xi = 0` and `K` commutes with `Q`, or does so up to an antisymmetric matrix on
-        filters. Where only `div xi = 0` is missing, `div J` is larger by
-        `(div xi) |r|^2`. Where only the target moves, it is larger by `2 r . (K y)`. On a
-        grid all of this holds up to the error of the derivatives, which for `"central"`
-        falls with the square of the grid's step.
+        filters. Where only `div xi = 0` is missing, `div J` is larger by `(div xi) |r|^2`.
+        Where only the target moves, it is larger by `2 r . (K y)`. On a grid this holds up
+        to the error of the derivatives, which for `"central"` falls with the square of the
+        grid's step.
 
         Args:
             f: A batch of inputs of the layer.
@@ -192,7 +192,7 @@ class Lagrangian:
                 `(k, c, c)`, or a `LieAlgebra`. Or `ActionSymmetries`, which have both.
 
         Returns:
-            Tensor `(batch, *spatial, k, ndim)`, per grid step, whatever the data format is.
+            Tensor `(batch, *spatial, k, ndim)`, per grid step, in every data format.
 
         Raises:
             TypeError: If `symmetry` has a wrong type.
@@ -220,7 +220,7 @@ class Lagrangian:
         """How far symmetries `K` are from symmetries of the action, for given inputs.
 
         `|div J + E . (K f)|` relative to `|E| |K f|`, in the mean over positions: the part
-        of the density's change that is no divergence, with the current `J` of
+        of the density's change that is not a divergence, with the current `J` of
         `noether_current`. It is zero for symmetries, up to the error of the grid's
         derivatives, and does not depend on the scales of `f` and `K`. Inputs should vanish
         near the border, where the derivative sees the jump to zero.

@@ -1,4 +1,4 @@
-"""What a symmetry of the data does to the loss, as a function of the weights."""
+"""The effect of a symmetry of the data on the loss, as a function of the weights."""
 
 import math
 from collections.abc import Callable
@@ -27,9 +27,9 @@ class LandscapeReport(Report):
     Args:
         directions: Orthonormal flat directions in the space of weights, `(m, P)`, in the
             order of `model.trainable_variables`, each flattened.
-        slopes: For each generator the first derivative of the loss along the motion of the
-            weights that it stands for, `(k,)`, relative to the largest slope of the loss
-            for a motion of this speed.
+        slopes: For each generator the first derivative of the loss along its motion of the
+            weights, `(k,)`, relative to the largest slope of the loss for a motion of this
+            speed.
         curvatures: For each generator the second derivative of the loss along this
             direction, `(k,)`, relative to the largest eigenvalue of the Hessian.
         eigenvalues: Those of the Hessian, growing, `(P,)`.
@@ -103,12 +103,11 @@ def flat_directions(
 
     A network that starts with a dense layer, `F(x) = g(x W + b)`, sees a transformed input
     as a change of weights: `F(exp(t L) x)` is the network with `exp(t L)^T W`. If the
-    transformation changes neither the distribution of the data nor what is to be learned,
-    then the loss does not change either along the orbit of the weights, whose direction is
-    `dW = L^T W`. At a minimum such directions are zero modes of the Hessian. This function
-    computes slope and curvature of the loss along each of them, exactly, and counts the
-    zero modes beside them: those left over come from the network itself, or from too few
-    data.
+    transformation changes neither the distribution of the data nor the targets, then the
+    loss is constant along the orbit of the weights, whose direction is `dW = L^T W`. At a
+    minimum such directions are zero modes of the Hessian. This function computes slope and
+    curvature of the loss along each of them, exactly, and counts all zero modes. The others
+    come from the network itself, or from too few data.
 
     On a finite sample the distribution is invariant only up to sampling error, of order
     `1 / sqrt(N)`, unless the sample or the function is symmetric itself.
@@ -118,9 +117,10 @@ def flat_directions(
             whose first layer is `Dense`, with 5,000 weights at most.
         loss: A Keras loss, its name, or a function of `(y_true, y_pred)`. Its mean counts.
         data: `(x, y)`.
-        generators: A `LieAlgebra`, matrices `(k, d, d)` or fixed generators: `y` stays what
-            it is where `x` becomes `exp(t L) x`.
-        tolerance: What counts as zero: slopes and curvatures relative to the largest ones.
+        generators: A `LieAlgebra`, matrices `(k, d, d)` or fixed generators: `y` does not
+            change if `x` becomes `exp(t L) x`.
+        tolerance: What counts as zero, for slopes and curvatures relative to the largest
+            ones.
 
     Returns:
         `LandscapeReport`.

@@ -1,4 +1,4 @@
-"""How much a model depends on small deformations of its input."""
+"""The dependence of a model on small deformations of its input."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -57,22 +57,22 @@ def robustness(
     `x + t L x + t^2/2 L^2 x`. The first is right for any model that has one.
 
     The second is right for twice differentiable models only. ReLU and max pooling have
-    kinks, whose part of the second derivative of the mean loss is in no derivative at a
-    point: the mean of `relu(u)` over normally distributed `u` has the second derivative
-    0.399 under shifts of `u`, and each sample has zero. So by default the second
+    kinks. These contribute to the second derivative of the mean loss, but to no derivative
+    at a point: the mean of `relu(u)` over normally distributed `u` has the second
+    derivative 0.399 under shifts of `u`, and each sample has zero. By default the second
     differences of the loss at `exp(h L) x` and `exp(-h L) x` are computed as well. They are
     the mean of the second derivative, kinks included, over parameters from `-h` to `h`,
-    with the weight `(h - |t|) / h^2`. Where the two disagree in the mean, by more than
-    5% for `h` extrapolated to zero, the differences are reported, and the summary says so.
+    with the weight `(h - |t|) / h^2`. Where the two disagree in the mean, by more than 5%
+    for `h` extrapolated to zero, the differences are reported, and the summary says so.
 
     Without `y` and `loss` the loss is the squared output, summed: for one linear L-conv the
     action, whose first derivative is `euler_lagrange(x) . (L x)`, see `Lagrangian`. At a
     minimum of the training loss the first derivatives are about zero in the mean, and the
-    second ones say how far the loss rises.
+    second ones determine how far the loss rises.
 
-    Generators are ranked by how much the outputs change for a given change of the input.
-    An output with spatial axes may move with its input, as that of an equivariant layer
-    does: there they are ranked by the change of the loss. Targets do not move.
+    Generators are ranked by how much the outputs change for a given change of the input. An
+    output with spatial axes may move with its input, as in an equivariant layer. Then they
+    are ranked by the change of the loss. Targets do not move.
 
     Args:
         function: `F`, a Keras layer or model, which is called in inference mode, or a
@@ -89,8 +89,8 @@ def robustness(
         rank_by: `"output"`, `"loss"` or `"auto"`.
         batch_size: Number of samples that are computed at once.
         data_format: Where the channels of the input are: `"channels_last"` or
-            `"channels_first"`. By default as the model says in its own `data_format`, and
-            else as the Keras configuration does.
+            `"channels_first"`. By default the `data_format` of the model if it has one, and
+            else that of the Keras configuration.
         verbose: Whether to show a progress bar. By default for 20 steps and more.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What `robustness` found: how far deformations of the input change a model."""
+"""The result of `robustness`: how much deformations of the input change a model."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ LARGEST_DRAWN_CHANGE = 0.1
 class RobustnessReport(Report):
     """What `robustness` measured, for `n` samples and `k` generators.
 
-    A parameter `t` is in the unit of its generator: radians, or grid steps. What has no
-    unit, and does not depend on the scale of a generator, is `gain`.
+    A parameter `t` is in the unit of its generator: radians, or grid steps. `gain` has no
+    unit, and does not depend on the scale of a generator.
 
     Args:
         names: Names of the generators.
@@ -25,7 +25,7 @@ class RobustnessReport(Report):
         second: `d^2/dt^2` of it, `(n, k)`.
         sensitivity: `rms |dF/dt| / rms |F|` of the outputs `F` of the model, `(k,)`.
         input_change: `rms |L_i x| / rms |x|` of the inputs, `(k,)`.
-        ranked_by: `"output"` or `"loss"`: whose change `ranking` compares.
+        ranked_by: `"output"` or `"loss"`: the change that `ranking` compares.
         steps: The parameters `h` of the central differences in `second`, `(k,)`; `None`
             where `second` holds derivatives at `t = 0`.
 
@@ -63,7 +63,7 @@ class RobustnessReport(Report):
     def gain(self) -> np.ndarray:
         """Relative change of the outputs for one of the inputs, `(k,)`.
 
-        Zero for generators that leave the inputs as they are.
+        Zero for generators that do not change the inputs.
         """
         return ratio(self.sensitivity, self.input_change)
 

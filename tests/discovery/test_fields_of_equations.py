@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 from keras_lconv.algebra.monomials import exponents_up_to
 from keras_lconv.discovery import find_point_symmetries
 from keras_lconv.discovery.equations.jets import JetSpace
-from keras_lconv.discovery.equations.regression import fit_equation
+from keras_lconv.discovery.equations.regression import Candidates, fit_equation
 from keras_lconv.discovery.equations.smoothing import fit_axis
 
 pytestmark = pytest.mark.backend_free
@@ -64,12 +64,13 @@ def test_the_terms_of_an_equation_are_chosen_in_noise_and_in_any_unit():
     jets = rng.normal(size=(800, space.size))
     b, c, d, e = (jets[:, column] for column in columns[:4])
     e[:] = b + 0.1 * e
+    powers = exponents_up_to(7, 2)
     for unit in (1.0, 1e4):
         jets[:, 2] = 2 * b - 0.5 * c**2 + 0.05 * b * d + 0.02 * rng.normal(size=800)
         scaled = jets.copy()
         scaled[:, 2] *= unit
-        powers = exponents_up_to(7, 2)
-        equation = fit_equation(space, scaled, 2, columns, powers)
+        tried = Candidates(space.names, scaled, space.orders, columns, powers)
+        equation = fit_equation(tried, 2)
         assert set(equation.terms) == {"b", "c^2", "b d"}
         expected = {"b": 2 * unit, "c^2": -0.5 * unit, "b d": 0.05 * unit}
         for term, found, bar in zip(

@@ -98,6 +98,53 @@ def test_units_and_offsets_do_not_matter():
 
 
 @pytest.mark.backend_free
+@pytest.mark.parametrize("conductivity", [1e-7, 1e-5, 1e6])
+def test_units_of_an_equation_need_no_ranges(conductivity):
+    """`t -> t / k` makes heat of any conductivity the same, with the same symmetries."""
+    report = find_point_symmetries(lambda u_t, u_xx: u_t - conductivity * u_xx)
+    twice = f"{2 * conductivity:.7f}"
+    expected = textbook.fields_of(
+        f"d/dt, d/dx, 2 t d/dt + x d/dx, u d/du, {twice} t d/dx - x u d/du, d/du, x d/du, "
+        f"{twice} t d/du + x^2 d/du",
+        ["t", "x", "u"],
+    )
+    found = report.generators.joined(report.superposition)
+    assert (len(report.generators), len(report.superposition)) == (5, 3)
+    assert len(report.trivial) == 0
+    assert textbook.angle(found, expected, report.scales)[0] < 1e-6
+
+
+@pytest.mark.backend_free
+def test_small_terms_break_symmetries():
+    """Free motion has eight symmetries, an oscillator that swings once in a day has two."""
+    report = find_point_symmetries(lambda u, u_tt: u_tt + 1e-10 * u)
+    assert report.formulas == ["d/dt", "u d/du"]
+    speed = 299_792_458.0
+    report = find_point_symmetries(lambda u_tt, u_xx: u_tt - speed**2 * u_xx)
+    assert (len(report.generators), len(report.superposition)) == (7, 5)
+
+
+@pytest.mark.backend_free
+def test_ranges_that_are_given_are_kept():
+    """Slow heat in jets that hardly see `u_t`: translations in time are not trivial."""
+    ranges = {"t": (0, 1), "x": (0, 1), "u": (0, 1), "u_x": (-1, 1), "u_xx": (-1, 1)}
+    report = find_point_symmetries(lambda u_t, u_xx: u_t - 1e-5 * u_xx, ranges=ranges)
+    assert "d/dt" in report.formulas
+    assert len(report.trivial) == 0
+    np.testing.assert_allclose(report.scales[:2], 1 / np.sqrt(12), rtol=0.1)
+
+
+@pytest.mark.backend_free
+def test_poles_of_coefficients_leave_the_order_alone():
+    """`y'' + y'/x = 0` for jets on both sides of `x = 0`, and `y'' = y^-3`."""
+    report = find_point_symmetries(lambda x, y, y_x, y_xx: y_xx + y_x / x)
+    assert report.formulas == ["d/dy", "x d/dx", "y d/dy", "x y d/dx"]
+    assert len(report.trivial) == 0
+    report = find_point_symmetries(lambda y, y_xx: y_xx - y**-3)
+    assert report.name == "sl(2,R)"
+
+
+@pytest.mark.backend_free
 def test_fields_along_the_solutions_are_set_apart():
     """Any function times d/dt + F d/dz moves each solution of z_t = F(z) into itself."""
     report = find_point_symmetries(lambda x, x_t: x_t - x**2)
@@ -147,7 +194,7 @@ def test_the_spectrum_is_drawn():
 
 
 WRONG = {
-    "no function": ({"equation": 3}, TypeError, "`equation` must be a function"),
+    "no function": ({"equation": 3}, TypeError, "`equation` must hold functions"),
     "no names": ({"equation": lambda *jet: jet}, ValueError, "must name the coordinates"),
     "no derivative": ({"equation": lambda u: u, "dependent": ["u"], "independent": ["x"]},
                       ValueError, "order 1 to 4"),
@@ -158,6 +205,8 @@ WRONG = {
     "ranges": ({"equation": lambda u_x: u_x, "ranges": {"u": (1, 0)}}, ValueError,
                "`ranges`"),
     "degree": ({"equation": lambda u_x: u_x, "degree": -1}, ValueError, "`degree`"),
+    "a large degree": ({"equation": lambda u_x, v_y, w_z: (u_x, v_y, w_z), "degree": 6},
+                       ValueError, "which has 5544 in x, y, z, u, v, w"),
     "complex": ({"equation": lambda u_x: 1j * u_x}, ValueError, "a real number"),
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from tests.examples import FOLDER, load_example, load_module
 
 @pytest.fixture
 def run_example(tmp_path, monkeypatch):
-    """Runs an example; returns its names and what its `main` returned.
+    """Runs an example; returns its names and what its `main` returned, if it has one.
 
     On PyTorch it runs as a tutorial, whose page of the documentation then shows this run.
     Elsewhere it has arguments that make it short. Its files go to `tmp_path / "outputs"`.
@@ -17,11 +17,12 @@ def run_example(tmp_path, monkeypatch):
 
     def run(name, *arguments):
         monkeypatch.chdir(tmp_path)
-        if keras.config.backend() != "torch":
-            example = load_example(name)
-            return example, example.main(arguments)
         path = FOLDER / f"{name}.py"
-        monkeypatch.setattr(sys, "argv", [str(path)])
+        is_tutorial = keras.config.backend() == "torch"
+        monkeypatch.setattr(sys, "argv", [str(path), *(() if is_tutorial else arguments)])
+        if not is_tutorial:
+            example = load_example(name)
+            return example, example.main() if hasattr(example, "main") else None
         tutorial = load_module(FOLDER.parent / "docs" / "_hooks" / "run_cells.py")
         names, results = tutorial.run(path)
         return types.SimpleNamespace(**names), results

@@ -3,8 +3,8 @@
 
 def test_main_job(run_example, tmp_path):
     arguments = ["--samples", "8000", "--epochs", "25"]
-    _, (report, angle) = run_example("discover_symmetry", *arguments)
-    assert report.algebra.identify().name == "so(5)"
-    assert angle < 0.3
-    assert report.confidence > 0.9
+    example, _ = run_example("discover_symmetry", *arguments)
+    assert example.report.algebra.identify().name == "so(5)"
+    assert example.angle < 0.3
+    assert example.report.confidence > 0.9
     assert (tmp_path / "outputs" / "discover_symmetry.png").stat().st_size > 10_000

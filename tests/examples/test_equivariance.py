@@ -4,8 +4,8 @@ import numpy as np
 
 
 def test_main_job(run_example, tmp_path):
-    _, results = run_example("equivariance", "--size", "15", "--angles", "2")
-    vectors, images = results.values()
+    example, _ = run_example("equivariance", "--size", "15", "--angles", "2")
+    vectors, images = example.results.values()
     assert (tmp_path / "outputs" / "equivariance.png").stat().st_size > 10_000
     assert (tmp_path / "outputs" / "equivariance_errors.png").stat().st_size > 10_000
     for name, errors in vectors.items():

@@ -2,12 +2,12 @@
 
 
 def test_main_job(run_example, tmp_path):
-    _, (results, difference) = run_example("field_theory", "--sizes", "65", "129")
-    for errors in results.values():
+    example, _ = run_example("field_theory", "--sizes", "65", "129")
+    for errors in example.errors.values():
         coarse, fine = errors[-2:]
         assert fine[0] < 1e-3
         assert 3.7 < coarse[0] / fine[0] < 4.3
         # Off solutions the current is not conserved, on whichever grid.
         assert fine[1] > 0.3
-    assert difference < 1e-4
+    assert example.difference < 1e-4
     assert (tmp_path / "outputs" / "field_theory.png").stat().st_size > 10_000

@@ -4,10 +4,10 @@ import numpy as np
 
 
 def test_main_job(run_example, tmp_path):
-    _, results = run_example("group_convolution", "--depth", "16")
+    example, _ = run_example("group_convolution", "--depth", "16")
     assert (tmp_path / "outputs" / "group_convolution.png").stat().st_size > 10_000
-    assert len(results) == 2
-    for curves in results.values():
+    assert len(example.results) == 2
+    for curves in example.results.values():
         for order, errors in curves.items():
             # Half of the error, or a quarter, from 8 layers to 16; at order 4 it is still
             # falling faster or slower than in the limit.

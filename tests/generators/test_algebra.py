@@ -13,7 +13,7 @@ MATRICES = [
     name
     for name in families.SQUARE
     if not isinstance(
-        families.SQUARE[name][0](), (g.SE2Generators, g.VectorFieldGenerators)
+        families.SQUARE[name][0](), (g.LeftInvariantGenerators, g.VectorFieldGenerators)
     )
 ]
 

@@ -22,6 +22,7 @@ LARGEST = (
     "FibreNorm",
     "GradientNorm",
     "GroupPooling",
+    "GroupProjection",
     "LieMaxPooling",
     "NormActivation",
     "SE2Projection",

@@ -220,6 +220,9 @@ def test_masked_positions_count_as_zero():
     assert np.all(lifted == mask[:, None])
     mirrored = SE2Lift(2, num_orientations=4, reflections=True)
     assert mirrored.compute_mask(x, keras.ops.convert_to_tensor(mask)).shape[1] == 8
+    # Blocks of positions are partly masked.
+    strided = SE2Lift(2, num_orientations=4, strides=2)
+    assert strided.compute_mask(x, keras.ops.convert_to_tensor(mask)) is None
     f = random((2, 4, 4, 4, 3))
     for data_format in ("channels_last", "channels_first"):
         project = SE2Projection(reduction="average", data_format=data_format)

@@ -30,8 +30,8 @@ def cyclic(n: int) -> MatrixGroup:
 
     Raises:
         TypeError: If `n` is no integer.
-        ValueError: If `n` is below 1, or above 20,000: turns by less can be told from none
-            in exact arithmetic only.
+        ValueError: If `n` is below 1, or above 20,000: smaller turns differ from the
+            identity by rounding only.
 
     Example:
     ```python
@@ -125,7 +125,7 @@ def alternating(n: int) -> MatrixGroup:
 
 
 def cyclic_shifts(n: int) -> MatrixGroup:
-    """The cyclic permutations of `n` numbers, as of a signal on a ring.
+    """The cyclic permutations of `n` numbers, such as a signal on a ring.
 
     Args:
         n: How many numbers.
@@ -155,7 +155,7 @@ def polyhedral(solid: str, inversion: bool = False) -> MatrixGroup:
     Args:
         solid: `"tetrahedron"` (12 rotations), `"cube"` (24, those of the octahedron too) or
             `"icosahedron"` (60, those of the dodecahedron too).
-        inversion: Whether to have `x -> -x` too, and with it reflections.
+        inversion: Whether to include `x -> -x`, and with it reflections.
 
     Returns:
         A `MatrixGroup` of `3 x 3` matrices.

@@ -16,8 +16,8 @@ def SO(p: int, q: int = 0) -> MatrixGroup:  # noqa: N802
         q: Number of dimensions with a negative sign.
 
     Returns:
-        A `MatrixGroup` without further elements: for `q > 0` what is called the proper
-        orthochronous part, `SO+(p, q)`.
+        A `MatrixGroup` without further elements: for `q > 0` the proper orthochronous part,
+        `SO+(p, q)`.
 
     Raises:
         TypeError: If an argument is no integer.
@@ -45,8 +45,8 @@ def O(  # noqa: E743, N802
     Args:
         p: Number of dimensions with a positive sign, which come first.
         q: Number of dimensions with a negative sign.
-        parity: Whether to have reflections of the first `p` dimensions.
-        time_reversal: Whether to have reflections of the last `q` dimensions.
+        parity: Whether to include reflections of the first `p` dimensions.
+        time_reversal: Whether to include reflections of the last `q` dimensions.
 
     Returns:
         A `MatrixGroup` with a reflection of each kind as further elements.

@@ -1,4 +1,4 @@
-"""Groups by their names, for configurations and for short."""
+"""Groups by their names."""
 
 import re
 from functools import lru_cache
@@ -18,9 +18,9 @@ def named_group(name: str) -> MatrixGroup:
     Args:
         name: `"so2"`, `"o2"`, `"so3"`, `"o3"`: rotations, and with reflections, of the
             plane or of space. `"c8"`, `"d8"`, for any number: the rotations of a regular
-            polygon, and with reflections; `"c1"` is the plane that nothing turns.
+            polygon, and with reflections; `"c1"` is the trivial group of the plane.
             `"tetrahedron"`, `"cube"`, `"icosahedron"`: the rotations of a solid.
-            `"reflection"`: the two elements of O(1), which turn a line round.
+            `"reflection"`: the two elements of O(1), the reflection of a line.
 
     Returns:
         A `MatrixGroup`, the same one each time.

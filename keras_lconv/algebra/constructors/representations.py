@@ -18,7 +18,7 @@ def standard(group: MatrixGroup) -> Representation:
 
 
 def trivial_of(group: MatrixGroup, size: int = 1) -> Representation:
-    """The representation on numbers that no element changes."""
+    """The trivial representation, on numbers that no element changes."""
     size = positive_int("size", size)
     number = group.dimension + len(group.elements)
     require_memory(f"Matrices of size={size}", number * size**2, "Fewer numbers will do")
@@ -121,9 +121,9 @@ def harmonic_values(points: np.ndarray, degree: int) -> np.ndarray:
 
 
 def induced(representation: Representation, group: GroupLike) -> Representation:
-    """The representation of a finite group that one of a subgroup induces.
+    """The representation of a finite group induced by one of a subgroup.
 
-    It acts on functions on the group whose values turn by the representation of the
+    It acts on functions on the group whose values transform by the representation of the
     subgroup: a vector for each coset `g H`.
 
     Args:

@@ -98,7 +98,8 @@ def bianchi(kind: str, h: float | None = None) -> LieAlgebra:
         A `LieAlgebra` of dimension 3.
 
     Raises:
-        ValueError: If the type is unknown, or `h` is missing, out of range or not wanted.
+        ValueError: If the type is unknown, or `h` is missing, out of range or given for a
+            type without it.
 
     Example:
     ```python

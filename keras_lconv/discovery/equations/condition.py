@@ -1,65 +1,35 @@
 """The condition that the prolongation of a field keeps the solution set."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from keras_lconv.discovery.equations.jets import JetSpace
-from keras_lconv.discovery.equations.prolongation import monomial_series, prolonged
-from keras_lconv.discovery.equations.solution_set import SolutionSet
+from keras_lconv.algebra import VectorFields
+from keras_lconv.discovery.equations.prolongation import prolonged
+from keras_lconv.discovery.equations.solution_set import LEAST_KEPT, SolutionSet
+from keras_lconv.discovery.equations.terms import Terms
+from keras_lconv.discovery.equations.units import Units, units_of
 from keras_lconv.discovery.null_space import NormalMatrices, NullSpace
 
 # Numbers in memory at a time.
 MOST_NUMBERS = 4_000_000
-# Characteristics that are smaller on solutions vanish there.
-VANISHES = 1e-5
-
-
-@dataclass(frozen=True)
-class Units:
-    """Units and origin of the variables, in which jets are of size 1.
-
-    Args:
-        origin: Of the variables `(x, u)`, `(p + q,)`.
-        scales: Their spread, `(p + q,)`.
-    """
-
-    origin: np.ndarray
-    scales: np.ndarray
-
-    def factors(self, space: JetSpace) -> np.ndarray:
-        """The unit of each coordinate of a jet, `(size,)`: `u_J` has that of `u / x^J`."""
-        p = len(space.independent)
-        x, u = self.scales[:p], self.scales[p:]
-        own = u[:, None] / np.prod(x**space.indices, axis=1)
-        return np.concatenate([x, own.ravel()])
-
-    def standard(self, space: JetSpace, jets: np.ndarray) -> np.ndarray:
-        """Jets in these units and about this origin."""
-        moved = jets.copy()
-        p, j = len(space.independent), len(space.indices)
-        places = [*range(p), *range(p, space.size, j)]
-        moved[:, places] -= self.origin
-        return moved / self.factors(space)
-
-
-def units_of(points: np.ndarray) -> Units:
-    """The mean and the spread of variables `(n, p + q)`."""
-    spread = np.std(points, axis=0)
-    return Units(np.mean(points, axis=0), np.where(spread > 0, spread, 1.0))
+# Characteristics that are smaller on solutions, beside others, may vanish there, and do
+# where they are no larger than so many times the rounding.
+VANISHES, VANISHES_UP_TO = 1e-5, 10.0
+# Fields that move jets by less, relative to others of such coefficients, move nothing.
+DEPENDENT = 1e-12
 
 
 class Condition:
     """`pr v [Delta] = 0` on the solution set, as equations for the coefficients of `v`.
 
-    All is computed in units in which the variables have mean zero and spread 1, and the
-    unit of an equation is what it is on average, where the derivatives of `Delta` have
-    their size, but any direction.
+    All is computed in units in which the variables have mean zero and spread 1, for fields
+    that move jets by 1 in the mean of squares and independently of each other. So terms
+    that nearly depend on each other do no harm. The unit of an equation is what it is on
+    average, where the derivatives of `Delta` have their size, but any direction.
 
     Args:
         solutions: The solution set.
         jets: Jets of solutions, `(n, size)`.
-        powers: The exponents of the monomials of the components, `(terms, p + q)`.
+        terms: What the components are made of.
         units: Of the variables; by default the mean and spread of the jets.
     """
 
@@ -67,53 +37,83 @@ class Condition:
         self,
         solutions: SolutionSet,
         jets: np.ndarray,
-        powers: np.ndarray,
+        terms: Terms,
         units: Units | None = None,
     ):
         space = solutions.equations.space
-        self.space, self.jets, self.powers = space, jets, powers
+        self.space, self.terms = space, terms
         self.units = units_of(space.points(jets)) if units is None else units
-        standard = self.units.standard(space, jets)
         self._sizes = solutions.scales / self.units.factors(space)
         slopes = solutions.equations.gradients(jets, solutions.scales) * solutions.scales
         norms = np.linalg.norm(slopes, axis=2, keepdims=True)
         usable = np.all(np.isfinite(norms) & (norms > 0), axis=(1, 2))
-        self._standard, self._slopes = standard[usable], (slopes / norms)[usable]
-        self.num_unknowns = len(powers) * powers.shape[1]
-        self._system, self._scales = self._summed()
+        usable &= terms.are_known(space.points(jets))
+        if np.mean(usable) < LEAST_KEPT:
+            raise ValueError(
+                "`equation` and the functions of `search` must have values and derivatives "
+                f"at most jets. Received: some that have them at {np.mean(usable):.0%}; "
+                "`ranges` says between which values variables are drawn"
+            )
+        self.jets, self._slopes = jets[usable], (slopes / norms)[usable]
+        self._standard = self.units.standard(space, self.jets)
+        self._shape = (len(self.units.scales), len(terms))
+        self.num_unknowns = int(np.prod(self._shape))
+        self._basis, self._inverse = self._independent()
+        rows = self._rows()
+        self._system = NormalMatrices(rows.shape[2])
+        self._system.add(rows, np.ones(len(rows)))
+        flat = rows.reshape(-1, rows.shape[2]) / np.sqrt(len(rows))
+        # Its values are those of the equations, without the rounding of squares.
+        self._triangle = np.linalg.qr(flat, mode="r")
 
-    def _summed(self) -> tuple[NormalMatrices, np.ndarray]:
-        """The equations for coefficients in units of their columns, and these units."""
-        unit = np.zeros((self.num_unknowns,) * 2)
-        rows = []
+    def _independent(self) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients of fields that move jets by 1, independently, and the inverse."""
+        triangle = np.zeros((0, self.num_unknowns))
+        for chosen in self._batches(self.num_unknowns):
+            rows = self._moved(chosen).reshape(-1, self.num_unknowns)
+            triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, rows]), "r"))
+        number = min(len(self.jets), self.num_unknowns) * self.space.size
+        scales = np.linalg.norm(triangle, axis=0)
+        scales = np.where(scales > 0, scales, 1.0)
+        _, sizes, directions = np.linalg.svd(triangle / scales)
+        kept = directions[: len(sizes)][sizes > DEPENDENT * sizes[0]]
+        sizes = sizes[: len(kept), None] / np.sqrt(number)
+        return (kept / sizes / scales).T, kept * sizes * scales
+
+    def _batches(self, number: int) -> list[slice]:
+        """Parts of the first so many jets, each of which fits into memory."""
+        number = min(number, len(self.jets))
         step = max(1, MOST_NUMBERS // (self.num_unknowns * self.space.size))
-        for start in range(0, len(self._standard), step):
-            chosen = slice(start, start + step)
-            moved = self._moved(self._standard[chosen])
-            rows.append(np.einsum("nms,nsp->nmp", self._slopes[chosen], moved))
-            flat = moved.reshape(-1, self.num_unknowns)
-            unit += flat.T @ flat
-        unit /= len(self._standard) * self.space.size
-        scales = np.sqrt(np.diag(unit))
-        system = NormalMatrices(self.num_unknowns, unit=unit / np.outer(scales, scales))
-        equations = np.concatenate(rows) / scales
-        system.add(equations, np.ones(len(equations)))
-        return system, scales
+        return [slice(i, min(i + step, number)) for i in range(0, number, step)]
 
-    def solve(self, dimension: int, fit_error: float = 0.0) -> tuple[np.ndarray, NullSpace]:
-        """The fields that solve the condition best.
+    def _rows(self) -> np.ndarray:
+        """The equations for mixtures of independent fields, `(n, equations, r)`."""
+        rows = []
+        for chosen in self._batches(len(self.jets)):
+            slopes, moved = self._slopes[chosen], self._moved(chosen) @ self._basis
+            rows.append(np.einsum("nms,nsp->nmp", slopes, moved, optimize=True))
+        return np.concatenate(rows)
 
-        Args:
-            dimension: How many count as symmetries.
-            fit_error: What the equation leaves of the data.
+    def spectrum(self) -> tuple[np.ndarray, np.ndarray]:
+        """All fields in the order of what is left of the condition, and how much is.
 
         Returns:
-            Coefficients `(unknowns, p + q, terms)` in units of the variables, in the order
-            of their values, and the null space.
+            Coefficients `(r, p + q, terms)` in units of the variables, and values `(r,)`.
         """
-        found = self._system.solve(dimension, fit_error=fit_error)
-        fields = (found.solutions / self._scales[:, None]).T
-        return fields.reshape(-1, *self.powers.shape[::-1]), found
+        _, sizes, mixtures = np.linalg.svd(self._triangle)
+        values = np.zeros(len(mixtures))
+        values[: len(sizes)] = sizes
+        fields = (mixtures @ self._basis.T)[::-1]
+        return fields.reshape(-1, *self._shape), values[::-1]
+
+    def judged(self, dimension: int, fit_error: float = 0.0) -> NullSpace:
+        """How sure the solutions are if so many count.
+
+        Args:
+            dimension: How many do.
+            fit_error: What the equation leaves of the data.
+        """
+        return self._system.solve(dimension, fit_error=fit_error)
 
     def sizes(self, fields: np.ndarray) -> np.ndarray:
         """How far fields are from being symmetries, in the unit of the values.
@@ -121,26 +121,37 @@ class Condition:
         Args:
             fields: Coefficients `(k, p + q, terms)`.
         """
-        return self._system.relative_sizes(fields.reshape(len(fields), -1) * self._scales)
+        mixtures = fields.reshape(len(fields), -1) @ self._inverse.T
+        return self._system.relative_sizes(mixtures)
 
-    def _moved(self, jets: np.ndarray) -> np.ndarray:
+    def moves(self, fields: VectorFields) -> np.ndarray:
+        """How fields in the units of the data move jets, as columns `(r, k)`.
+
+        Products of columns are means of those of what is moved.
+        """
+        size = len(self.units.scales)
+        own = self.terms.in_units(fields, self.units).coefficients[:, :size]
+        return self._inverse @ own.reshape(len(fields), -1).T
+
+    def _moved(self, chosen: slice) -> np.ndarray:
         """How all unknown fields move jets, in units of these, `(n, size, unknowns)`."""
-        series = monomial_series(self.space, jets, self.powers)
-        moved = prolonged(self.space, jets, series)
+        series = self.terms.series(self.space, self.jets[chosen], self.units)
+        moved = prolonged(self.space, self._standard[chosen], series)
         return moved.reshape(*moved.shape[:2], -1) / self._sizes[:, None]
 
-    def trivial(self, fields: np.ndarray) -> np.ndarray:
+    def trivial(self, fields: np.ndarray, exact: float) -> np.ndarray:
         """Which mixtures of fields move no solution: their characteristic vanishes.
 
         Args:
             fields: Coefficients `(k, p + q, terms)`.
+            exact: Up to so much what is zero may differ from it.
 
         Returns:
             Orthonormal mixtures `(m, k)`.
         """
         if not len(fields):
             return np.zeros((0, 0))
-        series = monomial_series(self.space, self._standard, self.powers)[..., 0]
+        series = self.terms.series(self.space, self.jets, self.units)[..., 0]
         values = np.einsum("kat,tn->nka", fields, series)
         p = len(self.space.independent)
         _, u = self.space.split(self._standard)
@@ -149,4 +160,5 @@ class Condition:
         rows = np.moveaxis(moved, 1, 2).reshape(-1, len(fields))
         norms = np.linalg.norm(np.moveaxis(values, 1, 2).reshape(-1, len(fields)), axis=0)
         _, sizes, mixtures = np.linalg.svd(rows / norms, full_matrices=False)
-        return (mixtures / norms)[sizes < VANISHES * np.max(sizes, initial=0.0)]
+        limit = min(VANISHES, VANISHES_UP_TO * exact)
+        return (mixtures / norms)[sizes < limit * np.max(sizes, initial=0.0)]

@@ -12,14 +12,16 @@ from keras import ops
 from keras_lconv._backend import jacobian
 from keras_lconv.discovery.equations.jets import JetSpace
 from keras_lconv.discovery.equations.names import columns_of, jet_space
+from keras_lconv.discovery.equations.taylor import Taylor
 
 # Central differences of fourth order with this step, in units of a coordinate, err by
 # rounding as much as by the series.
 STEP = 1e-3
 # So many jets are moved at a time.
 MOST_ROWS = 4_000
-# What is smaller, relative to the largest derivative, is rounding of differences.
-DEPENDS = 1e-6
+# What is smaller, relative to the largest derivative of a jet, is rounding: of differences,
+# and where derivatives are exact.
+DEPENDS, DEPENDS_EXACTLY = 1e-6, 1e-25
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,32 @@ class Equations:
         is_single = self.is_tensor and keras.config.floatx() != "float64"
         #: How exact values are, relative to their size.
         self.precision = 1e-5 if is_single else 1e-9
+        self._is_exact = self._has_rules(sample)
+        #: Up to so much what is zero may differ from it by derivatives of the equations.
+        self.rounding = 1e-9 if self._is_exact else 1e-4 if is_single else 1e-6
 
     def values(self, jets: np.ndarray) -> np.ndarray:
         """`Delta` at jets `(n, size)`, `(n, equations)`; NaN where it has no value."""
         with np.errstate(all="ignore"):
             found = self._all(_tensor(jets) if self.is_tensor else jets)
             return np.stack([_array(each, jets) for each in found], axis=1)
+
+    def influences(self, jets: np.ndarray, scales: np.ndarray) -> np.ndarray:
+        """How much each coordinate of a jet matters, beside the one that matters most.
+
+        Args:
+            jets: Array `(n, size)`.
+            scales: The size of each coordinate, `(size,)`.
+
+        Returns:
+            Array `(n, equations, size)`, zero where an equation does not contain it, NaN at
+            jets where it has no derivatives.
+        """
+        slopes = np.abs(self.gradients(jets, scales)) * scales
+        with np.errstate(all="ignore"):
+            slopes = slopes / np.max(slopes, axis=2, keepdims=True)
+        limit = DEPENDS_EXACTLY if self._is_exact or self.is_tensor else DEPENDS
+        return np.where(slopes < limit, 0.0, slopes)
 
     def gradients(self, jets: np.ndarray, scales: np.ndarray) -> np.ndarray:
         """Derivatives by the coordinates of jets, `(n, equations, size)`.
@@ -69,6 +91,8 @@ class Equations:
             jets: Array `(n, size)`.
             scales: The size of each coordinate, `(size,)`, the unit of differences.
         """
+        if self._is_exact:
+            return self._exact_gradients(jets)
         if not self.is_tensor:
             return differences(self.values, jets, np.diag(scales)) / scales
 
@@ -78,11 +102,35 @@ class Equations:
 
         return ops.convert_to_numpy(jacobian(flat)(_tensor(jets))[1]).astype("float64")
 
+    def _exact_gradients(self, jets: np.ndarray) -> np.ndarray:
+        """By the rules of differentiation, where all functions are made of known ones."""
+        number = self.space.size
+        first = JetSpace(tuple(map(str, range(number))), (), 1)
+        series = np.zeros((number, len(jets), 1 + number))
+        series[..., 0] = jets.T
+        series[np.arange(number), :, 1 + np.arange(number)] = 1.0
+        given = [Taylor(first, each) for each in series]
+        with np.errstate(all="ignore"):
+            found = [given[0].of(each).coefficients for each in self._called(given)]
+        return np.stack(found, axis=1)[..., 1:]
+
+    def _has_rules(self, jets: np.ndarray) -> bool:
+        """Whether all functions are made of those with rules of differentiation."""
+        try:
+            self._exact_gradients(jets)
+        except (TypeError, AttributeError, ValueError):
+            return False
+        return not self.is_tensor
+
     def _all(self, jets: Any) -> list[Any]:
         """The values of all functions at jets, an array or a tensor."""
+        return self._called([jets[:, column] for column in range(self.space.size)])
+
+    def _called(self, coordinates: list[Any]) -> list[Any]:
+        """The values of all functions of the coordinates of jets."""
         values: list[Any] = []
         for columns, call in self._functions:
-            found = call(*(jets[:, column] for column in columns))
+            found = call(*(coordinates[column] for column in columns))
             values += found if isinstance(found, (list, tuple)) else [found]
         return values
 
@@ -146,21 +194,30 @@ def read_equations(
         raise ValueError("`equation` must hold an equation. Received: an empty list")
     functions = []
     for each in given:
-        if hasattr(each, "free_symbols"):
-            function, variables = _from_sympy(each)
-            independent = independent or variables or None
-        else:
-            function = _from_function(each)
+        function, variables = named_function("equation", each)
+        independent = independent or variables or None
         functions.append(function)
     names = [name for function in functions for name in function.names]
     return Equations(functions, jet_space(names, independent, dependent))
 
 
-def _from_function(function: Any) -> NamedFunction:
+def named_function(argument: str, given: Any) -> tuple[NamedFunction, list[str]]:
+    """A function or an expression, and the variables its functions of SymPy depend on.
+
+    Args:
+        argument: The name of the argument that holds it.
+        given: What a user gives.
+    """
+    if hasattr(given, "free_symbols"):
+        return _from_sympy(given)
+    return _from_function(argument, given), []
+
+
+def _from_function(argument: str, function: Any) -> NamedFunction:
     if not callable(function):
         raise TypeError(
-            "`equation` must be a function with named arguments, such as "
-            "`lambda u_t, u_xx: u_t - u_xx`, an expression of SymPy, or a list of these. "
+            f"`{argument}` must hold functions with named arguments, such as "
+            "`lambda u_t, u_xx: u_t - u_xx`, or expressions of SymPy. "
             f"Received: {function!r} (of type {type(function).__name__})"
         )
     parameters = inspect.signature(function).parameters.values()
@@ -169,7 +226,7 @@ def _from_function(function: Any) -> NamedFunction:
     named = [each for each in parameters if each.default is each.empty]
     if not named or any(each.kind not in kinds for each in named):
         raise ValueError(
-            "`equation` must name the coordinates that it takes, such as "
+            f"`{argument}` must name the coordinates that it takes, such as "
             f"`lambda u_t, u_xx: u_t - u_xx`. Received: a function of {list(parameters)}"
         )
     return NamedFunction(tuple(each.name for each in named), function)

@@ -1,19 +1,22 @@
 """From fields on grids to the equations that they obey."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from keras_lconv.discovery.equations.equation import Equations, NamedFunction
 from keras_lconv.discovery.equations.jets import JetSpace
+from keras_lconv.discovery.equations.library import LibraryFunction
 from keras_lconv.discovery.equations.names import MOST_ORDER, jet_space
 from keras_lconv.discovery.equations.regression import (
     LEAST_GAIN,
     NEAR_BEST,
     SMALL_ERROR,
     FittedEquation,
+    candidates,
     fit_equation,
-    library,
 )
 from keras_lconv.discovery.equations.samples import Grid
 
@@ -23,7 +26,9 @@ LARGE_ERROR, MOST_TIME_ORDER = 0.3, 2
 MOST_TERMS_TRIED = 400
 
 
-def fit_system(grid: Grid, order: int | None) -> tuple[FittedEquation, ...]:
+def fit_system(
+    grid: Grid, order: int | None, functions: tuple[LibraryFunction, ...] = ()
+) -> tuple[FittedEquation, ...]:
     """An equation for each field, solved for its first or second derivative by time.
 
     The order is the lowest one whose error is near the least.
@@ -31,9 +36,16 @@ def fit_system(grid: Grid, order: int | None) -> tuple[FittedEquation, ...]:
     Args:
         grid: The fields; time is the first of the axes.
         order: The highest order, if it is known.
+        functions: Functions that terms may contain.
     """
     orders = range(1, MOST_ORDER + 1) if order is None else [order]
-    jets = grid.jets(max(orders))
+    space, jets = grid.jets(max(orders))
+    for function in functions:
+        if not np.all(np.isfinite(function(space.points(jets)))):
+            raise ValueError(
+                "`library` must hold functions that have values where the data are. "
+                f"Received: {function.label!r}, which has none at some points"
+            )
     found: tuple[FittedEquation, ...] = ()
     least = np.inf
     for time_order in range(1, MOST_TIME_ORDER + 1):
@@ -41,7 +53,7 @@ def fit_system(grid: Grid, order: int | None) -> tuple[FittedEquation, ...]:
         for each in orders:
             if each < time_order:
                 continue
-            fitted = _fitted(*jets, time_order, each)
+            fitted = _fitted(space, jets, functions, time_order, each)
             if fitted is None:
                 break
             tried.append(fitted)
@@ -63,45 +75,62 @@ def error_of(system: Sequence[FittedEquation]) -> float:
 
 
 def _fitted(
-    space: JetSpace, jets: np.ndarray, time_order: int, order: int
+    space: JetSpace,
+    jets: np.ndarray,
+    functions: tuple[LibraryFunction, ...],
+    time_order: int,
+    order: int,
 ) -> tuple[FittedEquation, ...] | None:
     """Equations of an order, unless they have too many terms."""
-    columns, powers = library(space, time_order, order)
-    if len(powers) > MOST_TERMS_TRIED:
+    tried = candidates(space, jets, functions, time_order, order)
+    if len(tried.powers) > MOST_TERMS_TRIED:
         return None
     by_time = np.zeros(len(space.independent), dtype=int)
     by_time[0] = time_order
     place = int(np.flatnonzero(np.all(space.indices == by_time, axis=1))[0])
     p, j = len(space.independent), len(space.indices)
     return tuple(
-        fit_equation(space, jets, p + number * j + place, columns, powers)
+        fit_equation(tried, p + number * j + place)
         for number in range(len(space.dependent))
     )
 
 
 def equations_of(
-    system: Sequence[FittedEquation], grid: Grid, part: int | None = None
+    system: Sequence[FittedEquation],
+    grid: Grid,
+    functions: tuple[LibraryFunction, ...] = (),
+    part: int | None = None,
 ) -> Equations:
     """What was fitted as `Delta = 0`, or what fits without a part of the data."""
-    functions = [
+    found = [
         _function(
-            each, each.coefficients if part is None else each.coefficients_of_parts[part]
+            each,
+            each.coefficients if part is None else each.coefficients_of_parts[part],
+            functions,
         )
         for each in system
     ]
-    names = [name for function in functions for name in function.names]
-    return Equations(functions, jet_space(names, grid.independent, grid.dependent))
+    names = [name for function in found for name in function.names]
+    return Equations(found, jet_space(names, grid.independent, grid.dependent))
 
 
-def _function(equation: FittedEquation, coefficients: np.ndarray) -> NamedFunction:
-    names = [equation.left, *(name for factors in equation.factors for name in factors)]
-    names = list(dict.fromkeys(names))
+def _function(
+    equation: FittedEquation,
+    coefficients: np.ndarray,
+    functions: tuple[LibraryFunction, ...],
+) -> NamedFunction:
+    factors = {name for factors in equation.factors for name in factors}
+    used = [each for each in functions if each.label in factors]
+    plain = factors - {each.label for each in used}
+    taken = [name for each in used for name in each.names]
+    names = list(dict.fromkeys([equation.left, *sorted(plain), *taken]))
 
-    def call(*values: np.ndarray) -> np.ndarray:
+    def call(*values: Any) -> Any:
         known = dict(zip(names, values, strict=True))
+        known |= {f.label: f.call(*(known[name] for name in f.names)) for f in used}
         result = known[equation.left]
         for coefficient, factors in zip(coefficients, equation.factors, strict=True):
-            result = result - coefficient * np.prod([known[n] for n in factors], axis=0)
+            result = result - math.prod([known[n] for n in factors], start=coefficient)
         return result
 
     return NamedFunction(tuple(names), call)

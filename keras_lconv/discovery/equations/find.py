@@ -7,17 +7,23 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_lconv._validation import count, finite_array, optional, positive_int
+from keras_lconv.discovery.equations.balance import balanced
 from keras_lconv.discovery.equations.equation import Equations, read_equations
 from keras_lconv.discovery.equations.evolution import equations_of, fit_system
+from keras_lconv.discovery.equations.library import LibraryFunction, read_library
 from keras_lconv.discovery.equations.names import MOST_ORDER, columns_of, names_of
 from keras_lconv.discovery.equations.report import PointSymmetryReport
 from keras_lconv.discovery.equations.samples import read_grid
-from keras_lconv.discovery.equations.search import search
+from keras_lconv.discovery.equations.search import search as search_for
 from keras_lconv.discovery.null_space import NUM_GROUPS
 
 # Jets are drawn between these values, in the units of the equation.
 RANGE = (-1.5, 1.5)
+# Variables that functions of a library take: on a wider range they differ more.
+RANGE_OF_FUNCTIONS = (-3.0, 3.0)
 MOST_DEGREE = 8
+# Jets that tell how much each coordinate matters.
+JETS_OF_UNITS = 100
 
 
 def find_point_symmetries(
@@ -27,7 +33,9 @@ def find_point_symmetries(
     coordinates: Mapping[str, ArrayLike] | None = None,
     periodic: Sequence[str] = (),
     order: int | None = None,
+    library: Mapping[str, Any] | None = None,
     degree: int = 2,
+    search: Mapping[str, Any] | None = None,
     independent: Sequence[str] | None = None,
     dependent: Sequence[str] | None = None,
     ranges: Mapping[str, Sequence[float]] | None = None,
@@ -70,13 +78,22 @@ def find_point_symmetries(
             point to the first is one like others, which are equal.
         order: The order of the equation that is fitted, up to 4; by default the lowest one
             that fits nearly as well as the best.
+        library: Functions that terms of the fitted equation may contain, beside fields and
+            derivatives, by name, as `{"sin u": lambda u: np.sin(u), "x": lambda x: x}`.
         degree: The highest degree of the polynomials `xi` and `phi`.
+        search: Functions that stand beside polynomials in `xi` and `phi`, by name, as
+            `{"sin t": lambda t: np.sin(t)}`: polynomials up to `degree` are taken alone and
+            times each of them. The arguments of functions name variables, or they are
+            expressions of SymPy. They are made of sums, products, quotients, powers and
+            NumPy's elementary functions, and are differentiated by their rules. So are
+            those of `library`.
         independent: Names of the independent variables, one to three. By default the
             letters that derivatives are taken by, and whatever has no derivative, in the
             order in which they appear.
         dependent: Names of the dependent variables. By default what has a derivative.
         ranges: Between which values variables and derivatives are drawn, by name, as
-            `{"u": (0.5, 2)}` for an equation with a root of `u`; by default -1.5 and 1.5.
+            `{"u": (0.5, 2)}` for an equation with a root of `u`; by default -1.5 and 1.5,
+            or, if some of them hardly matter there, in units in which all of them do.
             Those of the size that solutions have make the clearest gap. Of data they are
             known.
 
@@ -132,13 +149,16 @@ def find_point_symmetries(
             f"{'no ' if coordinates is None else ''}coordinates"
         )
     if fields is None:
-        if order is not None or periodic:
+        if order is not None or periodic or library is not None:
             raise ValueError(
-                "`order` and `periodic` belong to data. Received: "
-                f"order={order!r}, periodic={periodic!r} without `fields`"
+                "`order`, `periodic` and `library` belong to data. Received: "
+                f"order={order!r}, periodic={periodic!r}, library={library!r} without "
+                "`fields`"
             )
         equations = read_equations(equation, independent, dependent)
-        return search(equations, *_ranges(ranges, equations), degree)
+        functions = read_library("search", search, equations.space.variable_names)
+        bounds = _ranges(ranges, equations, functions)
+        return search_for(equations, *bounds, degree, functions)
     if independent is not None or dependent is not None or ranges is not None:
         raise ValueError(
             "`fields` and `coordinates` say what `independent`, `dependent` and `ranges` "
@@ -146,13 +166,18 @@ def find_point_symmetries(
         )
     grid = read_grid(fields, coordinates, periodic)
     grid.require_variation()
+    variables = grid.independent + grid.dependent
+    functions = read_library("search", search, variables)
     if equation is not None:
         equations = read_equations(equation, grid.independent, grid.dependent)
-        return search(equations, *grid.ranges(equations.space), degree)
-    system = fit_system(grid, optional(highest_order, "order", order))
-    equations = equations_of(system, grid)
-    others = [equations_of(system, grid, part) for part in range(NUM_GROUPS)]
-    return search(equations, *grid.ranges(equations.space), degree, system, others)
+        return search_for(equations, *grid.ranges(equations.space), degree, functions)
+    own = read_library("library", library, variables)
+    system = fit_system(grid, optional(highest_order, "order", order), own)
+    equations = equations_of(system, grid, own)
+    others = [equations_of(system, grid, own, part) for part in range(NUM_GROUPS)]
+    return search_for(
+        equations, *grid.ranges(equations.space), degree, functions, system, others
+    )
 
 
 def highest_order(name: str, value: object) -> int:
@@ -160,10 +185,15 @@ def highest_order(name: str, value: object) -> int:
     return positive_int(name, value, most=MOST_ORDER)
 
 
-def _ranges(ranges: Any, equations: Equations) -> tuple[np.ndarray, np.ndarray]:
+def _ranges(
+    ranges: Any, equations: Equations, functions: tuple[LibraryFunction, ...]
+) -> tuple[np.ndarray, np.ndarray]:
     """Between which values jets are drawn."""
     space = equations.space
     bounds = np.tile(np.array(RANGE), (space.size, 1))
+    fixed = np.zeros(space.size, dtype=bool)
+    taken = columns_of([name for function in functions for name in function.names], space)
+    bounds[taken], fixed[taken] = RANGE_OF_FUNCTIONS, True
     if ranges is not None and not isinstance(ranges, Mapping):
         raise TypeError(
             "`ranges` must map names of variables and derivatives to their lowest and "
@@ -177,10 +207,13 @@ def _ranges(ranges: Any, equations: Equations) -> tuple[np.ndarray, np.ndarray]:
                 f"Received: {value!r} for {name!r}"
             )
         try:
-            bounds[columns_of([name], space)[0]] = own
+            column = columns_of([name], space)[0]
         except (ValueError, IndexError, AttributeError):
             raise ValueError(
                 f"`ranges` must name {', '.join(space.names)}, or one of these with the "
                 f"letters in another order. Received: {name!r}"
             ) from None
-    return bounds[:, 0], bounds[:, 1]
+        bounds[column], fixed[column] = own, True
+    start = np.random.default_rng(0).uniform(size=(JETS_OF_UNITS, space.size))
+    low, high = balanced(equations, bounds, fixed, start).T
+    return low, high

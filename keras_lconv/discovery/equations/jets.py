@@ -43,6 +43,11 @@ class JetSpace:
         return (*self.independent, *jets)
 
     @property
+    def variable_names(self) -> tuple[str, ...]:
+        """The names of the variables `(x, u)`."""
+        return self.independent + self.dependent
+
+    @property
     def size(self) -> int:
         """The number of coordinates."""
         return len(self.names)

@@ -1,11 +1,14 @@
 """Symmetries set apart: those of superposition, trivial ones, and the rest."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from keras_lconv.algebra import VectorFields
 from keras_lconv.algebra.field_formulas import whole_numbers
+from keras_lconv.discovery.equations.terms import Terms
+from keras_lconv.discovery.equations.units import Units
 
 # Of a field this part must lie outside of what has been listed to be new.
 NEW = 1e-2
@@ -14,7 +17,10 @@ ZERO = 1e-5
 
 
 class Listing(NamedTuple):
-    """Fields in the units of the data, in bases that a person can read."""
+    """Fields in the units of the data, in bases that a person can read.
+
+    They are fields of the variables and of the functions of a library.
+    """
 
     generators: VectorFields
     superposition: VectorFields
@@ -22,32 +28,38 @@ class Listing(NamedTuple):
 
 
 def set_apart(
-    found: VectorFields,
+    terms: Terms,
+    coefficients: np.ndarray,
     trivial: np.ndarray,
     num_independent: int,
     is_linear: bool,
-    origin: np.ndarray,
+    units: Units,
     scales: np.ndarray,
     tolerance: float,
+    simpler: Callable[[VectorFields], VectorFields],
 ) -> Listing:
     """The symmetries of an equation in three parts.
 
     Args:
-        found: All of them, in coordinates of mean zero and spread 1.
+        terms: What the components are made of.
+        coefficients: All symmetries, in units, `(k, p + q, terms)`.
         trivial: Mixtures `(m, k)` of these that move no solution.
         num_independent: The first so many variables are independent ones.
         is_linear: Whether the equation is linear, so that solutions may be added.
-        origin: The mean of the variables, in the units of the data.
-        scales: Their spread.
+        units: Of the variables.
+        scales: How much the variables and functions vary.
         tolerance: Coefficients up to this size, where the largest is 1, become zero.
+        simpler: Finds fields with fewer terms.
     """
+    found = terms.fields(coefficients)
     if not len(found):
         return Listing(found, found, found)
-    mixtures = _adding(found, num_independent)
+    mixtures = _adding(found, terms.of_points(num_independent), num_independent)
     own = found.combined(mixtures if is_linear else mixtures[:0])
     along = found.combined(trivial)
     fields, own, along = (
-        _readable(each, origin, scales, tolerance) for each in (found, own, along)
+        _readable(terms.in_data(each, units), scales, tolerance, simpler)
+        for each in (found, own, along)
     )
     # Those of lowest degree that are new beside what is set apart, and each other.
     degrees = [
@@ -67,10 +79,9 @@ def set_apart(
     return Listing(VectorFields(fields.powers, fields.coefficients[chosen]), own, along)
 
 
-def _adding(found: VectorFields, num_independent: int) -> np.ndarray:
-    """Orthonormal mixtures of fields `b(x) d/du`."""
+def _adding(found: VectorFields, of_points: np.ndarray, num_independent: int) -> np.ndarray:
+    """Orthonormal mixtures of fields `b(x) d/du`, where some terms are those of `x`."""
     others = found.coefficients.copy()
-    of_points = ~np.any(found.powers[:, num_independent:], axis=1)
     others[:, num_independent:, of_points] = 0.0
     mixtures, sizes, _ = np.linalg.svd(others.reshape(len(found), -1))
     kept = np.ones(len(found), dtype=bool)
@@ -79,13 +90,15 @@ def _adding(found: VectorFields, num_independent: int) -> np.ndarray:
 
 
 def _readable(
-    fields: VectorFields, origin: np.ndarray, scales: np.ndarray, tolerance: float
+    raw: VectorFields,
+    scales: np.ndarray,
+    tolerance: float,
+    simpler: Callable[[VectorFields], VectorFields],
 ) -> VectorFields:
-    """In the units of the data."""
-    if not len(fields):
-        return fields
-    raw = fields.in_coordinates(np.diag(1 / scales), -origin / scales, np.diag(scales))
-    readable = raw.canonical(scales, tolerance)
+    """Fields with few terms."""
+    if not len(raw):
+        return raw
+    readable = simpler(raw.canonical(scales, tolerance))
     scaled = [_as_written(field, tolerance) for field in readable.coefficients]
     return VectorFields(readable.powers, np.array(scaled))
 

@@ -1,16 +1,19 @@
 """Equations that fit data, with few terms."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from keras_lconv.algebra.monomials import exponents_up_to
+from keras_lconv.algebra.monomials import exponents_up_to, monomial_text
 from keras_lconv.discovery.equations.jets import JetSpace
+from keras_lconv.discovery.equations.library import LibraryFunction
 from keras_lconv.discovery.null_space import NUM_GROUPS
 
-# Terms are products of so many factors at most.
-MOST_FACTORS = 3
+# Terms are products of so many factors at most, or of so many if one is a function.
+MOST_FACTORS, FACTORS_WITH_FUNCTION = 3, 2
+# Of models with up to so many terms each term is tried in place of each other one, as long
+# as that explains more by this factor.
+MOST_EXCHANGED, BETTER = 4, 1 + 1e-6
 # Models with up to so many terms are compared. Of those whose error is up to so many times
 # that of the best one, the one counts that gains most by its last term.
 MOST_TERMS, NEAR_BEST = 20, 3.0
@@ -18,7 +21,7 @@ MOST_TERMS, NEAR_BEST = 20, 3.0
 # first of these are errors of derivatives, which further terms would fit.
 SMALL_ERROR, LEAST_GAIN = 1e-3, 1.2
 # Relative to the largest: what is smaller in the products of terms is rounding.
-RIDGE = 1e-13
+RIDGE, SAME = 1e-13, 1e-10
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,44 @@ class FittedEquation:
         return f"{self.left} = {text}  (error {self.fit_error:.1e})"
 
 
-def library(space: JetSpace, time_order: int, order: int) -> tuple[list[int], np.ndarray]:
+@dataclass(frozen=True)
+class Candidates:
+    """What may stand on the right of an equation, as values at jets.
+
+    Args:
+        names: Names of coordinates of jets, and of functions.
+        values: Array `(n, names)`.
+        orders: How many derivatives each has, `(names,)`.
+        columns: The numbers of those that terms are made of.
+        powers: The exponents of the terms, `(terms, columns)`.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    orders: np.ndarray
+    columns: list[int]
+    powers: np.ndarray
+
+
+def candidates(
+    space: JetSpace,
+    jets: np.ndarray,
+    functions: tuple[LibraryFunction, ...],
+    time_order: int,
+    order: int,
+) -> Candidates:
     """The terms that may stand on the right of an equation.
 
-    They are products of up to three variables and derivatives, with as many derivatives in
-    all as the order of the equation, and fewer by the first independent variable than the
-    left side has.
+    They are products of up to three variables and derivatives, or of a function and one of
+    these, with as many derivatives in all as the order of the equation, and fewer by the
+    first independent variable than the left side has.
 
-    Returns:
-        The coordinates of jets, and the exponents `(terms, coordinates)`.
+    Args:
+        space: The space of the jets.
+        jets: Array `(n, size)`.
+        functions: Functions of variables.
+        time_order: The order of the derivative by time on the left.
+        order: The order of the equation.
     """
     p, j = len(space.independent), len(space.indices)
     is_in = (space.indices[:, 0] < time_order) & (space.indices.sum(axis=1) <= order)
@@ -78,8 +110,16 @@ def library(space: JetSpace, time_order: int, order: int) -> tuple[list[int], np
         for variable in range(len(space.dependent))
         for number in np.flatnonzero(is_in)
     ]
+    columns += range(space.size, space.size + len(functions))
+    values = [each(space.points(jets)) for each in functions]
+    names = (*space.names, *(each.label for each in functions))
+    orders = np.concatenate([space.orders, np.zeros(len(functions), dtype=int)])
     powers = exponents_up_to(len(columns), MOST_FACTORS)
-    return columns, powers[powers @ space.orders[columns] <= order]
+    of_functions = powers[:, len(columns) - len(functions) :].sum(axis=1)
+    most = np.where(of_functions, FACTORS_WITH_FUNCTION, MOST_FACTORS)
+    is_in = (of_functions <= 1) & (powers.sum(axis=1) <= most)
+    powers = powers[is_in & (powers @ orders[columns] <= order)]
+    return Candidates(names, np.column_stack([jets, *values]), orders, columns, powers)
 
 
 def values_of_terms(values: np.ndarray, powers: np.ndarray) -> np.ndarray:
@@ -91,9 +131,7 @@ def values_of_terms(values: np.ndarray, powers: np.ndarray) -> np.ndarray:
     return terms
 
 
-def fit_equation(
-    space: JetSpace, jets: np.ndarray, left: int, columns: Sequence[int], powers: np.ndarray
-) -> FittedEquation:
+def fit_equation(candidates: Candidates, left: int) -> FittedEquation:
     """The equation with few terms that fits best.
 
     From all terms on, the one is left out that the error misses least, until none is left
@@ -102,21 +140,25 @@ def fit_equation(
     whose error is near the least; in noise also a larger one whose last term still gains.
 
     Args:
-        space: The space of the jets.
-        jets: Array `(n, size)`, in the order of runs and time.
+        candidates: The terms at jets in the order of runs and time.
         left: The coordinate on the left.
-        columns: The coordinates that terms are made of.
-        powers: The exponents of the terms.
     """
-    names = [space.names[column] for column in columns]
-    sizes = np.sqrt(np.mean(jets[:, columns] ** 2, axis=0))
+    names = [candidates.names[column] for column in candidates.columns]
+    values, powers = candidates.values[:, candidates.columns], candidates.powers
+    sizes = np.sqrt(np.mean(values**2, axis=0))
     sizes = np.where(sizes > 0, sizes, 1.0)
-    terms = values_of_terms(jets[:, columns] / sizes, powers)
-    target = jets[:, left]
+    terms = values_of_terms(values / sizes, powers)
+    target = candidates.values[:, left]
     size = float(np.sqrt(np.mean(target**2))) or 1.0
     norms = np.sqrt(np.mean(terms**2, axis=0))
     terms = terms / np.where(norms > 0, norms, 1.0)
     path = elimination(terms, target / size)[: MOST_TERMS + 1]
+    path = [
+        _exchanged(terms.T @ terms, terms.T @ target / size, own)
+        if len(own) <= MOST_EXCHANGED
+        else own
+        for own in path
+    ]
     errors = np.array([_misfit(terms[:, own], target / size) for own in path])
     # Errors of new data need not fall with the number of terms.
     before = np.concatenate([errors[:1], np.minimum.accumulate(errors)[:-1]])
@@ -143,8 +185,8 @@ def fit_equation(
         for row in support
     )
     return FittedEquation(
-        space.names[left],
-        tuple(_term(names, powers[row]) for row in support),
+        candidates.names[left],
+        tuple(monomial_text(powers[row], names) or "1" for row in support),
         coefficients,
         spread,
         float(errors[chosen]),
@@ -172,6 +214,33 @@ def elimination(terms: np.ndarray, target: np.ndarray) -> list[list[int]]:
     return path[::-1]
 
 
+def _exchanged(gram: np.ndarray, moments: np.ndarray, support: list[int]) -> list[int]:
+    """A support with terms replaced by others, one by one, that explain more together.
+
+    Elimination leaves out a term early if some others can stand for it.
+
+    Args:
+        gram: Products of all terms with each other.
+        moments: Their products with what is explained.
+        support: Numbers of terms.
+    """
+    support, is_better = list(support), True
+    squares = np.diag(gram)
+    while is_better:
+        is_better = False
+        for place in range(len(support)):
+            rest = support[:place] + support[place + 1 :]
+            weights = np.linalg.pinv(gram[np.ix_(rest, rest)]) @ gram[rest]
+            left = squares - np.sum(weights * gram[rest], axis=0)
+            # Of what the others explain rounding is left.
+            left = np.where(left > SAME * squares, left, np.inf)
+            explained = (moments - weights.T @ moments[rest]) ** 2 / left
+            best = int(np.argmax(explained))
+            if explained[best] > BETTER * explained[support[place]]:
+                support[place], is_better = best, True
+    return support
+
+
 def _solved(terms: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(terms, target, rcond=None)[0]
 
@@ -185,10 +254,3 @@ def _misfit(terms: np.ndarray, target: np.ndarray) -> float:
         own = parts == part
         squares += float(np.sum((terms[own] @ solution - target[own]) ** 2))
     return float(np.sqrt(squares / len(terms)))
-
-
-def _term(names: Sequence[str], power: np.ndarray) -> str:
-    factors = [
-        name if n == 1 else f"{name}^{n}" for name, n in zip(names, power, strict=True) if n
-    ]
-    return " ".join(factors) or "1"

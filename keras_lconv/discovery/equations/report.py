@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,10 +11,13 @@ from numpy.typing import ArrayLike
 from keras_lconv._typing import Figure
 from keras_lconv._validation import finite_array
 from keras_lconv.algebra import Identification, VectorFields
+from keras_lconv.discovery.equations.grid_motions import keeping_space
 from keras_lconv.discovery.equations.names import names_of
 from keras_lconv.discovery.equations.regression import FittedEquation
-from keras_lconv.discovery.equations.samples import read_grid
+from keras_lconv.discovery.equations.samples import Grid, read_grid
 from keras_lconv.discovery.equations.transport import moved_along
+from keras_lconv.discovery.equations.windows import SolutionWindows
+from keras_lconv.discovery.fields.library import LibraryFields
 from keras_lconv.report import Report
 
 # Terms of formulas up to so many error bars, or to rounding, are left out.
@@ -29,7 +33,8 @@ class PointSymmetryReport(Report):
     Args:
         generators: The symmetries as vector fields on the variables, those of
             `independent` first, in the units of the equation; without the two kinds that
-            follow. There may be none.
+            follow. There may be none. They are `algebra.VectorFields`, or where functions
+            occur have its calls, `flow`, `formulas` and `identify`.
         superposition: Of a linear equation the fields `b(x) d/du` that add a solution `b`,
             as far as `b` is a polynomial. All solutions together are infinitely many.
         trivial: Fields along which all solutions move into themselves, as of equations
@@ -45,6 +50,7 @@ class PointSymmetryReport(Report):
         errors: For each solution of the condition an error bar, in radians.
         scales: The spread of each variable in the jets, the unit of coefficients.
         origin: The mean of each variable in the jets.
+        functions: Names of the functions that components may contain.
         equations: What was fitted to data; empty where the equation was given.
         fit_error: What the equations leave of the derivatives that they are solved for, on
             data that they were not fitted to; `None` where the equation was given.
@@ -61,9 +67,9 @@ class PointSymmetryReport(Report):
     ```
     """
 
-    generators: VectorFields
-    superposition: VectorFields
-    trivial: VectorFields
+    generators: VectorFields | LibraryFields
+    superposition: VectorFields | LibraryFields
+    trivial: VectorFields | LibraryFields
     independent: tuple[str, ...]
     dependent: tuple[str, ...]
     degree: int
@@ -74,6 +80,7 @@ class PointSymmetryReport(Report):
     errors: np.ndarray
     scales: np.ndarray
     origin: np.ndarray
+    functions: tuple[str, ...] = ()
     equations: tuple[FittedEquation, ...] = ()
     fit_error: float | None = None
     notes: tuple[str, ...] = ()
@@ -113,13 +120,20 @@ class PointSymmetryReport(Report):
         return self._standard.identify()
 
     @cached_property
-    def _standard(self) -> VectorFields:
-        """The generators in units in which all variables have mean 0 and spread 1."""
+    def _standard(self) -> VectorFields | LibraryFields:
+        """The generators in units in which all variables have mean 0 and spread 1.
+
+        Those of a library are compared in such units at points.
+        """
+        if isinstance(self.generators, LibraryFields):
+            return self.generators
         return self.generators.in_coordinates(
             np.diag(self.scales), self.origin, np.diag(1 / self.scales)
         )
 
-    def _in_words(self, fields: VectorFields) -> list[str]:
+    def _in_words(self, fields: VectorFields | LibraryFields) -> list[str]:
+        if isinstance(fields, LibraryFields):
+            return fields.formulas(self.doubt)
         return fields.formulas(self.variables, self.scales, self.doubt)
 
     @property
@@ -167,13 +181,7 @@ class PointSymmetryReport(Report):
         assert np.allclose(moved[1:-1, 5:-5], expected[1:-1, 5:-5])
         ```
         """
-        grid = read_grid(fields, coordinates, names_of("periodic", periodic))
-        if grid.independent != self.independent or grid.dependent != self.dependent:
-            raise ValueError(
-                f"`fields` must be {', '.join(self.dependent)}, and `coordinates` "
-                f"{', '.join(self.independent)}, in this order. Received: "
-                f"{', '.join(grid.dependent)}, and {', '.join(grid.independent)}"
-            )
+        grid = self._own_grid(fields, coordinates, periodic)
         t = finite_array("parameters", parameters)
         if t.shape != (len(self.generators),):
             raise ValueError(
@@ -182,6 +190,93 @@ class PointSymmetryReport(Report):
             )
         moved = moved_along(self.generators, t, grid)
         return dict(zip(self.dependent, moved, strict=True))
+
+    def _own_grid(
+        self,
+        fields: Mapping[str, ArrayLike],
+        coordinates: Mapping[str, ArrayLike],
+        periodic: Sequence[str],
+    ) -> Grid:
+        """Fields of the variables of the equation, on a grid."""
+        grid = read_grid(fields, coordinates, names_of("periodic", periodic))
+        if grid.independent != self.independent or grid.dependent != self.dependent:
+            raise ValueError(
+                f"`fields` must be {', '.join(self.dependent)}, and `coordinates` "
+                f"{', '.join(self.independent)}, in this order. Received: "
+                f"{', '.join(grid.dependent)}, and {', '.join(grid.independent)}"
+            )
+        return grid
+
+    def to_augmentation(
+        self,
+        fields: Mapping[str, ArrayLike],
+        coordinates: Mapping[str, ArrayLike],
+        *,
+        periodic: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> SolutionWindows:
+        """Batches to train a surrogate solver on, of solutions moved along the symmetries.
+
+        Those symmetries are taken, with those of superposition, that keep space: of a
+        periodic axis such as do not contain its coordinate, and of another one such as
+        vanish at its ends. Whether they keep what else holds at the ends, as a given
+        value there, is not known.
+
+        Args:
+            fields: Solutions, by name, as for `find_point_symmetries`; the same or others.
+            coordinates: The points of the grid along each axis, by name.
+            periodic: Names of the axes along which fields are periodic.
+            **kwargs: What `SolutionWindows` takes, as `inputs`, `step` or `distance`.
+
+        Returns:
+            A `SolutionWindows`, for `fit` of a Keras model.
+
+        Raises:
+            TypeError: If an argument has a wrong type.
+            ValueError: If names or shapes do not fit, no symmetry keeps space, or the
+                symmetries are no polynomials.
+
+        Example:
+        ```python
+        import numpy as np
+        from keras_lconv.discovery import find_point_symmetries
+
+        report = find_point_symmetries(lambda u_t, u_xx: u_t - u_xx)
+        t, x = np.linspace(0, 1, 40), 2 * np.pi * np.arange(32) / 32
+        wave = np.exp(-t)[:, None] * np.sin(x)
+        data = report.to_augmentation(
+            {"u": wave}, {"t": t, "x": x}, periodic=["x"], step=4
+        )
+        assert set(data.formulas) == {"d/dt", "d/dx", "u d/du", "d/du"}
+        earlier, later = data[0]
+        mean = np.mean(earlier, axis=1, keepdims=True)
+        assert np.allclose(later - mean, np.exp(-t[4]) * (earlier - mean), atol=1e-5)
+        ```
+        """
+        grid = self._own_grid(fields, coordinates, periodic)
+        generators, superposition = self.generators, self.superposition
+        if isinstance(generators, LibraryFields) or isinstance(
+            superposition, LibraryFields
+        ):
+            raise ValueError(
+                "`to_augmentation` expects polynomial symmetries. Find them without "
+                f"functions in `search`. Received: {', '.join(self.formulas)}"
+            )
+        everything = generators.joined(superposition)
+        kept = keeping_space(everything, grid, self.doubt)
+        if not len(kept):
+            raise ValueError(
+                "No symmetry keeps space: motions take points from outside of the grid. "
+                "`report.transform` tells which. Received: "
+                f"{', '.join(self.formulas) or 'no symmetry'}, and periodic={periodic!r}"
+            )
+        return SolutionWindows(
+            fields=fields,
+            coordinates=coordinates,
+            generators=kept,
+            periodic=periodic,
+            **kwargs,
+        )
 
     # ------------------------------------------------------------------ words
 
@@ -200,7 +295,8 @@ class PointSymmetryReport(Report):
         if self.fit_error is not None and self.fit_error > LARGE_FIT_ERROR:
             lines.append(
                 "that error is much: noise, too coarse a grid, or terms that are no "
-                "products of fields and derivatives; an `equation` may be given"
+                "products of fields and derivatives; `library` may have functions, or an "
+                "`equation` may be given"
             )
         lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
         lines += [f"  {text}" for text in self.formulas]
@@ -222,9 +318,12 @@ class PointSymmetryReport(Report):
         if self.equations and len(self.errors):
             degrees = np.degrees(np.max(self.errors))
             lines.append(f"generators known to {degrees:.2g} degrees, from the data")
-        lines.append(
-            f"not searched: components of degree above {self.degree}, or no polynomials"
+        others = (
+            f"with other functions than {', '.join(self.functions)}"
+            if self.functions
+            else "no polynomials"
         )
+        lines.append(f"not searched: components of degree above {self.degree}, or {others}")
         return "\n".join([*lines, *self.notes])
 
     def plot(self) -> Figure:

@@ -54,6 +54,14 @@ class Grid:
                     f"{name!r}"
                 )
 
+    def points(self) -> np.ndarray:
+        """Points of the graphs of the fields, coordinates first, `(n, p + q)`."""
+        shape = self.values.shape[1:]
+        meshes = np.meshgrid(*self.axes, indexing="ij")
+        columns = [np.broadcast_to(mesh, shape).ravel() for mesh in meshes]
+        points = np.stack([*columns, *(field.ravel() for field in self.values)], axis=1)
+        return points[:: max(1, len(points) // MOST_POINTS)]
+
     @cached_property
     def fits(self) -> list[list[AxisFit]]:
         """How each field is smoothed along each axis."""

@@ -5,24 +5,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_lconv._memory import require_memory
-from keras_lconv.algebra import VectorFields
-from keras_lconv.algebra.monomials import exponents_up_to
 from keras_lconv.discovery.equations.condition import Condition
 from keras_lconv.discovery.equations.equation import Equations
 from keras_lconv.discovery.equations.evolution import error_of
+from keras_lconv.discovery.equations.library import LibraryFunction
 from keras_lconv.discovery.equations.listing import set_apart
+from keras_lconv.discovery.equations.refit import refitted
 from keras_lconv.discovery.equations.regression import FittedEquation
 from keras_lconv.discovery.equations.report import PointSymmetryReport
 from keras_lconv.discovery.equations.solution_set import SolutionSet
+from keras_lconv.discovery.equations.terms import terms_up_to
 from keras_lconv.discovery.gap import LARGEST_NULL_VALUE
 from keras_lconv.discovery.null_space import NUM_GROUPS, jackknife_errors, tilt
 
 # At least so many jets, and so many equations for each unknown.
 LEAST_JETS, EQUATIONS_PER_UNKNOWN = 400, 3
+# More coefficients take minutes, and soon hours.
+MOST_UNKNOWNS = 2000
 # Jets that tell whether an equation is linear.
 JETS_OF_LINEARITY = 50
-# Values of exact symmetries are rounding: that of squares, or that of single precision.
-EXACT, EXACT_SINGLE = 1e-6, 1e-4
+# Of fits without noise all coefficients share some error of the derivatives.
+EXACT_OF_DATA = 1e-6
 # What varies by so many error bars from one fit of the equation to another may be zero.
 ERROR_BARS = 5.0
 # What is smaller in a formula is left out, whatever the error bars are.
@@ -34,6 +37,7 @@ def search(
     low: np.ndarray,
     high: np.ndarray,
     degree: int,
+    functions: tuple[LibraryFunction, ...] = (),
     system: Sequence[FittedEquation] = (),
     others: Sequence[Equations] = (),
 ) -> PointSymmetryReport:
@@ -44,26 +48,36 @@ def search(
         low: The lowest value of each coordinate, `(size,)`.
         high: The highest.
         degree: The highest degree of the fields.
+        functions: By which the polynomials of this degree are multiplied, too.
         system: The equations, where they were fitted.
         others: What fits without each part of the data.
     """
-    space, exact = equations.space, EXACT if equations.precision < EXACT else EXACT_SINGLE
-    powers = exponents_up_to(len(space.independent) + len(space.dependent), degree)
+    space = equations.space
+    exact = EXACT_OF_DATA if others else equations.rounding
+    variables = space.variable_names
+    terms = terms_up_to(len(variables), degree, functions)
+    unknowns = len(terms) * len(variables)
+    if unknowns > MOST_UNKNOWNS:
+        raise ValueError(
+            f"`degree` must leave at most {MOST_UNKNOWNS} coefficients of fields. "
+            f"Received: degree={degree}, which has {unknowns} in {', '.join(variables)}"
+            + (f", with {len(functions)} functions of `search`" if functions else "")
+        )
     require_memory(
-        f"The condition for {powers.size} coefficients of fields with degree={degree}",
-        3 * NUM_GROUPS * powers.size**2,
+        f"The condition for {unknowns} coefficients of fields with degree={degree}",
+        3 * NUM_GROUPS * unknowns**2,
         "A lower `degree` has fewer",
     )
-    number = EQUATIONS_PER_UNKNOWN * powers.size // equations.size
+    number = EQUATIONS_PER_UNKNOWN * unknowns // equations.size
     rng = np.random.default_rng(0)
     start = rng.uniform(low, high, (max(LEAST_JETS, number), space.size))
     scales = (high - low) / 2
     solutions = SolutionSet(equations, start, scales)
-    condition = Condition(solutions, solutions.nearest(start), powers)
-    every, spectrum = condition.solve(0)
-    values, number = spectrum.singular_values, len(others)
+    condition = Condition(solutions, solutions.nearest(start), terms)
+    every, values = condition.spectrum()
+    number = len(others)
     conditions = [
-        Condition(near, near.nearest(start), powers, condition.units)
+        Condition(near, near.nearest(start), terms, condition.units)
         for near in (SolutionSet(other, start, scales) for other in others)
     ]
     # A value is zero if rounding explains it, or the error bar of the equation does.
@@ -75,10 +89,15 @@ def search(
     is_null = values <= np.maximum(limits, exact * max(1.0, float(values[-1])))
     dimension = int(np.argmin(np.append(is_null, False)))
     fit_error = error_of(system) if system else None
-    fields, found = condition.solve(dimension, min(fit_error or 0.0, 1.0))
-    fields, confidence, errors = fields[:dimension], found.confidence, found.errors
+    fields, following = every[:dimension], float(np.append(values, 1.0)[dimension])
+    known = condition.judged(dimension, min(fit_error or 0.0, 1.0)) if number else None
+    if known is None:
+        gap = following / max(exact, float(np.max(values[:dimension], initial=0.0)))
+        confidence, errors = max(0.0, 1 - 1 / gap), values[:dimension] / following
+    else:
+        gap, confidence, errors = known.gap, known.confidence, known.errors
     if number and dimension:
-        turned = [each.solve(dimension)[0][:dimension] for each in conditions]
+        turned = [each.spectrum()[0][:dimension] for each in conditions]
         tilts = [tilt(_frame(fields), _frame(each)) for each in turned]
         errors = np.hypot(errors, jackknife_errors(np.array(tilts)))
     # The share of the square of the error that the last term of an equation explains.
@@ -86,27 +105,37 @@ def search(
     units = condition.units
     # Of ordinary equations the solutions that may be added are finitely many.
     is_partial = len(space.independent) > 1
+    points = space.points(condition.jets)
+    limit = min(max(exact, 2 * float(np.max(errors, initial=0.0))), LARGEST_DOUBT)
     listing = set_apart(
-        VectorFields(powers, fields),
-        condition.trivial(fields),
+        terms,
+        fields,
+        condition.trivial(fields, exact),
         len(space.independent),
         is_partial and solutions.is_linear(start[:JETS_OF_LINEARITY]),
-        units.origin,
-        units.scales,
-        min(max(exact, 2 * float(np.max(errors, initial=0.0))), LARGEST_DOUBT),
+        units,
+        terms.sizes(points, units),
+        limit,
+        lambda fields: refitted(fields, condition, limit),
+    )
+    generators, superposition, trivial = (
+        terms.callable(each, points, variables) for each in listing
     )
     return PointSymmetryReport(
-        *listing,
+        generators,
+        superposition,
+        trivial,
         independent=space.independent,
         dependent=space.dependent,
         degree=degree,
         order=space.order,
-        singular_values=found.singular_values,
-        gap=found.gap,
+        singular_values=values,
+        gap=gap,
         confidence=confidence,
         errors=errors,
         scales=units.scales,
         origin=units.origin,
+        functions=tuple(each.label for each in functions),
         equations=tuple(system),
         fit_error=fit_error,
     )

@@ -5,10 +5,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_lconv.discovery.equations.equation import DEPENDS, Equations, along, differences
+from keras_lconv.discovery.equations.equation import Equations, along, differences
 
 # Newton's method, for jets in units of 1.
 MAX_STEPS, LONGEST_STEP, LONGEST_WAY = 15, 1.0, 4.0
+# Steps go on until jets are so many times closer than they have to be.
+EXACT = 1e-4
 # Of the jets so many must reach the solution set.
 LEAST_KEPT = 0.2
 # Singular values of derivatives below this part of the largest are rounding.
@@ -34,9 +36,9 @@ class SolutionSet:
 
     def __init__(self, equations: Equations, jets: np.ndarray, scales: np.ndarray):
         self.equations, self.scales = equations, scales
-        slopes = np.abs(equations.gradients(jets, scales)) * scales
-        slopes = np.nanmax(np.where(np.isfinite(slopes), slopes, np.nan), axis=0)
-        depends = slopes > DEPENDS * np.max(slopes, axis=1, keepdims=True)
+        # Jet by jet: near a pole of one coefficient all others would seem to be zero.
+        influences = equations.influences(jets, scales)
+        depends = np.any(np.nan_to_num(influences) > 0, axis=0)
         space = equations.space
         #: The order of each equation.
         self.orders = np.max(np.where(depends, space.orders, 0), axis=1)
@@ -113,7 +115,7 @@ class SolutionSet:
             moving, scaled = moving[usable], residual[usable] / sizes[usable]
             distance[moving] = np.max(np.abs(scaled), axis=1)
             rows = slopes[usable] / sizes[usable, :, None]
-            is_far = distance[moving] > limit / 10
+            is_far = distance[moving] > limit * EXACT
             moving, scaled, rows = moving[is_far], scaled[is_far], rows[is_far]
             if not len(moving):
                 break

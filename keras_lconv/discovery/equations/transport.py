@@ -1,19 +1,56 @@
 """Solutions moved along symmetries, on a grid."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
 from keras_lconv.algebra import VectorFields
 from keras_lconv.discovery.equations.samples import Grid
+from keras_lconv.discovery.fields.library import LibraryFields
 
+# Points `(n, p + q)`, and where they come to.
+Flow: TypeAlias = Callable[[np.ndarray], np.ndarray]
 # Of the places that come to the points of the grid, relative to the width of it.
 PRECISION, MAX_STEPS = 1e-8, 30
 # Of splines, and points that a periodic axis is continued by for them.
 DEGREE, WRAPPED = 5, 8
 
 
-def moved_along(fields: VectorFields, t: np.ndarray, grid: Grid) -> np.ndarray:
+class Flows:
+    """The flows of fields, prepared for many parameters.
+
+    Args:
+        fields: On all variables, `(p + q)`.
+    """
+
+    def __init__(self, fields: VectorFields | LibraryFields):
+        self.fields, self._matrices = fields, None
+        if not isinstance(fields, VectorFields):
+            return
+        # Without monomials of zeros, affine fields are known to be affine.
+        used = np.any(fields.coefficients != 0, axis=(0, 1))
+        fields = VectorFields(fields.powers[used], fields.coefficients[..., used])
+        self.fields, n = fields, fields.size
+        if fields.degree > 1:
+            return
+        self._matrices = np.zeros((len(fields), n + 1, n + 1))
+        self._matrices[:, :n, :n] = fields.jacobian(np.zeros(n))
+        self._matrices[:, :n, n] = fields(np.zeros(n))
+
+    def along(self, t: np.ndarray) -> Flow:
+        """Maps points `(n, p + q)` to where they are after the time 1."""
+        from scipy.linalg import expm
+
+        if self._matrices is None:
+            return lambda z: self.fields.flow(z, t)
+        element = expm(np.tensordot(t, self._matrices, 1))[:-1].T
+        return lambda z: z @ element[:-1] + element[-1]
+
+
+def moved_along(
+    fields: VectorFields | LibraryFields, t: np.ndarray, grid: Grid
+) -> np.ndarray:
     """The fields of a grid after the time 1 along `sum_i t_i v_i`, at its points.
 
     A point `(x, u(x))` of the graph comes to `(y, w)`. For each point `y` of the grid the
@@ -31,24 +68,34 @@ def moved_along(fields: VectorFields, t: np.ndarray, grid: Grid) -> np.ndarray:
     meshes = np.meshgrid(*grid.axes, indexing="ij")
     targets = np.stack([mesh.ravel() for mesh in meshes], axis=1)
     moved = np.full(grid.values.shape, np.nan)
+    flows = Flows(fields)
+    back, forth = flows.along(-t), flows.along(t)
     for run in range(grid.values.shape[1]):
         values = grid.values[:, run].reshape(len(grid.dependent), -1).T
-        found = _moved_graph(fields, t, targets, values, _interpolated(grid, run))
+        found = moved_graph(back, forth, targets, values, interpolated(grid, run))
         moved[:, run] = found.T.reshape(moved[:, run].shape)
     return moved
 
 
-def _moved_graph(
-    fields: VectorFields,
-    t: np.ndarray,
+def moved_graph(
+    back: Flow,
+    forth: Flow,
     targets: np.ndarray,
     values: np.ndarray,
     field: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """Values `(n, q)` of the moved graph at the targets `(n, p)`."""
+    """Values `(n, q)` of the moved graph at the targets `(n, p)`.
+
+    Args:
+        back: The motion for the time -1.
+        forth: The motion.
+        targets: Points of the grid.
+        values: The values that belong to them before.
+        field: The fields at any points.
+    """
     p, widths = targets.shape[1], np.ptp(targets, axis=0)
     result = np.full(values.shape, np.nan)
-    places = fields.flow(np.concatenate([targets, values], axis=1), -t)[:, :p]
+    places = back(np.concatenate([targets, values], axis=1))[:, :p]
     left = np.arange(len(targets))
     for _ in range(MAX_STEPS):
         own = field(places[left])
@@ -56,7 +103,7 @@ def _moved_graph(
         left, own = left[known], own[known]
         if not len(left):
             break
-        arrived = fields.flow(np.concatenate([places[left], own], axis=1), t)
+        arrived = forth(np.concatenate([places[left], own], axis=1))
         misses = arrived[:, :p] - targets[left]
         is_there = np.all(np.abs(misses) <= PRECISION * widths, axis=1)
         result[left[is_there]] = arrived[is_there, p:]
@@ -65,7 +112,7 @@ def _moved_graph(
     return result
 
 
-def _interpolated(grid: Grid, run: int) -> Callable[[np.ndarray], np.ndarray]:
+def interpolated(grid: Grid, run: int) -> Callable[[np.ndarray], np.ndarray]:
     """The fields of a run at any points `(n, p)`, by splines; NaN outside of the grid."""
     from scipy.interpolate import NdBSpline, make_interp_spline
 

@@ -77,8 +77,7 @@ class FieldLibrary:
     def functions(self, vectors: np.ndarray) -> np.ndarray:
         """All functions of vectors `(..., v)`, `(..., w)`."""
         flat = vectors.reshape(-1, vectors.shape[-1])
-        values = [values_of(str(n), f, flat) for n, f in enumerate(self._given)]
-        columns = np.column_stack(values)
+        columns = np.column_stack([to_numpy(each(flat)) for each in self._given])
         return columns.reshape(*vectors.shape[:-1], columns.shape[1])
 
     def fields(self, mixture: np.ndarray) -> "LibraryFields":

@@ -21,8 +21,8 @@ from keras_lconv.generators.families.factored import FactoredGenerators
 class DenseGenerators(FactoredGenerators):
     """Learned generators without any structure: `k` matrices of shape `(d', d)`.
 
-    The family of the paper, the most general one. Memory and time grow with `d' d`, so
-    that it suits up to about a thousand positions. It can represent every symmetry, and
+    The family of the paper, the most general one. Memory and time grow with `d' d`: it is
+    suitable for up to about a thousand positions. It can represent every symmetry, and
     needs the most data to find one.
 
     Args:

@@ -38,29 +38,28 @@ FIELDS = (*DEGREES, "free")
 class VectorFieldGenerators(Generators):
     """Generators of maps of space: `L_i = -sum_a v_i^a(x) d/dx^a`.
 
-    `exp(t L_i)` moves the content of an image along the flow of the vector field `v_i`:
-    for a linear field `v(x) = A x` it is `(exp(t L) f)(x) = f(exp(-t A) x)`. A field
-    needs a handful of numbers where a matrix needs `d^2`: it is learned from little
-    data, acts on any number of channels, and costs no `d x d` matrix to apply.
+    `exp(t L_i)` moves the content of an image along the flow of the vector field `v_i`: for
+    a linear field `v(x) = A x` it is `(exp(t L) f)(x) = f(exp(-t A) x)`. A field has a
+    handful of numbers, a matrix has `d^2`. So a field is learned from little data, and no
+    `d x d` matrix is formed to apply it.
 
     Coordinates are centred, `x = index - (n - 1) / 2`, on every spatial axis.
 
     The weight `coefficients` holds the fields in units of half of the grid's width,
-    `r = max(n - 1) / 2`: `v^a = r sum_p coefficients[i, a, p] m_p(x / r)`. The linear
-    part is then the matrix `A` itself, and all entries move the border of the grid by
-    similar distances, so that they are learned at similar speed.
+    `r = max(n - 1) / 2`: `v^a = r sum_p coefficients[i, a, p] m_p(x / r)`. The linear part
+    is then the matrix `A` itself. All entries move the border of the grid by similar
+    distances, so they are learned at similar speed.
 
     Args:
         num: Number `k` of generators.
-        field: Monomials `m_p` of the components. `"linear"`: `x_1, ..., x_n` (the
-            algebra gl(n)); `"affine"`: also `1` (aff(n)); `"quadratic"`: also
-            `x_a x_b` with `a <= b`; `"free"`: one number for each component and grid
-            point, any field.
+        field: Monomials `m_p` of the components. `"linear"`: `x_1, ..., x_n` (the algebra
+            gl(n)); `"affine"`: also `1` (aff(n)); `"quadratic"`: also `x_a x_b` with
+            `a <= b`; `"free"`: any field, one number for each component and grid point.
         derivative: `"spectral"` (zero outside of the grid, most accurate), `"fourier"`
             (periodic) or `"central"` (central differences, cheapest).
-        coefficients: Given fields in units of grid steps, `(k, ndim, p)` with the
-            monomials in the order above: `1`, then linear, then quadratic. By default
-            they are drawn small, so that a layer starts near a mix of channels.
+        coefficients: Given fields in units of grid steps, `(k, ndim, p)` with the monomials
+            in the order above: `1`, then linear, then quadratic. By default they are drawn
+            small, so a layer starts near a mix of channels.
         regularizer: Regularizer of `coefficients`.
         constraint: Constraint on `coefficients`.
         **kwargs: `trainable`, `name`, `dtype`.
@@ -120,8 +119,8 @@ class VectorFieldGenerators(Generators):
             coefficients: Array `(k, ndim, p)`, as the weight `coefficients` holds them.
             shape: Spatial shape of the grid.
             field: Kind of the field, a polynomial one.
-            **kwargs: `derivative` and what else the class takes; `trainable` is `False` by
-                default.
+            **kwargs: `derivative` and other arguments of the class; `trainable` is `False`
+                by default.
 
         Returns:
             `VectorFieldGenerators` with these `coefficients`, for this grid.
@@ -151,10 +150,10 @@ class VectorFieldGenerators(Generators):
 
         Args:
             values: Array `(k, *spatial, ndim)`, in grid steps, as `vector_fields` returns.
-            field: Kind of the field. The nearest one of this kind is taken, by least
-                squares.
-            **kwargs: `derivative` and what else the class takes; `trainable` is `False` by
-                default.
+            field: Kind of the field. The nearest field of this kind by least squares is
+                taken.
+            **kwargs: `derivative` and other arguments of the class; `trainable` is `False`
+                by default.
 
         Returns:
             `VectorFieldGenerators` with these `coefficients`.
@@ -225,8 +224,9 @@ class VectorFieldGenerators(Generators):
     def is_antisymmetric(self) -> bool:
         """Whether the fields are fixed, and no component `v^a` depends on `x_a`.
 
-        So it is for translations, rotations and shears: the derivative along an axis is
-        an antisymmetric matrix, and commutes with what does not depend on its axis.
+        This holds for translations, rotations and shears: the derivative along an axis is
+        an antisymmetric matrix, and commutes with functions that do not depend on this
+        axis.
         """
         if self.is_learned or self._given is None or self.field == "free":
             return False
@@ -267,9 +267,10 @@ class VectorFieldGenerators(Generators):
     def algebra(self, tolerance: float | None = None) -> LieAlgebra:
         """The Lie algebra that the generators span.
 
-        Matrices on a finite grid only nearly close under brackets. Linear and affine
-        fields do: for these it is the algebra of the fields `v_i(x) = A_i x + b_i`,
-        as matrices `[[A, b], [0, 0]]`. It needs no grid for given `coefficients`.
+        Matrices on a finite grid close under brackets only approximately; linear and affine
+        fields close exactly. For these it is the algebra of the fields
+        `v_i(x) = A_i x + b_i`, as matrices `[[A, b], [0, 0]]`. Given `coefficients` need no
+        grid.
 
         Args:
             tolerance: What counts as zero, as for `LieAlgebra`.

@@ -20,8 +20,8 @@ class GroupGenerators(MatrixGenerators):
     """The generators `L_i` of a representation, and `h_l - 1` for its further elements.
 
     A map commutes with the group if and only if it commutes with these matrices, and a
-    vector is invariant if and only if they make it zero. `exp(t (h - 1))` is no element of
-    the group: these are for layers that solve such conditions.
+    vector is invariant if and only if they map it to zero. `exp(t (h - 1))` is not an
+    element of the group: these matrices are for layers that solve such conditions.
 
     Args:
         generators: Matrices `(k, n, n)` of the generators.

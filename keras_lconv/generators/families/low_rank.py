@@ -24,8 +24,8 @@ from keras_lconv.generators.families.factored import FactoredGenerators
 class LowRankGenerators(FactoredGenerators):
     """Learned generators of low rank: `L_i = U_i V_i`, or a longer chain of factors.
 
-    With rank `r` they cost `r (d' + d)` numbers and multiply-adds for each generator
-    and channel, against `d' d` for full matrices.
+    With rank `r` they cost `r (d' + d)` numbers and multiply-adds for each generator and
+    channel, instead of `d' d` for full matrices.
 
     Args:
         num: Number `k` of generators.

@@ -16,11 +16,11 @@ from keras_lconv.generators.families.dense import DenseGenerators
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class MatrixGenerators(DenseGenerators):
-    """Given matrices, known or found: fixed, or the start of learned ones.
+    """Given matrices, fixed or as the start of learned ones.
 
     Args:
         matrices: Array `(k, d', d)`, one matrix `(d', d)`, or a `LieAlgebra`.
-        trainable: Whether the matrices are learned on from the given values.
+        trainable: Whether the matrices are learned, starting from the given values.
         output_dim: Spatial shape of the output, where the `d'` positions form a grid.
             By default it is that of the input if `d' = d`, and `(d',)` otherwise.
         regularizer: Regularizer of `L`.
@@ -64,8 +64,8 @@ class MatrixGenerators(DenseGenerators):
             array = array[None]
         if array.ndim and not 0 < len(array) <= MOST_GENERATORS:
             raise ValueError(
-                "`matrices` must hold at least one generator, which an algebra of "
-                f"dimension 0 has not, and at most {MOST_GENERATORS:,}. "
+                "`matrices` must hold at least one generator (an algebra of dimension 0 "
+                f"has none), and at most {MOST_GENERATORS:,}. "
                 f"Received: shape {np.shape(matrices)}"
             )
         if array.ndim != 3 or 0 in array.shape:

@@ -45,17 +45,17 @@ from keras_lconv.generators.neighbor_table import checked_table, table_as_shifts
 class NeighborGenerators(Generators):
     """Generators with a few entries in each row: `(L_i f)(x) = sum_m w_xmi f(x_m)`.
 
-    `x_1, ..., x_n` are the neighbours of the position `x` in a given table, and
-    `w` the learned weights. Between positions that are no neighbours there is nothing: a
-    generator costs `n d` numbers and multiply-adds where a full matrix costs `d^2`. On
-    grids, infinitesimal symmetries are of this kind: derivatives look at neighbours.
+    `x_1, ..., x_n` are the neighbours of the position `x` in a given table, and `w` the
+    learned weights. All other entries are zero: a generator costs `n d` numbers and
+    multiply-adds, a full matrix `d^2`. On grids, infinitesimal symmetries are of this kind,
+    since derivatives only involve neighbours.
 
     Args:
         num: Number `k` of generators.
         neighbors: Integer table `(d, n)`: the neighbours of each position, in C order of
             the grid, -1 for none. See `grid_neighbors`.
         values: Given weights `(d, n, k)`, fixed or the start of learned ones. By default
-            they are drawn small, so that a layer starts near a mix of channels.
+            they are drawn small, so a layer starts near a mix of channels.
         initializer: Initializer of the weights, in place of the default.
         regularizer: Regularizer of the weights.
         constraint: Constraint on the weights.

@@ -38,8 +38,8 @@ class ShiftGenerators(Generators):
     (a cross-correlation, as Keras computes it): the weight `W_i` is the entry of the
     kernel at `offset_i`. Applied by slices: no matrix is formed.
 
-    Strides and the boundary `"valid"` lead to a smaller grid, as those of a convolution do.
-    An `LConv` then has no self-interaction, which is a shift by zero here.
+    Strides and the boundary `"valid"` lead to a smaller grid, as in a convolution. An
+    `LConv` then has no self-interaction; a shift by zero takes its place.
 
     Args:
         offsets: Integers `(k, ndim)`, in grid steps along each spatial axis; or `(k,)`
@@ -47,8 +47,8 @@ class ShiftGenerators(Generators):
         boundary: `"zero"`: `f` is zero outside of the grid. `"periodic"`: the grid is
             closed to a torus. `"valid"`: only positions `x` for which all `x + offset_i`
             lie on the grid are kept.
-        strides: Every how many positions to keep one, along each spatial axis or along
-            all. The first position is kept.
+        strides: One position of so many is kept, along each spatial axis or along all,
+            starting with the first.
         **kwargs: `name`, `dtype`.
 
     Input shape:

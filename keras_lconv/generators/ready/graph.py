@@ -19,15 +19,16 @@ KINDS = ("adjacency", "laplacian", "normalized", "renormalized")
 def graph(adjacency: Any, kind: str = "adjacency", **kwargs: Any) -> NeighborGenerators:
     """The matrix of a graph as a fixed generator.
 
-    A graph convolution is an L-conv with it: `f W_0 + (L f) W_1`. It is stored by
-    neighbours, and costs the number of nodes times the largest number of neighbours.
+    A graph convolution is an L-conv with this generator: `f W_0 + (L f) W_1`. The matrix is
+    stored by neighbours, and costs the number of nodes times the largest number of
+    neighbours.
 
     Args:
         adjacency: Array or SciPy sparse matrix `(d, d)` with the weights of the edges,
             from the column's node to the row's.
         kind: `"adjacency"`: `A` itself. `"laplacian"`: `D - A` with the degrees
             `D = diag(sum_j A_ij)`. `"normalized"`: `D^-1/2 A D^-1/2`, where nodes without
-            edges stay zero. `"renormalized"`: that of `A + 1`, as Kipf and Welling take it.
+            edges stay zero. `"renormalized"`: that of `A + 1`, as in Kipf and Welling.
         **kwargs: `name`, `dtype`, `trainable` (`False` by default).
 
     Returns:
@@ -81,7 +82,7 @@ def chebyshev_graph(
         adjacency: Array or SciPy sparse matrix `(d, d)` with the weights of the edges,
             from the column's node to the row's.
         degree: The highest degree `K`, which is the number of generators.
-        largest_eigenvalue: `lambda`. 2 is a bound that holds for all graphs whose weights
+        largest_eigenvalue: `lambda`. The default 2 is a bound for all graphs whose weights
             are symmetric and not negative.
         **kwargs: `name`, `dtype`, `trainable` (`False` by default).
 

@@ -59,15 +59,15 @@ def translation(
 ) -> VectorFieldGenerators:
     """Translations along each spatial axis: `L_a = -d/dx^a`.
 
-    `exp(t L_a)` moves content by `t` grid steps towards larger index. On a periodic
-    grid (`derivative="fourier"`) of odd sizes a whole number of steps is `numpy.roll`. On
-    an even number of positions that holds for images without the highest frequency, `1, -1,
-    1, ...`: its derivative is zero at all of them, so it stays where it is.
+    `exp(t L_a)` moves content by `t` grid steps towards larger index. On a periodic grid
+    (`derivative="fourier"`) of odd sizes a whole number of steps is `numpy.roll`. On an
+    even number of positions this holds for images without the highest frequency,
+    `1, -1, 1, ...`: its derivative is zero at all of them, so it does not move.
 
     Args:
         ndim: Number of spatial axes.
         spacing: The distance between neighbours along each axis, a positive number or one
-            for each axis, as of voxels that are no cubes. Parameters are lengths in this
+            for each axis, for voxels that are not cubes. Parameters are lengths in this
             unit.
         derivative: `"spectral"`, `"fourier"` or `"central"`.
         **kwargs: `name`, `dtype`.
@@ -107,7 +107,7 @@ def rotation(
     Args:
         ndim: Number of spatial axes, at least 2.
         spacing: The distance between neighbours along each axis, a positive number or one
-            for each axis, as of voxels that are no cubes. Rotations keep distances in this
+            for each axis, for voxels that are not cubes. Rotations keep distances in this
             unit.
         derivative: `"spectral"`, `"fourier"` or `"central"`.
         **kwargs: `name`, `dtype`.
@@ -142,7 +142,7 @@ def scaling(
 ) -> VectorFieldGenerators:
     """Scaling about the centre of the grid: `v(x) = x`.
 
-    `exp(t L)` magnifies by `exp(t)`, whatever the distances between positions are.
+    `exp(t L)` magnifies by `exp(t)`, for any distances between positions.
 
     Args:
         ndim: Number of spatial axes.
@@ -168,7 +168,7 @@ def shear(
     Args:
         ndim: Number of spatial axes, at least 2.
         spacing: The distance between neighbours along each axis, a positive number or one
-            for each axis, as of voxels that are no cubes. `x` is in this unit.
+            for each axis, for voxels that are not cubes. `x` is in this unit.
         derivative: `"spectral"`, `"fourier"` or `"central"`.
         **kwargs: `name`, `dtype`.
 
@@ -198,8 +198,7 @@ def affine(
     Args:
         ndim: Number of spatial axes.
         spacing: The distance between neighbours along each axis, a positive number or one
-            for each axis, as of voxels that are no cubes. `x` and lengths are in this
-            unit.
+            for each axis, for voxels that are not cubes. `x` and lengths are in this unit.
         derivative: `"spectral"`, `"fourier"` or `"central"`.
         **kwargs: `name`, `dtype`.
 

@@ -44,29 +44,29 @@ class LConv(KernelLayer):
     term of a group convolution whose kernel sits near the identity. The generators may
     be known (`"rotation"`) or learned (an integer), and may be shared by layers.
 
-    **Width.** A first derivative has none. With `order=r` and `smoothing` the layer has all
-    products of generators up to degree `r`, on smoothed features, as a convolution sees all
-    points of its window:
+    **Width.** A first derivative sees a point only. With `order=r` and `smoothing` the
+    layer has all products of generators up to degree `r` on smoothed features, which see a
+    neighbourhood, as the window of a convolution does:
 
     `Q[f] = f W_0 + sum_a (L^a exp(-tau C) f / u_a) W_a + b`, with `|a| <= r`,
 
     where `C` is the Casimir operator, as in `CasimirPooling` (minus the Laplacian, and
     `exp(-tau C)` the Gaussian blur of width `sqrt(2 tau)`, for translations). There is one
     operator for each multi-index `a`: the mean over all orders of the factors, which for
-    generators that commute is the product. Units `u_a` are constants that let all weights
-    learn at one speed: for translations every operator keeps the variance of noise; for
-    others units are bounds of norms, with 1 for the norm of learned generators. No matrix
-    on all positions is formed.
+    generators that commute is the product. The units `u_a` are constants that let all
+    weights learn at the same speed. For translations every operator keeps the variance of
+    noise; for others the units are bounds of norms, where learned generators count with the
+    norm 1. No matrix on all positions is formed.
 
     **Equivariance.** If an operator `S` on positions commutes with every `L_i`, then
-    `Q[S f] = S Q[f]` (with any bias, if `S` maps constants to themselves, and any
-    pointwise activation, if `S` moves points). So the layer is equivariant to
-    `exp(t L)` of one generator, or of generators that commute with each other, such as
-    translations. With generators that do not commute it is not: conjugation mixes them.
-    With `order=0` only the functions `exp(-tau C)` of the Casimir operator are left, which
-    commute with all of the algebra, and for translations with rotations, too.
-    Features on the group itself are the way out: the left-invariant fields of
-    `SE2Generators` commute with all of SE(2).
+    `Q[S f] = S Q[f]` (with any bias, if `S` maps constants to themselves, and any pointwise
+    activation, if `S` moves points). So the layer is equivariant to `exp(t L)` of one
+    generator, or of generators that commute with each other, such as translations. With
+    generators that do not commute it is not equivariant: conjugation mixes them. With
+    `order=0` only the functions `exp(-tau C)` of the Casimir operator are left, which
+    commute with all of the algebra, and for translations with rotations, too. On features
+    on the group itself, such as those of `SE2Lift` and `GroupLift`, the left-invariant
+    fields commute with the whole group.
 
     Args:
         filters: Number of output channels.
@@ -74,23 +74,22 @@ class LConv(KernelLayer):
             `rank`. A name, for images: `"rotation"`, `"translation"`, `"scaling"`,
             `"shear"`, `"affine"`; for features of `SE2Lift`: `"se2"`, or `"e2"` with
             reflections. An array `(k, d', d)` or a `LieAlgebra`: fixed matrices. Or an
-            instance of `keras_lconv.generators.Generators`, also one that other layers use
-            too.
+            instance of `keras_lconv.generators.Generators`, which layers may share.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         order: The largest degree of products of generators, at most 20 and with at most
             1000 products; 0 with `smoothing` only.
         smoothing: `None`, one `tau` or several, in squared units of the parameters, or
             `"learned"` for one that is learned. 0.5 suits translations: a blur of one grid
-            step. Others are best small: about 0.5 over the square of the largest
-            displacement that a unit of the parameter makes, in grid steps. Where learned
-            generators grow beyond what the series is made for, `tau` is scaled back.
-        num_steps: How often `Q` is applied, at most 1000 times, with the same weights. So
-            a layer reaches group elements farther from the identity,
+            step. For others a good value is 0.5 over the square of the largest
+            displacement, in grid steps, that a unit of the parameter makes. If learned
+            generators grow beyond the range of the series, `tau` is scaled back.
+        num_steps: How often `Q` is applied with the same weights, at most 1000 times.
+            Several steps reach group elements farther from the identity,
             `(1 + t/n L)^n -> exp(t L)`. The number of channels must then be `filters`.
-        self_interaction: The term without a generator. `"learned"`: `f W_0`.
-            `"identity"`: `f` itself, `Q[f] = f + sum_i (L_i f) W_i + b`. `None`: no
-            such term. Generators that lead to another grid leave no place for it, and
-            `"learned"` then means none.
+        self_interaction: The term without a generator. `"learned"`: `f W_0`. `"identity"`:
+            `f` itself, `Q[f] = f + sum_i (L_i f) W_i + b`. `None`: no such term. With
+            generators that lead to another grid there is no such term, and `"learned"`
+            means none.
         data_format: `"channels_last"` or `"channels_first"`; by default the one of the
             Keras configuration.
         activation: Activation, applied once, after the last step.

@@ -26,12 +26,13 @@ NOT_SHARED = ("activity_regularizer", "dtype", "filters", "generators", "name")
 class LieBlock(keras.layers.Layer):
     """`num_layers` L-convs, one after the other, with the same generators.
 
-    One L-conv moves features a little, by its generators. A stack of them that share
-    the generators reaches the rest of the group, and approximates a group convolution
-    with a wide kernel. The block owns the generators, so that they stay shared
-    through saving, loading, cloning and every other copy of the block.
+    One L-conv moves features a little, along its generators. A stack that shares the
+    generators reaches the rest of the group, and approximates a group convolution with a
+    wide kernel. The block owns the generators, so that they stay shared through saving,
+    loading, cloning and every other copy of the block.
 
-    The block is equivariant where each `LConv` is: to what commutes with all generators.
+    The block is equivariant where each `LConv` is: to operators that commute with all
+    generators.
 
     Args:
         filters: Number of output channels of each layer.

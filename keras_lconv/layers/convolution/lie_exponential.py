@@ -33,17 +33,16 @@ class LieExponential(KernelLayer):
     """Group convolution by exponentials: `Q[f] = sum_j exp(t_j . L) f W_j + b`.
 
     A convolution over the group of the generators whose kernel sits at `m` elements
-    `exp(t_j . L)`, with `t_j . L = sum_i t_ji L_i`. Where they sit is learned together
-    with the matrices `W_j`. `LConv` is its first-order term: for small parameters the two
-    agree with `W_0 = sum_j W_j` and `W_i = sum_j t_ji W_j`, up to an error of second
-    order.
+    `exp(t_j . L)`, with `t_j . L = sum_i t_ji L_i`. The elements are learned together with
+    the matrices `W_j`. `LConv` is its first-order term: for small parameters the two agree
+    with `W_0 = sum_j W_j` and `W_i = sum_j t_ji W_j`, up to an error of second order.
 
     The exponentials are series, applied without forming a matrix, see
     `Generators.transform`. Their cost grows with `max_parameter` times the norms of the
     generators.
 
-    **Equivariance.** As `LConv`: to the group of one generator, or of generators that
-    commute with each other, and not in general.
+    **Equivariance.** The same as that of `LConv`: to the group of one generator, or of
+    generators that commute with each other, but not in general.
 
     Args:
         filters: Number of output channels.
@@ -56,8 +55,8 @@ class LieExponential(KernelLayer):
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         activation: Activation function.
         use_bias: Whether there is a bias.
-        kernel_initializer: Initializer of the kernel. The default keeps the variance for
-            generators that keep norms.
+        kernel_initializer: Initializer of the kernel. The default keeps the variance if the
+            generators keep norms.
         bias_initializer: Initializer of the bias.
         kernel_regularizer: Regularizer of the kernel.
         bias_regularizer: Regularizer of the bias.

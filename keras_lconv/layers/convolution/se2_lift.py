@@ -54,15 +54,15 @@ class SE2Lift(KernelLayer):
     Args:
         filters: Number of output channels.
         num_orientations: Number `n` of orientations, up to 4096.
-        reflections: Whether to see the image in the mirror too, at each orientation.
+        reflections: Whether each orientation sees the mirror image too.
         order: The highest order of derivatives, at most 20.
         scale: Width (standard deviation) of the blur, in grid steps. The kernel reaches
             about three times as far.
         strides: Blocks of as many positions, along both axes, are averaged to one. They
-            must divide the size of the image. A `scale` of half of them keeps aliasing
+            must divide the size of the image. A `scale` of half the stride keeps aliasing
             small.
         derivative: `"spectral"` (zero outside of the grid, most accurate), `"fourier"`
-            (periodic) or `"central"`. Also the blur is made of it.
+            (periodic) or `"central"`. The blur is a function of it, too.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         activation: Activation function.
         use_bias: Whether there is a bias.
@@ -223,8 +223,8 @@ class SE2Lift(KernelLayer):
         return self._add_bias(ops.reshape(lifted, (-1, self.generators.size, self.filters)))
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """The mask of the image, at every orientation."""
-        if previous_mask is None:
+        """The mask of the image, at every orientation, where all positions are kept."""
+        if previous_mask is None or self.strides > 1:
             return None
         return ops.repeat(previous_mask[:, None], self._num_views, axis=1)
 

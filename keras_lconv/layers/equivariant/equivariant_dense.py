@@ -33,11 +33,11 @@ TRIVIAL = "trivial"
 class EquivariantDense(KernelLayer):
     """Every linear map that commutes with the group: `y = sum_m B_m f w_m + b`.
 
-    The input is a list of `c` objects on which the algebra acts by `L_i`, one a channel,
-    and the output one of `units` objects on which it acts by `K_i`. The matrices `B_m` are
-    a basis of the maps with `K_i B = B L_i` (`keras_lconv.algebra.intertwiners`), found
-    once, when the layer is built. Learned are the matrices `w_m`, of shape
-    `(c, units)`, and a bias in the directions of the output that `K_i` leaves as they are.
+    The input is a list of `c` objects, one for each channel, on which the algebra acts by
+    `L_i`. The output is a list of `units` objects on which it acts by `K_i`. The matrices
+    `B_m` are a basis of the maps with `K_i B = B L_i` (`keras_lconv.algebra.intertwiners`),
+    found once, when the layer is built. The layer learns the matrices `w_m`, of shape
+    `(c, units)`, and a bias in the directions of the output that `K_i` leaves unchanged.
 
     This is the fully connected layer under the constraint of a symmetry. With vectors and
     tensors for the representations it is that of EMLP; with images, and the
@@ -47,31 +47,31 @@ class EquivariantDense(KernelLayer):
     `keras_lconv.algebra.MatrixGroup`, which acts on vectors, or as a `Representation`:
     maps then satisfy `rho_out(h) B = B rho_in(h)` too.
 
-    Which maps there are follows from Schur's lemma. Between irreducible representations
-    there are none but multiples of one, if they are isomorphic, or a complex number or a
-    quaternion of them. So a layer on single vectors mixes channels, and no more. Richer
-    are sums and products, `keras_lconv.algebra.direct_sum` and `tensor_product`: from
-    products of two vectors of space there are maps to numbers, the dot product, and to
-    vectors, the cross product. `keras_lconv.TensorProduct` makes such products.
+    By Schur's lemma, the maps between two irreducible representations are zero unless these
+    are isomorphic. Then they are the multiples of one map by real or complex numbers or by
+    quaternions. So a layer on single vectors only mixes channels. Sums and products of
+    representations have more maps (`keras_lconv.algebra.direct_sum`, `tensor_product`):
+    from products of two vectors of space there is a map to numbers, the dot product, and
+    one to vectors, the cross product. `keras_lconv.TensorProduct` makes such products.
 
     **Equivariance.** `Q[exp(t L) f] = exp(t K) Q[f]` for all `t`, exactly, also for
-    algebras that are not compact or do not commute, and for further elements of a group.
-    On a periodic grid of even size `exp(t L)` does not move the highest frequency, so that
-    a shift by one position is not among these; odd sizes have no such frequency.
-    With a pointwise `activation` that holds for outputs that are invariant, or that the
-    group permutes. Others are refused: see `GatedActivation` and `NormActivation`.
+    algebras that are not compact or do not commute, and for further elements of a group. On
+    a periodic grid of even size `exp(t L)` does not move the highest frequency, so that a
+    shift by one position is not among these; odd sizes have no such frequency. With a
+    pointwise `activation` this holds for outputs that are invariant, or that the group
+    permutes. Others raise an error; `GatedActivation` and `NormActivation` serve them.
 
     Args:
         units: Number of output channels: how many objects there are in the output.
-        generators_in: Fixed generators `L_i`, as for `LConv`: a name, an array
-            `(k, n, n)`, a `LieAlgebra` or an instance. For generators that were found in
-            data take `report.algebra.nearest_closed()`: there are no maps of a span
-            that is not closed. Or a `MatrixGroup`, or a `Representation` of one.
+        generators_in: Fixed generators `L_i`, as for `LConv`: a name, an array `(k, n, n)`,
+            a `LieAlgebra` or an instance. For generators found in data, give
+            `report.algebra.nearest_closed()`: a span that is not closed has no maps. Or a
+            `MatrixGroup`, or a `Representation` of one.
         generators_out: Fixed generators `K_i` of the output: those of the same elements of
             the algebra, in the same order; or another representation of the group. By
             default `generators_in`. `"trivial"` is for numbers that the group does not
             change: the output then has no spatial axes.
-        output_dim: Spatial shape of the output, where `generators_out` would suit several.
+        output_dim: Spatial shape of the output, where `generators_out` would fit several.
             By default the size of its matrices, or the spatial shape of the input.
         tolerance: What counts as commuting, as for `intertwiners`. By default `1e-5`, more
             than the rounding of float32; `1e-7` for generators that commute with each
@@ -109,7 +109,7 @@ class EquivariantDense(KernelLayer):
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If generators are learned, since their maps move with them, or not
+        ValueError: If generators are learned, since their maps change with them, or not
             square, if their numbers differ, if they have no maps, or if an `activation` is
             not equivariant.
 

@@ -64,7 +64,7 @@ class DenseMaps:
 class CharacterMaps:
     """Maps between joint eigenvectors of generators that commute, never written out.
 
-    They keep the variance as those of `DenseMaps` do.
+    They keep the variance, like `DenseMaps`.
 
     Args:
         characters: What the two representations share.

@@ -23,16 +23,16 @@ from keras_lconv.layers.fibre_layer import FibreLayer
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class NormActivation(FibreLayer):
-    """Vectors, each times a function of its invariant length: `v a(|v| + b)`.
+    """Vectors, each multiplied by a function of its invariant length: `v a(|v| + b)`.
 
     `|v| = sign(q) sqrt(|q|)` with `q = v^T M v`, where `M` is the form that the generators
     leave invariant, found as for `FibreNorm`: the Euclidean product for
     orthogonal representations, Minkowski's for the Lorentz group. Where it is indefinite,
     the length has both signs. It is smoothed at `q = 0`.
 
-    **Equivariance.** To `exp(t L)` on the fibres, exactly. The positions are left as they
-    are. A representation without an invariant form has no lengths: `GatedActivation` is for
-    any.
+    **Equivariance.** To `exp(t L)` on the fibres, exactly. The positions do not change. A
+    representation without an invariant form has no lengths; `GatedActivation` works for
+    every representation.
 
     Args:
         generators: Of the fibres: matrices `(k, n, n)`, a `LieAlgebra`,
@@ -41,9 +41,9 @@ class NormActivation(FibreLayer):
         activation: The function `a`, pointwise; a bounded one keeps vectors from growing.
             By default the logistic one.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
-        form: `M`, a symmetric invariant matrix `(n, n)`. By default the one that there
-            is, of the norm of the identity. Where there are several, as for sums of
-            representations, `"nearest"` takes the one that is nearest to the identity.
+        form: `M`, a symmetric invariant matrix `(n, n)`. By default the only one, with the
+            norm of the identity. If there are several, such as for sums of representations,
+            `"nearest"` takes the one nearest to the identity.
         use_bias: Whether there is a `b` for each channel.
         bias_initializer: Initializer of the bias.
         bias_regularizer: Regularizer of the bias.

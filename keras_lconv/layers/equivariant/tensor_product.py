@@ -25,15 +25,15 @@ class TensorProduct(FeatureLayer):
     """All products of the components of two inputs: `y_ab = u_a v_b`, in each channel.
 
     If the algebra acts on `u` by `L_i` and on `v` by `M_i`, then it acts on `y` by
-    `L_i (x) 1 + 1 (x) M_i`, which is `keras_lconv.algebra.tensor_product(L, M)`. No
-    function of one vector that is linear gives its length, or the dot product with
-    another. This layer is the nonlinear one that does, with an `EquivariantDense` layer
-    after it, which takes the invariants of the products, and whatever else transforms.
+    `L_i (x) 1 + 1 (x) M_i`, which is `keras_lconv.algebra.tensor_product(L, M)`. Linear
+    functions of vectors give no lengths and no dot products. This layer makes the products,
+    and an `EquivariantDense` layer after it takes their invariants, or the parts that
+    transform in another way.
 
-    **Equivariance.** For any algebra, compact or not:
-    `(exp(t L) u) (x) (exp(t M) v) = exp(t (L (x) 1 + 1 (x) M)) y`, exactly. Of a group with
-    further elements, as `keras_lconv.algebra.O(3)`, the output is of the representation
-    `V * W` if the inputs are of `V` and of `W`.
+    **Equivariance.** For any algebra, compact or not: `(exp(t L) u) (x) (exp(t M) v) =
+    exp(t (L (x) 1 + 1 (x) M)) y`, exactly. For a group with further elements, such as
+    `keras_lconv.algebra.O(3)`, inputs in the representations `V` and `W` give an output in
+    `V * W`.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.

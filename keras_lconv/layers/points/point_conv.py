@@ -57,39 +57,41 @@ AGGREGATIONS = ("sum", "average", "attention")
 class PointConv(FieldKernel):
     """A convolution on points whose positions differ from sample to sample.
 
-    Atoms, particles, 4-vectors: each point has a position, and features that turn by a
-    representation of a group. Each point `i` collects messages of its neighbours `j`:
+    Each point, such as an atom, a particle or a 4-vector, has a position, and features that
+    transform by a representation of a group. Point `i` collects messages from its
+    neighbours `j`:
 
     `y_i = sum_s S_s f_i W_s + sum_p sum_j R_p(a_ij) T_p(d_ij) f_j W_p`.
 
     `T_p` are all polynomial kernels with `T(g d) = rho_out(g) T(d) rho_in(g)^-1`, up to
     `degree` (`keras_lconv.algebra.equivariant_kernels`), and `S_s` all maps that commute
-    with the group. `R_p`, one number for each channel, is a small network of what the group
-    does not change: the invariant forms of the difference of positions, and the invariant
-    features of both points. The kernels take the difference in units of its invariants,
+    with the group. `R_p`, one number for each channel, is a small network of invariants:
+    the invariant forms of the difference of positions, and the invariant features of both
+    points. The kernels take the difference in units of its invariants,
     `d = (x_j - x_i) / (1 + sum q(x_j - x_i)^2)^(1/4)`.
 
-    The group acts on positions as it is: rotations, the Lorentz group, what was found.
+    The group acts on positions by its matrices: rotations, the Lorentz group, or a group
+    found in data.
 
     **Equivariance.** Exact for the group, compact or not, for permutations of the points,
-    and for translations if `relative`, up to rounding. With `num_neighbors` neighbours may
-    change all at once where two are equally near.
+    and for translations if `relative`, up to rounding. With `num_neighbors` the output
+    jumps where two points are equally near and exchange places among the neighbours.
 
     Args:
         filters: Number of output fields.
         group: The name of a group, as for `keras_lconv.algebra.named_group`, a
             `MatrixGroup` or a `LieAlgebra`. Its matrices act on positions.
-        representation_in: How the features of the input turn: `"trivial"`, `"standard"`, a
-            `Representation`, and what else `SteerableConv` takes.
-        representation_out: How the features of the output turn.
-        num_neighbors: How many neighbours each point has, those with the smallest
+        representation_in: How the features of the input transform: `"trivial"`,
+            `"standard"`, a `Representation`, or another value that `SteerableConv` takes.
+        representation_out: How the features of the output transform.
+        num_neighbors: How many neighbours each point has: the points with the smallest
             invariants. By default all other points.
         radius: The largest distance, for groups that keep one. Messages vanish there.
         degree: The largest degree of the kernels, up to 8.
         hidden_units: Units of the hidden layers of the network `R`.
         aggregation: `"sum"` of messages, `"average"`, or `"attention"`: an average with
             weights `exp(l) / (1 + sum exp(l))`, where `R` gives `l` as well.
-        relative: Whether only differences count, and not the invariants of positions.
+        relative: Whether only differences of positions count, and not their invariants.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         activation: Activation function, for features whose components are permuted.
         use_bias: Whether there is a bias, in the directions that the group does not move.
@@ -103,14 +105,14 @@ class PointConv(FieldKernel):
         **kwargs: `name`, `dtype`, `trainable`.
 
     Input shape:
-        A list of two: features `(batch, n, m_in, channels)`, without the axis of `m_in`
-        where they are numbers that nothing turns, and positions `(batch, n, v)`. As a third
-        a table of neighbours may follow, integers `(batch, n, k)`; what is no number of a
-        point, such as -1, is no neighbour. With `data_format="channels_first"` channels and
-        coordinates are the second axis. A mask `(batch, n)` says which points there are.
+        A list of two: features `(batch, n, m_in, channels)`, without the axis of `m_in` if
+        they are invariant numbers, and positions `(batch, n, v)`. A table of neighbours may
+        follow as the third, integers `(batch, n, k)`; a number that is no point, such as
+        -1, stands for no neighbour. With `data_format="channels_first"` channels and
+        coordinates are the second axis. A mask `(batch, n)` marks the points that exist.
 
     Output shape:
-        `(batch, n, m_out, filters)`, without the axis of `m_out` where the output is
+        `(batch, n, m_out, filters)`, without the axis of `m_out` if the output is invariant
         numbers.
 
     Attributes:

@@ -18,18 +18,18 @@ REDUCTIONS = ("sum", "average", "max")
 class PointPooling(FeatureLayer):
     """Features of a sample from those of its points, whatever their order.
 
-    **Equivariance.** Sum and average are linear: what turns the features of all points
-    turns the output, by any representation. The maximum is for numbers that nothing turns.
+    **Equivariance.** Sum and average are linear: the output transforms as the features of
+    the points do, in any representation. The maximum is for invariant numbers.
 
     Args:
-        reduction: `"sum"`, as for an energy, which grows with the number of points;
-            `"average"`; or `"max"`.
+        reduction: `"sum"`, for quantities that grow with the number of points, such as an
+            energy; `"average"`; or `"max"`.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`.
 
     Input shape:
         `(batch, n, m, channels)`, or `(batch, n, channels)`. With a mask `(batch, n)` only
-        the points count that there are; a sample without any gives zeros.
+        its points count; a sample without any gives zeros.
 
     Output shape:
         `(batch, m, channels)` or `(batch, channels)`.

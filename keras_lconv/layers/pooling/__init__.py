@@ -4,6 +4,7 @@ from keras_lconv.layers.pooling.casimir_pooling import CasimirPooling
 from keras_lconv.layers.pooling.cluster_pooling import ClusterPooling
 from keras_lconv.layers.pooling.fibre_norm import FibreNorm
 from keras_lconv.layers.pooling.gradient_norm import GradientNorm
+from keras_lconv.layers.pooling.group_projection import GroupProjection
 from keras_lconv.layers.pooling.invariant_pooling import InvariantPooling
 from keras_lconv.layers.pooling.learned_pooling import LearnedPooling
 from keras_lconv.layers.pooling.lie_max_pooling import LieMaxPooling
@@ -17,6 +18,7 @@ __all__ = [
     "ClusterPooling",
     "FibreNorm",
     "GradientNorm",
+    "GroupProjection",
     "InvariantPooling",
     "LearnedPooling",
     "LieMaxPooling",

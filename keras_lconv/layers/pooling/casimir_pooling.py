@@ -17,7 +17,7 @@ from keras_lconv.layers.forms import checked_form
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class CasimirPooling(GeneratorLayer):
-    """Equivariant smoothing, `y = exp(-tau C) f`, then a choice of every n-th position.
+    """Equivariant smoothing, `y = exp(-tau C) f`, and then every n-th position.
 
     `C = -sum_ij h_ij L_i L_j` is the quadratic Casimir operator: `h` is a form on the
     algebra that is invariant. For one generator `C = -L^2`, and for generators that commute
@@ -31,29 +31,30 @@ class CasimirPooling(GeneratorLayer):
     over normally distributed `t` of variance `2 tau`. For translations that is a Gaussian
     blur, for a rotation of images a blur along circles.
 
-    **Equivariance.** `C` commutes with every `L_i`, so that `exp(-tau C)` commutes with all
-    `exp(t L)`: also for non-compact algebras, and to the rounding of the dtype, whatever
-    the number of terms. On a grid, the brackets of vector fields such as `rotation(3)`
-    close for smooth features only. Strides keep what moves the positions that are left, as
-    translations by whole strides do.
+    **Equivariance.** `C` commutes with every `L_i`, so `exp(-tau C)` commutes with all
+    `exp(t L)`, also for non-compact algebras. This holds to the rounding of the dtype for
+    any number of terms. On a grid, the brackets of vector fields such as `rotation(3)`
+    close for smooth features only. With strides the layer commutes with motions of the
+    remaining positions, such as translations by whole strides.
 
     No matrix is formed. Antisymmetric generators, for which `C >= 0`, take a Chebyshev
     series of about `6 sqrt(max_tau |C|)` products with `C`; others, for which parts of the
-    signal may grow, take a Taylor series, and `max_tau` is bounded, so that nothing
+    signal may grow, take a Taylor series, and `max_tau` is bounded so that nothing
     overflows.
 
     Args:
         generators: The generators, as for `LConv`.
-        tau: How far to smooth, a positive number. `max_tau |C|` is at most `10^9`.
-        strides: Every how many positions to keep one, along each spatial axis or along all.
-            They lie symmetric about the centre, where the size allows it. Against aliasing,
-            `tau` of translations should be about `strides**2 / 8`.
+        tau: The amount of smoothing, a positive number. `max_tau |C|` is at most `10^9`.
+        strides: One position of so many is kept, along each spatial axis or along all. The
+            kept positions lie symmetric about the centre, if the size allows it. Against
+            aliasing, `tau` of translations should be about `strides**2 / 8`.
         trainable_tau: Whether `tau` is learned.
         max_tau: The largest value that `tau` may take. The number of terms follows from
             it. By default `tau`, and `4 tau` where it is learned.
-        form: `h`, a symmetric matrix `(k, k)`, in place of the default. Learned
-            generators have the identity by default, since a form of their traces would
-            move with them: the layer is then equivariant if there is one, or they commute.
+        form: `h`, a symmetric matrix `(k, k)`, in place of the default. Learned generators
+            have the identity by default, since a form of their traces would change with
+            them. The layer is then equivariant if there is one generator, or if they
+            commute.
         data_format: `"channels_last"` or `"channels_first"`; by default the one of the
             Keras configuration.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
@@ -74,8 +75,8 @@ class CasimirPooling(GeneratorLayer):
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If an argument has a wrong value, the generators are not square or do
-            not fit the input, there is no invariant form, or `max_tau` is
-            so large that a part of the signal could overflow.
+            not fit the input, there is no invariant form, or `max_tau` is so large that a
+            part of the signal could overflow.
 
     Example:
     ```python

@@ -23,12 +23,12 @@ class FibreNorm(FibreLayer):
     (`keras_lconv.algebra.invariant_forms`). For rotations it is the Euclidean product; for
     the Lorentz group Minkowski's, also where the basis is random.
 
-    Where `M` is indefinite `q` has both signs, and so has `y`. The root has no gradient at
-    `q = 0`, which light-like vectors meet, so that it is smoothed: `y = q / (q^2 +
-    epsilon^4)^(1/4)`, as in `GradientNorm`. `kind="square"` leaves the root out.
+    If `M` is indefinite, `q` and `y` have both signs. The root has no gradient at `q = 0`,
+    where light-like vectors are, so it is smoothed: `y = q / (q^2 + epsilon^4)^(1/4)`, as
+    in `GradientNorm`. `kind="square"` leaves the root out.
 
-    **Invariance.** `y` is the same for `v` and `exp(t L) v`, exactly; the positions are
-    left as they are.
+    **Invariance.** `y` is exactly the same for `v` and `exp(t L) v`. The positions do not
+    change.
 
     Args:
         generators: Matrices `(k, n, n)`, a `LieAlgebra`, fixed generators, or learned ones,
@@ -36,14 +36,14 @@ class FibreNorm(FibreLayer):
             one.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         kind: `"length"`, or `"square"` for `q` itself.
-        form: `M`, a symmetric invariant matrix `(n, n)`. By default the one that there is,
-            of the norm of the identity; it is an error if there are several. `"nearest"`
-            takes the one that is nearest to the identity.
+        form: `M`, a symmetric invariant matrix `(n, n)`. By default the only one, with the
+            norm of the identity; several are an error. `"nearest"` takes the one nearest to
+            the identity.
         epsilon: Length below which the root is smoothed.
-        tolerance: What counts as invariant, as for `invariant_forms`: more than the noise
-            of generators that were found in data.
-        defect_weight: For learned generators, whose form is a weight that is learned with
-            them: weight of the loss `defect^2`, which makes it invariant.
+        tolerance: What counts as invariant, as for `invariant_forms`. Generators found in
+            data need more than their noise.
+        defect_weight: Weight of the loss `defect^2`, for learned generators. Their form is
+            a weight, and the loss makes it invariant.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
 

@@ -22,17 +22,17 @@ class GradientNorm(GeneratorLayer):
     `y = sign(q) sqrt(|q|)` with `q = B^ij (L_i f) (L_j f)`, at each position and for each
     channel. For translations this is the length of the gradient.
 
-    Where `B` is indefinite `q` has both signs, and so has `y`. The root has no gradient at
-    `q = 0`, so that it is smoothed: `y = q / (q^2 + epsilon^4)^(1/4)`. This is
-    `q / epsilon` for small `q`, and `sign(q) sqrt(|q|) (1 - epsilon^4 / (4 q^2) + ...)` for
-    large `q`. Its derivative with respect to `q` is at most `1 / epsilon`.
-    `kind="square"` leaves the root out.
+    If `B` is indefinite, `q` and `y` have both signs. The root has no gradient at `q = 0`,
+    so it is smoothed: `y = q / (q^2 + epsilon^4)^(1/4)`. This is `q / epsilon` for small
+    `q`, and `sign(q) sqrt(|q|) (1 - epsilon^4 / (4 q^2) + ...)` for large `q`. Its
+    derivative with respect to `q` is at most `1 / epsilon`. `kind="square"` leaves the root
+    out.
 
-    **Equivariance.** Conjugation by a group element mixes the `L_i`, and the form stays as
-    it is, so that `y` moves as the feature map does. That is exact for maps that move
-    points to points, such as quarter turns, or whole steps on a periodic grid, and holds up
-    to the resolution of the grid for others. Generators that act on the components of a
-    vector move no points: for these take `FibreNorm`.
+    **Equivariance.** Conjugation by a group element mixes the `L_i` and leaves the form
+    unchanged, so `y` moves as the feature map does. That is exact for maps that move points
+    to points, such as quarter turns, or whole steps on a periodic grid, and holds up to the
+    resolution of the grid for others. Generators that act on the components of a vector
+    move no points; `FibreNorm` is for these.
 
     Args:
         generators: As in `LConv`.
@@ -44,8 +44,8 @@ class GradientNorm(GeneratorLayer):
             degenerate; and otherwise the invariant form that is nearest to the identity, as
             in `CasimirPooling`. For se(2) that is the length of the gradient.
         epsilon: Length below which the root is smoothed.
-        tolerance: What counts as invariant, as for `invariant_forms`: more than the noise
-            of generators that were found in data.
+        tolerance: What counts as invariant, as for `invariant_forms`. Generators found in
+            data need more than their noise.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
 

@@ -50,7 +50,8 @@ class InvariantPooling(GeneratorLayer):
     order. Eigenspaces whose eigenvalues `sqrt(C)` are equal to `tolerance` are one.
 
     `refine` splits the eigenspaces further, by a second operator that commutes with the
-    generators, and keeps far more of what `f` says. For the rotation of images there are
+    generators, and keeps far more information about `f`. For the rotation of images there
+    are
 
     - `"radius"`: the squared distance from the centre. The norms are then those of each
       angular order on rings.
@@ -58,16 +59,16 @@ class InvariantPooling(GeneratorLayer):
       those of each angular order on rings in Fourier space.
 
     **Invariance.** `y` is the same for `f` and `exp(t L) f`, for all `t`. Norms are
-    invariant because antisymmetric generators, which `"spectrum"` asks for, have
-    orthogonal exponentials. On a grid the operators above commute with the rotation
-    generator up to the highest frequencies only (`[d/dx, x] = 1` fails there). So the layer
-    takes their average over the orbit, `exp(t L) R exp(-t L)`, which commutes exactly, up
-    to `tolerance`; `refinement_errors` says how much of them is lost.
+    invariant because antisymmetric generators, which `"spectrum"` asks for, have orthogonal
+    exponentials. On a grid the operators above commute with the rotation generator up to
+    the highest frequencies only (`[d/dx, x] = 1` fails there). So the layer takes their
+    average over the orbit, `exp(t L) R exp(-t L)`, which commutes exactly, up to
+    `tolerance`. `refinement_errors` is the part that is lost.
 
-    `elements` are further ones of the group, as reflections. Linear invariants are then
-    those that these leave alone too. A spectrum stays as it is: elements must commute with
-    the Casimir operator and with `refine`, which is checked. So the spectra of rotations
-    and of all translations of an image are invariant to flips, exactly.
+    `elements` are further elements of the group, such as reflections. Linear invariants are
+    then those that these leave unchanged, too. A spectrum stays the same: elements must
+    commute with the Casimir operator and with `refine`, which is checked. So the spectra of
+    rotations and of all translations of an image are invariant to flips, exactly.
 
     Everything is computed once, in float64, when the layer is built. It needs `d x d`
     matrices, and the eigenvectors of one of them: half a second for 28 x 28 pixels.
@@ -76,21 +77,21 @@ class InvariantPooling(GeneratorLayer):
         generators: Fixed generators, as for `LConv`: a name, an array, a `LieAlgebra` or
             an instance.
         kind: `"linear"` or `"spectrum"`.
-        num_invariants: How many invariants to keep: those with the smallest eigenvalues of
-            `C`, then of `refine`. By default all.
+        num_invariants: How many invariants to keep, from the smallest eigenvalues of `C`,
+            then of `refine`. By default all.
         refine: Symmetric matrix `(d, d)` that commutes with all generators, or a name from
-            above. Several in a list need not commute with each other: the norms for
-            each are put side by side. `"linear"` takes one, which chooses the basis: its
-            eigenvectors, by growing eigenvalue.
+            above. A list holds several, which need not commute with each other; their norms
+            are concatenated. `"linear"` takes one and uses its eigenvectors as the basis,
+            by growing eigenvalue.
         elements: Further elements of the group that must change no invariant:
             `"flips"` of each spatial axis, `"quarter_turns"` of squares and cubes, both in
             a list, or orthogonal matrices `(d, d)`, as permutations of positions, or a
             finite `MatrixGroup` of these.
         keepdims: Whether to keep the channels apart and the number of axes, with ones:
             `(batch, m, 1, ..., channels)`.
-        tolerance: Eigenvalues `sqrt(C)`, and singular values of the generators, that
-            differ by less than this, relative to the largest, are equal. A larger one joins
-            more angular orders of an image that are integers only nearly.
+        tolerance: Eigenvalues `sqrt(C)`, and singular values of the generators, that differ
+            by less than this, relative to the largest, are equal. A larger tolerance joins
+            more of the angular orders of an image, which are integers only approximately.
         data_format: `"channels_last"` or `"channels_first"`; by default the one of the
             Keras configuration.
         **kwargs: `name`, `dtype`, `activity_regularizer`.
@@ -101,25 +102,26 @@ class InvariantPooling(GeneratorLayer):
         `(batch, d)`. Masked positions count as zero.
 
     Output shape:
-        `(batch, m * channels)`, for each invariant all channels, so that `Dense` follows.
-        With `keepdims` `(batch, m, 1, ..., channels)`, or `(batch, channels, m, 1, ...)`
-        with `data_format="channels_first"`, and `(batch, m)` for vectors.
+        `(batch, m * channels)`, all channels of each invariant together, for a `Dense`
+        layer to follow. With `keepdims` `(batch, m, 1, ..., channels)`, or
+        `(batch, channels, m, 1, ...)` with `data_format="channels_first"`, and `(batch, m)`
+        for vectors.
 
     Attributes:
         basis: Orthonormal bases of the eigenspaces, `(d, p)`, a fixed weight.
         eigenvalues: Array `(m, 1)` of `sqrt(C)`, with `refine` `(m, 2)`, once the layer is
             built; `"linear"` has zeros for `sqrt(C)`.
         multiplicities: Dimensions of the eigenspaces, `(m,)`.
-        refinement_errors: For each operator of `refine` the relative part of it, in the
-            Frobenius norm, that does not commute with the generators and is left out. Zero
-            for given matrices.
+        refinement_errors: For each operator of `refine`, the relative part that does not
+            commute with the generators and is left out, in the Frobenius norm. Zero for
+            given matrices.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If the generators are learned, since their invariants move with them,
+        ValueError: If the generators are learned, since their invariants change with them,
             or are not square, have fewer invariants than asked for, or none; for
-            `"spectrum"`, if they are not antisymmetric, or their Casimir operator
-            or `refine` does not commute with them, or with `elements`.
+            `"spectrum"`, if they are not antisymmetric, or their Casimir operator or
+            `refine` does not commute with them, or with `elements`.
 
     Example:
     ```python
@@ -197,8 +199,8 @@ class InvariantPooling(GeneratorLayer):
         """The subspaces that make the invariants."""
         if not generators.is_square:
             raise ValueError(
-                f"{owner} needs square generators: others lead to another grid, and leave "
-                f"nothing invariant. Received: generators {generators.name!r}"
+                f"{owner} needs square generators: others lead to another grid, and have "
+                f"no invariants. Received: generators {generators.name!r}"
             )
         self._require_room(generators, owner)
         matrices = generators.matrices()

@@ -26,13 +26,13 @@ class NormMaxPooling(FibreLayer):
 
     At each position of a feature map there are vectors (fibres), on which the generators
     act as `n x n` matrices. The form `q = v^T M v` that they leave invariant is that of
-    `FibreNorm`. For each window and channel the whole vector with the largest
-    `q` is kept, the first one where several have it. Where `M` is indefinite `q` counts
-    with its sign: by default, for the Lorentz group, the most space-like vector is kept.
+    `FibreNorm`. Each window keeps, for each channel, the whole vector with the largest `q`,
+    and the first one if several are equal. If `M` is indefinite, `q` counts with its sign:
+    by default, for the Lorentz group, the most space-like vector is kept.
 
-    **Equivariance.** It commutes with `exp(t L)` on the fibres, exactly, since all `q` stay
-    as they are. As any pooling with windows it commutes with steps of `strides` positions
-    on the grid, away from the border.
+    **Equivariance.** The layer commutes exactly with `exp(t L)` on the fibres, which does
+    not change any `q`. Like every pooling with windows it commutes with steps of `strides`
+    positions on the grid, away from the border.
 
     Args:
         generators: Matrices `(k, n, n)`, a `LieAlgebra`, `MatrixGenerators`, or learned
@@ -40,15 +40,14 @@ class NormMaxPooling(FibreLayer):
             `Representation` of one.
         pool_size: Size of the window, one number or one for each spatial axis.
         strides: Steps from window to window; by default `pool_size`.
-        padding: `"valid"`, or `"same"` for windows that reach over the border, where
-            there is nothing to keep.
+        padding: `"valid"`, or `"same"` for windows that reach beyond the border, where
+            there are no vectors.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         form: `M`, a symmetric invariant matrix `(n, n)`, or `"nearest"`: the invariant form
-            that is nearest to the identity. By default the one that there is; it is an
-            error if there are several.
+            that is nearest to the identity. By default the only one; several are an error.
         tolerance: What counts as invariant, as for `keras_lconv.algebra.invariant_forms`.
-        defect_weight: For learned generators, whose form is a weight: weight of the loss
-            `defect^2`. The choice of the largest gives a form no other gradient.
+        defect_weight: Weight of the loss `defect^2`, for learned generators. Their form is
+            a weight that has no other gradient, since the layer only chooses the largest.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
 

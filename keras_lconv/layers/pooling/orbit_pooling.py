@@ -25,17 +25,16 @@ REDUCTIONS = ("max", "average", "logsumexp")
 class OrbitPooling(GeneratorLayer):
     """Pools over sampled group elements: `y = max_j exp(t_j L) f`, at each position.
 
-    Each position sees what comes by when the group moves the feature map. With several
-    generators the samples are a grid of parameters,
+    Each position pools the values that pass it while the group moves the feature map. With
+    several generators the samples are a grid of parameters,
     `... exp(t_2 L_2) exp(t_1 L_1) f`: the first generator acts first.
 
     **Invariance.** Over a full `period`, `exp(period L) = 1`, the `n` samples are a cyclic
-    group, and its elements change nothing: `y` is the same for `f` and
-    `exp(j period / n L) f`. To the elements between the samples `y` is invariant up to what
-    `f` varies from sample to sample; `"average"` up to what it has of multiples of the
-    frequency `n`. The exponential must have that period: translations on a periodic grid of
-    odd size do, and rotations of vectors; rotations of images have it up to the highest
-    frequencies on the grid.
+    group, and `y` is the same for `f` and `exp(j period / n L) f`. For elements between the
+    samples, the error is the variation of `f` from sample to sample; with `"average"` only
+    its frequencies `n`, `2 n`, ... count. The exponential must have that period:
+    translations on a periodic grid of odd size do, and rotations of vectors; rotations of
+    images have it up to the highest frequencies on the grid.
 
     **Equivariance.** Over a window, `|t_j| <= max_parameter`, the layer commutes with
     `exp(s L)` where the generators commute with each other: `"average"` always, `"max"`
@@ -47,7 +46,7 @@ class OrbitPooling(GeneratorLayer):
         reduction: `"max"`, `"average"`, or `"logsumexp"`, the smooth
             `log(mean_j exp(y_j))` between them.
         num_samples: Number `n` of samples, for each generator or for all. In a window an
-            odd number has `t = 0` among them. Their product over all generators is at most
+            odd number includes `t = 0`. Their product over all generators is at most
             1,000,000.
         period: The samples are `t_j = j period / n`, with `j` from 0 to `n - 1`: for
             example `2 pi` for a rotation, the number of grid steps for a translation. One
@@ -68,7 +67,7 @@ class OrbitPooling(GeneratorLayer):
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If an argument has a wrong value, not just one of `period` and
+        ValueError: If an argument has a wrong value, not exactly one of `period` and
             `max_parameter` is given, there is not one value for each generator, or the
             generators are not square or do not fit the input.
 

@@ -1,30 +1,23 @@
 """From features on positions and orientations back to images."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras import ops
 
-from keras_lconv._ops import largest, mean
-from keras_lconv._typing import Shape, Tensor
-from keras_lconv._validation import one_of, require_channels
-from keras_lconv.layers.base import FeatureLayer
-
-REDUCTIONS: dict[str, Callable[..., Tensor]] = {"average": mean, "max": largest}
+from keras_lconv.layers.pooling.group_projection import GroupProjection
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
-class SE2Projection(FeatureLayer):
+class SE2Projection(GroupProjection):
     """Removes the orientations: the maximum or the average over `theta`.
 
     **Equivariance.** A turn shifts the features in `theta`, which changes neither the
-    maximum nor the average: what is left turns in the plane only, as an image does. Without
+    maximum nor the average. So the output turns in the plane, as an image does. Without
     positions, after a global pooling, it is invariant. With `n` orientations that is exact
     for the turns by multiples of `2 pi / n` that are exact in the plane. For angles between
     the orientations the average is exact up to the angular frequency `n` of the features,
-    and the maximum as far as it does not fall between two samples. Where the axis holds
-    mirror images too, as of `SE2Lift` with `reflections`, flips leave it invariant as well.
+    and the maximum as far as it does not fall between two samples. If the axis holds mirror
+    images too (`SE2Lift` with `reflections`), flips leave it invariant as well.
 
     Args:
         reduction: `"max"` or `"average"`.
@@ -56,39 +49,17 @@ class SE2Projection(FeatureLayer):
         it is called pooling over a subgroup.
     """
 
+    _coordinates = "theta"
+
     def __init__(
         self, *, reduction: str = "max", data_format: str | None = None, **kwargs: Any
     ):
-        super().__init__(data_format=data_format, **kwargs)
-        self.reduction = one_of("reduction", reduction, tuple(REDUCTIONS))
-
-    def build(self, input_shape: Shape) -> None:
-        """Checks that there is an axis to remove."""
-        self.compute_output_shape(input_shape)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of the output."""
-        if len(input_shape) < 3:
-            raise ValueError(
-                f"{self._owner} expects features of shape (batch, theta, ..., channels), "
-                "or (batch, channels, theta, ...) with `data_format='channels_first'`. "
-                f"Received: an input of shape {tuple(input_shape)}"
-            )
-        require_channels(self._feature_shape(tuple(input_shape)), self._owner)
-        return super().compute_output_shape(input_shape)
-
-    def _feature_output_shape(self, feature_shape: Shape) -> Shape:
-        return (feature_shape[0], *feature_shape[2:])
-
-    def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
-        return REDUCTIONS[self.reduction](f, axis=1)
-
-    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """The positions that have any orientation, if the mask tells them."""
-        if previous_mask is None or len(previous_mask.shape) < 3:
-            return None
-        return ops.any(previous_mask, axis=1)
+        super().__init__(
+            num_coordinates=1, reduction=reduction, data_format=data_format, **kwargs
+        )
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""
-        return {**super().get_config(), "reduction": self.reduction}
+        config = super().get_config()
+        del config["num_coordinates"]
+        return config

@@ -26,21 +26,21 @@ class StridedPooling(CoarsePooling):
     by multiples of the strides are shifts by the quotients. Vector fields are the same
     fields in the coordinates of the coarse grid, where blocks are averaged only if these
     fill the grid and fields are affine; they act as the fine ones do on images that are
-    smooth on the scale of the strides. All else are the matrices that fit best,
-    `L'_i = P L_i P^+`.
+    smooth on the scale of the strides. For all other generators they are the matrices that
+    fit best, `L'_i = P L_i P^+`.
 
     **Equivariance.** If `P L_i = L'_i P`, then `P exp(t L) f = exp(t L') P f`. `defect` is
     the relative error of this, `|P L - L' P| / |P L|`. It is zero for shifts by multiples
-    of the strides. It counts all inputs, also those with details that the coarse grid
-    cannot hold: for vector fields it is of order one, whereas images that are smooth on the
-    scale of the strides are pooled equivariantly.
+    of the strides. It is taken over all inputs, including details that the coarse grid
+    cannot hold. So for vector fields it is of order one, although images that are smooth on
+    the scale of the strides are pooled equivariantly.
 
     Args:
         generators: As in `LConv`; square ones. Only `induced_generators`, `defect` and the
             loss depend on them.
         strides: One number, or one for each spatial axis.
         reduction: `"subsample"` keeps the first position of each block. `"average"` takes
-            the mean of each block, of what is there at the border.
+            the mean of each block; at the border, of the positions that exist.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         defect_weight: Weight of the loss `defect^2`, for learned generators.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.

@@ -16,8 +16,8 @@ KINDS = ("position", "channel")
 class FieldDropout(FieldLayer):
     """Sets whole fields to zero while training: all components, or none.
 
-    **Equivariance.** Exact for any representation, since a vector is kept or not whatever
-    its direction.
+    **Equivariance.** Exact for every representation: whether a vector is kept does not
+    depend on its direction.
 
     Args:
         rate: The fraction of fields that is set to zero, from 0 to below 1; others grow

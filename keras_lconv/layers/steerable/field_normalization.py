@@ -18,7 +18,7 @@ KINDS = ("batch", "layer")
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class FieldNormalization(FieldLayer):
-    """Fields without their invariant mean, in units of their length.
+    """Subtracts the invariant mean of fields, and divides by their length.
 
     `y = gamma (f - P mean(f)) / sqrt(variance + epsilon) + beta`, where `P` projects onto
     the components that the group leaves as they are, and the variance is the mean square of

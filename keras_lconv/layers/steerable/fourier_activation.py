@@ -18,7 +18,7 @@ from keras_lconv.layers.steerable.fields import GroupArgument
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class FourierActivation(FieldLayer):
-    """A pointwise function of what fields are the coefficients of.
+    """A pointwise function of the functions whose coefficients the fields hold.
 
     The `m` components of a field are the coefficients of a function on the circle or the
     sphere, up to a degree (`MatrixGroup.harmonics`). The function is sampled at points, the
@@ -27,9 +27,9 @@ class FourierActivation(FieldLayer):
 
     **Equivariance.** Exact for elements that permute the points: multiples of
     `2 pi / num_samples` on the circle, the symmetries of the cube on the sphere. For others
-    the error is aliasing: what the activation makes of degrees beyond those that the
-    samples tell apart. With the default number it is about 1% for a ReLU, and less for
-    smooth functions such as `"gelu"`.
+    the error is aliasing: the activation makes degrees that the samples cannot resolve.
+    With the default number it is about 1% for a ReLU, and less for smooth functions such as
+    `"gelu"`.
 
     Args:
         group: As for `SteerableConv`.

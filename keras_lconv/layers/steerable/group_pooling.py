@@ -17,11 +17,10 @@ POSITIONS = (None, "average", "max")
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class GroupPooling(FieldLayer):
-    """One number for each field, that turns do not change.
+    """One invariant number for each field.
 
     **Equivariance.** The output is a trivial field: its positions turn, its values do not.
-    With `positions` it is a vector that does not change at all, as far as turns map the
-    grid onto itself.
+    With `positions` it is an invariant vector, for elements that map the grid onto itself.
 
     Args:
         group: As for `SteerableConv`.

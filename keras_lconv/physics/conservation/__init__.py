@@ -1,4 +1,4 @@
-"""What a Hamiltonian or trajectories conserve, by Noether's theorem."""
+"""Conserved quantities of a Hamiltonian or of trajectories, by Noether's theorem."""
 
 from keras_lconv.physics.conservation.functions import ConservedFunction
 from keras_lconv.physics.conservation.hamiltonian import find_conserved_quantities

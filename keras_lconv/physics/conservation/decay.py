@@ -1,4 +1,4 @@
-"""Quantities that decay by the same factor from each time to the next."""
+"""Quantities that decay by the same factor in each step."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a Hamiltonian conserves: its symmetries, by Noether's theorem."""
+"""The conserved quantities of a Hamiltonian: its symmetries, by Noether's theorem."""
 
 import functools
 import math
@@ -49,21 +49,21 @@ def find_conserved_quantities(
     action: str = "affine",
     dimension: int | None = None,
 ) -> ConservationReport:
-    """Finds what a Hamiltonian conserves, with the symmetry behind each quantity.
+    """Finds the conserved quantities of a Hamiltonian, with the symmetry behind each.
 
     On phase space, `z = (q, p)`, a quantity `G` is conserved by a Hamiltonian `H` if and
     only if `H` is invariant under the flow of `G`: `{G, H} = -<grad H, J grad G> = 0`.
     Affine flows `dz/dt = L z + b` that keep the symplectic form, `J L` symmetric, belong to
     `G = z^T S z / 2 + c . z` with `L = J S` and `b = J c`: momenta, angular momenta,
-    energies of oscillators. Those among them that preserve `H` are an algebra, which
+    energies of oscillators. The flows that preserve `H` form an algebra, which
     `find_symmetries` finds. Units and offsets do not matter.
 
     These quantities are polynomials of degree 2 at most. With `search="polynomial"` they
-    have any `degree`, and with functions as `search` they are polynomials of these and of
-    the coordinates: the energy of a pendulum with `cos q`, the Runge-Lenz vector with
-    `1/|q|`. Those are listed that do not follow from others: their differentials are
-    independent at most points. Where there are trajectories and no Hamiltonian, see
-    `fit_conserved_quantities`.
+    have any `degree`. With functions as `search` they are polynomials of these and of the
+    coordinates, such as the energy of a pendulum with `cos q`, or the Runge-Lenz vector
+    with `1/|q|`. The report lists quantities that do not follow from others: their
+    differentials are independent at most points. For trajectories without a Hamiltonian
+    there is `fit_conserved_quantities`.
 
     Args:
         hamiltonian: `H`, a Keras model or a function of `keras.ops` from `(batch, 2n)` to
@@ -77,8 +77,8 @@ def find_conserved_quantities(
             2n)` with values `(batch,)`, in a list or in a dictionary with names: all
             polynomials of the coordinates and of them.
         degree: The largest degree of such polynomials, by default 3, and 2 with functions.
-        action: `"affine"` or `"linear"`: without or with the condition `b = 0`.
-        dimension: The number of quantities, where it is known; by default it is found.
+        action: `"affine"`, or `"linear"` for maps with `b = 0`.
+        dimension: The number of quantities, if it is known. By default it is found.
 
     Returns:
         A `ConservationReport`.

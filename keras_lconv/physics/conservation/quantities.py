@@ -146,14 +146,14 @@ Q = TypeVar("Q", bound=Quantity, covariant=True)
 
 @dataclass(frozen=True, eq=False)
 class Drift(Generic[Q]):
-    """A quantity that changes steadily or exponentially, and so is not conserved.
+    """A quantity that changes steadily or exponentially, so it is not conserved.
 
     Args:
         quantity: The quantity.
         rate: Its rate of decay, `-dG/dt / G` about the mean over all points, for one unit
             of time; negative if it grows.
-        size: How far it moves along trajectories, relative to its spread: of what changes
-            steadily, along straight lines in time.
+        size: How far it moves along trajectories, relative to its spread; for a steady
+            change, along straight lines in time.
     """
 
     quantity: Q
@@ -163,7 +163,7 @@ class Drift(Generic[Q]):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ConservationReport(Report):
-    """What motion conserves, and the symmetries behind it.
+    """The conserved quantities of a motion, and their symmetries.
 
     Args:
         algebra: The algebra of the symmetries, linear or affine maps of phase space that
@@ -173,20 +173,20 @@ class ConservationReport(Report):
             read. Products and other functions of them are conserved too. Where other
             functions were searched, those that are independent: with differentials that
             are so at most points.
-        singular_values: Those of the equations, growing; 1 is what a random equation gives.
+        singular_values: Those of the equations, growing; a random equation gives 1.
         gap: The ratio of the first value that is not zero to the last that is.
-        confidence: Between 0 and 1: how clear the number of quantities is.
-        errors: For each an error bar, in radians: how far it would turn if other samples
-            were drawn.
+        confidence: From 0 to 1: how clear the number of quantities is.
+        errors: An error bar of each, in radians: how far it would turn with other samples.
         standard: The algebra about the mean of the points, in units in which positions and
-            momenta have spread 1: what naming does not depend on units in.
-        is_determined: Whether there are enough points, or trajectories, to tell.
-        drifting: Of trajectories, what changes steadily or exponentially.
-        dependent: Where other functions were searched: what is conserved too, and is no
-            polynomial of `quantities`, but follows from these.
-        num_solutions: How many candidates are conserved, with all that follow from others.
-        is_rough: Whether trajectories are rough from time to time, by noise or since motion
-            is fast: quantities may be conserved that are not seen.
+            momenta have spread 1, so that its name does not depend on units.
+        is_determined: Whether there are enough points, or trajectories, for an answer.
+        drifting: For trajectories, the quantities that change steadily or exponentially.
+        dependent: If other functions were searched: conserved quantities that follow from
+            `quantities`, but are no polynomials of these.
+        num_solutions: How many candidates are conserved, including those that follow from
+            others.
+        is_rough: Whether trajectories are rough, by noise or since the motion is fast. Then
+            conserved quantities may be missed.
 
     Example:
     ```python
@@ -277,8 +277,8 @@ class ConservationReport(Report):
         Returns:
             Array `(trajectories, times, quantities)`: `(G(t) - G(0)) / rms G`, relative to
             the root mean square of the quantity over all points. `(times, quantities)` for
-            one trajectory. Points with NaN have none, and the first one without is where a
-            trajectory starts.
+            one trajectory. Points with NaN have no drift, and a trajectory starts at the
+            first point without NaN.
 
         Raises:
             ValueError: If the points have another number of coordinates.

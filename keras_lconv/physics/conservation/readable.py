@@ -85,7 +85,7 @@ def readable_basis(
 def _centre(table: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """The point nearest to the mean about which a quantity has the fewest linear terms.
 
-    In units of the spread. Coordinates that are near to zero keep it as their origin.
+    In units of the spread. Coordinates whose mean is near zero keep zero as their origin.
     """
     step = np.linalg.pinv(table[:, :-1], rcond=SMALLEST_CURVATURE, hermitian=True)
     point = mean - step @ table[:, -1]

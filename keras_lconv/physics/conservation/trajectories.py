@@ -1,4 +1,4 @@
-"""What motion conserves, from trajectories alone."""
+"""The conserved quantities of a motion, from trajectories alone."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -43,32 +43,31 @@ def fit_conserved_quantities(
     action: str = "affine",
     dimension: int | None = None,
 ) -> ConservationReport:
-    """Finds what motion conserves, from trajectories alone.
+    """Finds the conserved quantities of a motion, from trajectories alone.
 
     A quantity `G = z^T S z / 2 + c . z` is conserved if it varies between trajectories and
     not along them: with the covariances of all monomials over all points and along
     trajectories it is one null space. Units, offsets and linear coordinates do not matter.
-    It is the other way to ask what `find_conserved_quantities` finds from a Hamiltonian,
-    and sees polynomials of degree 2 at most, unless `search` says more. Then coordinates
-    need not be canonical.
+    It answers the question of `find_conserved_quantities` without a Hamiltonian, for
+    polynomials of degree 2 at most, or for those that `search` adds. With such a search
+    coordinates need not be canonical.
 
-    What changes slowly and steadily is no conserved quantity: where a straight line in time
-    explains most of how a quantity varies along trajectories, it is listed under
-    `report.drifting` with its rate of decay. If there is none, and steps are even, what
-    falls or grows by the same factor from each time to the next is listed there. Noise of
-    the coordinates is estimated from differences of neighbouring times, which should be
-    closer than the motion is fast. If it is large, the answer is not sure and says so.
+    A quantity that changes slowly and steadily is not conserved. If a straight line in time
+    explains most of its variation along trajectories, it is listed under `report.drifting`
+    with its rate of decay. If there is none, and steps are even, quantities that change by
+    the same factor in each step are listed there. The noise of the coordinates is estimated
+    from differences of neighbouring times, so these should be close compared with the
+    motion. If the noise is large, the confidence is low, and the summary says so.
 
     Args:
         trajectories: Array `(trajectories, times, 2n)` in canonical coordinates, all
             positions before all momenta (or any `(trajectories, times, n)`, with a `search`
-            that is not affine), or a list of arrays `(times, 2n)` of different
-            lengths. Points with NaN are left out, and their times may be NaN too. It takes
-            many trajectories, which differ in what they conserve; one that is given twice
+            that is not affine), or a list of arrays `(times, 2n)` of different lengths.
+            Points with NaN are left out, and their times may be NaN too. Many trajectories
+            are needed, with different values of the conserved quantities; a repeated one
             counts once.
         times: Times of the points, `(times,)`, or one array for each trajectory; by default
-            0, 1, 2 and so on. They only say what a rate is, and
-            whether steps are even.
+            0, 1, 2 and so on. They determine rates, and whether steps are even.
         search: As for `find_conserved_quantities`.
         degree: As for `find_conserved_quantities`.
         action: As for `find_conserved_quantities`.
@@ -200,9 +199,9 @@ def _paths(
             clocks.append(clock)
     if len(paths) < 2:
         raise ValueError(
-            "`trajectories` must hold at least 2 trajectories that differ: along a single "
-            "one, what is conserved by the motion cannot be told from what is constant "
-            f"anyway. Received: {len(paths)}"
+            "`trajectories` must hold at least 2 trajectories that differ: a single one "
+            "cannot distinguish conserved quantities from constants. "
+            f"Received: {len(paths)}"
         )
     if len({path.shape[1] for path in paths}) > 1:
         raise ValueError(

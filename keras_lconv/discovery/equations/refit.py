@@ -1,0 +1,75 @@
+"""Fields with fewer terms, nearly in the span of given ones."""
+
+import numpy as np
+
+from keras_lconv.algebra import VectorFields
+from keras_lconv.discovery.equations.condition import Condition
+from keras_lconv.discovery.equations.regression import elimination
+
+# Fields with fewer terms must be as independent of each other, up to this factor.
+SPREAD = 0.1
+
+
+def refitted(fields: VectorFields, condition: Condition, limit: float) -> VectorFields:
+    """Each field with as few of its terms as stay in the span of all.
+
+    Where terms nearly depend on each other, others can stand for those of a symmetry, and a
+    null space has all of them.
+
+    Args:
+        fields: Symmetries in the units of the data.
+        condition: What they solve.
+        limit: How far a field may leave the span, relative to how far it moves jets.
+    """
+    found, moved = fields.coefficients.copy(), condition.moves(fields)
+    span, independent = np.linalg.qr(moved)[0], _independence(moved)
+    for number, field in enumerate(fields.coefficients):
+        places = np.argwhere(field)
+        others = np.delete(fields.coefficients, number, axis=0)
+        # A term that no other field has is kept.
+        own = ~np.any(others[:, places[:, 0], places[:, 1]], axis=0)
+        single = np.zeros((len(places), *field.shape))
+        single[(range(len(places)), *places.T)] = 1.0
+        moves = condition.moves(VectorFields(fields.powers, single))
+        sizes = np.abs(field[tuple(places.T)]) * np.linalg.norm(moves, axis=0)
+        if len(places) < 2 or not np.any(own & (sizes > 0)):
+            continue
+        pivot = int(np.argmax(np.where(own, sizes, 0.0)))
+        mixture = _sparsest(moves - span @ (span.T @ moves), moves, pivot, limit)
+        if mixture is None:
+            continue
+        other = moved.copy()
+        other[:, number] = moves @ mixture
+        if _independence(other) >= SPREAD * independent:
+            moved = other
+            found[number] = np.tensordot(mixture * field[tuple(places[pivot])], single, 1)
+    return VectorFields(fields.powers, found)
+
+
+def _independence(columns: np.ndarray) -> float:
+    """The smallest singular value of columns of norm 1."""
+    return float(np.linalg.svd(columns / np.linalg.norm(columns, axis=0))[1][-1])
+
+
+def _sparsest(
+    left: np.ndarray, moves: np.ndarray, pivot: int, limit: float
+) -> np.ndarray | None:
+    """The mixture with fewest terms, and 1 of the pivot, that stays in a span.
+
+    Args:
+        left: What is outside of the span for each term, `(r, terms)`.
+        moves: How each of them moves, `(r, terms)`.
+        pivot: Number of a term.
+        limit: What is outside is at most so much of how a mixture moves.
+    """
+    norms = np.linalg.norm(moves, axis=0)
+    others = [n for n in range(len(norms)) if n != pivot and norms[n] > 0]
+    columns, target = left[:, others] / norms[others], -left[:, pivot] / norms[pivot]
+    for support in elimination(columns, target):
+        own = np.array([others[n] for n in support], dtype=int)
+        solved = np.linalg.lstsq(columns[:, support], target, rcond=None)[0]
+        mixture = np.zeros(len(norms))
+        mixture[own], mixture[pivot] = solved * norms[pivot] / norms[own], 1.0
+        if np.linalg.norm(left @ mixture) <= limit * np.linalg.norm(moves @ mixture):
+            return mixture
+    return None

@@ -1,0 +1,131 @@
+"""What the components of fields are made of: monomials, alone and times functions."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from keras_lconv.algebra import VectorFields
+from keras_lconv.algebra.monomials import exponents_up_to, monomial_text, monomials
+from keras_lconv.discovery.equations.jets import JetSpace
+from keras_lconv.discovery.equations.library import LibraryFunction
+from keras_lconv.discovery.equations.prolongation import monomial_series
+from keras_lconv.discovery.equations.units import Units
+from keras_lconv.discovery.fields.library import FieldLibrary, LibraryFields
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Monomials of the variables up to a degree, alone and times each of some functions.
+
+    Fields of such terms are `VectorFields` of the variables and, as if they were further
+    variables, of the functions, along which nothing moves.
+
+    Args:
+        powers: Exponents of the monomials, `(K, p + q)`, all up to a degree.
+        functions: The functions, of variables.
+    """
+
+    powers: np.ndarray
+    functions: tuple[LibraryFunction, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.powers) * (1 + len(self.functions))
+
+    @property
+    def exponents(self) -> np.ndarray:
+        """The exponents of variables and functions in each term."""
+        number, (count, size) = len(self.functions), self.powers.shape
+        result = np.zeros((len(self), size + number), dtype=int)
+        result[:, :size] = np.tile(self.powers, (1 + number, 1))
+        result[count:, size:] = np.repeat(np.eye(number, dtype=int), count, axis=0)
+        return result
+
+    def of_points(self, num_independent: int) -> np.ndarray:
+        """Which terms depend on the independent variables alone."""
+        own = ~np.any(self.powers[:, num_independent:], axis=1)
+        alone = [max(each.columns) < num_independent for each in self.functions]
+        return np.concatenate([own, *(own & each for each in alone)])
+
+    def series(self, space: JetSpace, jets: np.ndarray, units: Units) -> np.ndarray:
+        """The terms as Taylor polynomials along jets, both in units, `(terms, n, j)`.
+
+        Monomials are those of variables in units, functions those of the variables.
+        """
+        plain = monomial_series(space, units.standard(space, jets), self.powers)
+        steps = np.prod(units.scales[: len(space.independent)] ** space.indices, axis=1)
+        variables = space.variables(jets)
+        more = [
+            space.multiply(plain, each.series(space, variables) * steps)
+            for each in self.functions
+        ]
+        return np.concatenate([plain, *more])
+
+    def are_known(self, points: np.ndarray) -> np.ndarray:
+        """At which points `(n, p + q)` all functions have values."""
+        values = [np.isfinite(each(points)) for each in self.functions]
+        return np.all(values, axis=0) if values else np.ones(len(points), dtype=bool)
+
+    def fields(self, coefficients: np.ndarray) -> VectorFields:
+        """Fields with coefficients `(k, p + q, terms)`."""
+        along = ((0, 0), (0, len(self.functions)), (0, 0))
+        return VectorFields(self.exponents, np.pad(coefficients, along))
+
+    def in_data(self, fields: VectorFields, units: Units) -> VectorFields:
+        """Fields of variables in units as fields of the variables."""
+        to_units = np.diag(1 / units.scales), -units.origin / units.scales
+        return self._transformed(fields, *to_units, np.diag(units.scales))
+
+    def in_units(self, fields: VectorFields, units: Units) -> VectorFields:
+        """Fields of the variables as fields of variables in units."""
+        to_data = np.diag(units.scales), units.origin
+        return self._transformed(fields, *to_data, np.diag(1 / units.scales))
+
+    def _transformed(self, fields: VectorFields, *change: np.ndarray) -> VectorFields:
+        """Fields in other coordinates, as for `VectorFields.in_coordinates`."""
+        size = self.powers.shape[1]
+        blocks = np.split(fields.coefficients[:, :size], 1 + len(self.functions), axis=2)
+        own = [VectorFields(self.powers, each).in_coordinates(*change) for each in blocks]
+        return self.fields(np.concatenate([each.coefficients for each in own], axis=2))
+
+    def sizes(self, points: np.ndarray, units: Units) -> np.ndarray:
+        """How much each variable and each function varies at points."""
+        own = [float(np.sqrt(np.nanmean(each(points) ** 2))) for each in self.functions]
+        return np.concatenate([units.scales, own])
+
+    def callable(
+        self, fields: VectorFields, points: np.ndarray, names: tuple[str, ...]
+    ) -> VectorFields | LibraryFields:
+        """Fields that have values: those of a library where functions occur.
+
+        Args:
+            fields: Fields of the variables and the functions.
+            points: Some points `(n, p + q)`.
+            names: The names of the variables.
+        """
+        size, labels = len(names), [each.label for each in self.functions]
+        used = np.flatnonzero(np.any(fields.coefficients, axis=(0, 1)))
+        powers, rows = fields.powers[used], fields.coefficients[:, :size, used]
+        if not np.any(powers[:, size:]):
+            alone = fields.powers[:, size:].sum(axis=1) == 0
+            own = fields.coefficients[:, :size, alone]
+            return VectorFields(fields.powers[alone, :size], own)
+        search = {
+            monomial_text(power, [*names, *labels]): partial(self._value, power)
+            for power in powers
+        }
+        library = FieldLibrary(search, points, names)
+        return LibraryFields(library, rows.swapaxes(1, 2).reshape(len(fields), -1))
+
+    def _value(self, power: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """A term at points `(n, p + q)`."""
+        size = self.powers.shape[1]
+        value = monomials(power[None, :size], points)[:, 0]
+        for function, is_there in zip(self.functions, power[size:], strict=True):
+            value = value * function(points) if is_there else value
+        return value
+
+
+def terms_up_to(size: int, degree: int, functions: tuple[LibraryFunction, ...]) -> Terms:
+    """Monomials of so many variables up to a degree, with functions."""
+    return Terms(exponents_up_to(size, degree), functions)
