@@ -157,9 +157,7 @@ def layer_from_config(layer):
 # - ONNX: this page does not run it, as nothing else here needs its packages. `make onnx`
 #   exports every layer from each backend, and runs it in ONNX Runtime with batches of two
 #   sizes: the numbers are the same to 1e-4. Call the model once before the export.
-# - ONNX from PyTorch: its exporter lacks `torch.ravel`, which layers that reorder
-#   positions need (`Rearrange`, `PointConv`, products of generators); the lines below add
-#   it. Name the batch size, by `input_signature`, for `ClusterPooling` and
+# - ONNX from PyTorch: name the batch size, by `input_signature`, for `ClusterPooling` and
 #   `InvariantPooling`.
 # - ONNX from JAX and TensorFlow: ONNX Runtime has no bitwise operations on floats, which
 #   `NormMaxPooling`, and `SteerablePool` for vectors, bring. jax2onnx does not convert the
@@ -167,16 +165,10 @@ def layer_from_config(layer):
 #   tf2onnx makes NaN of maxima and norms, does not convert `PointConv`, and takes many
 #   minutes for products of learned generators. Load the `.keras` file on PyTorch, and
 #   export it there.
-# - More formats need more packages, and were not tried: `"openvino"`, `"litert"` from
-#   PyTorch.
-#
-# ```python
-# torch.onnx.register_custom_op_symbolic(
-#     "aten::ravel",
-#     lambda g, x: g.op("Reshape", x, g.op("Constant", value_t=torch.tensor([-1]))),
-#     9,
-# )
-# ```
+# - More formats need more packages: `"openvino"`, and `"litert"` from PyTorch, which was
+#   not tried. OpenVINO from PyTorch keeps the batch size that it was traced with in some
+#   layers: name it.
+# - Eight bits: [In your pipeline](../pipeline.md#whole-numbers-of-eight-bits).
 
 
 # %%

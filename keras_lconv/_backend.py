@@ -61,6 +61,20 @@ def loses_nan_in_maxima() -> bool:
     return keras.config.backend() == "tensorflow"
 
 
+def take(x: Any, indices: Any, axis: int) -> Any:
+    """Entries along an axis at a vector of indices, none of them negative.
+
+    On PyTorch Keras' `take` calls `ravel`, which exporters to ONNX and OpenVINO lack.
+    """
+    if keras.config.backend() != "torch":
+        return ops.take(x, indices, axis=axis)
+    import torch
+
+    x = ops.convert_to_tensor(x)
+    index = ops.convert_to_tensor(indices, dtype="int64")
+    return torch.index_select(x, axis, index.to(x.device))
+
+
 def repeat(
     body: Callable[..., tuple[Any, ...]], state: tuple[Any, ...], times: int
 ) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._backend import take
 from keras_lconv._layout import flatten, unflatten
 from keras_lconv._typing import Tensor
 from keras_lconv.algebra.powers import exponents
@@ -106,7 +107,7 @@ class AxisProducts:
             table = self._tables[axis]
             f = ops.reshape(f, (-1, *self.shape, table.size, f.shape[-1]))
             kept = np.argsort(table, axis=None, kind="stable")[: len(self._sets[axis])]
-            f = ops.take(f, kept, axis=-2)
+            f = take(f, kept, axis=-2)
         return ops.reshape(f, (-1, math.prod(self.shape), *f.shape[-2:]))
 
     def combine(self, z: Tensor, tau: Tensor | float) -> Tensor:
@@ -161,8 +162,8 @@ class AxisProducts:
 
 def _spread(values: Tensor, table: np.ndarray, axis: int) -> Tensor:
     """The entries of an axis at their places in a table, zero where it has none."""
-    last = ops.zeros_like(ops.take(values, [0], axis=axis))
-    found = ops.take(ops.concatenate([values, last], axis=axis), table.ravel(), axis=axis)
+    last = ops.zeros_like(take(values, [0], axis=axis))
+    found = take(ops.concatenate([values, last], axis=axis), table.ravel(), axis=axis)
     shape = list(found.shape)
     axis = axis % len(shape)
     return ops.reshape(found, (*_open(shape[:axis]), *table.shape, *shape[axis + 1 :]))

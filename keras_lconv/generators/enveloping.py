@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._backend import take
 from keras_lconv._typing import Shape, Tensor
 from keras_lconv.generators.axis_products import AxisProducts, derivative_along_axes
 from keras_lconv.generators.base import Generators
@@ -169,7 +170,7 @@ class Enveloping(Generators):
     def parts(self, values: Tensor, axis: int) -> list[Tensor]:
         """Values for all operators by `tau`, with zero for an identity that is none."""
         if self.smoothing is None:
-            first = ops.zeros_like(ops.take(values, [0], axis=axis))
+            first = ops.zeros_like(take(values, [0], axis=axis))
             return [ops.concatenate([first, values], axis=axis)]
         return ops.split(values, len(self._taus), axis=axis)
 

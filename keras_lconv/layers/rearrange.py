@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._backend import take
 from keras_lconv._layout import flatten, unflatten
 from keras_lconv._typing import ArrayLike, Shape, Tensor
 from keras_lconv._validation import integer_array, positive_ints, spatial_shape
@@ -85,7 +86,7 @@ class Rearrange(FeatureLayer):
         return (feature_shape[0], *self.output_dim, feature_shape[-1])
 
     def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
-        f = ops.take(flatten(f), np.maximum(self.order, 0), axis=1)
+        f = take(flatten(f), np.maximum(self.order, 0), axis=1)
         if np.any(self.order < 0):
             # Not a product with zeros, for which infinite values would become NaN.
             f = ops.where(self.order[:, None] >= 0, f, ops.zeros_like(f))

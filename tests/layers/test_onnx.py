@@ -49,19 +49,6 @@ NOT_EXPORTED = {
 ONE_SIZE = {"torch": ("ClusterPooling", "InvariantPooling, spectrum")}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def flattened_indices():
-    """What `keras.ops.take` needs, and PyTorch's exporter lacks: `torch.ravel`."""
-    if BACKEND == "torch":
-        import torch
-
-        torch.onnx.register_custom_op_symbolic(
-            "aten::ravel",
-            lambda g, x: g.op("Reshape", x, g.op("Constant", value_t=torch.tensor([-1]))),
-            9,
-        )
-
-
 @pytest.mark.parametrize("name", ROWS)
 def test_exported_layers_compute_the_same(name, request, tmp_path):
     reason = NOT_EXPORTED.get(BACKEND, {}).get(name)

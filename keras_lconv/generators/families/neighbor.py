@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
+from keras_lconv._backend import take
 from keras_lconv._memory import require_memory
 from keras_lconv._ops import segment_sum
 from keras_lconv._typing import (
@@ -182,7 +183,7 @@ class NeighborGenerators(Generators):
             grid = ops.reshape(rows, (1, *shape, rows.shape[-1] or -1))
             return ops.reshape(shift(grid, offset, boundary), (math.prod(shape), -1))
         positions = self.neighbors[:, number]
-        found = ops.take(rows, np.maximum(positions, 0), axis=0)
+        found = take(rows, np.maximum(positions, 0), axis=0)
         if np.all(positions >= 0):
             return found
         return ops.where((positions >= 0)[:, None], found, ops.zeros_like(found))

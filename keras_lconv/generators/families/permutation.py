@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._backend import take
 from keras_lconv._typing import ArrayLike, Shape, Tensor
 from keras_lconv._validation import integer_array
 from keras_lconv.algebra.constraints import Acting
@@ -54,7 +55,9 @@ class PermutationGenerators(Generators):
 
     def apply(self, f: Tensor) -> Tensor:
         """All `h_l f - f`, of shape `(batch, n, m, channels)`."""
-        return ops.take(f, self._sources, axis=1) - ops.expand_dims(f, 2)
+        moved = take(f, self._sources.ravel(), axis=1)
+        moved = ops.reshape(moved, (-1, *self._sources.shape, f.shape[-1]))
+        return moved - ops.expand_dims(f, 2)
 
     def matrices(self) -> np.ndarray:
         """The matrices `h_l - 1`, `(m, n, n)`, also before a build."""

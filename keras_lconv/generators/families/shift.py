@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._backend import take
 from keras_lconv._layout import flatten, unflatten
 from keras_lconv._typing import ArrayLike, Shape, Tensor
 from keras_lconv._validation import (
@@ -150,7 +151,7 @@ class ShiftGenerators(Generators):
         if np.any(positions < 0):
             # One more position, with zeros, stands for all outside.
             f = ops.pad(f, ((0, 0), (0, 1), (0, 0)))
-        found = ops.take(f, positions.ravel() % f.shape[1], axis=1)
+        found = take(f, positions.ravel() % f.shape[1], axis=1)
         return ops.reshape(found, (-1, *positions.shape, f.shape[-1]))
 
     @property

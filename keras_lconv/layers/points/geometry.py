@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
+from keras_lconv._backend import take
 from keras_lconv._ops import largest, maximum
 from keras_lconv._typing import Tensor
 from keras_lconv.algebra import EquivariantKernels
@@ -43,7 +44,9 @@ class Edges(NamedTuple):
         rest = tuple(values.shape[2:])
         first = ops.reshape(ops.arange(batch, dtype="int32") * number, (-1, 1, 1))
         flat = ops.reshape(values, (-1, *rest))
-        return ops.take(flat, self.indices + first, axis=0)
+        places = self.indices + first
+        found = take(flat, ops.reshape(places, (-1,)), axis=0)
+        return ops.reshape(found, (*ops.shape(places), *rest))
 
 
 def all_pairs(counts: Tensor) -> Edges:
@@ -180,8 +183,8 @@ class Polynomials:
         found = [self._values(monomials, self.coefficients[0])]
         steps = zip(self._steps, self.coefficients[1:], strict=True)
         for (parents, coordinates), coefficients in steps:
-            factors = ops.take(x, coordinates, axis=-1)
-            monomials = ops.take(monomials, parents, axis=-1) * factors
+            factors = take(x, coordinates, axis=-1)
+            monomials = take(monomials, parents, axis=-1) * factors
             found.append(self._values(monomials, coefficients))
         return ops.concatenate(found, axis=-3)
 

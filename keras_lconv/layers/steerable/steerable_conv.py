@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._backend import take
 from keras_lconv._typing import (
     Activation,
     Constraint,
@@ -363,4 +364,4 @@ def _swapped(f: Tensor, outer: int, inner: int) -> Tensor:
     if 1 in (outer, inner):
         return f
     order = np.arange(f.shape[-1]).reshape(outer, inner, -1).swapaxes(0, 1)
-    return ops.take(f, order.ravel(), axis=-1)
+    return take(f, order.ravel(), axis=-1)
