@@ -363,7 +363,7 @@ def test_it_trains_compiled():
 
 
 def test_learned_generators_are_refused():
-    with pytest.raises(ValueError, match="the equivariant maps of learned ones move"):
+    with pytest.raises(ValueError, match="the equivariant maps of learned ones change"):
         EquivariantDense(2, 3)
     with pytest.raises(ValueError, match="frozen"):
         EquivariantDense(2, V3, generators_out=g.MatrixGenerators(V3, trainable=True))
