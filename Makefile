@@ -17,8 +17,9 @@ PINNED = -c tests/constraints.txt
 PYTEST = -m pytest --durations 20 --durations-min 2 $(PYTEST_ARGS)
 # Most of the time of the tests on JAX is compilation of single operations. XLA's older
 # emitters, without optimizations, do it faster, and on TensorFlow, too.
-XLA_QUICK = --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true \
-	--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1
+XLA_OLD = --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false \
+	--xla_cpu_parallel_codegen_split_count=1
+XLA_QUICK = --xla_backend_optimization_level=0 $(XLA_OLD)
 # Two test processes share two cores: one thread for each. What one process compiled the
 # other finds in a cache, as the next run does.
 TEST_ENV = MPLBACKEND=agg OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 \
@@ -30,8 +31,10 @@ BACKEND_TESTS = $(addprefix test-,tensorflow jax torch)
 .PHONY: demo check test test-free test-examples $(BACKEND_TESTS) nightly lowest newest \
 	onnx test-sdist test-wheel coverage lint types docs fuzz fuzz-files mutate check-site check-browser serve clean
 
+# A model that trains for seconds compiles for as long: here some optimizations are worth it.
 demo: $(DEMO)/ready
 	KERAS_BACKEND=$(BACKEND) MPLBACKEND=agg TF_CPP_MIN_LOG_LEVEL=3 \
+		XLA_FLAGS="--xla_backend_optimization_level=1 $(XLA_OLD)" \
 		$(DEMO)/bin/python examples/quickstart.py
 
 # All that must hold. `make -j 2 check` keeps two cores busy, with one process a job; the

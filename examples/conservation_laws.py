@@ -153,8 +153,8 @@ def oscillator(z):
 print(find_conserved_quantities(oscillator, points).summary())
 
 # %% [markdown]
-# The oscillator has hidden symmetries beyond rotations: the algebra is u(3), with nine
-# quantities.
+# The oscillator has hidden symmetries beyond rotations: nine quantities, whose algebra
+# su(3) + R is that of u(3).
 
 
 # %%
@@ -166,4 +166,6 @@ def springs(z):
 print(find_conserved_quantities(springs, points).summary())
 
 # %% [markdown]
-# @@SPRINGS@@
+# The total momentum is conserved, and its square. The energy is as well, but has degree 4:
+# this search is for quantities of degree 2 at most, and other degrees need
+# `search="polynomial"`.

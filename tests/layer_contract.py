@@ -262,7 +262,7 @@ ROWS = {
         mask_axes=1,
     ),
     "GroupProjection": Row(
-        lambda **k: layers.GroupProjection(2, **k),
+        lambda **k: layers.GroupProjection(num_coordinates=2, **k),
         (4, 2, *IMAGE),
         quarter_turn_of_frames,
         quarter_turn,

@@ -2,10 +2,13 @@
 
 Run: KERAS_BACKEND=torch python benchmarks/equations from-equations
      KERAS_BACKEND=torch python benchmarks/equations from-data [--full]
+     KERAS_BACKEND=torch python benchmarks/equations surrogate [--full]
 The first finds the symmetries of all equations of `textbook.py` and compares them with
 those written there. The second simulates fields on a periodic domain of length 20 from
 random Fourier series, without noise and with 1% of it; the full mode has five draws of
-each, and more noise. All draws are seeded, and all options are those by default.
+each, and more noise. The third trains solvers with and without solutions that are moved
+along symmetries found in them; its full mode has tuning and three seeds. All draws are
+seeded, and all options are those by default.
 """
 
 import argparse
@@ -20,6 +23,7 @@ import numpy as np
 import simulate
 from markdown_table import show
 from scipy.linalg import subspace_angles
+from surrogate import surrogate
 from textbook import TABLE, angle, fields_of
 
 from keras_lconv.algebra import VectorFields
@@ -135,13 +139,19 @@ def from_data(full, only=None):
     return rows
 
 
-BENCHMARKS = {"from-equations": from_equations, "from-data": from_data}
+BENCHMARKS = {
+    "from-equations": from_equations,
+    "from-data": from_data,
+    "surrogate": surrogate,
+}
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=BENCHMARKS)
-    parser.add_argument("--only", help="one task of from-data")
+    parser.add_argument(
+        "--only", help="one task of from-data, or number of solutions of surrogate"
+    )
     parser.add_argument("--full", action="store_true", help="all draws: takes long")
     options = parser.parse_args(arguments)
     rows = BENCHMARKS[options.what](options.full, options.only)

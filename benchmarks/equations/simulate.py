@@ -70,16 +70,20 @@ def potential_burgers(rng, times, n=128):
 
 
 def korteweg_de_vries(rng, times, n=128):
-    k = waves(n, 1)[0]
-    kept = smooth([k], n)
+    return solve_korteweg_de_vries(random_field(rng, n, 1), times)
+
+
+def solve_korteweg_de_vries(start, times):
+    """Solutions `(times, ..., n)` from fields `(..., n)` on a periodic grid."""
+    k = waves(start.shape[-1], 1)[0]
+    kept = smooth([k], start.shape[-1])
 
     def nonlinear(a):
         u = np.fft.ifft(a).real
         return -0.5j * k * kept * np.fft.fft(u**2)
 
-    start = np.fft.fft(random_field(rng, n, 1)) * kept
-    found = evolve(1j * k**3, nonlinear, start, times, 2e-3)
-    return np.fft.ifft(found, axis=1).real
+    found = evolve(1j * k**3, nonlinear, np.fft.fft(start) * kept, times, 2e-3)
+    return np.fft.ifft(found).real
 
 
 def wave(rng, times, n=48):

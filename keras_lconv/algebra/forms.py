@@ -24,8 +24,8 @@ def invariant_forms(
 ) -> np.ndarray:
     """All symmetric bilinear forms `x^T M y` that a group leaves invariant.
 
-    `symmetry` selects antisymmetric forms instead. Forms are the matrices with `L_i^T M + M
-    L_i = 0` for the generators, and `h^T M h = M` for further elements of a
+    `symmetry` selects antisymmetric forms instead. Forms are the matrices with
+    `L_i^T M + M L_i = 0` for the generators, and `h^T M h = M` for further elements of a
     group: the null space of a linear map. The singular value decomposition finds it for any
     generators, compact or not, in any basis, known or learned. For rotations it is the
     Euclidean product, for the Lorentz group Minkowski's form, for sp(2n) an antisymmetric

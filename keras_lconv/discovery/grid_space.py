@@ -151,7 +151,7 @@ class GridSpace(SearchSpace):
     def sizes(self, c: np.ndarray) -> np.ndarray:
         """How far motions go, `(batch,)`: pi for a half turn."""
         if self.fields is None:
-            raise ValueError("These generators are no vector fields, and have no flows")
+            raise ValueError("These generators are not vector fields and have no flows")
         fields = np.tensordot(c, self.fields.astype("float64"), 1)
         lengths = np.linalg.norm(fields.reshape(len(c), -1, len(self.shape)), axis=-1)
         return np.max(lengths, axis=1) / self.radius

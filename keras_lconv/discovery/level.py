@@ -8,11 +8,11 @@ from keras_lconv.discovery.gap import EXACT_LEVEL
 
 @dataclass(frozen=True)
 class Level:
-    """A symmetry that holds nearly, inside of the space that was searched.
+    """An approximate symmetry in the space that was searched.
 
     Args:
         algebra: Its algebra, in standard coordinates.
-        size: How far it is from exact: 0 is exact, 1 is what a random direction gives.
+        size: Its error: 0 is exact, and a random direction gives 1.
     """
 
     algebra: LieAlgebra
@@ -25,7 +25,7 @@ class Level:
 
     @property
     def short(self) -> str:
-        """Its name and how exact it is, as `"so(3) to 2%"`."""
+        """Its name and its error, such as `"so(3) to 2%"`."""
         name = self.algebra.identify().name
         exact = "exact" if self.size <= EXACT_LEVEL else f"to {self.size:.1%}"
         return f"{name} {exact}"

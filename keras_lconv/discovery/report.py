@@ -1,4 +1,4 @@
-"""What was found, in numbers, words and pictures."""
+"""The result of a search, in numbers, words and pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,23 +43,24 @@ class SymmetryReport(Report):
         blocks: Number of vectors in an input, which transform alike.
         singular_values: Those of the equations, growing; 1 is what a random equation gives.
         gap: The ratio of the first value that is not zero to the last that is.
-        confidence: Between 0 and 1: how sure the dimension is. It is the share of subsets
-            of the samples that give the same one, times `1 - 1 / gap`; where there is no
-            symmetry, it says how far the nearest one is from the data. It is 0 where an
-            output does not count, since beside its values its changes may be rounding.
-        errors: For each of the generators found an error bar, in radians: how far it would
-            turn if other samples were drawn. For fits it includes what the fit leaves of
-            the equations. It knows of no error that all networks share.
+        confidence: From 0 to 1: how sure the dimension is. It is the fraction of subsets of
+            the samples that give the same dimension, times `1 - 1 / gap`. If there is no
+            symmetry, it measures how far the nearest one is from the data. It is 0 if an
+            output does not count, because its changes are as small as the rounding of its
+            values.
+        errors: An error bar of each generator, in radians: how far it would turn with other
+            samples. For fits it includes the error of the fit in the equations, but no
+            error that all networks share.
         unidentified: Orthonormal directions `(u, v)` that no sample reaches. The generators
-            are zero on them, which says nothing. For images mixtures `(u, p)` of the
-            generators that were searched, which change no sample.
+            are set to zero on them. For images, combinations `(u, p)` of the searched
+            generators that change no sample.
         scalars: Number of components of an input before the vectors, which do not
             transform.
         generators: For images, the symmetries as generators on the grid; `None` if there
             are none, and for vectors.
         sensitivities: For images, how much the function changes along each direction that
-            has a name, as `"rotation"`: 0 if it is invariant, 1 if it changes as along a
-            random direction. Directions that change no sample have NaN.
+            has a name, such as `"rotation"`: 0 if it is invariant, 1 if it changes as along
+            a random direction. Directions that change no sample have NaN.
         model: The network that `fit_symmetries` trained, or `None`.
         fit_error: Its error on samples that it was not trained on, relative to the spread
             of the outputs.
@@ -67,18 +68,18 @@ class SymmetryReport(Report):
         independent: Directions `(u, v)` along which the function does not change at all,
             while the samples vary along them. All fields along them are symmetries, and are
             counted.
-        centre: For affine maps, the point `(v,)` that all of them leave at rest, the
-            nearest one to the mean of the data; `None` if there is none.
+        centre: For affine maps, the common fixed point `(v,)` that is nearest to the mean
+            of the data; `None` if there is none.
         standard: The algebra in standard coordinates, in which the vectors have mean zero
-            and second moments 1: what naming and comparing do not depend on units in.
+            and second moments 1, so that names and comparisons do not depend on units.
             `None` for images.
-        levels: Symmetries that hold nearly, from the most exact one on.
-        is_determined: Whether there are enough equations to tell. Repeated samples count
-            once.
+        levels: Approximate symmetries, the most exact one first.
+        is_determined: Whether there are enough equations for an answer. Repeated samples
+            count once.
         names: Names of the components of a vector.
         scales: The spread of each component.
-        notes: What else there is to say.
-        discrete: The discrete symmetries, where they were looked for.
+        notes: Further remarks.
+        discrete: The discrete symmetries, if they were searched.
 
     Example:
     ```python
@@ -128,9 +129,9 @@ class SymmetryReport(Report):
         """The symmetries as a `LieAlgebra` in the units of the data.
 
         Raises:
-            ValueError: If the units of the columns differ by so many orders that matrices
-                depend on each other up to rounding. `standard` is the same algebra in other
-                coordinates.
+            ValueError: If the units of the columns differ by so many orders of magnitude
+                that the matrices are linearly dependent up to rounding. `standard` is the
+                same algebra in other coordinates.
         """
         return LieAlgebra(self.basis)
 
@@ -331,7 +332,7 @@ class SymmetryReport(Report):
         `x - report.centre`.
 
         Args:
-            **kwargs: What the generators take, as `trainable`.
+            **kwargs: Arguments of the generators, such as `trainable`.
 
         Returns:
             `MatrixGenerators` of shape `(k, n, n)`, and for images where vector fields were

@@ -1,8 +1,9 @@
 """What every family of generators promises.
 
-Generators `L_1, ..., L_k` are `d' x d` matrices on the `d` positions of an input `(batch,
-*spatial, channels)`, flattened in C order, or on the `d` components of a fibre. A family
-may store them in any form. It defines how to apply them, and everything else follows.
+Generators `L_1, ..., L_k` are `d' x d` matrices on the `d` positions of an input
+`(batch, *spatial, channels)`, flattened in C order, or on the `d` components of a fibre. A
+family may store them in any form. It defines how to apply them, and everything else
+follows.
 
 The defaults may be slow, but are right for every family. A family with a better way
 overrides a method here, or registers a function with those of `contraction` (the order of

@@ -8,6 +8,8 @@ from keras_lconv.algebra.torus import period
 
 # Relative to the product of two matrices: what does not commute is larger.
 ROUNDING = 1e-9
+# Frames that scale by more leave no precision.
+LARGEST_RATE = np.log(1e6)
 
 
 class FrameCoordinates:
@@ -61,13 +63,22 @@ class FrameCoordinates:
         """The matrices `h(s)` at all samples, `(*num_samples, n, n)`.
 
         Raises:
-            ValueError: If there is not one number for each coordinate.
+            ValueError: If there is not one number for each coordinate, or a frame is larger
+                or smaller than 10^6.
         """
         from scipy.linalg import expm
 
         steps = self.steps_of(num_samples)
         s = np.moveaxis(np.indices(num_samples), 0, -1) * steps
-        return expm(np.tensordot(s, self.matrices, 1))
+        exponents = np.tensordot(s, self.matrices, 1)
+        rates = np.linalg.eigvals(exponents).real
+        if np.max(np.abs(rates)) > LARGEST_RATE:
+            raise ValueError(
+                "`steps` must be so small that frames scale by less than 10^6. "
+                f"Received: steps={self.steps} for num_samples={num_samples}, which scale "
+                f"by exp({np.max(np.abs(rates)):.3g})"
+            )
+        return expm(exponents)
 
 
 def _commuting(algebra: ArrayLike) -> np.ndarray:

@@ -159,7 +159,7 @@ def named(name: str, identifier: GeneratorsLike, **kwargs: Any) -> Generators:
         if any(f"`{known}`" in str(error) for known in (name, "rank")):
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"`{name}` are no generators. {error}") from error
+        raise kind(f"`{name}` must be generators. {error}") from error
 
 
 def given_matrices(name: str, given: GeneratorsLike, size: int) -> np.ndarray:

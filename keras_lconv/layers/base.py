@@ -205,7 +205,7 @@ class GeneratorOwner(FeatureLayer):
         if generators.is_learned:
             raise ValueError(
                 f"{type(self).__name__} needs fixed generators: the {found} of learned "
-                "ones move while they are learned. Received: learned generators "
+                "ones change in training. Received: learned generators "
                 f"{generators.name!r} for `{self._name_of(generators)}`. Fix what was "
                 "learned by `generators.frozen()`. An integer asks "
                 "for learned ones; an algebra is given as an object, such as "

@@ -143,7 +143,9 @@ class FibreLayer(GeneratorOwner):
                 no such form, or more than one.
         """
         if not self._form_is_learned:
-            raise ValueError("`find_form` is for learned forms. This one is known: `form`")
+            raise ValueError(
+                "`find_form` is for learned forms. The form of this layer is fixed"
+            )
         self._require_built("find_form")
         matrices = ops.convert_to_numpy(self.generators.to_dense())
         form = form_of_fibres(matrices, self._given_form, tolerance or self.tolerance)

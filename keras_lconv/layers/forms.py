@@ -45,7 +45,7 @@ def checked_form(
         )
     if not may_vanish and not np.any(matrix):
         raise ValueError(
-            "`form` must not vanish: all lengths would. Received: a matrix of zeros"
+            "`form` must not vanish: all lengths would be zero. Received: a matrix of zeros"
         )
     return matrix
 
@@ -79,7 +79,7 @@ def form_of_fibres(
     forms = invariant_forms(matrices, tolerance=tolerance)
     if not len(forms):
         raise ValueError(
-            "No symmetric bilinear form is invariant under the `generators`, so that they "
+            "No symmetric bilinear form is invariant under the `generators`, so vectors "
             "have no norm. If they are noisy, give a `tolerance` above their noise"
         )
     if choice is None and len(forms) > 1:

@@ -17,7 +17,12 @@ from keras_lconv.layers.steerable.fields import (
 )
 
 # Components times channels of each layer of fields.
-SIZES = {"small": (64, 96, 128), "medium": (96, 128, 256), "large": (128, 256, 512)}
+SIZES = {
+    "tiny": (32, 48, 64),
+    "small": (64, 96, 128),
+    "medium": (96, 128, 256),
+    "large": (128, 256, 512),
+}
 # Of functions on the circle or sphere, where the group has an algebra.
 DEGREES = {2: 3, 3: 2}
 Kind = Literal["regular"] | int

@@ -88,8 +88,8 @@ def steerable_classifier(
             answer as it is; `None` is the whole group. For images whose details have any
             orientation, and which as a whole have one: `"c1"` for upright images, or
             `"c2"`.
-        size: `"small"`, `"medium"` or `"large"`: as many channels as a plain network of
-            64, 96, 128; of 96, 128, 256; or of 128, 256, 512.
+        size: `"tiny"`, `"small"`, `"medium"` or `"large"`: as many channels as a plain
+            network of 32, 48, 64; of 64, 96, 128; of 96, 128, 256; or of 128, 256, 512.
         padding: Zeros around the image, so that what touches its border has room to turn.
         dropout: Rate of dropout before the dense layer.
 

@@ -177,12 +177,12 @@ class Lagrangian:
 
         with `E` of `euler_lagrange`. So the current is conserved where `E` is zero, inside
         the grid. `symmetries` lists the affine `K` that satisfy the condition. This method
-        does not check it; `noether_defect` measures how far it fails. It holds if `div xi =
-        0` and `K` commutes with `Q`, or does so up to an antisymmetric matrix on filters.
-        Where only `div xi = 0` is missing, `div J` is larger by `(div xi) |r|^2`. Where
-        only the target moves, it is larger by `2 r . (K y)`. On a grid this holds up to the
-        error of the derivatives, which for `"central"` falls with the square of the grid's
-        step.
+        does not check it; `noether_defect` measures how far it fails. It holds if
+        `div xi = 0` and `K` commutes with `Q`, or does so up to an antisymmetric matrix on
+        filters. Where only `div xi = 0` is missing, `div J` is larger by `(div xi) |r|^2`.
+        Where only the target moves, it is larger by `2 r . (K y)`. On a grid this holds up
+        to the error of the derivatives, which for `"central"` falls with the square of the
+        grid's step.
 
         Args:
             f: A batch of inputs of the layer.

@@ -205,7 +205,7 @@ def test_errors(options, message):
 
 def test_discrete_is_for_functions_that_can_be_asked():
     x = rows(50, 3)
-    with pytest.raises(ValueError, match="`discrete` symmetries are looked for"):
+    with pytest.raises(ValueError, match="`discrete` symmetries need a function"):
         find_symmetries(
             lambda x: ops.sum(x**2, axis=1), x, derivatives=2 * x, discrete=True
         )

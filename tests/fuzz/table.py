@@ -610,7 +610,7 @@ GENERATORS = {
     "keras_lconv.generators.LeftInvariantGenerators": family(
         g.LeftInvariantGenerators,
         {"algebra": np.array([np.eye(2)]), "steps": 0.3},
-        {"algebra": matrices, "steps": optional(each(optional(positive))), **FIELD},
+        {"algebra": matrices, "steps": optional(each_of(optional(positive))), **FIELD},
         (2, 3, 5, 5, 2),
     ),
     "keras_lconv.generators.LowRankGenerators": family(
@@ -1257,7 +1257,7 @@ OTHERS = {
             "input_shape": each(whole()),
             "classes": whole(),
             "group": group,
-            "size": one_of("small", "medium", "large"),
+            "size": one_of("tiny", "small", "medium", "large"),
             "padding": whole(0),
             "pooling": one_of("avg", "max"),
             "dropout": lambda v: is_number(v) and 0 <= v < 1,

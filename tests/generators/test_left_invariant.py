@@ -164,3 +164,5 @@ def test_inputs_that_do_not_fit():
         g.get("sim2").build((None, 8, 8, 8, 3))
     with pytest.raises(ValueError, match="one number for each matrix of the algebra, 2"):
         g.get("sim2").frames((8,))
+    with pytest.raises(ValueError, match="`steps` must be so small that frames scale by"):
+        g.LeftInvariantGenerators([[1.0]], steps=3.0).frames((6,))

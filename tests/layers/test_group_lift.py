@@ -111,11 +111,11 @@ def similarities(size, **kwargs):
 
 def test_doubled_images_have_shifted_features():
     """Two half octaves, as exact as the blur lets sampling be."""
-    errors = errors_of_doubling(similarities(65), 65, 2)
+    errors = errors_of_doubling(similarities(41), 41, 2)
     assert errors.shape == (3,)
     assert np.all(errors < 3e-3)
     # The features of different sizes differ.
-    assert np.all(errors_of_doubling(similarities(65), 65, 1) > 0.1)
+    assert np.all(errors_of_doubling(similarities(41), 41, 1) > 0.1)
 
 
 @pytest.mark.thorough
@@ -128,9 +128,9 @@ def test_error_of_doubling_falls_with_the_resolution():
 def test_layers_bring_in_the_ends_of_sizes_one_sample_each():
     """An L-conv sees its neighbours: zeros beyond the smallest size reach one sample."""
     model = keras.Sequential(
-        [similarities(65, activation="relu"), LConv(3, "sim2", activation="relu")]
+        [similarities(41, activation="relu"), LConv(3, "sim2", activation="relu")]
     )
-    errors = errors_of_doubling(model, 65, 2)
+    errors = errors_of_doubling(model, 41, 2)
     # The middle one has both neighbours, before and after.
     assert errors[1] < 1e-2
     assert errors[0] > 3e-2
@@ -174,11 +174,13 @@ def test_translations_of_a_periodic_line():
 def test_projection_is_over_all_frames(reduction):
     f = random((2, 4, 3, 5, 6, 2))
     reduce = {"max": np.max, "average": np.mean}[reduction]
-    found = GroupProjection(2, reduction=reduction)(f)
+    found = GroupProjection(num_coordinates=2, reduction=reduction)(f)
     assert relative_error(found, reduce(f, axis=(1, 2))) < 1e-6
-    pooled = GroupProjection(2, reduction=reduction)(f[:, :, :, 0, 0])
+    pooled = GroupProjection(num_coordinates=2, reduction=reduction)(f[:, :, :, 0, 0])
     assert relative_error(pooled, reduce(f[:, :, :, 0, 0], axis=(1, 2))) < 1e-6
-    first = GroupProjection(2, reduction=reduction, data_format="channels_first")
+    first = GroupProjection(
+        num_coordinates=2, reduction=reduction, data_format="channels_first"
+    )
     assert relative_error(first(f), reduce(f, axis=(2, 3))) < 1e-6
 
 
@@ -195,7 +197,7 @@ def test_masks():
     assert np.all(lifted == mask[:, None, None])
     strided = GroupLift(2, "sim2", num_samples=(4, 2), strides=2)
     assert strided.compute_mask(None, tensor) is None
-    project = GroupProjection(2)
+    project = GroupProjection(num_coordinates=2)
     found = project.compute_mask(None, keras.ops.convert_to_tensor(lifted))
     assert np.all(to_numpy(found) == mask)
 
@@ -239,4 +241,4 @@ def test_inputs_that_do_not_fit():
     with pytest.raises(ValueError, match=r"`strides` .* must divide the size"):
         GroupLift(2, "sim2", num_samples=(4, 2), strides=2).build((None, 8, 7, 1))
     with pytest.raises(ValueError, match=r"expects features of shape \(batch, s_1, s_2"):
-        GroupProjection(2).build((None, 8, 3))
+        GroupProjection(num_coordinates=2).build((None, 8, 3))

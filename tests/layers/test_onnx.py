@@ -3,14 +3,11 @@
 `make onnx` installs what this needs, and runs it on each backend.
 """
 
-import keras
-import numpy as np
 import pytest
 
 from tests.autodiff import BACKEND
-from tests.families import to_numpy
+from tests.exported import assert_same, model_of, of_one_size
 from tests.layer_contract import ROWS
-from tests.layers.test_contract import build, call, draw
 
 runtime = pytest.importorskip(
     "onnxruntime", reason="`make onnx` installs it, and runs this"
@@ -72,24 +69,16 @@ def test_exported_layers_compute_the_same(name, request, tmp_path):
         request.applymarker(
             pytest.mark.xfail(reason=reason, strict=True, run=reason != SLOW)
         )
-    row = ROWS[name]
-    layer, inputs = build(row), draw(row)
-    symbols = [keras.Input(x.shape[1:]) for x in inputs]
-    model = keras.Model(symbols, call(layer, *symbols))
-    model(inputs)
-    sizes, how = (3, 1), {}
-    if name in ONE_SIZE.get(BACKEND, ()):
-        sizes, how = (
-            (3,),
-            {"input_signature": [keras.InputSpec("float32", x.shape) for x in inputs]},
-        )
+    model, layer, inputs = model_of(name)
+    has_one_size = name in ONE_SIZE.get(BACKEND, ())
+    how = of_one_size(inputs) if has_one_size else {}
     path = str(tmp_path / "layer.onnx")
     model.export(path, format="onnx", verbose=False, **how)
     session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [symbol.name for symbol in session.get_inputs()]
-    for size in sizes:
-        some = [x[:size] for x in inputs]
-        (found,) = session.run(None, dict(zip(names, some, strict=True)))
-        expected = to_numpy(call(layer, *some))
-        assert found.shape == expected.shape
-        assert np.max(np.abs(found - expected)) < 1e-4 * np.max(np.abs(expected))
+
+    def run(*arrays):
+        return session.run(None, dict(zip(names, arrays, strict=True)))[0]
+
+    for size in (3,) if has_one_size else (3, 1):
+        assert_same(run, layer, [x[:size] for x in inputs])

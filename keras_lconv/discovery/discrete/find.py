@@ -62,33 +62,35 @@ def find_discrete_symmetries(
     tolerance: float = 1e-3,
     derivatives: str | None = None,
 ) -> DiscreteReport:
-    """Finds the reflections, permutations and finite rotations that a function has.
+    """Finds the reflections, permutations and finite rotations that are symmetries of a
+    function.
 
-    Maps `h` are tried: `F(h x)` is compared with `F(x)` at the samples, or for equivariance
-    with `W F(x)`, where `W` is what `output` says. The error of a map is 0 for a symmetry,
-    and 1 if `F(h x)` is as far from there as the value at another sample. What is a
-    symmetry by the `tolerance` is put together to a group, modulo its connected part, which
+    For each map `h` that is tried, `F(h x)` is compared with `F(x)` at the samples, or for
+    equivariance with `W F(x)`, where `output` defines `W`. The error of a map is 0 for a
+    symmetry, and 1 if `F(h x)` is as far away as the value at another sample. Maps with
+    errors below the `tolerance` generate the group, modulo its connected part, which
     `find_symmetries` finds.
 
-    What is tried, by `search`:
+    Maps that are tried, by `search`:
 
-    - `"permutations"`: of the components of a vector, all up to 7 components; of more,
-      exchanges of two, cycles and reversals in the given order, and exchanges of groups of
-      components whose orders do not matter (wreath products). Of several vectors (`blocks`)
-      also permutations of these, and every symmetry of one vector on each of them alone.
-    - `"signs"`: all up to 10 components; of more, signs of one, two and all. With
-      permutations, signed permutations up to 5 components.
+    - `"permutations"` of the components of a vector: all of them for up to 7 components.
+      For more components, exchanges of two, cycles and reversals in the given order, and
+      exchanges of groups of components whose orders do not matter (wreath products). For
+      several vectors (`blocks`) also permutations of these, and every symmetry of one
+      vector on each of them alone.
+    - `"signs"`: all of them for up to 10 components, and for more those of one, two and
+      all. With permutations, signed permutations for up to 5 components.
     - `"reflections"` at any hyperplane through the centre, along any direction: by least
       squares from the best of 400 random ones and of the eigenvectors of the second moments
-      of the slopes. Up to 6 dimensions the direction need not be orthogonal to the plane,
-      so that the units of columns do not matter.
+      of the slopes. In up to 6 dimensions the direction need not be orthogonal to the
+      plane, so the units of columns do not matter.
     - `"rotations"` by `2 pi / n`: in the planes of two components for `n` up to 12, and in
-      any plane for `n` from 2 to 8, as reflections are.
+      any plane for `n` from 2 to 8, by the same search as reflections.
     - matrices `(m, v, v)` or `(m, n, n)`, or a finite `MatrixGroup`: each of its elements.
 
-    The function is asked at moved samples, which may lie where no sample is: a function
-    that was fitted to data knows nothing there. Least squares may miss a direction; what is
-    reported as a symmetry was tried on all samples.
+    The function is evaluated at moved samples, which may lie outside the data: a function
+    fitted to data is not reliable there. Least squares may miss a direction; every reported
+    symmetry was tried on all samples.
 
     Args:
         function: `F`, a Keras model or layer, which is called in inference mode, or a
@@ -99,22 +101,21 @@ def find_discrete_symmetries(
         kind: `"invariance"` or `"equivariance"`.
         search: Kinds of maps, a name or a list of names; or matrices, or a `MatrixGroup`.
             By default all kinds.
-        output: For equivariance, how outputs move. `"same"`: they are vectors as the inputs
-            and move as these, about the same centre, and scalars stay. `"tensor2"`: a
-            matrix `(v, v)`, which becomes `h F h^T`. `"free"`: by any matrix `W`, with an
-            offset where there is a `centre`, which is fitted for each map; it takes 8
-            samples for each output. Of a number that is a sign: odd functions are found.
-            Matrices `(m, k, k)`: that of each of the `m` matrices of `search`.
+        output: For equivariance, how outputs move. `"same"`: they are vectors like the
+            inputs and move as these do, about the same centre, and scalars do not move.
+            `"tensor2"`: a matrix `(v, v)`, which becomes `h F h^T`. `"free"`: by any matrix
+            `W`, with an offset if there is a `centre`, fitted for each map; this takes 8
+            samples for each output. For one number `W` is a sign, so odd functions are
+            found. Matrices `(m, k, k)`: that of each of the `m` matrices of `search`.
         blocks: A row of the table consists of so many vectors of equal size, one after the
             other, that transform alike.
         scalars: The first so many columns do not transform. Or a list of their names.
-        columns: Which columns the vectors consist of, as for `find_symmetries`.
-        centre: What all maps leave at rest, `(v,)`. By default the origin.
-        tolerance: The largest error of a symmetry. Where smaller errors have a clearer gap
-            than there is at the tolerance, it is there. Trained models need more than their
-            own error.
+        columns: The columns of the vectors, as for `find_symmetries`.
+        centre: The fixed point of all maps, `(v,)`. By default the origin.
+        tolerance: The largest error of a symmetry. If there is a clearer gap at smaller
+            errors, the limit is there. Trained models need more than their own error.
         derivatives: By default the backend differentiates `function`. `"finite"`: central
-            differences, of a function that gets and returns NumPy arrays.
+            differences, of a function from NumPy arrays to NumPy arrays.
 
     Returns:
         A `DiscreteReport`.

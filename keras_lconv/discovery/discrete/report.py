@@ -1,4 +1,4 @@
-"""Which discrete symmetries were found, and which were not looked for."""
+"""The discrete symmetries that were found, and those that were not searched."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,11 +20,10 @@ class DiscreteReport(Report):
     """The discrete symmetries that `find_discrete_symmetries` found.
 
     Args:
-        elements: Maps that generate the group, with its connected part, as matrices on all
-            vectors of a row, one after the other, about the centre.
-        words: What each of them does.
-        errors: How far each is from a symmetry: 0 is exact, 1 is what unrelated samples
-            give.
+        elements: Maps that generate the group together with its connected part, as matrices
+            on all vectors of a row, one after the other, about the centre.
+        words: A description of each.
+        errors: The error of each: 0 is exact, and unrelated samples give 1.
         order: The number of elements, or of components where there is a connected part;
             `None` if there are too many to count.
         name: The name of the group, or of that of its components; `None` if it has none.
@@ -37,7 +36,7 @@ class DiscreteReport(Report):
         tolerance: The largest error of a symmetry.
         outputs: For equivariance, the matrix by which each element moves the outputs,
             `(m, k, k)`; where it was fitted, without an offset.
-        not_searched: What was not looked for, in words.
+        not_searched: Maps that were not searched, in words.
         independent: How many directions the function does not depend on.
         blocks: Number of vectors in a row, which transform alike.
         scalars: Number of components before them, which stay.
@@ -89,7 +88,7 @@ class DiscreteReport(Report):
     def confidence(self) -> float:
         """How clearly symmetries are separated from other maps, from 0 to 1.
 
-        It is 0 where nothing was tried.
+        It is 0 if nothing was tried.
         """
         if not sum(self.tried.values()):
             return 0.0

@@ -196,7 +196,8 @@ class SolutionWindows(RandomBatches):
             )
             if np.all(np.isfinite(moved)):
                 return moved.T.reshape(values.shape)
-            t = t / 2
+            # At the first time only one direction leads to times of the grid.
+            t = -t / 2
         return values
 
     @cached_property

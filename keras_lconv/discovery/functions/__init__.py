@@ -1,4 +1,4 @@
-"""Symmetries of functions: given ones, trained models, and those behind a table of data."""
+"""Symmetries of functions, of trained models and of the functions behind tables."""
 
 from keras_lconv.discovery.functions.find import find_symmetries
 from keras_lconv.discovery.functions.fit import fit_symmetries

@@ -43,40 +43,39 @@ def find_symmetries(
     `F` is invariant under the flow of `v(x) = A x + b` if and only if
     `<grad F(x), A x + b> = 0` for all `x`: one linear equation for `A` and `b` from each
     sample and output. It is equivariant, `F(exp(t v) x) = exp(t K) F(x)`, if and only if
-    `J(x) (A x + b) = K F(x)`, where `J` are the derivatives. The squares of the equations,
-    weighted such that each counts by its size up to three times the mean, are summed up to
-    one small matrix. Its null space is the algebra, and the dimension is where the singular
-    values have their clearest gap. No symmetry is found where there is no gap of 5 at
-    least, above values of 0.1 at most, in units of what a random equation would give (or of
-    the root mean square of all values, if that is more).
+    `J(x) (A x + b) = K F(x)`, where `J` are the derivatives. The squares of the equations
+    are summed up to one small matrix, where each equation counts by its size, up to three
+    times the mean. The null space of this matrix is the algebra, and the clearest gap of
+    its singular values gives the dimension. The values are in units of a random equation's,
+    or of the root mean square of all values if that is more. A symmetry needs values of at
+    most 0.1, and a gap of at least 5 after them.
 
-    **Tables**, `x` of shape `(batch, n)`: maps of vectors. All is computed in coordinates
-    in which the vectors have mean zero and second moments 1, so that units, offsets and
-    linear coordinates of the data do not matter. Samples that are repeated count once.
-    Vectors may have some 40 components: the system has `v^2` unknowns, or as many as
-    `search` has dimensions.
+    **Tables**, `x` of shape `(batch, n)`: maps of vectors. Computations use coordinates in
+    which the vectors have mean zero and second moments 1, so units, offsets and linear
+    coordinates of the data do not matter. Repeated samples count once. Vectors may have
+    about 40 components: the system has `v^2` unknowns, or as many as `search` has
+    dimensions.
 
     **Fields that are not affine**, of tables: `search="polynomial"` takes all fields with
-    polynomial components up to `degree`, and a list of functions those of a library. A
-    function times a field along which nothing changes is such a field again: the report
-    lists the fields that all others follow from, and counts the rest. On samples that lie
-    on a surface, fields that vanish there are left out, and the surface is told. Any smooth
-    function is nearly constant along some polynomial field: no symmetry is found above
-    values of 0.03.
+    polynomial components up to `degree`, and a list of functions takes a library of fields.
+    Any function times a symmetry is a symmetry again: the report lists the fields from
+    which all others follow, and counts the rest. If the samples lie on a surface, the
+    report states it and leaves out fields that vanish there. Every smooth function is
+    nearly constant along some polynomial field, so a symmetry needs values of at most 0.03.
 
     **Images**, `x` of shape `(batch, *spatial, channels)`: generators move the content
-    along a vector field, any affine one by default, as translations, rotations and scaling.
-    They give the Lie derivatives `L_a x`, without any matrix on the pixels. A random
-    equation is then one with derivatives of the same length, but of random direction.
-    Symmetries hold nearly at best, since pixels cannot be moved by half of their width
-    without an error, and those of trained classifiers are approximate anyway:
-    `report.sensitivities` says for each field that has a name how much the function changes
-    along it. A signal on a line is an image `(batch, n, 1)`.
+    along a vector field, by default any affine one, such as translations, rotations and
+    scaling. They give the Lie derivatives `L_a x`, without any matrix on the pixels. A
+    random equation then has derivatives of the same length in a random direction.
+    Symmetries hold only approximately, since moving pixels by half of their width has an
+    error, and those of trained classifiers are approximate anyway. `report.sensitivities`
+    states how much the function changes along each field that has a name. A signal on a
+    line is an image `(batch, n, 1)`.
 
-    The result is about the function, on the samples. A network that is only nearly
-    invariant has the symmetry up to its own error; how the samples are distributed does
-    not matter, as long as they vary in all directions. Directions that they do not reach
-    tell nothing, and are listed as `unidentified`.
+    The result is about the function, on the samples. A network that is only approximately
+    invariant has the symmetry up to its own error. The distribution of the samples does not
+    matter, as long as they vary in all directions. Directions that they do not reach are
+    listed as `unidentified`.
 
     In a `keras.distribution` that shares batches out, each device computes the derivatives
     of its share.
@@ -85,59 +84,58 @@ def find_symmetries(
         function: `F`, a Keras model or layer, which is called in inference mode, or a
             function of `keras.ops` or of the backend that runs, smooth nearly everywhere.
             It maps `(batch, ...)` to `(batch, ...)`, and samples do not mix. Each component
-            of the output gives an equation: of a classifier those before the softmax, or
-            those after. Of a table also a function of NumPy arrays, or a model with
-            `predict`, as those of scikit-learn. Derivatives are then central differences,
-            and where there are none, as for trees, smooth networks are fitted to its
-            values. `report.notes` says so.
+            of the output gives an equation; a classifier may return logits or
+            probabilities. For a table it may also be a function of NumPy arrays, or a model
+            with `predict`, such as those of scikit-learn. Derivatives are then central
+            differences. For functions without derivatives, such as trees, smooth networks
+            are fitted to the values. `report.notes` states this.
         x: Samples: a table `(batch, n)`, also a `DataFrame`, or images
             `(batch, *spatial, channels)`.
         kind: `"invariance"` or `"equivariance"`.
         blocks: A row of the table consists of so many vectors of equal size, one after the
             other, that transform alike.
-        scalars: The first so many columns of a table do not transform, as masses or
-            charges. The blocks follow. Or a list of their names.
-        columns: Which columns of a table or a pandas `DataFrame` the vectors consist of:
-            a list of names or numbers, or a list for each vector, as
-            `[["x", "y", "z"], ["vx", "vy", "vz"]]`. The function gets the scalars and then
-            these, in this order. Names stay in the summary.
+        scalars: How many columns at the start of a table do not transform, such as masses
+            or charges. The blocks follow. Or a list of their names.
+        columns: The columns of a table or a pandas `DataFrame` that make the vectors: a
+            list of names or numbers, or a list for each vector, such as
+            `[["x", "y", "z"], ["vx", "vy", "vz"]]`. The function receives the scalars and
+            then these, in this order. The summary uses their names.
         search: Where to search. For tables `"linear"`: all maps `A x`; `"affine"`: all maps
             `A x + b`; a `LieAlgebra`, or matrices `(p, v, v)` for vectors of size `v`, or
             affine maps `[A | b]`, `(p, v, v + 1)`; these need not be an algebra. By default
-            `"affine"` where the mean of the vectors is clearly not zero, and else
-            `"linear"`. For images `"affine"`, the default, `"linear"` or `"quadratic"`: all
-            vector fields whose components are such polynomials; a name of
+            `"affine"` if the mean of the vectors is clearly not zero, and else `"linear"`.
+            For images `"affine"`, the default, `"linear"` or `"quadratic"`: all vector
+            fields whose components are such polynomials; a name of
             `keras_lconv.generators.get`, or any square `Generators`. For tables also
             `"polynomial"`, or functions of arrays of vectors `(batch, v)`, in a list or in
             a dictionary with names: one with values `(batch,)` is a coefficient, and stands
             for the `v` fields `f(x) d/dx_a`; one with values `(batch, v)` is a field.
         degree: The largest degree of polynomial fields, by default 2.
-        output: For equivariance, what `K` is. `"same"`: the output is of vectors as the
-            input, and moves as they do, and scalars do not move; or it is an image on the
-            same grid, moved alike. `"tensor2"`: it is a matrix `(v, v)` that transforms by
-            `A F + F A^T`. Matrices `(p, m, m)`: that of each element of `search`.
-            `"free"`: any matrix (with an offset, where affine maps are searched), which is
-            found with `A`. Fewer assumptions find more symmetries: the report says which
-            were made.
-        dimension: Dimension of the algebra, where it is known; by default it is found. Of
-            polynomial fields the number of all that are symmetries.
-        derivatives: By default the backend differentiates `function` where it can.
-            `"finite"`: central differences, of a function that gets and returns NumPy
-            arrays, also of a single row. Or those of each sample, `(batch, n)` or
-            `(batch, m, n)`, in the order of `x`; the function may then be `None` for
-            invariance.
+        output: For equivariance, what `K` is. `"same"`: the output consists of vectors that
+            move like those of the input, and its scalars do not move; or it is an image on
+            the same grid that moves like the input. `"tensor2"`: it is a matrix `(v, v)`
+            that transforms by `A F + F A^T`. Matrices `(p, m, m)`: that of each element of
+            `search`. `"free"`: any matrix (with an offset if affine maps are searched),
+            which is found with `A`. Fewer assumptions find more symmetries; the report
+            states those that were made.
+        dimension: Dimension of the algebra, if it is known. By default it is found. For
+            polynomial fields, the number of all symmetries.
+        derivatives: By default the backend differentiates `function` if it can. `"finite"`:
+            central differences, of a function from NumPy arrays to NumPy arrays, also of a
+            single row. Or those of each sample, `(batch, n)` or `(batch, m, n)`, in the
+            order of `x`; the function may then be `None` for invariance.
         data_format: Where the channels of images are, `"channels_last"` or
-            `"channels_first"`. By default as the function says in its own `data_format`,
-            and else as the Keras configuration does.
-        discrete: Whether to look for discrete symmetries of a table as well, about the
-            centre of the others if there is one, and else about the origin: the result has
-            the `DiscreteReport` of `find_discrete_symmetries` as `discrete`.
+            `"channels_first"`. By default the `data_format` of the function if it has one,
+            and else that of the Keras configuration.
+        discrete: Whether to search discrete symmetries of a table as well, about the centre
+            of the others if there is one, and else about the origin. The result has the
+            `DiscreteReport` of `find_discrete_symmetries` as `discrete`.
         batch_size: Number of samples in memory at a time, with all derivatives of all
             outputs. Functions from images to images need a small one.
         verbose: Whether to show a progress bar. By default for 20 batches and more.
 
     Returns:
-        A `SymmetryReport`; among fields that are not affine a `FieldReport`.
+        A `SymmetryReport`, or a `FieldReport` for fields that are not affine.
 
     Raises:
         TypeError: If an argument has a wrong type.
@@ -187,8 +185,8 @@ def find_symmetries(
     is_named = isinstance(output, str) or kind == "invariance"
     if not (is_table and is_asked and is_named) or function is None:
         raise ValueError(
-            "`discrete` symmetries are looked for in functions of tables that can be asked "
-            "at other samples, whose `output` is a name. Received: discrete=True with "
+            "`discrete` symmetries need a function of a table that can be evaluated at "
+            "other samples, and a name as `output`. Received: discrete=True with "
             f"{'a table' if is_table else 'images'}, derivatives={derivatives!r}, and "
             f"{'a name' if is_named else 'matrices'} as `output`"
         )

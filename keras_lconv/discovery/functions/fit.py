@@ -67,32 +67,32 @@ def fit_symmetries(
 ) -> SymmetryReport:
     """Finds the symmetries of data `y = F(x)`, by networks that are trained on them.
 
-    Two networks are trained to predict `y`, with a learning rate that falls to zero, and
-    the weights with the smallest error on samples that each leaves out are kept. Then
-    `find_symmetries` is asked about their mean. How they differ says what noise gives, and
-    enters the thresholds, the confidence and the error bars. The result is as good as the
-    fit: look at `report.fit_error`, and take more data, more epochs or a better `model` if
-    it is large.
+    Two networks are trained to predict `y`, with a learning rate that falls to zero. Each
+    keeps the weights with the smallest error on samples that it leaves out.
+    `find_symmetries` then searches the symmetries of their mean. Their difference measures
+    noise, and enters the thresholds, the confidence and the error bars. The result is as
+    good as the fit: if `report.fit_error` is large, use more data, more epochs or a better
+    `model`.
 
-    **Polynomials.** Where one output, or its square, is a polynomial of degree 2 of `x`, to
-    a percent of its spread, that is asked and no network is trained. It is curved, or
-    linear, only in directions in which noise does not explain it as well. So are positive
-    outputs whose logarithm is a polynomial of degree 2 of the logarithms of positive
-    columns, as products of powers; there noise up to a fifth of the spread does no harm, if
-    terms of degree 3 explain no more than chance.
+    **Polynomials.** If the output is one number, and it or its square is a polynomial of
+    degree 2 of `x` to a percent of its spread, the polynomial is used and no network is
+    trained. It is curved, or linear, only in directions in which noise does not explain it
+    as well. The same holds for positive outputs whose logarithm is a polynomial of degree 2
+    of the logarithms of positive columns, such as products of powers. Noise up to a fifth
+    of the spread is allowed there, if terms of degree 3 explain no more than chance.
 
-    **Columns without effect.** Where networks err no less with a column at its mean, others
-    are trained without it. If these err no more, the column is left out, as it is where a
-    polynomial of logarithms does not need it: `report.notes` says so, and the column is
-    `unidentified`. Not where there are `blocks` or `scalars`.
+    **Columns without effect.** If networks are as good with a column at its mean, others
+    are trained without it. If these are as good, the column is left out, and so are columns
+    that a polynomial of logarithms does not need. `report.notes` states this, and the
+    column is `unidentified`. With `blocks` or `scalars` no column is left out.
 
     **Labels.** One column of strings, truth values or at most ten different whole numbers
-    is taken for labels, and the probabilities of the classes are asked for invariance.
+    counts as labels. The search is then for invariance of the class probabilities.
 
     **Scales.** Positive outputs over more than two decades are fitted by their logarithm,
     which has the same symmetries; columns of `x` with heavy tails are also given to the
-    network on a logarithmic scale. Of counts, whole numbers from 0 on, the square roots are
-    fitted, which have noise of one size. `report.notes` says so.
+    network on a logarithmic scale. For counts, whole numbers from 0 on, the square roots
+    are fitted, whose noise does not depend on their size. `report.notes` states this.
 
     Args:
         x: Inputs `(batch, n)`, also a pandas `DataFrame`.
@@ -105,14 +105,14 @@ def fit_symmetries(
         degree: As for `find_symmetries`.
         output: As for `find_symmetries`.
         dimension: As for `find_symmetries`.
-        model: A model of one's own, smooth, from `(batch, n)` to the shape of `y`. It is
-            compiled and trained here, and there is no second one. By default each of two
-            has three hidden layers of 256 swish units.
-        epochs: Largest number of epochs; training stops before where the validation error
-            has not fallen for a third of them. By default 30, or as many more as make 2,400
+        model: A smooth model of your own, from `(batch, n)` to the shape of `y`. It is
+            compiled and trained here, and no second one is made. By default each of two has
+            three hidden layers of 256 swish units.
+        epochs: Largest number of epochs. Training stops earlier if the validation error has
+            not fallen for a third of them. By default 30, or as many more as make 2,400
             steps.
         batch_size: Number of samples in a step.
-        validation_split: Share of the samples, taken at random, that a network is not
+        validation_split: Fraction of the samples, drawn at random, that a network is not
             trained on.
         verbose: Whether to show a progress bar, and another one if networks are trained
             again.

@@ -201,7 +201,7 @@ def require_output(kind: str, output: ArrayLike) -> None:
         finite_array("output", output)
     if kind == "invariance":
         raise ValueError(
-            "`output` tells how outputs move, which those of kind='equivariance' do. "
+            "`output` tells how outputs move, and needs kind='equivariance'. "
             f"Received: output={reprlib.repr(output)} with kind='invariance'"
         )
 

@@ -51,26 +51,25 @@ def fit_generators(
 ) -> GeneratorReport:
     """Finds the generators `L_i` of pairs `y = exp(sum_i t_i L_i) x`.
 
-    Each pair has its own parameters `t`, known or not. The generators are sought among
-    the combinations of given ones, `L_i = sum_a W_ia E_a`. Both samples of a pair are
-    moved half way towards each other, `x' = exp(A / 2) x` and `y' = exp(-A / 2) y` with
-    what is known of `A = sum_i t_i L_i` so far, first zero. What is left, to second
-    order, is linear in its correction: `y' - x' = dA (x' + y') / 2`. All pairs together
-    are a least squares problem for `A = sum_ia t_i W_ia E_a`. It has a closed form where
-    `t` is known, and is a factorisation of low rank where it is not. A few such steps
-    solve it for large motions as well: they converge quadratically where `A` and `dA`
-    commute, and linearly where they do not. Pairs that fit badly count less.
+    Each pair has its own parameters `t`, known or not. The search is over combinations of
+    given generators, `L_i = sum_a W_ia E_a`. Both samples of a pair are moved half way
+    towards each other, `x' = exp(A / 2) x` and `y' = exp(-A / 2) y`, by the present
+    estimate of `A = sum_i t_i L_i`, at first zero. The remaining difference is, to second
+    order, linear in the correction: `y' - x' = dA (x' + y') / 2`. All pairs together are a
+    least squares problem for `A = sum_ia t_i W_ia E_a`. It has a closed form if `t` is
+    known, and otherwise is a factorisation of low rank. A few such steps solve it for large
+    motions as well: they converge quadratically if `A` and `dA` commute, and linearly if
+    they do not. Pairs that fit badly count less.
 
     On grids the details are found from coarse to fine. A single generator is followed
     through half a turn for each pair, so that the parameters may be large.
 
-    Where the parameters are not known, the generators are a basis of the span that was
-    found, made to be read: sign and scale, and of several generators the basis, are a
-    matter of convention.
+    If the parameters are not known, the generators are a readable basis of the span that
+    was found. Their sign and scale, and the basis if there are several, are a convention.
 
     Args:
         x: Samples `(batch, *spatial, channels)`, or a table `(batch, n)`.
-        y: What became of them, of the same shape.
+        y: The transformed samples, of the same shape.
         search: Where to search. For images the kind of a vector field: `"affine"`, the
             default, `"linear"` or `"quadratic"`; for tables `"linear"`, the default, or
             `"affine"`: all such maps. Matrices `(p, d, d)` or a `LieAlgebra`: combinations
@@ -78,14 +77,15 @@ def fit_generators(
             kind: combinations of these.
         parameters: Those of each pair, `(batch, k)`, or `(batch,)` for one generator.
             `None`: unknown, and different in each pair. `"common"`: unknown, and the same
-            in all pairs; since the scale of a generator is a convention, it is 1.
-        dimension: Number of generators, where it is known. By default it is found, or is
-            that of `parameters`.
+            in all pairs; the parameter is then 1, since the scale of a generator is a
+            convention.
+        dimension: Number of generators, if it is known. By default it is found, or is that
+            of `parameters`.
         blocks: A row of a table consists of so many vectors, one after the other, that move
             alike.
-        smoothing: On grids, the width of a Gaussian in grid steps that `x` and `y` are
-            smoothed with: interpolation errs on the finest details, which tell little.
-        border: On grids, number of points next to each border that are not compared, as
+        smoothing: On grids, the width in grid steps of a Gaussian blur of `x` and `y`: the
+            finest details carry the errors of interpolation.
+        border: On grids, number of points next to each border that are not compared, since
             their content came from outside. By default a tenth of each side.
         verbose: Whether to show progress.
 

@@ -1,4 +1,4 @@
-"""What pairs of samples told of their generators."""
+"""The result of `fit_generators`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,15 +30,15 @@ class GeneratorReport(Report):
             is noise. `None` where parameters are known, or a pair has no more equations
             than unknowns.
         gap: The ratio of the first value that is noise to the last that is not.
-        confidence: Between 0 and 1: how clear the dimension is. It is the share of
-            subsets of the pairs that give the same one, times `1 - 1 / gap`, and less where
-            much is left of the difference of the pairs. At most 0.5 where a pair has no
-            more equations than unknowns and parameters are not known: nothing tells then
-            whether other generators do as well. 1 where parameters are known.
-        errors: For each generator an error bar, in radians: how far it would turn if other
-            pairs were drawn. It does not account for errors common to all pairs.
-        residuals: For each pair the distance that is left between `exp(t . L) x` and `y`,
-            relative to that of `x` and `y`, at the finest level of detail.
+        confidence: From 0 to 1: how clear the dimension is. It is the fraction of subsets
+            of the pairs that give the same dimension, times `1 - 1 / gap`, and less if a
+            large part of the difference of the pairs remains. It is at most 0.5 if a pair
+            has no more equations than unknowns and parameters are not known, since other
+            generators may then fit equally well. It is 1 if parameters are known.
+        errors: An error bar of each generator, in radians: how far it would turn with other
+            pairs. It does not include errors common to all pairs.
+        residuals: For each pair the distance between `exp(t . L) x` and `y`, relative to
+            that of `x` and `y`, at the finest level of detail.
         fit_error: The same of all pairs together.
         searched: Number of dimensions that were searched.
 
@@ -77,8 +77,8 @@ class GeneratorReport(Report):
     def algebra(self) -> LieAlgebra:
         """The Lie algebra that the generators span.
 
-        Quadratic fields do not close under brackets. Where the ones found are affine up to
-        0.2 radians, it is the algebra of the nearest affine fields, and else that of the
+        Quadratic fields do not close under brackets. If the fields are affine up to 0.2
+        radians, it is the algebra of the nearest affine fields, and else that of the
         matrices on the grid.
 
         Raises:
@@ -134,7 +134,7 @@ class GeneratorReport(Report):
         """New generators with the values that were found.
 
         Args:
-            **kwargs: What the generators take, as `trainable`.
+            **kwargs: Arguments of the generators, such as `trainable`.
 
         Returns:
             `VectorFieldGenerators` or `MatrixGenerators`.
@@ -149,7 +149,7 @@ class GeneratorReport(Report):
         return type(generators).from_config(config)
 
     def assign_to(self, generators: Generators) -> None:
-        """Gives learned generators the values that were found, to train on from there.
+        """Gives learned generators the values that were found, as a start for training.
 
         Args:
             generators: `VectorFieldGenerators` of the field that was searched, or

@@ -55,22 +55,22 @@ def infer_grid(
     4. Pixels are moved while this makes the sum of the partial correlations of all
        neighbours larger, by linear assignments. The position where it is largest is taken.
 
-    It needs images that are smooth, on the whole, from pixel to pixel, and more of them
-    than pixels. What it cannot know: mirror images and quarter turns, and where the grid
-    ends beyond the pixels that vary.
+    It needs images that are mostly smooth from pixel to pixel, and more of them than
+    pixels. It cannot distinguish mirror images and quarter turns, nor see the ends of the
+    grid beyond the pixels that vary.
 
     Args:
         x: Data `(samples, d)` or `(samples, *spatial)`, whose positions are in any order.
             Take the mean over channels before.
-        shape: Height and width of the grid, with up to four cells a pixel. By default the
-            two have the product `d` and hold what was found; if no such numbers do, because
-            pixels are missing, the grid is as large as what was found.
+        shape: Height and width of the grid, with up to four cells a pixel. By default their
+            product is `d` and the grid holds the found patch. If no such numbers exist
+            because pixels are missing, the grid is as large as the found patch.
         min_correlation: What partial correlation neighbours have at least.
         verbose: Whether to show a progress bar. By default for many samples.
 
     Returns:
-        An `GridReport`: the cell of each pixel, tables of neighbours, and what brings
-        data onto the grid. Its `confidence` is low if the data have no grid.
+        A `GridReport`: the cell of each pixel, tables of neighbours, and the map of data
+        onto the grid. Its `confidence` is low if the data have no grid.
 
     Raises:
         TypeError: If an argument has a wrong type.

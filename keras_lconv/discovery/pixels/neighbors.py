@@ -18,25 +18,25 @@ def infer_neighbors(
     shrinkage: float | None = None,
     verbose: bool | None = None,
 ) -> np.ndarray:
-    """Which positions are neighbours, from data in an unknown order.
+    """Finds neighbouring positions, from data in an unknown order.
 
-    Neighbours of a position are those with the largest partial correlations: what is left
-    of a correlation when all other positions are known. On images a plain correlation
-    reaches far; given the pixels in between, little of it is left. The inverse covariance
-    is regularised by as much shrinkage as the number of samples asks for.
+    The neighbours of a position have the largest partial correlations with it: the
+    correlations that remain when all other positions are known. In images plain
+    correlations reach far, but given the pixels in between little remains. The inverse
+    covariance is regularised by shrinkage, which depends on the number of samples.
 
-    A position whose variance rests on fewer than ten samples, and one that never varies,
-    has no neighbours. Only positive correlations count: what is smooth is sought.
+    A position that never varies, or whose variance comes from fewer than ten samples, has
+    no neighbours. Only positive correlations count, as in smooth data.
 
     Args:
         x: Data `(samples, d)` or `(samples, *spatial)`, whose positions are in any order.
             Take the mean over channels before.
         num_neighbors: Largest number of neighbours of a position: 4 for a grid of pixels.
         min_correlation: What partial correlation neighbours have at least. White noise has
-            none: the shrinkage is then complete.
+            none, since the shrinkage is then complete.
         shrinkage: How far correlations are shrunk towards zero before, between 0 and 1. By
-            default what minimises their expected error. Very smooth data are told apart by
-            rounding only, and need more, such as 0.1.
+            default the value that minimises their expected error. Very smooth data need
+            more, such as 0.1, since rounding decides otherwise.
         verbose: Whether to show a progress bar. By default for many samples.
 
     Returns:

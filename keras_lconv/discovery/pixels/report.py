@@ -1,4 +1,4 @@
-"""A grid that was found in data, and how well it explains them."""
+"""A grid that was found in data, and how well it fits them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,9 +37,9 @@ def ring_shares(
 class GridReport(Report):
     """The grid that `infer_grid` found, and how sure it is.
 
-    Data cannot tell a grid from its mirror image, nor from its quarter turns: the result is
-    one of eight, that whose pixels are most in the order of the input. Of a grid with an
-    empty border they do not tell either where in it the rest is.
+    Data cannot distinguish a grid from its mirror images and quarter turns. The result is
+    one of these eight, the one closest to the order of the input. If a grid has an empty
+    border, the position inside it is unknown, too.
 
     Args:
         cells: Row and column of each pixel, `(d, 2)`, -1 for pixels that could not be
@@ -113,7 +113,7 @@ class GridReport(Report):
         return order
 
     def neighbors(self, size: int | Sequence[int] = 3) -> np.ndarray:
-        """The table of neighbours on the grid, for data in the order that they came in.
+        """The table of neighbours on the grid, for data in their original order.
 
         Args:
             size: Size of the window, as for `grid_neighbors`.
@@ -160,10 +160,10 @@ class GridReport(Report):
         return found.reshape(len(array), *self.shape, *channels)
 
     def to_layer(self, **kwargs: Any) -> Rearrange:
-        """What `unscramble` does, as a layer to put before others: `LConv`, `Conv2D`.
+        """`unscramble` as a layer, to put before others such as `LConv` or `Conv2D`.
 
         Args:
-            **kwargs: What `Rearrange` takes besides, as `data_format` and `name`.
+            **kwargs: Other arguments of `Rearrange`, such as `data_format` and `name`.
 
         Returns:
             A `Rearrange` layer.

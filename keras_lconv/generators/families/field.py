@@ -45,16 +45,16 @@ class VectorFieldGenerators(Generators):
 
     Coordinates are centred, `x = index - (n - 1) / 2`, on every spatial axis.
 
-    The weight `coefficients` holds the fields in units of half of the grid's width, `r =
-    max(n - 1) / 2`: `v^a = r sum_p coefficients[i, a, p] m_p(x / r)`. The linear part is
-    then the matrix `A` itself. All entries move the border of the grid by similar
+    The weight `coefficients` holds the fields in units of half of the grid's width,
+    `r = max(n - 1) / 2`: `v^a = r sum_p coefficients[i, a, p] m_p(x / r)`. The linear part
+    is then the matrix `A` itself. All entries move the border of the grid by similar
     distances, so they are learned at similar speed.
 
     Args:
         num: Number `k` of generators.
         field: Monomials `m_p` of the components. `"linear"`: `x_1, ..., x_n` (the algebra
-            gl(n)); `"affine"`: also `1` (aff(n)); `"quadratic"`: also `x_a x_b` with `a <=
-            b`; `"free"`: any field, one number for each component and grid point.
+            gl(n)); `"affine"`: also `1` (aff(n)); `"quadratic"`: also `x_a x_b` with
+            `a <= b`; `"free"`: any field, one number for each component and grid point.
         derivative: `"spectral"` (zero outside of the grid, most accurate), `"fourier"`
             (periodic) or `"central"` (central differences, cheapest).
         coefficients: Given fields in units of grid steps, `(k, ndim, p)` with the monomials
@@ -268,8 +268,9 @@ class VectorFieldGenerators(Generators):
         """The Lie algebra that the generators span.
 
         Matrices on a finite grid close under brackets only approximately; linear and affine
-        fields close exactly. For these it is the algebra of the fields `v_i(x) = A_i x +
-        b_i`, as matrices `[[A, b], [0, 0]]`. Given `coefficients` need no grid.
+        fields close exactly. For these it is the algebra of the fields
+        `v_i(x) = A_i x + b_i`, as matrices `[[A, b], [0, 0]]`. Given `coefficients` need no
+        grid.
 
         Args:
             tolerance: What counts as zero, as for `LieAlgebra`.

@@ -64,8 +64,8 @@ class MatrixGenerators(DenseGenerators):
             array = array[None]
         if array.ndim and not 0 < len(array) <= MOST_GENERATORS:
             raise ValueError(
-                "`matrices` must hold at least one generator, which an algebra of "
-                f"dimension 0 has not, and at most {MOST_GENERATORS:,}. "
+                "`matrices` must hold at least one generator (an algebra of dimension 0 "
+                f"has none), and at most {MOST_GENERATORS:,}. "
                 f"Received: shape {np.shape(matrices)}"
             )
         if array.ndim != 3 or 0 in array.shape:

@@ -26,9 +26,9 @@ def graph(adjacency: Any, kind: str = "adjacency", **kwargs: Any) -> NeighborGen
     Args:
         adjacency: Array or SciPy sparse matrix `(d, d)` with the weights of the edges,
             from the column's node to the row's.
-        kind: `"adjacency"`: `A` itself. `"laplacian"`: `D - A` with the degrees `D =
-            diag(sum_j A_ij)`. `"normalized"`: `D^-1/2 A D^-1/2`, where nodes without edges
-            stay zero. `"renormalized"`: that of `A + 1`, as in Kipf and Welling.
+        kind: `"adjacency"`: `A` itself. `"laplacian"`: `D - A` with the degrees
+            `D = diag(sum_j A_ij)`. `"normalized"`: `D^-1/2 A D^-1/2`, where nodes without
+            edges stay zero. `"renormalized"`: that of `A + 1`, as in Kipf and Welling.
         **kwargs: `name`, `dtype`, `trainable` (`False` by default).
 
     Returns:

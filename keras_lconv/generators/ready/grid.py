@@ -61,8 +61,8 @@ def translation(
 
     `exp(t L_a)` moves content by `t` grid steps towards larger index. On a periodic grid
     (`derivative="fourier"`) of odd sizes a whole number of steps is `numpy.roll`. On an
-    even number of positions this holds for images without the highest frequency, `1, -1, 1,
-    ...`: its derivative is zero at all of them, so it does not move.
+    even number of positions this holds for images without the highest frequency,
+    `1, -1, 1, ...`: its derivative is zero at all of them, so it does not move.
 
     Args:
         ndim: Number of spatial axes.

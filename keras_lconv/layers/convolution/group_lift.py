@@ -115,7 +115,7 @@ class GroupLift(KernelLayer):
         keras.Input((28, 28, 1)),
         GroupLift(4, "sim2", num_samples=(8, 4), strides=2, activation="relu"),
         LConv(4, "sim2", activation="relu"),
-        GroupProjection(2, reduction="max"),
+        GroupProjection(num_coordinates=2, reduction="max"),
         keras.layers.GlobalAveragePooling2D(),
         keras.layers.Dense(10),
     ])

@@ -58,15 +58,15 @@ class LConv(KernelLayer):
     noise; for others the units are bounds of norms, where learned generators count with the
     norm 1. No matrix on all positions is formed.
 
-    **Equivariance.** If an operator `S` on positions commutes with every `L_i`, then `Q[S
-    f] = S Q[f]` (with any bias, if `S` maps constants to themselves, and any pointwise
+    **Equivariance.** If an operator `S` on positions commutes with every `L_i`, then
+    `Q[S f] = S Q[f]` (with any bias, if `S` maps constants to themselves, and any pointwise
     activation, if `S` moves points). So the layer is equivariant to `exp(t L)` of one
     generator, or of generators that commute with each other, such as translations. With
     generators that do not commute it is not equivariant: conjugation mixes them. With
     `order=0` only the functions `exp(-tau C)` of the Casimir operator are left, which
-    commute with all of the algebra, and for translations with rotations, too. Features on
-    the group itself are the way out: the left-invariant fields of `SE2Generators` commute
-    with all of SE(2).
+    commute with all of the algebra, and for translations with rotations, too. On features
+    on the group itself, such as those of `SE2Lift` and `GroupLift`, the left-invariant
+    fields commute with the whole group.
 
     Args:
         filters: Number of output channels.
@@ -84,8 +84,8 @@ class LConv(KernelLayer):
             displacement, in grid steps, that a unit of the parameter makes. If learned
             generators grow beyond the range of the series, `tau` is scaled back.
         num_steps: How often `Q` is applied with the same weights, at most 1000 times.
-            Several steps reach group elements farther from the identity, `(1 + t/n L)^n ->
-            exp(t L)`. The number of channels must then be `filters`.
+            Several steps reach group elements farther from the identity,
+            `(1 + t/n L)^n -> exp(t L)`. The number of channels must then be `filters`.
         self_interaction: The term without a generator. `"learned"`: `f W_0`. `"identity"`:
             `f` itself, `Q[f] = f + sum_i (L_i f) W_i + b`. `None`: no such term. With
             generators that lead to another grid there is no such term, and `"learned"`

@@ -36,8 +36,8 @@ class EquivariantDense(KernelLayer):
     The input is a list of `c` objects, one for each channel, on which the algebra acts by
     `L_i`. The output is a list of `units` objects on which it acts by `K_i`. The matrices
     `B_m` are a basis of the maps with `K_i B = B L_i` (`keras_lconv.algebra.intertwiners`),
-    found once, when the layer is built. The layer learns the matrices `w_m`, of shape `(c,
-    units)`, and a bias in the directions of the output that `K_i` leaves unchanged.
+    found once, when the layer is built. The layer learns the matrices `w_m`, of shape
+    `(c, units)`, and a bias in the directions of the output that `K_i` leaves unchanged.
 
     This is the fully connected layer under the constraint of a symmetry. With vectors and
     tensors for the representations it is that of EMLP; with images, and the

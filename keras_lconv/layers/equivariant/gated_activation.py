@@ -18,8 +18,8 @@ from keras_lconv.layers.base import FeatureLayer
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class GatedActivation(FeatureLayer):
-    """Features that transform, each multiplied by a function of an invariant number: `v
-    a(s)`.
+    """Features that transform, each multiplied by a function of an invariant number:
+    `v a(s)`.
 
     A pointwise function of the components of a vector does not commute with rotations, but
     its product with a number does. The numbers `s` come from invariant features, by a

@@ -24,11 +24,11 @@ from keras_lconv.layers.base import FeatureLayer
 class TensorProduct(FeatureLayer):
     """All products of the components of two inputs: `y_ab = u_a v_b`, in each channel.
 
-    If the algebra acts on `u` by `L_i` and on `v` by `M_i`, then it acts on `y` by `L_i (x)
-    1 + 1 (x) M_i`, which is `keras_lconv.algebra.tensor_product(L, M)`. Linear functions of
-    vectors give no lengths and no dot products. This layer makes the products, and an
-    `EquivariantDense` layer after it takes their invariants, or the parts that transform in
-    another way.
+    If the algebra acts on `u` by `L_i` and on `v` by `M_i`, then it acts on `y` by
+    `L_i (x) 1 + 1 (x) M_i`, which is `keras_lconv.algebra.tensor_product(L, M)`. Linear
+    functions of vectors give no lengths and no dot products. This layer makes the products,
+    and an `EquivariantDense` layer after it takes their invariants, or the parts that
+    transform in another way.
 
     **Equivariance.** For any algebra, compact or not: `(exp(t L) u) (x) (exp(t M) v) =
     exp(t (L (x) 1 + 1 (x) M)) y`, exactly. For a group with further elements, such as

@@ -67,8 +67,8 @@ class PointConv(FieldKernel):
     `degree` (`keras_lconv.algebra.equivariant_kernels`), and `S_s` all maps that commute
     with the group. `R_p`, one number for each channel, is a small network of invariants:
     the invariant forms of the difference of positions, and the invariant features of both
-    points. The kernels take the difference in units of its invariants, `d = (x_j - x_i) /
-    (1 + sum q(x_j - x_i)^2)^(1/4)`.
+    points. The kernels take the difference in units of its invariants,
+    `d = (x_j - x_i) / (1 + sum q(x_j - x_i)^2)^(1/4)`.
 
     The group acts on positions by its matrices: rotations, the Lorentz group, or a group
     found in data.

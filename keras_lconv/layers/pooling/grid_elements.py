@@ -17,8 +17,8 @@ def checked_elements(elements: object) -> tuple[str | np.ndarray, ...]:
     if isinstance(elements, MatrixGroup):
         if elements.dimension:
             raise ValueError(
-                "`elements` must be those of a finite group; a connected part is moved "
-                f"along by `generators`. Received: {elements!r}"
+                "`elements` must be those of a finite group; give a connected part as "
+                f"`generators`. Received: {elements!r}"
             )
         # What generates the group leaves the same alone as all of it.
         elements = elements.elements

@@ -54,7 +54,7 @@ class GroupProjection(FeatureLayer):
     from keras_lconv import GroupProjection
 
     f = np.random.default_rng(0).normal(size=(2, 8, 4, 5, 5, 3))
-    assert tuple(GroupProjection(2)(f).shape) == (2, 5, 5, 3)
+    assert tuple(GroupProjection(num_coordinates=2)(f).shape) == (2, 5, 5, 3)
     ```
 
     Reference:
@@ -64,8 +64,8 @@ class GroupProjection(FeatureLayer):
 
     def __init__(
         self,
-        num_coordinates: int = 1,
         *,
+        num_coordinates: int = 1,
         reduction: str = "max",
         data_format: str | None = None,
         **kwargs: Any,

@@ -103,9 +103,9 @@ class InvariantPooling(GeneratorLayer):
 
     Output shape:
         `(batch, m * channels)`, all channels of each invariant together, for a `Dense`
-        layer to follow. With `keepdims` `(batch, m, 1, ..., channels)`, or `(batch,
-        channels, m, 1, ...)` with `data_format="channels_first"`, and `(batch, m)` for
-        vectors.
+        layer to follow. With `keepdims` `(batch, m, 1, ..., channels)`, or
+        `(batch, channels, m, 1, ...)` with `data_format="channels_first"`, and `(batch, m)`
+        for vectors.
 
     Attributes:
         basis: Orthonormal bases of the eigenspaces, `(d, p)`, a fixed weight.
@@ -199,8 +199,8 @@ class InvariantPooling(GeneratorLayer):
         """The subspaces that make the invariants."""
         if not generators.is_square:
             raise ValueError(
-                f"{owner} needs square generators: others lead to another grid, and leave "
-                f"nothing invariant. Received: generators {generators.name!r}"
+                f"{owner} needs square generators: others lead to another grid, and have "
+                f"no invariants. Received: generators {generators.name!r}"
             )
         self._require_room(generators, owner)
         matrices = generators.matrices()

@@ -19,21 +19,21 @@ LARGEST_POWER = 60
 class LieMaxPooling(GeneratorLayer):
     """Pointwise maximum over a feature map and its Lie derivatives.
 
-    `y(x) = max(f(x), (L_1 f)(x), ..., (L_k f)(x))`, and with `hops=2` also over all `(L_i
-    L_j f)(x)`. For finite operators this is a maximum over neighbours. With the shifts of a
-    window, without the zero, it is `MaxPooling2D` of this window with `strides=1` and
-    `padding="same"`: exactly, if `f` is not negative (after a ReLU, say) or at positions
-    whose window lies inside the grid. They differ at the border, where shifts bring in
-    zeros and Keras ignores missing positions. `"periodic"` shifts pool the image wrapped
-    around. `hops=2` doubles the reach.
+    `y(x) = max(f(x), (L_1 f)(x), ..., (L_k f)(x))`, and with `hops=2` also over all
+    `(L_i L_j f)(x)`. For finite operators this is a maximum over neighbours. With the
+    shifts of a window, without the zero, it is `MaxPooling2D` of this window with
+    `strides=1` and `padding="same"`: exactly, if `f` is not negative (after a ReLU, say) or
+    at positions whose window lies inside the grid. They differ at the border, where shifts
+    bring in zeros and Keras ignores missing positions. `"periodic"` shifts pool the image
+    wrapped around. `hops=2` doubles the reach.
 
     **Equivariance.** A maximum at each point commutes with operators `S` that move points
-    to points. The layer commutes with those among them that permute the generators, `S L_i
-    S^-1 = L_p(i)`: whole steps on a periodic grid for shifts or translations, and quarter
-    turns for the shifts of a square window. With infinitesimal generators this layer is in
-    general not equivariant: motions mix them or change their sign. `GradientNorm` is
-    equivariant. The terms also have different units, so the scale of the generators changes
-    the result.
+    to points. The layer commutes with those among them that permute the generators,
+    `S L_i S^-1 = L_p(i)`: whole steps on a periodic grid for shifts or translations, and
+    quarter turns for the shifts of a square window. With infinitesimal generators this
+    layer is in general not equivariant: motions mix them or change their sign.
+    `GradientNorm` is equivariant. The terms also have different units, so the scale of the
+    generators changes the result.
 
     Args:
         generators: As in `LConv`; square ones.

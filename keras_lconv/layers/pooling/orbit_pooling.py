@@ -26,8 +26,8 @@ class OrbitPooling(GeneratorLayer):
     """Pools over sampled group elements: `y = max_j exp(t_j L) f`, at each position.
 
     Each position pools the values that pass it while the group moves the feature map. With
-    several generators the samples are a grid of parameters, `... exp(t_2 L_2) exp(t_1 L_1)
-    f`: the first generator acts first.
+    several generators the samples are a grid of parameters,
+    `... exp(t_2 L_2) exp(t_1 L_1) f`: the first generator acts first.
 
     **Invariance.** Over a full `period`, `exp(period L) = 1`, the `n` samples are a cyclic
     group, and `y` is the same for `f` and `exp(j period / n L) f`. For elements between the

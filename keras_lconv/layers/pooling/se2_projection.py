@@ -54,7 +54,9 @@ class SE2Projection(GroupProjection):
     def __init__(
         self, *, reduction: str = "max", data_format: str | None = None, **kwargs: Any
     ):
-        super().__init__(1, reduction=reduction, data_format=data_format, **kwargs)
+        super().__init__(
+            num_coordinates=1, reduction=reduction, data_format=data_format, **kwargs
+        )
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""

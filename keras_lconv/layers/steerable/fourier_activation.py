@@ -25,10 +25,10 @@ class FourierActivation(FieldLayer):
     activation acts on the samples, and its coefficients up to the degree are found by least
     squares.
 
-    **Equivariance.** Exact for elements that permute the points: multiples of `2 pi /
-    num_samples` on the circle, the symmetries of the cube on the sphere. For others the
-    error is aliasing: the activation makes degrees that the samples cannot resolve. With
-    the default number it is about 1% for a ReLU, and less for smooth functions such as
+    **Equivariance.** Exact for elements that permute the points: multiples of
+    `2 pi / num_samples` on the circle, the symmetries of the cube on the sphere. For others
+    the error is aliasing: the activation makes degrees that the samples cannot resolve.
+    With the default number it is about 1% for a ReLU, and less for smooth functions such as
     `"gelu"`.
 
     Args:

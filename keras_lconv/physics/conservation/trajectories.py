@@ -199,9 +199,9 @@ def _paths(
             clocks.append(clock)
     if len(paths) < 2:
         raise ValueError(
-            "`trajectories` must hold at least 2 trajectories that differ: along a single "
-            "one, what is conserved by the motion cannot be told from what is constant "
-            f"anyway. Received: {len(paths)}"
+            "`trajectories` must hold at least 2 trajectories that differ: a single one "
+            "cannot distinguish conserved quantities from constants. "
+            f"Received: {len(paths)}"
         )
     if len({path.shape[1] for path in paths}) > 1:
         raise ValueError(
