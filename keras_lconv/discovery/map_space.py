@@ -133,7 +133,8 @@ def maps_among(search: GeneratorsLike, size: int) -> MapSpace:
         if search not in ("linear", "affine"):
             raise ValueError(
                 "`search` must be 'linear' or 'affine' for vectors, or matrices, or a "
-                f"`LieAlgebra`. Received: search={search!r}"
+                "`LieAlgebra`; where fields are found, also 'polynomial' or functions. "
+                f"Received: search={search!r}"
             )
         check_cost(f"all maps of {size} components", size**2)
         return all_maps(size, search == "affine")

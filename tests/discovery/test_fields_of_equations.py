@@ -160,6 +160,30 @@ def test_a_given_equation_is_asked_where_the_data_are():
     assert report.equations == ()
 
 
+@pytest.mark.parametrize("where", ["near", "far"])
+def test_variables_far_from_zero_are_told(where):
+    """Of heat in seconds since 1970, `t d/du` and `d/du` differ less than rounding."""
+    start = {"near": 0.0, "far": 1.7e9}[where]
+    t, x = np.linspace(0, 600, 40), 0.1 * np.arange(16) / 16
+    waves = [
+        np.exp(-1e-6 * (20 * np.pi * k) ** 2 * t)[:, None] * np.sin(20 * np.pi * k * x + k)
+        for k in (1, 2, 3)
+    ]
+    runs = np.random.default_rng(1).normal(size=(3, 3))
+    report = find_point_symmetries(
+        fields={"u": 293 + np.tensordot(runs, waves, 1)},
+        coordinates={"t": t + start, "x": x},
+        periodic=["x"],
+    )
+    if where == "near":
+        assert report.formulas[-1] == "2e-06 t d/dx - x u d/du"
+        assert report.confidence > 0.99
+        assert report.notes == ()
+    else:
+        assert report.confidence <= 0.5
+        assert "count t, which is 1.7e+09" in report.summary()
+
+
 def test_noise_alone_has_no_equation_to_be_sure_of():
     noise = np.random.default_rng(0).normal(size=(4, 40, 32))
     axes = {"t": np.arange(40.0), "x": np.arange(32.0)}
@@ -205,6 +229,8 @@ WRONG = {
     "few points": ({"fields": {"u": U[:5]}, "coordinates": {"t": T[:5]}}, ValueError,
                    "at least 16"),
     "a constant": ({"fields": {"u": 0 * U}, "coordinates": {"t": T}}, ValueError, "vary"),
+    "two alike": ({"fields": {"u": U, "v": 3 - 2 * U}, "coordinates": {"t": T}}, ValueError,
+                  "u, v, of which one"),
     "unequal steps": ({"fields": {"u": U}, "coordinates": {"t": T**2}, "periodic": ["t"]},
                       ValueError, "equal steps"),
     "no axis": ({"fields": {"u": U}, "coordinates": {"t": T}, "periodic": ["x"]},

@@ -171,6 +171,7 @@ def find_point_symmetries(
     if equation is not None:
         equations = read_equations(equation, grid.independent, grid.dependent)
         return search_for(equations, *grid.ranges(equations.space), degree, functions)
+    grid.require_independence()
     own = read_library("library", library, variables)
     system = fit_system(grid, optional(highest_order, "order", order), own)
     equations = equations_of(system, grid, own)

@@ -8,6 +8,8 @@ from keras_lconv.discovery.equations.regression import elimination
 
 # Fields with fewer terms must be as independent of each other, up to this factor.
 SPREAD = 0.1
+# Singular values below this part of the largest are rounding.
+DEPENDENT = 1e-14
 
 
 def refitted(fields: VectorFields, condition: Condition, limit: float) -> VectorFields:
@@ -44,6 +46,18 @@ def refitted(fields: VectorFields, condition: Condition, limit: float) -> Vector
             moved = other
             found[number] = np.tensordot(mixture * field[tuple(places[pivot])], single, 1)
     return VectorFields(fields.powers, found)
+
+
+def own_parts(fields: VectorFields, condition: Condition) -> np.ndarray:
+    """The part of each field that no mixture of the others has, `(k,)`, at most 1.
+
+    Args:
+        fields: Independent ones, in the units of the data.
+        condition: It says how they move jets.
+    """
+    moved = condition.moves(fields)
+    moved = moved / np.linalg.norm(moved, axis=0)
+    return 1 / np.linalg.norm(np.linalg.pinv(moved, rcond=DEPENDENT), axis=1)
 
 
 def _independence(columns: np.ndarray) -> float:

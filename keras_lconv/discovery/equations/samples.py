@@ -22,6 +22,8 @@ SWEEPS = 2
 MARGIN = 0.1
 # Jets are drawn within so many standard deviations of the data.
 SPREADS = 1.5
+# Fields that differ by less, relative to their spread, from sums of others are these.
+SAME = 1e-7
 # Points that are looked at.
 MOST_POINTS = 20_000
 LEAST_POINTS = 2 * (DEGREE + 1)
@@ -53,6 +55,18 @@ class Grid:
                     f"`fields` must vary. Received: {field.flat[0]:.3g} everywhere for "
                     f"{name!r}"
                 )
+
+    def require_independence(self) -> None:
+        """Raises if a field follows from others, so that no equation is the only one."""
+        flat = self.values.reshape(len(self.values), -1)
+        flat = flat - np.mean(flat, axis=1, keepdims=True)
+        flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+        if np.linalg.svd(flat @ flat.T)[1][-1] < SAME**2:
+            raise ValueError(
+                "`fields` must not depend on each other linearly: leave one out, or add "
+                f"runs in which they differ. Received: {', '.join(self.dependent)}, of "
+                "which one is a sum of multiples of others"
+            )
 
     def points(self) -> np.ndarray:
         """Points of the graphs of the fields, coordinates first, `(n, p + q)`."""

@@ -8,9 +8,9 @@ from keras_lconv.discovery.equations.condition import Condition
 from keras_lconv.discovery.equations.equation import Equations
 from keras_lconv.discovery.equations.evolution import error_of
 from keras_lconv.discovery.equations.library import LibraryFunction
-from keras_lconv.discovery.equations.listing import set_apart
+from keras_lconv.discovery.equations.listing import Listing, set_apart
 from keras_lconv.discovery.equations.noether import Solutions
-from keras_lconv.discovery.equations.refit import refitted
+from keras_lconv.discovery.equations.refit import own_parts, refitted
 from keras_lconv.discovery.equations.regression import FittedEquation
 from keras_lconv.discovery.equations.report import PointSymmetryReport
 from keras_lconv.discovery.equations.solution_set import SolutionSet
@@ -31,6 +31,8 @@ EXACT_OF_DATA = 1e-6
 ERROR_BARS = 5.0
 # Errors of an equation that leave half of the confidence: they may be noise, or more.
 DOUBTFUL_ERROR = 0.3
+# Where this part of what only one field does may be left out, formulas are not sure.
+BLURRED, HALF_SURE = 0.5, 0.5
 # What is smaller in a formula is left out, whatever the error bars are.
 LARGEST_DOUBT = 0.3
 
@@ -114,6 +116,9 @@ def search(
         limit,
         lambda fields: refitted(fields, condition, limit),
     )
+    notes = _blurred(listing, condition, limit, variables)
+    if notes:
+        confidence = min(confidence, HALF_SURE)
     generators, superposition, trivial = (
         terms.callable(each, points, variables) for each in listing
     )
@@ -135,7 +140,28 @@ def search(
         functions=tuple(each.label for each in functions),
         equations=tuple(system),
         fit_error=fit_error,
+        notes=tuple(notes),
     )
+
+
+def _blurred(
+    listing: Listing, condition: Condition, limit: float, variables: tuple[str, ...]
+) -> list[str]:
+    """What to say of formulas whose terms nearly cancel each other.
+
+    Far from zero, beside their spread, powers of variables are nearly multiples of lower
+    ones, and small terms that make the difference are lost in errors.
+    """
+    units = condition.units
+    fields = listing.generators.joined(listing.superposition)
+    if not len(fields) or limit <= BLURRED * np.min(own_parts(fields, condition)):
+        return []
+    farthest = int(np.argmax(np.abs(units.origin) / units.scales))
+    return [
+        "formulas are not sure, since terms nearly cancel each other: count "
+        f"{variables[farthest]}, which is {units.origin[farthest]:.3g} with a spread of "
+        f"{units.scales[farthest]:.2g}, from a value near the data"
+    ]
 
 
 def _frame(fields: np.ndarray) -> np.ndarray:
