@@ -13,7 +13,7 @@ from keras_lconv.discovery.null_space import NUM_GROUPS
 MOST_FACTORS, FACTORS_WITH_FUNCTION = 3, 2
 # Of models with up to so many terms each term is tried in place of each other one, as long
 # as that explains more by this factor.
-MOST_EXCHANGED, BETTER = 4, 1 + 1e-6
+MOST_EXCHANGED, BETTER, MOST_ROUNDS = 4, 1 + 1e-6, 10
 # Models with up to so many terms are compared. Of those whose error is up to so many times
 # that of the best one, the one counts that gains most by its last term.
 MOST_TERMS, NEAR_BEST = 20, 3.0
@@ -153,10 +153,9 @@ def fit_equation(candidates: Candidates, left: int) -> FittedEquation:
     norms = np.sqrt(np.mean(terms**2, axis=0))
     terms = terms / np.where(norms > 0, norms, 1.0)
     path = elimination(terms, target / size)[: MOST_TERMS + 1]
+    gram, moments = terms.T @ terms, terms.T @ target / size
     path = [
-        _exchanged(terms.T @ terms, terms.T @ target / size, own)
-        if len(own) <= MOST_EXCHANGED
-        else own
+        _exchanged(gram, moments, len(terms), own) if len(own) <= MOST_EXCHANGED else own
         for own in path
     ]
     errors = np.array([_misfit(terms[:, own], target / size) for own in path])
@@ -214,7 +213,9 @@ def elimination(terms: np.ndarray, target: np.ndarray) -> list[list[int]]:
     return path[::-1]
 
 
-def _exchanged(gram: np.ndarray, moments: np.ndarray, support: list[int]) -> list[int]:
+def _exchanged(
+    gram: np.ndarray, moments: np.ndarray, square: float, support: list[int]
+) -> list[int]:
     """A support with terms replaced by others, one by one, that explain more together.
 
     Elimination leaves out a term early if some others can stand for it.
@@ -222,12 +223,12 @@ def _exchanged(gram: np.ndarray, moments: np.ndarray, support: list[int]) -> lis
     Args:
         gram: Products of all terms with each other.
         moments: Their products with what is explained.
+        square: The square of that: what explains less of it is rounding.
         support: Numbers of terms.
     """
-    support, is_better = list(support), True
-    squares = np.diag(gram)
-    while is_better:
-        is_better = False
+    support, squares = list(support), np.diag(gram)
+    for _ in range(MOST_ROUNDS):
+        before = list(support)
         for place in range(len(support)):
             rest = support[:place] + support[place + 1 :]
             weights = np.linalg.pinv(gram[np.ix_(rest, rest)]) @ gram[rest]
@@ -236,8 +237,10 @@ def _exchanged(gram: np.ndarray, moments: np.ndarray, support: list[int]) -> lis
             left = np.where(left > SAME * squares, left, np.inf)
             explained = (moments - weights.T @ moments[rest]) ** 2 / left
             best = int(np.argmax(explained))
-            if explained[best] > BETTER * explained[support[place]]:
-                support[place], is_better = best, True
+            if explained[best] > BETTER * explained[support[place]] + SAME * square:
+                support[place] = best
+        if support == before:
+            break
     return support
 
 
