@@ -108,7 +108,7 @@ TOO_LARGE = {
     ),
     "`num` must": lambda: g.DenseGenerators(HUGE),
     "`matrices` must": lambda: g.MatrixGenerators(np.zeros((10_001, 1, 1))),
-    "`generators` are": lambda: LConv(1, HUGE),
+    "`generators` must be generators": lambda: LConv(1, HUGE),
     "`num_steps`": lambda: LConv(1, "rotation", num_steps=HUGE),
     "`order` must": lambda: LConv(1, "rotation", order=HUGE),
     "order=20": lambda: LConv(1, "affine", order=20),

@@ -1380,6 +1380,7 @@ ROWS: dict[str, Row] = {**LAYERS, **GENERATORS, **ALGEBRA, **DISCOVERY, **OTHERS
 RESULTS = ("Report", "Cost", "Identification", "IrreduciblePart", "EquivariantKernels")
 RESULTS += (
     "ActionSymmetries",
+    "ConservedCurrent",
     "ConservedFunction",
     "ConservedQuantity",
     "Drift",
