@@ -144,7 +144,7 @@ def main(arguments=None):
     )
     parser.add_argument("--samples", type=int, default=10_000, help="images to train on")
     parser.add_argument("--test-samples", type=int, default=10_000)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--step", type=int, default=30, help="between angles, in degrees")
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("outputs"))
     options = parser.parse_args(arguments)

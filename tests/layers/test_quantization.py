@@ -22,6 +22,7 @@ def test_layers_stay_in_floats(name):
     np.testing.assert_array_equal(to_numpy(model(inputs)), expected)
 
 
+@pytest.mark.thorough
 def test_quantized_models_are_right_and_load(tmp_path):
     model = steerable_classifier(
         input_shape=(9, 9, 1), classes=4, group="c4", size="tiny", padding=0

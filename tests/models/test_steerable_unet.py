@@ -11,13 +11,9 @@ from tests.autodiff import run
 from tests.families import relative_error, to_numpy
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("group", "shape"),
-    [
-        pytest.param("d4", (12, 8, 2), marks=pytest.mark.thorough),
-        ("so2", (8, 8, 1)),
-        pytest.param("cube", (4, 4, 4, 1), marks=pytest.mark.thorough),
-    ],
+    ("group", "shape"), [("d4", (12, 8, 2)), ("so2", (8, 8, 1)), ("cube", (4, 4, 4, 1))]
 )
 def test_the_output_turns_with_the_image(group, shape):
     levels = 1 if group == "cube" else 2
