@@ -168,6 +168,7 @@ def images(full, dataset="digits", folder=None):
         if "scrambled" in condition:
             grid = infer_grid(known.mean(axis=-1), verbose=False)
             found = grid.unscramble(x.reshape(len(x), -1, x.shape[-1]))
+            found = found.reshape(*found.shape[:3], -1)  # one channel is left out there
             plain = on_a_grid(known, classes)
             groups = {
                 "": (x, {"CNN": plain["CNN"], **any_order(known, classes)}),
