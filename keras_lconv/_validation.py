@@ -273,6 +273,19 @@ def require_channels(shape: Sequence[int | None], owner: str) -> None:
         )
 
 
+def whole_blocks(
+    shape: tuple[int, ...], strides: int, owner: str, what: str
+) -> tuple[int, ...]:
+    """How many blocks of `strides` positions lie along each axis of an image or input."""
+    if any(n % strides for n in shape):
+        raise ValueError(
+            f"`strides` of {owner} must divide the size of the {what}, so that "
+            "the blocks lie symmetric about its centre. "
+            f"Received: strides={strides} for an {what} of size {shape}"
+        )
+    return tuple(n // strides for n in shape)
+
+
 def spatial_shape(input_shape: Sequence[int | None], owner: str) -> tuple[int, ...]:
     """Returns the spatial axes of a channels-last shape.
 

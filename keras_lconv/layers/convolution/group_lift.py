@@ -24,6 +24,7 @@ from keras_lconv._validation import (
     positive_int,
     positive_ints,
     positive_number,
+    whole_blocks,
 )
 from keras_lconv.generators import LeftInvariantGenerators
 from keras_lconv.generators.waves import Waves, gains, parities, partners
@@ -189,13 +190,8 @@ class GroupLift(KernelLayer):
                 f"{self._owner} lifts features with {self.generators.ndim} axes of "
                 f"positions. Received: an input of spatial shape {shape}"
             )
-        if any(n % self.strides for n in shape):
-            raise ValueError(
-                f"`strides` of {self._owner} must divide the size of the input, so that "
-                "the blocks lie symmetric about its centre. "
-                f"Received: strides={self.strides} for an input of size {shape}"
-            )
-        return (*self.num_samples, *(n // self.strides for n in shape))
+        blocks = whole_blocks(shape, self.strides, self._owner, "input")
+        return (*self.num_samples, *blocks)
 
     def _generator_shape(self, feature_shape: Shape) -> Shape:
         return self._feature_output_shape(feature_shape)

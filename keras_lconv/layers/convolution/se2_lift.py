@@ -15,7 +15,12 @@ from keras_lconv._typing import (
     Shape,
     Tensor,
 )
-from keras_lconv._validation import MOST_ORDER, positive_int, positive_number
+from keras_lconv._validation import (
+    MOST_ORDER,
+    positive_int,
+    positive_number,
+    whole_blocks,
+)
 from keras_lconv.generators.derivatives import derivative_matrix
 from keras_lconv.generators.families.se2 import SE2Generators, orientations
 from keras_lconv.layers.convolution.kernel_layer import KernelLayer
@@ -171,13 +176,8 @@ class SE2Lift(KernelLayer):
                 f"{self._owner} lifts images of shape (batch, y, x, channels). "
                 f"Received: an input of spatial shape {shape}"
             )
-        if any(n % self.strides for n in shape):
-            raise ValueError(
-                f"`strides` of {self._owner} must divide the size of the image, so that "
-                "the blocks lie symmetric about its centre. "
-                f"Received: strides={self.strides} for an image of size {shape}"
-            )
-        return (self._num_views, *(n // self.strides for n in shape))
+        blocks = whole_blocks(shape, self.strides, self._owner, "image")
+        return (self._num_views, *blocks)
 
     @property
     def _num_views(self) -> int:
