@@ -201,15 +201,15 @@ def _of_images(
             "`report` of images must be of an invariance. For outputs that move with the "
             "image take `LConv(filters, report.to_generators())`"
         )
-    common = {"input_shape": images.shape[1:], "classes": outputs}
+    common: dict[str, Any] = {"input_shape": images.shape[1:], "classes": outputs}
     common["classifier_activation"] = None
     rank = images.ndim - 2
     if rank > 1 and _has_all_motions(report, rank):
         return steerable_classifier(
             group="c8" if rank == 2 else "so3", **common, **settings
         )
-    generators = report.to_generators()
-    return lconv_classifier(generators=generators, **common, **{"filters": (), **settings})
+    common |= {"generators": report.to_generators(), "filters": ()}
+    return lconv_classifier(**{**common, **settings})
 
 
 def _has_all_motions(report: Any, rank: int) -> bool:

@@ -57,9 +57,11 @@ def plain_points(
             scaled = normalized(of, np.mean(numbers, axis=0), spread(numbers))
             x = layers.Concatenate()([scaled, x])
         x = layers.Dense(width, activation="swish")(x)
-        around = layers.Dense(width)(ops.mean(x, axis=1, keepdims=True))
+        around = layers.Dense(width)(
+            layers.GlobalAveragePooling1D("channels_last", keepdims=True)(x)
+        )
         x = ops.swish(layers.Dense(width)(x) + around)
-        x = ops.mean(x, axis=1)
+        x = layers.GlobalAveragePooling1D("channels_last")(x)
         x = layers.Dense(width, activation="swish")(x)
         return keras.Model(inputs, layers.Dense(outputs)(x))
 

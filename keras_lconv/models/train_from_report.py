@@ -142,7 +142,7 @@ def train_from_report(
         error=errors[0],
         plain_error=errors[1],
         difference=errors[1] - errors[0],
-        difference_error=_error_bar(*wrong, root),
+        difference_error=_error_bar(wrong[0], wrong[1], root),
         metric="relative error" if labels is None else "wrong labels",
         seconds=(seconds[0], seconds[1]),
         num_validation=len(check),
