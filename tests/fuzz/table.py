@@ -212,6 +212,12 @@ def points(count=60, size=3):
     return random(count, size)
 
 
+# What a search finds in the sum of squares of three columns.
+ROTATIONS_FOUND = discovery.find_symmetries(
+    lambda x: keras.ops.sum(x**2, axis=1), points(40)
+)
+
+
 def dense():
     made = keras.layers.Dense(4)
     made.build((None, 3))
@@ -1410,11 +1416,6 @@ OTHERS = {
         {"singular_values": is_array, "dimension": whole(0)},
     ),
 }
-
-# What a search finds in the sum of squares of three columns.
-ROTATIONS_FOUND = discovery.find_symmetries(
-    lambda x: keras.ops.sum(x**2, axis=1), points(40)
-)
 
 ROWS: dict[str, Row] = {**LAYERS, **GENERATORS, **ALGEBRA, **DISCOVERY, **OTHERS}
 # Made by the package, not by its users: results, and what `plot` of a report calls.
