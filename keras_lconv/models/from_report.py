@@ -9,6 +9,8 @@ from keras_lconv._typing import Data
 from keras_lconv._validation import MOST_UNITS, finite_array, positive_int
 from keras_lconv.discovery import FieldReport, GeneratorReport, SymmetryReport
 from keras_lconv.discovery.tables import table_of
+from keras_lconv.generators import Generators, VectorFieldGenerators
+from keras_lconv.generators.polynomials import DEGREES, exponents
 from keras_lconv.models.lconv_classifier import lconv_classifier
 from keras_lconv.models.point_network import point_network
 from keras_lconv.models.steerable_classifier import steerable_classifier
@@ -208,8 +210,24 @@ def _of_images(
         return steerable_classifier(
             group="c8" if rank == 2 else "so3", **common, **settings
         )
-    common |= {"generators": report.to_generators(), "filters": ()}
+    common |= {"generators": _without_stretching(report), "filters": ()}
     return lconv_classifier(**{**common, **settings})
+
+
+def _without_stretching(report: Any) -> Generators:
+    """The generators, without small parts that are errors and change sums over the grid."""
+    found = report.generators
+    if getattr(found, "field", None) not in DEGREES:
+        return report.to_generators()
+    coefficients = keras.ops.convert_to_numpy(found.coefficients).astype("float64")
+    stretches = exponents(found.field, coefficients.shape[1]).T > 0
+    stretching = np.linalg.norm(coefficients[:, stretches])
+    if stretching > doubt_of(report) * np.linalg.norm(coefficients):
+        return report.to_generators()
+    coefficients[:, stretches] = 0.0
+    return VectorFieldGenerators.from_coefficients(
+        coefficients, found.spatial_shape, found.field, derivative=found.derivative
+    )
 
 
 def _has_all_motions(report: Any, rank: int) -> bool:

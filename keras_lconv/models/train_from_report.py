@@ -154,7 +154,7 @@ def train_from_report(
 def _name(report: Any) -> str:
     """The name of the symmetry."""
     if isinstance(report, GeneratorReport):
-        return str(report.algebra.identify())
+        return report.algebra.identify().name
     return report.name
 
 

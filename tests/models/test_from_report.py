@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from scipy.linalg import expm
+from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
 from keras_lconv.discovery import find_symmetries
@@ -72,6 +73,24 @@ def test_points_may_be_shifted_only_if_the_function_allows():
         model = from_report(report, points, **settings)
         assert relative_distance(model, points, turned[:, ::-1]) < 1e-3
         assert (relative_distance(model, points, points + 3.0) < 1e-3) == is_relative
+
+
+def test_images_that_turn():
+    ticks = np.linspace(-1, 1, 15)
+    radius = (ticks[:, None] ** 2 + ticks**2)[None, :, :, None]
+    noise = np.random.default_rng(0).normal(size=(40, 15, 15, 1))
+    images = gaussian_filter(noise, (0, 1.5, 1.5, 0)) * np.exp(-2 * radius)
+
+    def moments(x):
+        weights = keras.ops.convert_to_tensor(radius, dtype=x.dtype)
+        squares = [x**2, x**2 * weights]
+        return keras.ops.stack([keras.ops.sum(y, axis=(1, 2, 3)) for y in squares], axis=1)
+
+    report = find_symmetries(moments, images)
+    assert report.dimension == 1
+    model = from_report(report, images, hidden_units=4)
+    assert relative_distance(model, images, np.rot90(images, axes=(1, 2))) < 0.05
+    assert relative_distance(model, images, images[:, ::-1] * 1.2) > 0.1
 
 
 def test_a_comparison_on_samples_not_trained_on():
