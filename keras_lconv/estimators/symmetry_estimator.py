@@ -21,11 +21,7 @@ from keras_lconv._validation import (
 from keras_lconv.discovery import FieldReport, SymmetryReport, fit_symmetries
 from keras_lconv.discovery.tables import scalar_names, table_of
 from keras_lconv.estimators.batches import predict
-from keras_lconv.models.symmetric_network import (
-    NoNetworkError,
-    plain_network,
-    symmetric_network,
-)
+from keras_lconv.models.symmetric_network import plain_network, symmetric_network
 
 # Networks are trained for so many epochs, or as many more as make so many steps.
 LEAST_EPOCHS, LEAST_STEPS = 30, 1000
@@ -147,7 +143,7 @@ class SymmetryEstimator(BaseEstimator):
                 )
                 self.has_symmetry_, self.reason_ = True, f"{report.name} was found"
                 return network
-            except NoNetworkError as error:
+            except ValueError as error:
                 self.reason_ = f"there is no network with {report.name}: {error}"
         return plain_network(x, outputs, hidden)
 
