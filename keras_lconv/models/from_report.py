@@ -19,9 +19,8 @@ from keras_lconv.models.symmetric_network import (
     doubt_of,
     equivariant_network,
     independent,
-    normalized,
     point_group,
-    spread,
+    point_inputs,
     symmetric_network,
 )
 
@@ -118,9 +117,8 @@ def features_and_positions(
     report: SymmetryReport, x: Any
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """The two arrays of points; no features where all points are alike."""
-    arrays = [
-        finite_array("x", each) for each in (x if isinstance(x, list | tuple) else [x])
-    ]
+    given = x if isinstance(x, list | tuple) else [x]
+    arrays = [finite_array("x", each) for each in given]
     v = report.unidentified.shape[1]
     shapes = [each.shape for each in arrays]
     fit = len(arrays) in (1, 2) and all(len(each) == 3 for each in shapes)
@@ -155,14 +153,10 @@ def _of_points(
         relative=relative,
         **{"classifier_activation": None, **settings},
     )
-    at = keras.Input((number, v), name="positions")
-    centred = normalized(at, origin, scale)
-    if features is None:
-        return keras.Model(at, network([keras.ops.ones_like(at[..., :1]), centred]))
-    of = keras.Input((number, features.shape[-1]), name="features")
-    flat = features.reshape(-1, features.shape[-1])
-    scaled = normalized(of, np.mean(flat, axis=0), spread(flat))
-    return keras.Model([of, at], network([scaled, centred]))
+    inputs, scaled, centred = point_inputs(features, positions, origin, scale)
+    if scaled is None:
+        scaled = keras.ops.ones_like(centred[..., :1])
+    return keras.Model(inputs, network([scaled, centred]))
 
 
 def _rows(report: SymmetryReport, x: Any) -> np.ndarray:
@@ -203,15 +197,13 @@ def _of_images(
             "`report` of images must be of an invariance. For outputs that move with the "
             "image take `LConv(filters, report.to_generators())`"
         )
-    common: dict[str, Any] = {"input_shape": images.shape[1:], "classes": outputs}
-    common["classifier_activation"] = None
-    rank = images.ndim - 2
+    shape, rank = images.shape[1:], images.ndim - 2
+    common = {"input_shape": shape, "classes": outputs, "classifier_activation": None}
     if rank > 1 and _has_all_motions(report, rank):
-        return steerable_classifier(
-            group="c8" if rank == 2 else "so3", **common, **settings
-        )
-    common |= {"generators": _without_stretching(report), "filters": ()}
-    return lconv_classifier(**{**common, **settings})
+        group = {"group": "c8" if rank == 2 else "so3"}
+        return steerable_classifier(**{**common, **group, **settings})
+    acting = {"generators": _without_stretching(report), "filters": ()}
+    return lconv_classifier(**{**common, **acting, **settings})
 
 
 def _without_stretching(report: Any) -> Generators:
@@ -236,9 +228,8 @@ def _has_all_motions(report: Any, rank: int) -> bool:
     if getattr(generators, "field", None) not in ("linear", "affine"):
         return False
     maps = generators.algebra().basis[:, :rank]
-    linear = maps[..., :rank].reshape(len(maps), -1)
     doubt = doubt_of(report)
-    turns = independent(linear.reshape(-1, rank, rank), doubt)
+    turns = independent(maps[..., :rank], doubt)
     is_even = turns + np.swapaxes(turns, 1, 2)
     number = rank * (rank - 1) // 2
     has_moves = maps.shape[2] > rank and len(maps) == number + rank

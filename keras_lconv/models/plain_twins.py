@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_lconv.models.symmetric_network import normalized, plain_network, spread
+from keras_lconv.models.symmetric_network import plain_network, point_inputs, spread
 
 # Channels and units grow by this factor until there are enough weights.
 GROWTH = 1.25
@@ -47,14 +47,10 @@ def plain_points(
     flat = positions.reshape(-1, positions.shape[-1])
 
     def build(width: int) -> keras.Model:
-        at = keras.Input(positions.shape[1:], name="positions")
-        x = normalized(at, np.mean(flat, axis=0), spread(flat))
-        inputs: Any = at
-        if features is not None:
-            of = keras.Input(features.shape[1:], name="features")
-            inputs = [of, at]
-            numbers = features.reshape(-1, features.shape[-1])
-            scaled = normalized(of, np.mean(numbers, axis=0), spread(numbers))
+        inputs, scaled, x = point_inputs(
+            features, positions, np.mean(flat, axis=0), spread(flat)
+        )
+        if scaled is not None:
             x = layers.Concatenate()([scaled, x])
         x = layers.Dense(width, activation="swish")(x)
         around = layers.Dense(width)(

@@ -64,10 +64,7 @@ def symmetric_network(
         NoNetworkError: If there is no such network.
     """
     v, scalars, blocks = report.unidentified.shape[1], report.scalars, report.blocks
-    points = x[:, scalars:].reshape(-1, v)
-    is_affine = report.basis.shape[2] > v
-    origin = np.mean(points, axis=0) if is_affine else np.zeros(v)
-    scale = spread(points)
+    origin, scale = _own_units(report, x[:, scalars:].reshape(-1, v))
     doubt = doubt_of(report)
     frame, maps = _without_translations(report, origin, scale, doubt)
     mix = np.eye(blocks)
@@ -120,9 +117,8 @@ def point_group(
         NoNetworkError: If some translations are.
     """
     v = points.shape[1]
-    is_affine = report.basis.shape[2] > v
-    origin = np.mean(points, axis=0) if is_affine else np.zeros(v)
-    scale, doubt = spread(points), doubt_of(report)
+    origin, scale = _own_units(report, points)
+    doubt = doubt_of(report)
     frame, maps = _without_translations(report, origin, scale, doubt)
     is_relative = len(frame) < v
     if is_relative:
@@ -195,6 +191,13 @@ def doubt_of(report: SymmetryReport | GeneratorReport) -> float:
     return min(LARGEST_DOUBT, max(NEGLIGIBLE, doubt))
 
 
+def _own_units(report: SymmetryReport, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The origin and the scale of vectors; linear maps leave zero where it is."""
+    is_affine = report.basis.shape[2] > points.shape[1]
+    origin = np.mean(points, axis=0) if is_affine else np.zeros(points.shape[1])
+    return origin, spread(points)
+
+
 def spread(x: np.ndarray) -> np.ndarray:
     """The standard deviation of each column, 1 where nothing varies."""
     found = np.std(x, axis=0)
@@ -204,6 +207,25 @@ def spread(x: np.ndarray) -> np.ndarray:
 def normalized(inputs: Any, mean: np.ndarray, scale: np.ndarray) -> Any:
     """`(inputs - mean) / scale`, along the last axis."""
     return keras.layers.Normalization(mean=mean, variance=scale**2)(inputs)
+
+
+def point_inputs(
+    features: np.ndarray | None,
+    positions: np.ndarray,
+    origin: np.ndarray,
+    scale: np.ndarray,
+) -> tuple[Any, Any, Any]:
+    """Inputs for points like these, and their features and positions of order one.
+
+    Where points have no features, there is one input, and `None` in place of features.
+    """
+    at = keras.Input(positions.shape[1:], name="positions")
+    centred = normalized(at, origin, scale)
+    if features is None:
+        return at, None, centred
+    of = keras.Input(features.shape[1:], name="features")
+    flat = features.reshape(-1, features.shape[-1])
+    return [of, at], normalized(of, np.mean(flat, axis=0), spread(flat)), centred
 
 
 def rescaled(features: Any, scale: np.ndarray, shift: np.ndarray) -> Any:

@@ -98,6 +98,7 @@ def train_from_report(
     batch_size = positive_int("batch_size", batch_size)
     rate = positive_number("learning_rate", learning_rate)
     split = fraction("validation_split", validation_split)
+    is_shown = bool(progress(verbose))
     keras.utils.set_random_seed(count("seed", seed))
     arrays = _arrays(report, x)
     labels, targets, shift, scale = _targets(report, y, len(arrays[0]))
@@ -110,21 +111,18 @@ def train_from_report(
         # Its outputs are in units of the data already.
         trained = keras.Model(model.inputs, normalized(model.outputs[0], shift, scale))
     plain = _plain(report, arrays, outputs, trained_weights(model))
-    loss: Any = "mse"
-    if labels is not None:
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     wrong, seconds = [], []
     for network in (trained, plain):
-        steps = epochs * -(-len(train) // batch_size)
-        decay = keras.optimizers.schedules.CosineDecay(rate, steps)
-        network.compile(keras.optimizers.Adam(decay), loss)
         start = time.process_time()
-        network.fit(
+        _fit(
+            network,
             _like([each[train] for each in arrays]),
             targets[train],
-            batch_size=batch_size,
+            are_labels=labels is not None,
+            rate=rate,
             epochs=epochs,
-            verbose=int(bool(progress(verbose))),
+            batch_size=batch_size,
+            verbose=int(is_shown),
         )
         seconds.append(time.process_time() - start)
         inputs = _like([each[check] for each in arrays])
@@ -151,6 +149,27 @@ def train_from_report(
     )
 
 
+def _fit(
+    network: keras.Model,
+    x: Any,
+    targets: np.ndarray,
+    *,
+    are_labels: bool,
+    rate: float,
+    epochs: int,
+    batch_size: int,
+    verbose: int,
+) -> None:
+    """Trains a network with a rate that falls to zero."""
+    steps = epochs * -(-len(targets) // batch_size)
+    decay = keras.optimizers.schedules.CosineDecay(rate, steps)
+    loss: Any = "mse"
+    if are_labels:
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network.compile(keras.optimizers.Adam(decay), loss)
+    network.fit(x, targets, batch_size=batch_size, epochs=epochs, verbose=verbose)
+
+
 def _name(report: Any) -> str:
     """The name of the symmetry."""
     if isinstance(report, GeneratorReport):
@@ -159,13 +178,11 @@ def _name(report: Any) -> str:
 
 
 def _arrays(report: Any, x: Any) -> list[np.ndarray]:
-    """The inputs of the networks, single precision."""
+    """The inputs of the networks."""
     if isinstance(report, SymmetryReport) and report.generators is None and is_of_points(x):
         features, positions = features_and_positions(report, x)
-        arrays = [positions] if features is None else [features, positions]
-    else:
-        arrays = [finite_array("x", x)]
-    return arrays
+        return [positions] if features is None else [features, positions]
+    return [finite_array("x", x)]
 
 
 def _like(arrays: list[np.ndarray]) -> Any:
