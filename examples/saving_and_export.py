@@ -100,7 +100,7 @@ def is_shared(model):
 # | | content | shared generators |
 # | --- | --- | --- |
 # | `save("model.keras")` | everything, also a compiled model's optimizer | stay shared |
-# | `save_weights("model.weights.h5")` | weights, for the same model again | as in the model |
+# | `save_weights("model.weights.h5")` | weights, for the model made again | as in it |
 # | `clone_model`, `from_config(get_config())` | the architecture | become independent |
 #
 # A copy with independent generators has more weights than the model, so `set_weights`
@@ -156,7 +156,7 @@ def layer_from_config(layer):
 # - LiteRT: fix the batch size. With an open batch size, the file does not load if a layer
 #   multiplies by a matrix with `ops.einsum`, as vector fields do.
 # - PyTorch: leave the batch size open by `dynamic_shapes`, otherwise it is 1.
-# - ONNX: this page does not run it, because nothing else here needs its packages. The target
+# - ONNX: this page does not run it, because nothing else here needs its packages.
 #   `make onnx` exports every layer from each backend, and runs it in ONNX Runtime with
 #   batches of two sizes: the numbers are the same to 1e-4. Call the model once before the
 #   export.
