@@ -4,9 +4,10 @@ Each image holds hooks that turn left, hooks that turn right, and discs, at any 
 angle, of any brightness, in noise. Which pixels are of a left hook, which of a right one?
 A hook and its mirror image have the same parts: they differ by how these lie.
 
-The plain network has the same form and at least as many weights. While training it sees
-each image in one of the four orientations that are exact; the steerable one needs no such
-thing. `comparison.py` says how they are compared.
+The plain network is a common U-Net, with at least as many weights, and two convolutions at
+each level on either way. While training it sees each image in one of the four orientations
+that are exact; the steerable one needs no such thing. `comparison.py` says how they are
+compared.
 
 Usage: python benchmarks/segmentation.py [--quick] [--seeds 3]
 """
@@ -80,7 +81,7 @@ def turned(image, label, rng):
 
 
 def plain_unet(least, levels=2):
-    """A network of the same form with at least as many weights."""
+    """A common U-Net with at least as many weights."""
     width = 4
     while True:
         inputs = keras.Input((SIZE, SIZE, 1))

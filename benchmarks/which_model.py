@@ -252,7 +252,7 @@ def shapes_in_volumes():
         "Dense, turned": Network(lambda: dense_network(shape, 8), turned),
     }
     draw = functools.partial(volumes.draw, size=size)
-    return Task(draw, (400, 200, 800), 10, networks)
+    return Task(draw, (400, 200, 800), 60, networks)
 
 
 def shapes_of_points():

@@ -154,6 +154,7 @@ OTHER_NAMES = {
 SIZES = ("filters", "units", "outputs", "degree", "rate")
 GENERATORS = ("generators", "generators_in", "generators_out", "group", "representation")
 DATA = (
+    "report",
     "function",
     "equation",
     "hamiltonian",

@@ -21,7 +21,7 @@ from keras_lconv._validation import (
 from keras_lconv.discovery import FieldReport, SymmetryReport, fit_symmetries
 from keras_lconv.discovery.tables import scalar_names, table_of
 from keras_lconv.estimators.batches import predict
-from keras_lconv.estimators.symmetric_network import plain_network, symmetric_network
+from keras_lconv.models.symmetric_network import plain_network, symmetric_network
 
 # Networks are trained for so many epochs, or as many more as make so many steps.
 LEAST_EPOCHS, LEAST_STEPS = 30, 1000
@@ -138,7 +138,9 @@ class SymmetryEstimator(BaseEstimator):
             )
         else:
             try:
-                network = symmetric_network(report, x, outputs, hidden, vectors)
+                network = symmetric_network(
+                    report, x, outputs, hidden_units=hidden, vectors=vectors
+                )
                 self.has_symmetry_, self.reason_ = True, f"{report.name} was found"
                 return network
             except ValueError as error:

@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from keras_lconv._typing import Data
-from keras_lconv.estimators.symmetric_network import spread
 from keras_lconv.estimators.symmetry_estimator import SymmetryEstimator
+from keras_lconv.models.symmetric_network import spread
 
 
 class SymmetryRegressor(RegressorMixin, SymmetryEstimator):

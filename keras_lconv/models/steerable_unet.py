@@ -11,7 +11,8 @@ from keras_lconv.layers import SteerableConv, SteerablePool, SteerableUpSampling
 from keras_lconv.layers.steerable.fields import GroupArgument
 from keras_lconv.models.steerable_blocks import SteerableBlocks, spatial_sizes
 
-# Components times channels of the fields at full resolution.
+# Components times channels are these times two to the power of the level, and half of that
+# at full resolution: there is most of the work and least of what is to be learned.
 WIDTHS = {"small": 32, "medium": 64, "large": 96}
 WINDOWS = {1: 5, 2: 5, 3: 3}
 
@@ -29,10 +30,11 @@ def steerable_unet(
 ) -> keras.Model:
     """A U-Net whose output turns with the image: segmentation, denoising, flows.
 
-    Two steerable convolutions at each resolution, each with normalization and an
-    activation. A blurred pooling leads to half of the resolution and twice the channels, a
-    linear interpolation back, where the fields of the way down are joined. The classes come
-    from a convolution with the same window.
+    On the way down there is one steerable convolution at full resolution, and two at each
+    other, each with normalization and an activation, and a blurred pooling between. On the
+    way up fields are mixed to fewer ones at each position, interpolated, joined with those
+    of the way down, and led through one convolution. So little of the work is at full
+    resolution. The classes come from a convolution with the same window.
     `keras_lconv.convert.to_conv` makes a plain model of a trained one.
 
     **Equivariance.** Exact for elements of the group that map the grid onto itself: quarter
@@ -50,8 +52,9 @@ def steerable_unet(
             that are no classes.
         name: Name of the model.
         group: As for `steerable_classifier`.
-        size: `"small"`, `"medium"` or `"large"`: at full resolution as many channels as a
-            plain network of 32, 64 or 96, and twice as many at each level below.
+        size: `"small"`, `"medium"` or `"large"`: at half of the resolution as many channels
+            as a plain network of 64, 128 or 192, and twice as many at each level below. At
+            full resolution there are a quarter as many.
         levels: How many times the resolution is halved.
 
     Returns:
@@ -94,27 +97,33 @@ def steerable_unet(
         )
     first = keras.config.image_data_format() == "channels_first"
     window = WINDOWS[blocks.rank]
-    channels = [blocks.channels(WIDTHS[size] * 2**level) for level in range(levels + 1)]
+    widths = [WIDTHS[size] // 2, *(WIDTHS[size] * 2**n for n in range(1, levels + 1))]
+    channels = [blocks.channels(width) for width in widths]
 
-    def pair(x: Tensor, level: int, way: str, before: str | None = None) -> Tensor:
-        for part in ("a", "b"):
-            place = f"{way}_{level}_{part}"
-            x = blocks.apply(x, channels[level], window, place, before=before)
-            before = None
-        return x
+    def fields(x: Tensor, level: int, place: str, before: str | None = None) -> Tensor:
+        return blocks.apply(x, channels[level], window, place, before=before)
 
     inputs = keras.Input(shape)
-    x: Any = inputs
+    x: Any = fields(inputs, 0, "down_0", "trivial")
     kept = []
-    for level in range(levels):
-        x = pair(x, level, "down", None if level else "trivial")
+    for level in range(1, levels + 1):
         kept.append(x)
-        x = SteerablePool(group, blocks.kind, name=f"pool_{level}")(x)
-    x = pair(x, levels, "down")
+        x = SteerablePool(group, blocks.kind, name=f"pool_{level - 1}")(x)
+        for part in ("a", "b"):
+            x = fields(x, level, f"down_{level}_{part}")
     for level in reversed(range(levels)):
+        x = SteerableConv(
+            channels[level],
+            1,
+            group=group,
+            representation_in=blocks.kind,
+            representation_out=blocks.kind,
+            use_bias=False,
+            name=f"mix_{level}",
+        )(x)
         x = SteerableUpSampling(group, blocks.kind, name=f"finer_{level}")(x)
         join = keras.layers.Concatenate(axis=1 if first else -1, name=f"join_{level}")
-        x = pair(join([kept[level], x]), level, "up")
+        x = fields(join([kept[level], x]), level, f"up_{level}")
     if include_top:
         # A window of one would see one number of each field, its mean over the group.
         # Training then often ends where all that is not background is one class.

@@ -15,7 +15,7 @@ from keras_lconv.estimators import (
     SymmetryRegressor,
     symmetry_estimator,
 )
-from keras_lconv.estimators.symmetric_network import symmetric_network
+from keras_lconv.models.symmetric_network import symmetric_network
 
 TORCH = keras.config.backend() == "torch"
 RNG = np.random.default_rng(0)
@@ -71,7 +71,7 @@ CASES = {
 def test_the_network_has_what_was_found(name):
     function, x, search, move = CASES[name]
     report = find_symmetries(function, x, **search)
-    network = symmetric_network(report, x, 1, (8,), 2)
+    network = symmetric_network(report, x, 1, hidden_units=(8,), vectors=2)
     some = x[:40].astype("float32")
     values = [
         ops.convert_to_numpy(network(f.astype("float32"))) for f in (some, move(some))

@@ -212,6 +212,12 @@ def points(count=60, size=3):
     return random(count, size)
 
 
+# What a search finds in the sum of squares of three columns.
+ROTATIONS_FOUND = discovery.find_symmetries(
+    lambda x: keras.ops.sum(x**2, axis=1), points(40)
+)
+
+
 def dense():
     made = keras.layers.Dense(4)
     made.build((None, 3))
@@ -1267,6 +1273,42 @@ OTHERS = {
         models.EnergyAndForces,
         {"model": built(k.PointPooling(), 4, 1)},
         {"model": lambda v: isinstance(v, keras.layers.Layer)},
+    ),
+    "keras_lconv.models.from_report": Row(
+        models.from_report,
+        {"report": ROTATIONS_FOUND, "x": points(40), "hidden_units": (4,), "vectors": 2},
+        {
+            "report": lambda v: isinstance(v, discovery.SymmetryReport),
+            "x": is_array,
+            "outputs": whole(),
+            "hidden_units": each(whole()),
+            "vectors": whole(),
+        },
+    ),
+    "keras_lconv.models.train_from_report": Row(
+        models.train_from_report,
+        {
+            "report": ROTATIONS_FOUND,
+            "x": points(40),
+            "y": (points(40) ** 2).sum(1),
+            "epochs": 1,
+            "verbose": False,
+            "hidden_units": (4,),
+            "vectors": 2,
+        },
+        {
+            "report": lambda v: isinstance(v, discovery.SymmetryReport),
+            "x": is_array,
+            "y": is_array,
+            "validation_split": lambda v: is_number(v) and 0 < v < 1,
+            "epochs": whole(),
+            "batch_size": whole(),
+            "learning_rate": positive,
+            "seed": whole(0),
+            "verbose": progress,
+            "hidden_units": each(whole()),
+            "vectors": whole(),
+        },
     ),
     "keras_lconv.models.point_network": Row(
         models.point_network,

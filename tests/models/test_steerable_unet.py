@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_lconv import SteerableUpSampling
+from keras_lconv import SteerableConv, SteerableUpSampling
 from keras_lconv.convert import to_conv
 from keras_lconv.models import steerable_unet
 from tests.autodiff import run
@@ -56,16 +56,31 @@ def test_probabilities_sum_to_one_over_classes(data_format):
 @pytest.mark.backend_free
 def test_without_a_top_it_ends_with_fields():
     model = steerable_unet(include_top=False, input_shape=(8, 8, 1), group="c4", levels=1)
-    assert model.output_shape == (None, 8, 8, 4, 8)
+    assert model.output_shape == (None, 8, 8, 4, 4)
 
 
 @pytest.mark.backend_free
 def test_the_classes_see_more_than_the_mean_of_each_field():
     model = steerable_unet(input_shape=(8, 8, 1), classes=3, group="c4", levels=1)
     kernel = model.get_layer("predictions").trainable_weights[0]
-    fields = 8
+    fields = 4
     assert kernel.shape[-1] == 3
     assert np.prod(kernel.shape) > 10 * fields * 3
+
+
+@pytest.mark.backend_free
+def test_most_weights_lie_on_the_coarser_grids():
+    model = steerable_unet(input_shape=(16, 16, 1), group="c8")
+    weights, work = {}, {}
+    for layer in model.layers:
+        if isinstance(layer, SteerableConv):
+            size = layer.output.shape[1]
+            count = sum(int(np.prod(w.shape)) for w in layer.trainable_weights)
+            weights[size] = weights.get(size, 0) + count
+            kernel = int(np.prod(layer.conv_kernel().shape))
+            work[size] = work.get(size, 0) + kernel * size**2
+    assert weights[16] < weights[8] < weights[4]
+    assert work[16] < 0.5 * sum(work.values())
 
 
 @pytest.mark.backend_free
