@@ -184,7 +184,7 @@ class Regression:
             error: Its error on other data.
             gain: By which factor the last term makes it smaller.
         """
-        support, names = sorted(support), self._names
+        support = sorted(support)
         own, target = self.terms[:, support], self.target
         units = self._units[support]
         parts = np.arange(len(own)) * NUM_GROUPS // len(own)
@@ -197,8 +197,7 @@ class Regression:
         ).reshape(NUM_GROUPS, -1)
         spread = np.sqrt((NUM_GROUPS - 1) * np.mean((without - coefficients) ** 2, axis=0))
         factors = tuple(
-            tuple(name for name, n in zip(names, self._powers[row]) for _ in range(n))
-            for row in support
+            tuple(np.repeat(self._names, self._powers[row]).tolist()) for row in support
         )
         labels = self.labels
         return FittedEquation(

@@ -1,4 +1,4 @@
-"""The point symmetries of equations, in numbers, words and pictures."""
+"""The point symmetries of equations, and what a user asks of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_lconv._typing import Figure
-from keras_lconv._validation import finite_array
 from keras_lconv.algebra import Identification, VectorFields
 from keras_lconv.discovery.equations.currents import ConservedCurrent
-from keras_lconv.discovery.equations.grid_motions import keeping_space
-from keras_lconv.discovery.equations.names import names_of
+from keras_lconv.discovery.equations.motions import grid_of, keeping_grid, moved
 from keras_lconv.discovery.equations.noether import Solutions, conserved_currents
 from keras_lconv.discovery.equations.regression import FittedEquation
-from keras_lconv.discovery.equations.samples import Grid, read_grid
-from keras_lconv.discovery.equations.transport import moved_along
 from keras_lconv.discovery.equations.windows import SolutionWindows
+from keras_lconv.discovery.equations.words import summary_of
 from keras_lconv.discovery.fields.library import LibraryFields
 from keras_lconv.report import Report
 
@@ -26,8 +23,6 @@ from keras_lconv.report import Report
 ERROR_BARS, ROUNDING = 2.0, 1e-6
 # Symmetries of the action change it by less, relative to their terms.
 EXACT_CURRENTS = 1e-6
-# An equation that misses its data by more is a doubtful witness.
-LARGE_FIT_ERROR = 0.1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -239,7 +234,9 @@ class PointSymmetryReport(Report):
         def fields(points: np.ndarray) -> np.ndarray:
             return np.concatenate([each(points) for each in both], axis=1)
 
-        limit = max(EXACT_CURRENTS, self.doubt, *(each.fit_error for each in self.equations))
+        limit = max(
+            EXACT_CURRENTS, self.doubt, *(each.fit_error for each in self.equations)
+        )
         return conserved_currents(fields, formulas, lagrangian, self.solutions, limit)
 
     def to_augmentation(
@@ -288,7 +285,7 @@ class PointSymmetryReport(Report):
         assert np.allclose(later - mean, np.exp(-t[4]) * (earlier - mean), atol=1e-5)
         ```
         """
-        kept = moving_solutions(self, grid_of(self, fields, coordinates, periodic))
+        kept = keeping_grid(self, grid_of(self, fields, coordinates, periodic))
         return SolutionWindows(
             fields=fields,
             coordinates=coordinates,

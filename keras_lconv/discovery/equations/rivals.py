@@ -26,8 +26,9 @@ def with_rivals(
 ) -> FittedEquation:
     """An equation that knows which others with as many terms fit as well.
 
-    Without noise a term may fit a little worse since its derivatives are known less well.
-    Coarser ones tell how well they are, up to an error that is none of rounding.
+    Without noise another equation may miss the data a little more only since derivatives
+    in its terms are known less well. Coarser ones tell how much that may be, up to an error
+    that is none of derivatives any more.
 
     Args:
         equation: The equation.
@@ -48,14 +49,12 @@ def with_rivals(
             if explained[other] <= 0:
                 continue
             tried = [*support[:place], int(other), *support[place + 1 :]]
-            error = known.misfit(tried)
-            doubt = 0.0
-            if is_exact:
-                doubt = min(_doubt(candidates, coarse, int(other)), SMALL_ERROR)
-            ratio = error / max(own + doubt, TINY)
+            rival = known.equation(tried, known.misfit(tried), equation.gain)
+            doubt = _doubt(rival, tried, candidates, coarse, left) if is_exact else 0.0
+            ratio = rival.fit_error / max(own + min(doubt, SMALL_ERROR), TINY)
             lead = min(lead, max(ratio, 1.0))
             if ratio <= (NEAR_BEST if is_exact else LEAST_GAIN):
-                rivals.append(known.equation(tried, error, equation.gain))
+                rivals.append(rival)
     return replace(equation, lead=float(lead), rivals=tuple(rivals))
 
 
@@ -72,10 +71,26 @@ def in_words(system: Sequence[FittedEquation]) -> list[str]:
     return notes
 
 
-def _doubt(candidates: Candidates, coarse: np.ndarray, number: int) -> float:
-    """How far a term differs from what coarser derivatives make of it, beside its size."""
-    power, columns = candidates.powers[number : number + 1], candidates.columns
-    fine = values_of_terms(candidates.values[:, columns], power)
-    other = values_of_terms(coarse[:, columns], power)
-    size = float(np.linalg.norm(fine))
+def _doubt(
+    rival: FittedEquation,
+    support: list[int],
+    candidates: Candidates,
+    coarse: np.ndarray,
+    left: int,
+) -> float:
+    """How far what an equation misses changes with derivatives, beside its left side.
+
+    Args:
+        rival: The equation.
+        support: The numbers of its terms.
+        candidates: All terms.
+        coarse: Their values by coarser derivatives.
+        left: The coordinate on the left.
+    """
+    powers, columns = candidates.powers[sorted(support)], candidates.columns
+    fine, other = (
+        values[:, left] - values_of_terms(values[:, columns], powers) @ rival.coefficients
+        for values in (candidates.values, coarse)
+    )
+    size = float(np.linalg.norm(candidates.values[:, left]))
     return float(np.linalg.norm(fine - other)) / size if size else 0.0
