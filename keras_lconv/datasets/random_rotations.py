@@ -13,18 +13,18 @@ from keras_lconv.datasets.rotate_images import rotate_images
 class RandomRotations(RandomBatches):
     """Batches of images, each at a new random angle in each epoch.
 
-    A network that quarter turns do not change, such as
-    `keras_lconv.models.steerable_classifier`, needs angles up to 45 degrees only. What has
-    no symmetry of its own needs 180.
+    A network that is invariant to quarter turns, such as
+    `keras_lconv.models.steerable_classifier`, needs angles up to 45 degrees only. A network
+    without a symmetry needs 180 degrees.
 
     Args:
         images: Array `(num, y, x)` or `(num, y, x, channels)`.
-        labels: Array of `num` labels, or of what else belongs to an image.
-        max_degrees: Angles are drawn evenly between minus this and this.
+        labels: Array of `num` labels, or of other data for each image.
+        max_degrees: Angles are uniform between minus and plus this angle.
         batch_size: Number of images in a batch. The last one may be smaller.
-        shuffle: Whether each epoch has an order of its own.
-        seed: Seed of order and angles. A batch depends on it, on the epoch and on the
-            number of the batch only, so `workers` do not change it.
+        shuffle: Whether each epoch has a new order.
+        seed: Seed of order and angles. A batch depends only on it, on the epoch and on the
+            number of the batch, so `workers` do not change it.
         **kwargs: `workers`, `use_multiprocessing`, `max_queue_size` of
             `keras.utils.PyDataset`.
 

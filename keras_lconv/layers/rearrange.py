@@ -38,7 +38,7 @@ class Rearrange(FeatureLayer):
         `(batch, *output_dim, channels)`, or with the channels first.
 
     Raises:
-        TypeError: If `order` or `output_dim` are no integers.
+        TypeError: If `order` or `output_dim` are not integers.
         ValueError: If an argument has a wrong value, or `order` does not fit the input.
 
     Example:

@@ -70,8 +70,8 @@ def equivariance_error(
         An `EquivarianceReport`.
 
     Raises:
-        TypeError: If generators are an integer, the output is no tensor or a parameter no
-            real number.
+        TypeError: If generators are an integer, the output is not a tensor, or a parameter
+            is not a real number.
         ValueError: If shapes do not fit, or a parameter is not finite.
 
     Example:
@@ -145,8 +145,8 @@ def invariance_error(
         An `EquivarianceReport`.
 
     Raises:
-        TypeError: If generators are an integer, the output is no tensor or a parameter no
-            real number.
+        TypeError: If generators are an integer, the output is not a tensor, or a parameter
+            is not a real number.
         ValueError: If shapes do not fit, or a parameter is not finite.
 
     Example:

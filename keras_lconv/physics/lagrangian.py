@@ -101,7 +101,7 @@ class Lagrangian:
         quadratic form is not negative.
 
         Raises:
-            ValueError: If the generators are no vector fields.
+            ValueError: If the generators are not vector fields.
         """
         fields = np.asarray(self._vector_fields("metric").vector_fields())
         _, weights = self._weights()
@@ -113,7 +113,7 @@ class Lagrangian:
         """The term of first order, an array `(*spatial, a, c, c)`.
 
         Raises:
-            ValueError: If the generators are no vector fields.
+            ValueError: If the generators are not vector fields.
         """
         fields = np.asarray(self._vector_fields("drift").vector_fields())
         mix, weights = self._weights()
@@ -195,7 +195,7 @@ class Lagrangian:
 
         Raises:
             TypeError: If `symmetry` has a wrong type.
-            ValueError: If the generators of the layer are no vector fields, `symmetry`
+            ValueError: If the generators of the layer are not vector fields, `symmetry`
                 does not fit the layer, or it acts on channels and there is a bias or a
                 target.
         """
@@ -263,7 +263,7 @@ class Lagrangian:
             `ActionSymmetries`.
 
         Raises:
-            ValueError: If the generators are no vector fields, or an axis of the grid has
+            ValueError: If the generators are not vector fields, or an axis of the grid has
                 fewer than 3 points.
         """
         not_negative("tolerance", tolerance)
@@ -286,7 +286,7 @@ class Lagrangian:
             Tensor `(batch, *spatial, k)`.
 
         Raises:
-            ValueError: If the generators are no vector fields, or `current` has another
+            ValueError: If the generators are not vector fields, or `current` has another
                 shape.
         """
         generators = self._vector_fields("divergence")

@@ -33,7 +33,7 @@ class Closure(GeneratorRegularizer):
         Generators as matrices `(k, d, d)`: the weight of `DenseGenerators` or
         `MatrixGenerators`, or the `coefficients` of linear `VectorFieldGenerators`; or
         affine fields `(k, n, n + 1)`, as the `coefficients` of affine ones. The factors of
-        other families are no generators: for these call it on `generators.to_dense()` in a
+        other families are not generators: for these call it on `generators.to_dense()` in a
         training step of one's own.
 
     Raises:

@@ -210,7 +210,7 @@ class PointSymmetryReport(Report):
             A list of `ConservedCurrent`, each with its total divergence on solutions.
 
         Raises:
-            TypeError: If `lagrangian` is no function.
+            TypeError: If `lagrangian` is not a function.
             ValueError: If it does not fit the equation, or has other arguments.
 
         Example:
@@ -266,7 +266,7 @@ class PointSymmetryReport(Report):
         Raises:
             TypeError: If an argument has a wrong type.
             ValueError: If names or shapes do not fit, no symmetry keeps space, or the
-                symmetries are no polynomials.
+                symmetries are not polynomials.
 
         Example:
         ```python

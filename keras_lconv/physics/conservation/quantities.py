@@ -182,7 +182,7 @@ class ConservationReport(Report):
         is_determined: Whether there are enough points, or trajectories, for an answer.
         drifting: For trajectories, the quantities that change steadily or exponentially.
         dependent: If other functions were searched: conserved quantities that follow from
-            `quantities`, but are no polynomials of these.
+            `quantities`, but are not polynomials of these.
         num_solutions: How many candidates are conserved, including those that follow from
             others.
         is_rough: Whether trajectories are rough, by noise or since the motion is fast. Then
