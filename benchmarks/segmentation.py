@@ -133,15 +133,16 @@ def main(arguments=None):
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args(arguments)
     least = steerable().count_params()
+    batches = functools.partial(Shuffled, batch_size=8)
     networks = {
-        "steerable": Network(steerable, Shuffled),
+        "steerable": Network(steerable, batches),
         "plain": Network(
-            lambda: plain_unet(least), functools.partial(Shuffled, turned=turned)
+            lambda: plain_unet(least), functools.partial(batches, turned=turned)
         ),
     }
     if options.quick:
         return compare(networks, make_data, (32, 32, 32), 1, 1, mean_iou, (5e-3,))
-    return compare(networks, make_data, (200, 200, 400), 15, options.seeds, mean_iou)
+    return compare(networks, make_data, (200, 200, 400), 24, options.seeds, mean_iou)
 
 
 if __name__ == "__main__":
