@@ -1,5 +1,7 @@
 """Estimators that find the symmetry of their table: the networks have it."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -120,6 +122,29 @@ def test_without_a_network_the_reason_is_told(known):
     assert "too few invariant polynomials" in model.reason_
     model.set_params(min_confidence=1 - 1e-15).fit(x, x[:, 0])
     assert "less than min_confidence" in model.reason_
+
+
+def test_maps_that_make_no_algebra_are_a_reason_too(monkeypatch):
+    """Four maps whose brackets are others."""
+    x = RNG.normal(size=(40, 3))
+    known = find_symmetries(lambda x: ops.sum(x**2, axis=1), x)
+    open_maps = np.random.default_rng(3).normal(size=(4, 3, 3))
+    report = dataclasses.replace(known, basis=open_maps, errors=np.zeros(4))
+    monkeypatch.setattr(symmetry_estimator, "fit_symmetries", lambda *_, **__: report)
+    model = SymmetryRegressor(hidden_units=4, epochs=1).fit(x, x[:, 0])
+    assert not model.has_symmetry_
+    assert "closed under brackets" in model.reason_
+    assert model.predict(x).shape == (40,)
+
+
+def test_a_rotation_found_with_errors_is_built_in(monkeypatch):
+    x = RNG.normal(size=(40, 2))
+    known = find_symmetries(lambda x: ops.sum(x**2, axis=1), x)
+    noisy = known.basis + np.array([[0.003, 0], [0.01, 0.005]])
+    report = dataclasses.replace(known, basis=noisy, errors=np.array([0.02]))
+    monkeypatch.setattr(symmetry_estimator, "fit_symmetries", lambda *_, **__: report)
+    model = SymmetryRegressor(hidden_units=4, epochs=1).fit(x, np.sum(x**2, axis=1))
+    assert model.has_symmetry_
 
 
 @pytest.mark.thorough

@@ -9,7 +9,11 @@ from numpy.typing import ArrayLike
 from keras_lconv._validation import count, finite_array, optional, positive_int
 from keras_lconv.discovery.equations.balance import balanced
 from keras_lconv.discovery.equations.equation import Equations, read_equations
-from keras_lconv.discovery.equations.evolution import equations_of, fit_system
+from keras_lconv.discovery.equations.evolution import (
+    equations_of,
+    fit_system,
+    misfit_of,
+)
 from keras_lconv.discovery.equations.library import LibraryFunction, read_library
 from keras_lconv.discovery.equations.names import MOST_ORDER, columns_of, names_of
 from keras_lconv.discovery.equations.report import PointSymmetryReport
@@ -170,7 +174,9 @@ def find_point_symmetries(
     functions = read_library("search", search, variables)
     if equation is not None:
         equations = read_equations(equation, grid.independent, grid.dependent)
-        return search_for(equations, *grid.ranges(equations.space), degree, functions)
+        bounds = grid.ranges(equations.space)
+        missed = misfit_of(equations, grid)
+        return search_for(equations, *bounds, degree, functions, missed=missed)
     grid.require_independence()
     own = read_library("library", library, variables)
     system = fit_system(grid, optional(highest_order, "order", order), own)

@@ -1,4 +1,4 @@
-"""The point symmetries of equations, in numbers, words and pictures."""
+"""The point symmetries of equations, and what a user asks of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_lconv._typing import Figure
-from keras_lconv._validation import finite_array
 from keras_lconv.algebra import Identification, VectorFields
 from keras_lconv.discovery.equations.currents import ConservedCurrent
-from keras_lconv.discovery.equations.grid_motions import keeping_space
-from keras_lconv.discovery.equations.names import names_of
+from keras_lconv.discovery.equations.motions import grid_of, keeping_grid, moved
 from keras_lconv.discovery.equations.noether import Solutions, conserved_currents
 from keras_lconv.discovery.equations.regression import FittedEquation
-from keras_lconv.discovery.equations.samples import Grid, read_grid
-from keras_lconv.discovery.equations.transport import moved_along
 from keras_lconv.discovery.equations.windows import SolutionWindows
+from keras_lconv.discovery.equations.words import summary_of
 from keras_lconv.discovery.fields.library import LibraryFields
 from keras_lconv.report import Report
 
@@ -26,8 +23,6 @@ from keras_lconv.report import Report
 ERROR_BARS, ROUNDING = 2.0, 1e-6
 # Symmetries of the action change it by less, relative to their terms.
 EXACT_CURRENTS = 1e-6
-# An equation that misses its data by more is a doubtful witness.
-LARGE_FIT_ERROR = 0.1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,7 +53,8 @@ class PointSymmetryReport(Report):
         functions: Names of the functions that components may contain.
         equations: What was fitted to data; empty where the equation was given.
         fit_error: What the equations leave of the derivatives that they are solved for, on
-            data that they were not fitted to; `None` where the equation was given.
+            data that they were not fitted to; of an equation that was given beside data, by
+            how much they miss it; `None` without data.
         notes: What else there is to say.
 
     Example:
@@ -107,7 +103,7 @@ class PointSymmetryReport(Report):
     @property
     def formulas(self) -> list[str]:
         """The generators in symbols, as `"2 t d/dx - x u d/du"`."""
-        return self._in_words(self.generators)
+        return self.in_words(self.generators)
 
     @property
     def name(self) -> str:
@@ -137,7 +133,15 @@ class PointSymmetryReport(Report):
             np.diag(self.scales), self.origin, np.diag(1 / self.scales)
         )
 
-    def _in_words(self, fields: VectorFields | LibraryFields) -> list[str]:
+    def in_words(self, fields: VectorFields | LibraryFields) -> list[str]:
+        """Fields in symbols, in the units and as exactly as the generators.
+
+        Args:
+            fields: Fields on the variables.
+
+        Returns:
+            A list of formulas.
+        """
         if isinstance(fields, LibraryFields):
             return fields.formulas(self.doubt)
         return fields.formulas(self.variables, self.scales, self.doubt)
@@ -187,15 +191,8 @@ class PointSymmetryReport(Report):
         assert np.allclose(moved[1:-1, 5:-5], expected[1:-1, 5:-5])
         ```
         """
-        grid = self._own_grid(fields, coordinates, periodic)
-        t = finite_array("parameters", parameters)
-        if t.shape != (len(self.generators),):
-            raise ValueError(
-                f"`parameters` must hold one for each of the {len(self.generators)} "
-                f"generators. Received: shape {t.shape}"
-            )
-        moved = moved_along(self.generators, t, grid)
-        return dict(zip(self.dependent, moved, strict=True))
+        grid = grid_of(self, fields, coordinates, periodic)
+        return moved(self, parameters, grid)
 
     def conserved_currents(self, lagrangian: Any) -> list[ConservedCurrent]:
         """The conserved currents that follow from the symmetries, by Noether's theorem.
@@ -232,29 +229,15 @@ class PointSymmetryReport(Report):
         if self.solutions is None or not self.dimension:
             return []
         both = [each for each in (self.generators, self.superposition) if len(each)]
-        formulas = [text for each in both for text in self._in_words(each)]
+        formulas = [text for each in both for text in self.in_words(each)]
 
         def fields(points: np.ndarray) -> np.ndarray:
             return np.concatenate([each(points) for each in both], axis=1)
 
-        limit = max(EXACT_CURRENTS, self.doubt, self.fit_error or 0.0)
+        limit = max(
+            EXACT_CURRENTS, self.doubt, *(each.fit_error for each in self.equations)
+        )
         return conserved_currents(fields, formulas, lagrangian, self.solutions, limit)
-
-    def _own_grid(
-        self,
-        fields: Mapping[str, ArrayLike],
-        coordinates: Mapping[str, ArrayLike],
-        periodic: Sequence[str],
-    ) -> Grid:
-        """Fields of the variables of the equation, on a grid."""
-        grid = read_grid(fields, coordinates, names_of("periodic", periodic))
-        if grid.independent != self.independent or grid.dependent != self.dependent:
-            raise ValueError(
-                f"`fields` must be {', '.join(self.dependent)}, and `coordinates` "
-                f"{', '.join(self.independent)}, in this order. Received: "
-                f"{', '.join(grid.dependent)}, and {', '.join(grid.independent)}"
-            )
-        return grid
 
     def to_augmentation(
         self,
@@ -302,23 +285,7 @@ class PointSymmetryReport(Report):
         assert np.allclose(later - mean, np.exp(-t[4]) * (earlier - mean), atol=1e-5)
         ```
         """
-        grid = self._own_grid(fields, coordinates, periodic)
-        generators, superposition = self.generators, self.superposition
-        if isinstance(generators, LibraryFields) or isinstance(
-            superposition, LibraryFields
-        ):
-            raise ValueError(
-                "`to_augmentation` expects polynomial symmetries. Find them without "
-                f"functions in `search`. Received: {', '.join(self.formulas)}"
-            )
-        everything = generators.joined(superposition)
-        kept = keeping_space(everything, grid, self.doubt)
-        if not len(kept):
-            raise ValueError(
-                "No symmetry keeps space: motions take points from outside of the grid. "
-                "`report.transform` tells which. Received: "
-                f"{', '.join(self.formulas) or 'no symmetry'}, and periodic={periodic!r}"
-            )
+        kept = keeping_grid(self, grid_of(self, fields, coordinates, periodic))
         return SolutionWindows(
             fields=fields,
             coordinates=coordinates,
@@ -327,53 +294,9 @@ class PointSymmetryReport(Report):
             **kwargs,
         )
 
-    # ------------------------------------------------------------------ words
-
     def summary(self) -> str:
         """The result in words."""
-        searched = f"{len(self.singular_values)} dimensions searched"
-        if len(self.generators):
-            lines = [
-                f"point symmetries: {self.identify()}, dimension {len(self.generators)}, "
-                f"of degree at most {self.degree} ({searched})"
-            ]
-        else:
-            lines = [f"point symmetries: none of degree at most {self.degree} ({searched})"]
-        for equation in self.equations:
-            lines.append(f"fitted equation: {equation}")
-        if self.fit_error is not None and self.fit_error > LARGE_FIT_ERROR:
-            lines.append(
-                "that error is much: noise, too coarse a grid, or terms that are no "
-                "products of fields and derivatives; `library` may have functions, or an "
-                "`equation` may be given"
-            )
-        lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
-        lines += [f"  {text}" for text in self.formulas]
-        if len(self.generators) and self.name == "not closed":
-            lines.append("no algebra: some brackets have a higher degree than was searched")
-        if len(self.superposition):
-            unknown = ", ".join(self.independent)
-            lines.append(
-                f"and infinitely many b({unknown}) d/d{self.dependent[0]} that add a "
-                f"solution b, of which {len(self.superposition)} up to this degree:"
-                if len(self.dependent) == 1
-                else f"and infinitely many fields of {unknown} that add a solution, of "
-                f"which {len(self.superposition)} up to this degree:"
-            )
-            lines += [f"  {text}" for text in self._in_words(self.superposition)]
-        if len(self.trivial):
-            lines.append("fields along which every solution moves into itself, set apart:")
-            lines += [f"  {text}" for text in self._in_words(self.trivial)]
-        if self.equations and len(self.errors):
-            degrees = np.degrees(np.max(self.errors))
-            lines.append(f"generators known to {degrees:.2g} degrees, from the data")
-        others = (
-            f"with other functions than {', '.join(self.functions)}"
-            if self.functions
-            else "no polynomials"
-        )
-        lines.append(f"not searched: components of degree above {self.degree}, or {others}")
-        return "\n".join([*lines, *self.notes])
+        return summary_of(self)
 
     def plot(self) -> Figure:
         """Draws the spectrum with its gap, and the coefficients of the generators.

@@ -37,6 +37,11 @@ class AxisFit:
         )
         return np.moveaxis(fitted, 0, axis)
 
+    def coarser(self) -> "AxisFit":
+        """The next smaller number of parameters: what differs tells how exact one is."""
+        fewer = max(int(self.number / FEWER), least_number(self.is_periodic))
+        return AxisFit(self.coordinate, self.is_periodic, fewer)
+
     def _periodic(self, lines: np.ndarray, order: int) -> np.ndarray:
         n = len(lines)
         spectrum = np.fft.rfft(lines, axis=0)
@@ -61,6 +66,11 @@ class AxisFit:
         return np.asarray(curve(self.coordinate, order))
 
 
+def least_number(is_periodic: bool) -> int:
+    """The least number of parameters of a curve."""
+    return 3 if is_periodic else DEGREE + 1
+
+
 def fit_axis(
     values: np.ndarray, axis: int, coordinate: np.ndarray, is_periodic: bool
 ) -> AxisFit:
@@ -68,7 +78,7 @@ def fit_axis(
     lines = np.moveaxis(values, axis, 0).reshape(len(coordinate), -1)
     lines = lines[:, :: max(1, lines.shape[1] // LINES_ASKED)]
     n = len(lines)
-    least = 3 if is_periodic else DEGREE + 1
+    least = least_number(is_periodic)
     number = max(int(MOST_PER_POINT * n), least)
     tried = {}
     while number >= least:

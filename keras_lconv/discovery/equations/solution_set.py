@@ -92,8 +92,9 @@ class SolutionSet:
         if np.mean(kept) < LEAST_KEPT:
             raise ValueError(
                 "`equation` must have solutions near most jets. Received: one that "
-                f"{np.mean(kept):.0%} of {len(jets)} random jets reach; `ranges` says "
-                "between which values variables and derivatives are drawn"
+                f"{np.mean(kept):.0%} of {len(jets)} random jets reach. If it is a square, "
+                "take its root; if it has solutions for other values only, `ranges` says "
+                "between which ones variables and derivatives are drawn"
             )
         return reached[kept]
 
