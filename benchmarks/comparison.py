@@ -63,20 +63,33 @@ class Shuffled(keras.utils.PyDataset):
 
 
 def convolutional_network(
-    shape, least, classes=10, *, windows=(5, 5, 5), padding=2, least_width=8
+    shape,
+    least,
+    classes=10,
+    *,
+    windows=(5, 5, 5),
+    padding=2,
+    least_width=8,
+    convolution=None,
 ):
-    """A network for images or volumes with at least as many weights."""
+    """A network for images or volumes with at least as many weights.
+
+    With `convolution`, called as `convolution(filters, window)`, of such layers.
+    """
     layers = keras.layers
 
     def of_rank(name, *arguments, **settings):
         return getattr(layers, f"{name}{len(shape) - 1}D")(*arguments, **settings)
+
+    def plain(filters, window):
+        return of_rank("Conv", filters, window, padding="same", use_bias=False)
 
     width = least_width
     while True:
         model = keras.Sequential([keras.Input(shape), of_rank("ZeroPadding", padding)])
         for number, window in enumerate(windows):
             filters = width * 2**number
-            model.add(of_rank("Conv", filters, window, padding="same", use_bias=False))
+            model.add((convolution or plain)(filters, window))
             model.add(layers.BatchNormalization(momentum=0.9))
             model.add(layers.ReLU())
             if number < len(windows) - 1:
