@@ -19,7 +19,7 @@ from keras_lconv.layers.base import FeatureLayer
 class Rearrange(FeatureLayer):
     """Positions in another order, on another grid: `y(x) = f(order(x))`.
 
-    It puts scrambled data on the grid on which generators such as `"rotation"` act.
+    It puts scrambled data on the grid, so that generators such as `"rotation"` can act.
     `infer_grid` finds the order.
 
     Args:
@@ -93,7 +93,7 @@ class Rearrange(FeatureLayer):
         return unflatten(f, self.output_dim)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
-        """No mask: positions are others."""
+        """No mask: the positions change."""
         return None
 
     def get_config(self) -> dict[str, Any]:

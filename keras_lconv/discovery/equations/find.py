@@ -9,12 +9,9 @@ from numpy.typing import ArrayLike
 from keras_lconv._validation import count, finite_array, optional, positive_int
 from keras_lconv.discovery.equations.balance import balanced
 from keras_lconv.discovery.equations.equation import Equations, read_equations
-from keras_lconv.discovery.equations.evolution import (
-    equations_of,
-    fit_system,
-    misfit_of,
-)
+from keras_lconv.discovery.equations.evolution import equations_of, fit_system
 from keras_lconv.discovery.equations.library import LibraryFunction, read_library
+from keras_lconv.discovery.equations.misfit import misfit_of
 from keras_lconv.discovery.equations.names import MOST_ORDER, columns_of, names_of
 from keras_lconv.discovery.equations.report import PointSymmetryReport
 from keras_lconv.discovery.equations.samples import read_grid

@@ -15,12 +15,13 @@ from keras_lconv.discovery.equations.motions import grid_of, keeping_grid, moved
 from keras_lconv.discovery.equations.noether import Solutions, conserved_currents
 from keras_lconv.discovery.equations.regression import FittedEquation
 from keras_lconv.discovery.equations.windows import SolutionWindows
-from keras_lconv.discovery.equations.words import summary_of
+from keras_lconv.discovery.equations.words import formulas_of, summary_of
 from keras_lconv.discovery.fields.library import LibraryFields
 from keras_lconv.report import Report
 
-# Terms of formulas up to so many error bars, or to rounding, are left out.
-ERROR_BARS, ROUNDING = 2.0, 1e-6
+# Terms of formulas up to so many error bars, or to rounding, are left out; larger ones than
+# the last of these are shown, whatever error bars are.
+ERROR_BARS, ROUNDING, LARGEST_DOUBT = 2.0, 1e-6, 0.3
 # Symmetries of the action change it by less, relative to their terms.
 EXACT_CURRENTS = 1e-6
 
@@ -103,7 +104,7 @@ class PointSymmetryReport(Report):
     @property
     def formulas(self) -> list[str]:
         """The generators in symbols, as `"2 t d/dx - x u d/du"`."""
-        return self.in_words(self.generators)
+        return formulas_of(self, self.generators)
 
     @property
     def name(self) -> str:
@@ -133,23 +134,11 @@ class PointSymmetryReport(Report):
             np.diag(self.scales), self.origin, np.diag(1 / self.scales)
         )
 
-    def in_words(self, fields: VectorFields | LibraryFields) -> list[str]:
-        """Fields in symbols, in the units and as exactly as the generators.
-
-        Args:
-            fields: Fields on the variables.
-
-        Returns:
-            A list of formulas.
-        """
-        if isinstance(fields, LibraryFields):
-            return fields.formulas(self.doubt)
-        return fields.formulas(self.variables, self.scales, self.doubt)
-
     @property
     def doubt(self) -> float:
         """Terms up to this size, beside 1, may be zero."""
-        return max(ROUNDING, ERROR_BARS * float(np.max(self.errors, initial=0.0)))
+        doubt = ERROR_BARS * float(np.max(self.errors, initial=0.0))
+        return min(max(ROUNDING, doubt), LARGEST_DOUBT)
 
     def transform(
         self,
@@ -229,7 +218,7 @@ class PointSymmetryReport(Report):
         if self.solutions is None or not self.dimension:
             return []
         both = [each for each in (self.generators, self.superposition) if len(each)]
-        formulas = [text for each in both for text in self.in_words(each)]
+        formulas = [text for each in both for text in formulas_of(self, each)]
 
         def fields(points: np.ndarray) -> np.ndarray:
             return np.concatenate([each(points) for each in both], axis=1)

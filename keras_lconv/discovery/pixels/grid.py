@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_lconv._typing import Data
+from keras_lconv._typing import Stream
 from keras_lconv._validation import fraction, positive_ints
 from keras_lconv.discovery.pixels.lattice import embed, prune
+from keras_lconv.discovery.pixels.moments import Moments, moments_of
 from keras_lconv.discovery.pixels.neighbors import mutual_pairs, neighbor_table
-from keras_lconv.discovery.pixels.partial_correlation import (
-    correlations,
-    partial_correlations,
-)
+from keras_lconv.discovery.pixels.partial_correlation import partial_correlations
 from keras_lconv.discovery.pixels.placement import (
     MARGIN,
     grow,
@@ -36,7 +34,7 @@ LEAST_CORE = 0.2
 
 
 def infer_grid(
-    x: Data,
+    x: Stream,
     *,
     shape: tuple[int, int] | None = None,
     min_correlation: float = 0.1,
@@ -61,7 +59,10 @@ def infer_grid(
 
     Args:
         x: Data `(samples, d)` or `(samples, *spatial)`, whose positions are in any order.
-            Take the mean over channels before.
+            Take the mean over channels before. Or batches of such data, which need not fit
+            into memory: a `tf.data.Dataset`, a `DataLoader`, a `PyDataset`, any iterable or
+            a generator function, which is read once. Of a batch `(x, y)` the first counts.
+            `GridSums` shares the batches out to workers.
         shape: Height and width of the grid, with up to four cells a pixel. By default their
             product is `d` and the grid holds the found patch. If no such numbers exist
             because pixels are missing, the grid is as large as the found patch.
@@ -93,10 +94,28 @@ def infer_grid(
     generators = NeighborGenerators(2, grid.neighbors(size=3))
     ```
     """
-    least = fraction("min_correlation", min_correlation)
-    if shape is not None:
-        shape = _checked_shape(shape)
-    found, varies, needed = correlations(x, verbose)
+    asked = Asked.checked(shape, min_correlation)
+    return grid_of(moments_of(x, verbose), asked)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What grid is asked for: its shape if it is known, and the least correlation."""
+
+    shape: tuple[int, int] | None
+    least: float
+
+    @classmethod
+    def checked(cls, shape: object, min_correlation: object) -> "Asked":
+        """The arguments of `infer_grid`, or an error."""
+        least = fraction("min_correlation", min_correlation)
+        return cls(None if shape is None else _checked_shape(shape), least)
+
+
+def grid_of(moments: Moments, asked: Asked) -> GridReport:
+    """The grid of samples with given moments."""
+    shape, least = asked.shape, asked.least
+    found, varies, needed = moments.correlations()
     if shape is not None and math.prod(shape) > MOST_CELLS * len(varies):
         raise ValueError(
             f"`shape` must have at most {MOST_CELLS} cells for each of the {len(varies)} "

@@ -2,16 +2,14 @@
 
 import numpy as np
 
-from keras_lconv._typing import Data
+from keras_lconv._typing import Stream
 from keras_lconv._validation import fraction, positive_int
-from keras_lconv.discovery.pixels.partial_correlation import (
-    correlations,
-    partial_correlations,
-)
+from keras_lconv.discovery.pixels.moments import moments_of
+from keras_lconv.discovery.pixels.partial_correlation import partial_correlations
 
 
 def infer_neighbors(
-    x: Data,
+    x: Stream,
     *,
     num_neighbors: int = 4,
     min_correlation: float = 0.1,
@@ -65,7 +63,7 @@ def infer_neighbors(
     least = fraction("min_correlation", min_correlation)
     if shrinkage is not None:
         shrinkage = fraction("shrinkage", shrinkage)
-    found, varies, needed = correlations(x, verbose)
+    found, varies, needed = moments_of(x, verbose).correlations()
     partial = partial_correlations(found, varies, shrinkage or needed)
     return neighbor_table(partial, num_neighbors, least)
 
