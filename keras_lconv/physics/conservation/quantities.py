@@ -31,9 +31,9 @@ class ConservedQuantity:
     Args:
         quadratic: The symmetric matrix `S`, `(2n, 2n)`.
         linear: The vector `c`, `(2n,)`.
-        spread: How much each coordinate varies, `(2n,)`: a formula leaves out terms that
-            contribute little. By default all alike.
-        centre: A point `(2n,)` far from the origin: a formula is about it.
+        spread: The spread of each coordinate, `(2n,)`: a formula leaves out terms that
+            contribute little. By default all are equal.
+        centre: A point `(2n,)` far from the origin, about which formulas are written.
 
     Example:
     ```python
