@@ -20,8 +20,8 @@ class RandomRotations(RandomBatches):
 
     Args:
         images: Array `(num, y, x)` or `(num, y, x, channels)`.
-        labels: Array of `num` labels, or of other numbers that belong to an image. For names
-            of classes see `np.unique(names, return_inverse=True)`, which numbers them.
+        labels: Array of `num` labels, or of other numbers that belong to an image.
+            `np.unique(names, return_inverse=True)` numbers names of classes.
         max_degrees: Angles are drawn evenly between minus this and this.
         batch_size: Number of images in a batch. The last one may be smaller.
         shuffle: Whether each epoch has an order of its own.
