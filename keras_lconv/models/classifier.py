@@ -52,22 +52,22 @@ def classifier(
     | `"points"` | positions in space, in any orientation and order, with features | `point_network`: convolutions on differences of positions |
     | `"table"` | rows of one or more vectors that `generators` act on | `equivariant_mlp(generators)` |
 
-    Each has a function or layers of its own, with more settings: `point_network` takes
-    samples of different sizes, kinds of points and tables of neighbours. Where all images
-    are upright there is no symmetry to use: train a plain convolutional network. Of tables
-    whose symmetry is not known, `keras_lconv.estimators.SymmetryClassifier` finds it.
+    Each network has its own function or layers with more settings: `point_network` accepts
+    samples of different sizes, kinds of points and tables of neighbours. If all images are
+    upright, there is no symmetry to use: train a plain convolutional network. If the
+    symmetry of a table is not known, `keras_lconv.estimators.SymmetryClassifier` finds it.
 
     Args:
-        data: What the data are, one of the names above.
+        data: The kind of the data, one of the names above.
         input_shape: Shape of a sample: the spatial sizes and the channels, in the order of
             the Keras configuration; `(n, 3)` for the positions of points, and
             `(n, 3 + c)` if features such as charges follow; `(n,)` for a row of a table.
         classes: Number of classes.
         classifier_activation: Activation of the output; `None` for logits.
         name: Name of the model.
-        generators: What acts on a vector, as for `equivariant_mlp`. For `"table"`, where
-            rows consist of as many vectors as fit; and for `"points"`, by default the
-            rotations of space. With `so(3, 1)` positions are 4-vectors.
+        generators: The generators that act on a vector, as for `equivariant_mlp`. Needed
+            for `"table"`, where a row consists of as many vectors as fit. For `"points"`
+            the default is the rotations of space; with `so(3, 1)` positions are 4-vectors.
 
     Returns:
         A functional `keras.Model`, not compiled.

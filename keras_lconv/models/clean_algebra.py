@@ -24,8 +24,9 @@ AT_REST, MOST_TURNS = 1e-12, 50
 def clean_algebra(maps: np.ndarray, error: float) -> LieAlgebra:
     """The algebra of maps that are known up to errors.
 
-    It is closed, and leaves a quadratic form invariant if the maps do up to their errors. A
-    rotation with a trace of 0.001 is a spiral, and no polynomial is invariant to it.
+    It is closed, and leaves a quadratic form invariant if the maps do so up to their
+    errors. (A rotation with a trace of 0.001 is a spiral, and no polynomial is invariant
+    under it.)
 
     Args:
         maps: Independent matrices `(k, v, v)`, of length 1.
