@@ -1,5 +1,6 @@
 """Batches of images at random angles, to train on."""
 
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ class RandomRotations(RandomBatches):
 
     Args:
         images: Array `(num, y, x)` or `(num, y, x, channels)`.
-        labels: Array of `num` labels, or of other data for each image.
+        labels: Array of `num` labels, or of other numbers for each image. For names of
+            classes use `np.unique(names, return_inverse=True)`.
         max_degrees: Angles are uniform between minus and plus this angle.
         batch_size: Number of images in a batch. The last one may be smaller.
         shuffle: Whether each epoch has a new order.
@@ -67,6 +69,12 @@ class RandomRotations(RandomBatches):
             raise ValueError(
                 f"`labels` must be {len(self.images)}, one for each image. "
                 f"Received: shape {self.labels.shape}"
+            )
+        if self.labels.dtype.kind not in "biuf":
+            raise TypeError(
+                "`labels` must be numbers, which is what losses take: `names, labels = "
+                "np.unique(labels, return_inverse=True)` gives numbers and the name of "
+                f"each. Received: labels={reprlib.repr(labels)}"
             )
         self.max_degrees = not_negative("max_degrees", max_degrees)
         super().__init__(len(self.images), batch_size, shuffle, seed, **kwargs)

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_lconv._typing import Data, GeneratorsLike
 from keras_lconv._validation import one_of, positive_int, positive_ints
+from keras_lconv.discovery.tables import table_of
 from keras_lconv.estimators.batches import predict
 from keras_lconv.generators import Generators, get
 from keras_lconv.layers import InvariantPooling
@@ -141,6 +142,8 @@ class InvariantFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
     def _samples(self, X: Data, is_new: bool) -> np.ndarray:
         """The samples in their shape."""
+        if hasattr(X, "columns"):
+            table_of("X", X)  # names the columns that hold no numbers
         x = validate_data(self, X, reset=is_new, allow_nd=True, dtype="numeric")
         if self.input_shape is None:
             return x

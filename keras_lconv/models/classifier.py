@@ -14,7 +14,12 @@ from keras_lconv.layers import LConv
 from keras_lconv.models.equivariant_mlp import equivariant_mlp, vector_matrices
 from keras_lconv.models.lconv_classifier import lconv_classifier
 from keras_lconv.models.point_network import point_network
+from keras_lconv.models.steerable_blocks import spatial_sizes
 from keras_lconv.models.steerable_classifier import steerable_classifier
+
+# Invariants of all pixels cost the square of their number, and about its power 1.5 of
+# weights: larger images are averaged.
+MOST_PIXELS = 32  # along an axis
 
 # What the sizes of a sample are.
 SIZES = {
@@ -40,7 +45,7 @@ def classifier(
 
     | `data` | what it is | network, and why |
     | --- | --- | --- |
-    | `"centred objects"` | images of one object near the centre, in any orientation | `lconv_classifier(filters=())`: numbers that no rotation changes and a hidden layer; trained in seconds |
+    | `"centred objects"` | images of one object near the centre, in any orientation | `lconv_classifier(filters=())`: numbers that no rotation changes and a hidden layer; trained in seconds. Of images longer than 32 pixels it sees averages of neighbours |
     | `"objects anywhere"` | images in any orientation, objects anywhere in them | `steerable_classifier`: convolutions whose kernels turn |
     | `"volume"` | volumes in any orientation | `steerable_classifier(group="so3")` |
     | `"signal"` | signals on a line, with something anywhere in them | two `LConv(16, translation(1), order=3, smoothing=2.0)` and the maximum over positions |
@@ -116,8 +121,18 @@ def classifier(
         "name": name,
     }
     if data == "centred objects":
-        return lconv_classifier(filters=(), **top)
+        return _of_centred_objects(**top)
     return steerable_classifier(group="so3" if data == "volume" else "c8", **top)
+
+
+def _of_centred_objects(input_shape: tuple[int, ...], name: str, **top: Any) -> keras.Model:
+    window = -(-max(spatial_sizes(input_shape)) // MOST_PIXELS)
+    if window == 1:
+        return lconv_classifier(filters=(), input_shape=input_shape, name=name, **top)
+    inputs = keras.Input(input_shape)
+    x = layers.AveragePooling2D(window, padding="same")(inputs)
+    network = lconv_classifier(filters=(), input_shape=tuple(x.shape[1:]), **top)
+    return keras.Model(inputs, network(x), name=name)
 
 
 def _of_signals(

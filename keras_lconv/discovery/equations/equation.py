@@ -158,9 +158,10 @@ def _tensor(jets: np.ndarray) -> Any:
 
 def _array(value: Any, jets: np.ndarray) -> np.ndarray:
     array = ops.convert_to_numpy(value) if ops.is_tensor(value) else np.asarray(value)
-    if array.shape not in ((), (len(jets),)) or array.dtype.kind not in "biuf":
+    if array.shape not in ((), (len(jets),)) or array.dtype.kind not in "iuf":
         raise ValueError(
-            "`equation` must return a real number for each jet, or a tuple of these. "
+            "`equation` must return a real number for each jet, or a tuple of these: what "
+            "is zero for solutions, as `u_t - u_xx`. "
             f"Received: shape {array.shape} of type {array.dtype} for {len(jets)} jets"
         )
     return np.broadcast_to(array.astype("float64"), (len(jets),))
@@ -256,7 +257,7 @@ def _from_sympy(argument: str, expression: Any) -> tuple[NamedFunction, list[str
 
     if isinstance(expression, sympy.Equality):
         expression = expression.lhs - expression.rhs
-    if not isinstance(expression, sympy.Expr):
+    if not isinstance(expression, sympy.Expr) or not expression.free_symbols:
         raise ValueError(
             f"`{argument}` must hold expressions of SymPy that are zero, as `u_t - u_xx`, "
             "or equations between two sides that differ, as `sympy.Eq(u_t, u_xx)`. "

@@ -20,14 +20,11 @@ from keras_lconv.discovery.equations.regression import (
 )
 from keras_lconv.discovery.equations.rivals import with_rivals
 from keras_lconv.discovery.equations.samples import Grid
-from keras_lconv.discovery.equations.solution_set import LEAST_KEPT
 
 # Derivatives by time of the next order are tried if this part is left of the last ones.
 LARGE_ERROR, MOST_TIME_ORDER = 0.05, 2
 # More terms are not tried, and for rivals of an equation no more jets.
 MOST_TERMS_TRIED, MOST_JETS_OF_RIVALS = 400, 4000
-# Jets that tell whether data solve a given equation.
-MOST_JETS_OF_MISFIT = 2000
 
 
 def fit_system(
@@ -80,30 +77,6 @@ def error_of(system: Sequence[FittedEquation]) -> float:
     return max(each.fit_error for each in system)
 
 
-def misfit_of(equations: Equations, grid: Grid) -> float:
-    """How far fields are from solving equations, beside the size of what they consist of.
-
-    That is what changes of each coordinate of jets by its spread would give together.
-    """
-    space, jets = grid.jets(equations.space.order)
-    jets = jets[:: -(-len(jets) // MOST_JETS_OF_MISFIT)]
-    sizes = np.sqrt(np.mean(jets**2, axis=0))
-    variables = space.orders == 0
-    sizes[variables] = np.std(jets[:, variables], axis=0)
-    units = np.where(sizes > 0, sizes, 1.0)
-    parts = equations.gradients(jets, units) * sizes
-    squares, wholes = equations.values(jets) ** 2, np.sum(parts**2, axis=2)
-    known = np.all(np.isfinite(squares) & np.isfinite(wholes), axis=1)
-    if np.mean(known) < LEAST_KEPT:
-        raise ValueError(
-            "`equation` must have values and derivatives where `fields` are. Received: one "
-            f"that has them at {np.mean(known):.0%} of the points"
-        )
-    totals = np.mean(wholes[known], axis=0)
-    with np.errstate(all="ignore"):
-        return float(np.sqrt(np.nanmax(np.mean(squares[known], axis=0) / totals)))
-
-
 def _fitted(
     space: JetSpace,
     jets: np.ndarray,
@@ -141,10 +114,10 @@ def _with_rivals(
         tried = candidates(space, jets[::every], functions, time_order, order)
         if len(tried.powers) <= MOST_TERMS_TRIED:
             break
-    _, coarse = grid.jets(space.order, is_coarse=True)
-    rough = candidates(space, coarse[::every], functions, time_order, order).values
+    _, finer = grid.jets(space.order, is_finer=True)
+    others = candidates(space, finer[::every], functions, time_order, order).values
     return tuple(
-        with_rivals(equation, tried, rough, left)
+        with_rivals(equation, tried, others, left)
         for equation, left in zip(system, lefts, strict=True)
     )
 

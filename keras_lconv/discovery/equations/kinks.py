@@ -40,6 +40,7 @@ def has_kinks(equations: Equations, low: np.ndarray, high: np.ndarray) -> bool:
         bend = np.take_along_axis(bends, place, axis=2)[..., 0] / step
         around = [np.take_along_axis(values, place + k, axis=2)[..., 0] for k in (0, 2)]
         slopes = np.abs(np.diff(values, axis=2)) / step[..., None]
+        slopes[~np.any(np.isfinite(slopes), axis=2)] = 0.0
         known.append((bend, np.abs(around[1] - around[0]), np.nanmedian(slopes, axis=2)))
         start = np.take_along_axis(places, place, axis=2)[..., 0]
         step, number = 2 * step / PARTS, PARTS + 1

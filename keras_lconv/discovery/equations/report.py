@@ -15,47 +15,49 @@ from keras_lconv.discovery.equations.motions import grid_of, keeping_grid, moved
 from keras_lconv.discovery.equations.noether import Solutions, conserved_currents
 from keras_lconv.discovery.equations.regression import FittedEquation
 from keras_lconv.discovery.equations.windows import SolutionWindows
-from keras_lconv.discovery.equations.words import summary_of
+from keras_lconv.discovery.equations.words import formulas_of, summary_of
 from keras_lconv.discovery.fields.library import LibraryFields
 from keras_lconv.report import Report
 
-# Terms of formulas up to so many error bars, or to rounding, are left out.
-ERROR_BARS, ROUNDING = 2.0, 1e-6
+# Terms of formulas up to so many error bars, or to rounding, are left out; larger ones than
+# the last of these are shown, whatever error bars are.
+ERROR_BARS, ROUNDING, LARGEST_DOUBT = 2.0, 1e-6, 0.3
 # Symmetries of the action change it by less, relative to their terms.
 EXACT_CURRENTS = 1e-6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PointSymmetryReport(Report):
-    """The point symmetries that `find_point_symmetries` found, and how sure they are.
+    """The point symmetries that `find_point_symmetries` found, with their confidence.
 
     Args:
-        generators: The symmetries as vector fields on the variables, those of
-            `independent` first, in the units of the equation; without the two kinds that
-            follow. There may be none. They are `algebra.VectorFields`, or where functions
-            occur have its calls, `flow`, `formulas` and `identify`.
-        superposition: Of a linear equation the fields `b(x) d/du` that add a solution `b`,
-            as far as `b` is a polynomial. All solutions together are infinitely many.
-        trivial: Fields along which all solutions move into themselves, as of equations
-            of first order `F(x) . d/dx`. Any function times these is another one.
+        generators: The symmetries as vector fields on the variables, those of `independent`
+            first, in the units of the equation; without superposition and trivial fields.
+            There may be none. They are `algebra.VectorFields`, or, if functions occur, an
+            object with its methods, `flow`, `formulas` and `identify`.
+        superposition: For a linear equation the fields `b(x) d/du` that add a polynomial
+            solution `b`. There are infinitely many solutions.
+        trivial: Fields along which all solutions move into themselves, such as
+            `F(x) . d/dx` for equations of first order. Any function times such a field is
+            another one.
         independent: Names of the independent variables.
         dependent: Names of the dependent variables.
         degree: The highest degree of the components that were searched.
         order: The order of the equation.
-        singular_values: Those of the symmetry condition, growing; 1 is what a random
-            equation gives.
+        singular_values: Singular values of the symmetry condition, growing; 1 is the value
+            of a random equation.
         gap: The ratio of the first value that is not zero to the last that is.
-        confidence: Between 0 and 1: how sure the dimension is.
+        confidence: Between 0 and 1: how clear the dimension is.
         errors: For each solution of the condition an error bar, in radians.
         scales: The spread of each variable in the jets, the unit of coefficients.
         origin: The mean of each variable in the jets.
-        solutions: Jets of solutions, at which symmetries were asked for.
+        solutions: Jets of solutions, at which the condition was evaluated.
         functions: Names of the functions that components may contain.
-        equations: What was fitted to data; empty where the equation was given.
-        fit_error: What the equations leave of the derivatives that they are solved for, on
-            data that they were not fitted to; of an equation that was given beside data, by
-            how much they miss it; `None` without data.
-        notes: What else there is to say.
+        equations: The equations that were fitted to data; empty if the equation was given.
+        fit_error: The relative error of the equations for the derivatives that they are
+            solved for, on data that they were not fitted to; for an equation that was given
+            with data, its error there; `None` without data.
+        notes: Further remarks.
 
     Example:
     ```python
@@ -89,9 +91,9 @@ class PointSymmetryReport(Report):
 
     @property
     def dimension(self) -> int:
-        """How many independent symmetries there are up to the degree, without trivial ones.
+        """Number of independent symmetries up to the degree, without trivial ones.
 
-        Those of superposition count.
+        Symmetries of superposition count.
         """
         return len(self.generators) + len(self.superposition)
 
@@ -102,8 +104,8 @@ class PointSymmetryReport(Report):
 
     @property
     def formulas(self) -> list[str]:
-        """The generators in symbols, as `"2 t d/dx - x u d/du"`."""
-        return self.in_words(self.generators)
+        """The generators in symbols, such as `"2 t d/dx - x u d/du"`."""
+        return formulas_of(self, self.generators)
 
     @property
     def name(self) -> str:
@@ -113,8 +115,8 @@ class PointSymmetryReport(Report):
     def identify(self) -> Identification:
         """The name of the algebra of the generators with its reasons.
 
-        Up to a degree the symmetries may be no algebra, since brackets have a higher one:
-        the name is then `"not closed"`.
+        The symmetries up to a degree may not form an algebra, because brackets may have a
+        higher degree: the name is then `"not closed"`.
 
         Returns:
             An `Identification`.
@@ -133,23 +135,11 @@ class PointSymmetryReport(Report):
             np.diag(self.scales), self.origin, np.diag(1 / self.scales)
         )
 
-    def in_words(self, fields: VectorFields | LibraryFields) -> list[str]:
-        """Fields in symbols, in the units and as exactly as the generators.
-
-        Args:
-            fields: Fields on the variables.
-
-        Returns:
-            A list of formulas.
-        """
-        if isinstance(fields, LibraryFields):
-            return fields.formulas(self.doubt)
-        return fields.formulas(self.variables, self.scales, self.doubt)
-
     @property
     def doubt(self) -> float:
         """Terms up to this size, beside 1, may be zero."""
-        return max(ROUNDING, ERROR_BARS * float(np.max(self.errors, initial=0.0)))
+        doubt = ERROR_BARS * float(np.max(self.errors, initial=0.0))
+        return min(max(ROUNDING, doubt), LARGEST_DOUBT)
 
     def transform(
         self,
@@ -159,19 +149,20 @@ class PointSymmetryReport(Report):
         *,
         periodic: Sequence[str] = (),
     ) -> dict[str, np.ndarray]:
-        """New solutions from old ones, on the same grid: what to augment data with.
+        """New solutions from old ones, on the same grid.
 
         Args:
             fields: Solutions, by name, as for `find_point_symmetries`.
             coordinates: The points of the grid along each axis, by name.
-            parameters: How far to go along each of the generators, `(k,)`: the solutions
-                go along their sum for the time 1.
-            periodic: Names of the axes along which fields are periodic. Maps that keep no
-                period, as scalings, are right away from its ends only.
+            parameters: The parameter of each generator, `(k,)`: solutions move along the
+                sum for the time 1.
+            periodic: Names of the axes along which fields are periodic. Results of maps
+                that do not keep the period, such as scalings, are right away from its ends
+                only.
 
         Returns:
             Arrays `(runs, *grid)`, by name; NaN at points that come from outside of the
-            grid, and where the graph would fold.
+            grid, and at points where the graph would fold.
 
         Raises:
             TypeError: If an argument has a wrong type.
@@ -198,12 +189,13 @@ class PointSymmetryReport(Report):
         """The conserved currents that follow from the symmetries, by Noether's theorem.
 
         Symmetries keep the action of a Lagrangian density `L(x, u, u_a)` if they change it
-        by a total divergence, `pr v(L) + L D_a xi^a = D_a K^a(x, u)`. Which mixtures of
-        them do, and the polynomials `K`, is one null space. Superposition counts.
+        by a total divergence, `pr v(L) + L D_a xi^a = D_a K^a(x, u)`. Their combinations
+        with this property, together with the polynomials `K`, are one null space.
+        Superposition is included.
 
         Args:
             lagrangian: A function of variables and first derivatives whose arguments name
-                them, as `lambda u_t, u_x: (u_t**2 - u_x**2) / 2`, or an expression of
+                them, such as `lambda u_t, u_x: (u_t**2 - u_x**2) / 2`, or an expression of
                 SymPy. The equation must follow from it.
 
         Returns:
@@ -229,7 +221,7 @@ class PointSymmetryReport(Report):
         if self.solutions is None or not self.dimension:
             return []
         both = [each for each in (self.generators, self.superposition) if len(each)]
-        formulas = [text for each in both for text in self.in_words(each)]
+        formulas = [text for each in both for text in formulas_of(self, each)]
 
         def fields(points: np.ndarray) -> np.ndarray:
             return np.concatenate([each(points) for each in both], axis=1)
@@ -247,18 +239,18 @@ class PointSymmetryReport(Report):
         periodic: Sequence[str] = (),
         **kwargs: Any,
     ) -> SolutionWindows:
-        """Batches to train a surrogate solver on, of solutions moved along the symmetries.
+        """Batches of solutions moved along the symmetries, to train a surrogate solver.
 
-        Those symmetries are taken, with those of superposition, that keep space: of a
-        periodic axis such as do not contain its coordinate, and of another one such as
-        vanish at its ends. Whether they keep what else holds at the ends, as a given
-        value there, is not known.
+        It uses the symmetries, with superposition, that keep space: those without the
+        coordinate of a periodic axis, and those that vanish at the ends of another axis. It
+        does not check other conditions at the ends, such as given values.
 
         Args:
             fields: Solutions, by name, as for `find_point_symmetries`; the same or others.
             coordinates: The points of the grid along each axis, by name.
             periodic: Names of the axes along which fields are periodic.
-            **kwargs: What `SolutionWindows` takes, as `inputs`, `step` or `distance`.
+            **kwargs: Arguments of `SolutionWindows`, such as `inputs`, `step` or
+                `distance`.
 
         Returns:
             A `SolutionWindows`, for `fit` of a Keras model.

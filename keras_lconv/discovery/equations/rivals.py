@@ -22,18 +22,18 @@ TINY = float(np.finfo("float64").tiny)
 
 
 def with_rivals(
-    equation: FittedEquation, candidates: Candidates, coarse: np.ndarray, left: int
+    equation: FittedEquation, candidates: Candidates, finer: np.ndarray, left: int
 ) -> FittedEquation:
     """An equation that knows which others with as many terms fit as well.
 
     Without noise another equation may miss the data a little more only since derivatives
-    in its terms are known less well. Coarser ones tell how much that may be, up to an error
-    that is none of derivatives any more.
+    in its terms are known less well. Those of curves that are less smooth tell how much
+    that may be, up to an error that is none of derivatives any more.
 
     Args:
         equation: The equation.
         candidates: Its terms and others, maybe more than it was chosen from.
-        coarse: The values of `candidates` by coarser derivatives.
+        finer: The values of `candidates` by derivatives of curves that are less smooth.
         left: The coordinate on the left.
     """
     known = Regression(candidates, left)
@@ -50,7 +50,7 @@ def with_rivals(
                 continue
             tried = [*support[:place], int(other), *support[place + 1 :]]
             rival = known.equation(tried, known.misfit(tried), equation.gain)
-            doubt = _doubt(rival, tried, candidates, coarse, left) if is_exact else 0.0
+            doubt = _doubt(rival, tried, candidates, finer, left) if is_exact else 0.0
             ratio = rival.fit_error / max(own + min(doubt, SMALL_ERROR), TINY)
             lead = min(lead, max(ratio, 1.0))
             if ratio <= (NEAR_BEST if is_exact else LEAST_GAIN):
@@ -75,7 +75,7 @@ def _doubt(
     rival: FittedEquation,
     support: list[int],
     candidates: Candidates,
-    coarse: np.ndarray,
+    finer: np.ndarray,
     left: int,
 ) -> float:
     """How far what an equation misses changes with derivatives, beside its left side.
@@ -84,13 +84,13 @@ def _doubt(
         rival: The equation.
         support: The numbers of its terms.
         candidates: All terms.
-        coarse: Their values by coarser derivatives.
+        finer: Their values by derivatives of curves that are less smooth.
         left: The coordinate on the left.
     """
     powers, columns = candidates.powers[sorted(support)], candidates.columns
     fine, other = (
         values[:, left] - values_of_terms(values[:, columns], powers) @ rival.coefficients
-        for values in (candidates.values, coarse)
+        for values in (candidates.values, finer)
     )
     size = float(np.linalg.norm(candidates.values[:, left]))
     return float(np.linalg.norm(fine - other)) / size if size else 0.0

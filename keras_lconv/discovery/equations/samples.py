@@ -27,6 +27,8 @@ SAME = 1e-7
 # Points that are looked at.
 MOST_POINTS = 20_000
 LEAST_POINTS = 2 * (DEGREE + 1)
+# Where curves close, second differences there are up to so many times as large as others.
+LARGEST_JUMP = 3.0
 # Without a point that repeats another one, short waves have this part of their square, or
 # less; and such is the square of the step between both, beside that of others.
 REPEATED = 0.1
@@ -105,12 +107,12 @@ class Grid:
                 fits[own] = fit_axis(smooth, own + 1, self.axes[own], self.is_periodic[own])
         return [fit for fit in fits if fit is not None]
 
-    def jets(self, order: int, is_coarse: bool = False) -> tuple[JetSpace, np.ndarray]:
+    def jets(self, order: int, is_finer: bool = False) -> tuple[JetSpace, np.ndarray]:
         """Points and derivatives up to an order, `(n, size)`, run by run.
 
         Args:
             order: The order.
-            is_coarse: Whether curves have fewer parameters than fit best.
+            is_finer: Whether curves have more parameters than fit best.
         """
         space = JetSpace(self.independent, self.dependent, order)
         chosen = self._chosen()
@@ -120,7 +122,7 @@ class Grid:
             for index in space.indices:
                 smooth = field
                 for axis, fit in enumerate(fits):
-                    own = fit.coarser() if is_coarse else fit
+                    own = fit.finer() if is_finer else fit
                     smooth = own(smooth, axis + 1, int(index[axis]))
                 columns.append(smooth.ravel()[chosen])
         return space, np.stack(columns, axis=1)
@@ -198,12 +200,8 @@ def read_grid(fields: Any, coordinates: Any, periodic: Sequence[str]) -> Grid:
             f"{[len(each) for each in values]}"
         )
     for number, name in enumerate(axes):
-        if name in periodic and _is_closed(np.moveaxis(np.array(values), number + 2, 0)):
-            raise ValueError(
-                "An axis in `periodic` must not repeat its first point at the end. "
-                f"Received: {name!r}, whose period is that of all points but the last one: "
-                "leave this one out, of `coordinates` and `fields`"
-            )
+        if name in periodic:
+            _require_period(name, np.moveaxis(np.array(values), number + 2, 0))
     return Grid(
         tuple(axes),
         tuple(fields),
@@ -261,6 +259,32 @@ def _field(name: str, given: Any, shape: tuple[int, ...]) -> np.ndarray:
             f"at {np.sum(missing)} of {missing.size} points for {name!r}"
         )
     return array
+
+
+def _require_period(name: str, values: np.ndarray) -> None:
+    """Raises unless the step from the last point to the first one is like others.
+
+    Args:
+        name: The name of the axis.
+        values: The fields, this axis first.
+    """
+    if _is_closed(values):
+        raise ValueError(
+            "An axis in `periodic` must not repeat its first point at the end. "
+            f"Received: {name!r}, whose period is that of all points but the last one: "
+            "leave this one out, of `coordinates` and `fields`"
+        )
+    lines = values.reshape(len(values), -1)
+    around = np.concatenate([lines[-2:], lines, lines[:2]])
+    bends = np.sqrt(np.mean(np.diff(around, 2, axis=0) ** 2, axis=1))
+    # The first two of them and the last two reach across the end.
+    across, inside = max(*bends[:2], *bends[-2:]), np.max(bends[2:-2])
+    if across > LARGEST_JUMP * inside:
+        raise ValueError(
+            "Along an axis in `periodic` fields must go on smoothly from the last point to "
+            f"the first. Received: {name!r}, where they bend {across / inside:.0f} times "
+            "as much there as anywhere else: leave it out of `periodic`"
+        )
 
 
 def _is_closed(values: np.ndarray) -> bool:

@@ -10,6 +10,7 @@ from keras_lconv.discovery.equations.evolution import error_of
 from keras_lconv.discovery.equations.kinks import has_kinks
 from keras_lconv.discovery.equations.library import LibraryFunction
 from keras_lconv.discovery.equations.listing import Listing, set_apart
+from keras_lconv.discovery.equations.misfit import Misfit
 from keras_lconv.discovery.equations.noether import Solutions
 from keras_lconv.discovery.equations.refit import own_parts, refitted
 from keras_lconv.discovery.equations.regression import FittedEquation
@@ -23,8 +24,9 @@ from keras_lconv.discovery.null_space import jackknife_errors, tilt
 
 # At least so many jets, and so many equations for each unknown.
 LEAST_JETS, EQUATIONS_PER_UNKNOWN = 400, 3
-# More coefficients take minutes, and soon hours.
-MOST_UNKNOWNS = 2000
+# More coefficients take minutes, and soon hours. So does more work: the cube of their
+# number for each coordinate of jets and each fit of an equation, so much in a second.
+MOST_UNKNOWNS, MOST_WORK, WORK_IN_A_SECOND = 2000, 1.5e11, 2e9
 # Jets that tell whether an equation is linear.
 JETS_OF_LINEARITY = 50
 # Of fits without noise all coefficients share some error of the derivatives.
@@ -39,6 +41,10 @@ KINKS = (
     "the equation has kinks or jumps: symmetries are those on either side of them, and may "
     "move jets across. `ranges` may leave out one side"
 )
+DISOBEYED = (
+    "the fields miss the given equation by more than errors of derivatives explain: "
+    "symmetries are those of the equation. Without `equation` one is fitted to the fields"
+)
 # What is smaller in a formula is left out, whatever the error bars are.
 LARGEST_DOUBT = 0.3
 
@@ -51,7 +57,7 @@ def search(
     functions: tuple[LibraryFunction, ...] = (),
     system: Sequence[FittedEquation] = (),
     others: Sequence[Equations] = (),
-    missed: float | None = None,
+    missed: Misfit | None = None,
 ) -> PointSymmetryReport:
     """The fields that keep equations, at jets between two values.
 
@@ -72,6 +78,7 @@ def search(
     unknowns = len(terms) * len(variables)
     searched = f"fields of {', '.join(variables)}" + " with functions" * bool(functions)
     require_degree(degree, searched, unknowns, MOST_UNKNOWNS)
+    _require_time(degree, unknowns, (1 + len(others)) * space.size * unknowns**3)
     number = EQUATIONS_PER_UNKNOWN * unknowns // equations.size
     rng = np.random.default_rng(0)
     start = rng.uniform(low, high, (max(LEAST_JETS, number), space.size))
@@ -92,7 +99,7 @@ def search(
     limits = np.minimum(ERROR_BARS * doubt, LARGEST_NULL_VALUE)
     is_null = values <= np.maximum(limits, exact * max(1.0, float(values[-1])))
     dimension = int(np.argmin(np.append(is_null, False)))
-    fit_error = error_of(system) if system else missed
+    fit_error = error_of(system) if system else missed.size if missed else None
     fields, following = every[:dimension], float(np.append(values, 1.0)[dimension])
     known = condition.judged(dimension, min(fit_error or 0.0, 1.0)) if number else None
     if known is None:
@@ -130,7 +137,9 @@ def search(
     notes = in_words(system) + blurred
     if has_kinks(equations, low, high):
         notes.append(KINKS)
-    if blurred or KINKS in notes:
+    if missed and not missed.is_explained:
+        notes.append(DISOBEYED)
+    if blurred or KINKS in notes or DISOBEYED in notes:
         confidence = min(confidence, HALF_SURE)
     generators, superposition, trivial = (
         terms.callable(each, points, variables) for each in listing
@@ -155,6 +164,17 @@ def search(
         fit_error=fit_error,
         notes=tuple(notes),
     )
+
+
+def _require_time(degree: int, unknowns: int, work: int) -> None:
+    """Raises where some work takes more than a minute or two."""
+    if work > MOST_WORK:
+        raise ValueError(
+            f"`degree` must leave less work. Received: degree={degree}, which has "
+            f"{unknowns:,} unknowns and takes about {work / WORK_IN_A_SECOND / 60:.0f} "
+            "minutes. A lower `degree`, fewer variables, equations of lower order or fewer "
+            "functions take less"
+        )
 
 
 def _blurred(

@@ -1,5 +1,7 @@
 """Derivatives of data along an axis of a grid, with as much smoothing as noise needs."""
 
+import math
+
 import numpy as np
 
 # Splines have this degree: derivatives up to order 4 stay smooth.
@@ -37,10 +39,10 @@ class AxisFit:
         )
         return np.moveaxis(fitted, 0, axis)
 
-    def coarser(self) -> "AxisFit":
-        """The next smaller number of parameters: what differs tells how exact one is."""
-        fewer = max(int(self.number / FEWER), least_number(self.is_periodic))
-        return AxisFit(self.coordinate, self.is_periodic, fewer)
+    def finer(self) -> "AxisFit":
+        """With more parameters: noise and curves that are too smooth differ by as much."""
+        number = min(math.ceil(self.number * FEWER) + 1, len(self.coordinate))
+        return AxisFit(self.coordinate, self.is_periodic, number)
 
     def _periodic(self, lines: np.ndarray, order: int) -> np.ndarray:
         n = len(lines)
@@ -66,11 +68,6 @@ class AxisFit:
         return np.asarray(curve(self.coordinate, order))
 
 
-def least_number(is_periodic: bool) -> int:
-    """The least number of parameters of a curve."""
-    return 3 if is_periodic else DEGREE + 1
-
-
 def fit_axis(
     values: np.ndarray, axis: int, coordinate: np.ndarray, is_periodic: bool
 ) -> AxisFit:
@@ -78,7 +75,7 @@ def fit_axis(
     lines = np.moveaxis(values, axis, 0).reshape(len(coordinate), -1)
     lines = lines[:, :: max(1, lines.shape[1] // LINES_ASKED)]
     n = len(lines)
-    least = least_number(is_periodic)
+    least = 3 if is_periodic else DEGREE + 1
     number = max(int(MOST_PER_POINT * n), least)
     tried = {}
     while number >= least:

@@ -4,11 +4,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_lconv.algebra import VectorFields
+from keras_lconv.discovery.fields.library import LibraryFields
+
 if TYPE_CHECKING:
     from keras_lconv.discovery.equations.report import PointSymmetryReport
 
 # An equation that misses its data by more is a doubtful witness.
 LARGE_FIT_ERROR = 0.1
+
+
+def formulas_of(
+    report: "PointSymmetryReport", fields: VectorFields | LibraryFields
+) -> list[str]:
+    """Fields on the variables of a report in symbols, as exactly as its generators."""
+    if isinstance(fields, LibraryFields):
+        return fields.formulas(report.doubt)
+    return fields.formulas(report.variables, report.scales, report.doubt)
 
 
 def summary_of(report: "PointSymmetryReport") -> str:
@@ -72,12 +84,12 @@ def _superposition(report: "PointSymmetryReport") -> list[str]:
         if len(report.dependent) == 1
         else f"fields of {unknown} that add a solution, of which"
     )
-    formulas = [f"  {text}" for text in report.in_words(report.superposition)]
+    formulas = [f"  {text}" for text in formulas_of(report, report.superposition)]
     return [f"and infinitely many {what} {number} up to this degree:", *formulas]
 
 
 def _trivial(report: "PointSymmetryReport") -> list[str]:
     if not len(report.trivial):
         return []
-    formulas = [f"  {text}" for text in report.in_words(report.trivial)]
+    formulas = [f"  {text}" for text in formulas_of(report, report.trivial)]
     return ["fields along which every solution moves into itself, set apart:", *formulas]

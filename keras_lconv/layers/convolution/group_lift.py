@@ -51,6 +51,8 @@ class GroupLift(KernelLayer):
     where `h_a` are the columns of `h(s)`, and `G(s)` a Gaussian blur with the covariance
     `scale^2 h(s) h(s)^T`. The blur and its derivatives are computed from the derivatives
     along the axes: no filter is sampled or interpolated.
+    `SE2Lift` gives the same numbers for rotations of the plane with fewer products, because
+    a rotation mixes finitely many derivatives.
 
     **Equivariance.** An element `(s_0, x_0)` of the group takes `f(y)` to
     `f(h(s_0)^-1 (y - x_0))`, and its features to `F(s - s_0, h(s_0)^-1 (x - x_0))`, for
