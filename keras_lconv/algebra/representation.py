@@ -282,8 +282,8 @@ class Representation(GroupAction):
             An `IrreduciblePart` for each kind of parts, by growing size.
 
         Raises:
-            ValueError: If the representation is not a sum of irreducible ones, or this is not
-                known, because commuting maps are not closed under transposition.
+            ValueError: If the representation is not a sum of irreducible ones, or this
+                is not known, because commuting maps are not closed under transposition.
 
         Example:
         ```python
