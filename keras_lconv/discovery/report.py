@@ -353,8 +353,8 @@ class SymmetryReport(Report):
         if is_affine and self.centre is None:
             raise ValueError(
                 "There are no generators on vectors: the maps that were found have "
-                "translations and no common fixed point. `search='linear'` finds those "
-                "that leave the origin at rest"
+                "translations and no common fixed point. `search='linear'` finds maps "
+                "that keep the origin fixed"
             )
         matrices = [
             on_whole_input(matrix[:v, :v], self.blocks, self.scalars)

@@ -259,7 +259,7 @@ class Generators(OnGrid):
         if self.is_learned:
             raise ValueError(
                 f"The generators {self.name!r} are learned: their matrices may change. "
-                "Fix what was learned by `frozen()`"
+                "Fix them by `frozen()`"
             )
         return present_form(self)
 

@@ -271,8 +271,8 @@ class _Problem:
             if inner != outer:
                 raise ValueError(
                     "The output has another spatial shape than the input, so that "
-                    "`generators_out` must say how it transforms (or, if it shall not "
-                    "change, use `invariance_error`). Received: spatial shapes "
+                    "`generators_out` must state how it transforms (or, if it should "
+                    "not change, use `invariance_error`). Received: spatial shapes "
                     f"{inner} and {outer}"
                 )
             return lambda y, t: self._move(self._acting, y, t)

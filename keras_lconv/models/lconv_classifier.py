@@ -54,7 +54,7 @@ def lconv_classifier(
 ) -> keras.Model:
     """L-convs, invariant pooling and one hidden layer.
 
-    Each stage is an `LConv` and a nonlinearity. What they give is pooled to numbers,
+    Each stage is an `LConv` and a nonlinearity. Their output is pooled to numbers,
     `InvariantPooling` by default, which a hidden layer classifies.
 
     **Invariance.** The model is invariant to `exp(t L)` on the grid, to rounding, for one

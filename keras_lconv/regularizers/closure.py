@@ -27,7 +27,7 @@ class Closure(GeneratorRegularizer):
     It costs `k^2` products of `d x d` matrices in each step.
 
     Args:
-        factor: What the penalty is multiplied by.
+        factor: The factor of the penalty.
 
     Input shape:
         Generators as matrices `(k, d, d)`: the weight of `DenseGenerators` or

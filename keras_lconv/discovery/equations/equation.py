@@ -160,8 +160,8 @@ def _array(value: Any, jets: np.ndarray) -> np.ndarray:
     array = ops.convert_to_numpy(value) if ops.is_tensor(value) else np.asarray(value)
     if array.shape not in ((), (len(jets),)) or array.dtype.kind not in "iuf":
         raise ValueError(
-            "`equation` must return a real number for each jet, or a tuple of these: what "
-            "is zero for solutions, as `u_t - u_xx`. "
+            "`equation` must return a real number for each jet, or a tuple of these, "
+            "zero for solutions, such as `u_t - u_xx`. "
             f"Received: shape {array.shape} of type {array.dtype} for {len(jets)} jets"
         )
     return np.broadcast_to(array.astype("float64"), (len(jets),))

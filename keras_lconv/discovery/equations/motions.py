@@ -58,7 +58,7 @@ def keeping_grid(report: "PointSymmetryReport", grid: Grid) -> VectorFields:
         periodic = list(itertools.compress(grid.independent, grid.is_periodic))
         raise ValueError(
             "No symmetry keeps space: motions take points from outside of the grid. "
-            "`report.transform` tells which. Received: "
+            "`report.transform` shows which points. Received: "
             f"{', '.join(report.formulas) or 'no symmetry'}, and periodic={periodic!r}"
         )
     return kept

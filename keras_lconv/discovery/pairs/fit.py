@@ -134,7 +134,7 @@ def fit_generators(
         )
     if dimension is not None and not 0 < dimension <= motion.size:
         raise ValueError(
-            f"`dimension` must be from 1 to {motion.size}, that of what is searched. "
+            f"`dimension` must be from 1 to {motion.size}, that of the search. "
             f"Received: dimension={dimension!r}"
         )
     if len(x) * motion.size**2 > MOST_NUMBERS:

@@ -201,7 +201,7 @@ class GridReport(Report):
             if share > RING:
                 lines.append(f"{share:.0%} of the {axis} close to a ring, cut open here")
         if constant := int(np.sum(~self.varies)):
-            lines.append(f"{constant} pixels hardly vary, and tell nothing")
+            lines.append(f"{constant} pixels hardly vary, and contain no information")
         if unknown := int(np.sum(self.varies & ~self.placed)):
             lines.append(f"{unknown} pixels vary, but were not placed")
         lines.append("known up to mirror images and quarter turns")
