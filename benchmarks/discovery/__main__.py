@@ -3,8 +3,8 @@
 Run: KERAS_BACKEND=torch python benchmarks/discovery coordinates [--full]
 (or `calibration`, `conserved`, `error-bars`, `fields`, `fitted-fields`, `grids`, `pairs`,
 `tasks`, `times`). All draws are seeded; `--first-seed` has others. The quick mode takes
-some minutes, the full one much longer. `pairs` reads the images of Fashion-MNIST in `--folder`,
-such as those of the Debian package dataset-fashion-mnist in
+some minutes, the full one much longer. `pairs` reads the images of Fashion-MNIST in
+`--folder`, such as those of the Debian package dataset-fashion-mnist in
 /usr/share/datasets/fashion-mnist.
 """
 

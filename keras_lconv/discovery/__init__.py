@@ -10,7 +10,7 @@ from keras_lconv.discovery.equations import (
 from keras_lconv.discovery.fields import FieldAugmentation, FieldReport
 from keras_lconv.discovery.functions import find_symmetries, fit_symmetries
 from keras_lconv.discovery.pairs import GeneratorReport, fit_generators
-from keras_lconv.discovery.pixels import GridReport, infer_grid, infer_neighbors
+from keras_lconv.discovery.pixels import GridReport, GridSums, infer_grid, infer_neighbors
 from keras_lconv.discovery.report import SymmetryReport
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "FieldReport",
     "GeneratorReport",
     "GridReport",
+    "GridSums",
     "PointSymmetryReport",
     "SolutionWindows",
     "SymmetryReport",

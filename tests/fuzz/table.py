@@ -972,6 +972,14 @@ DISCOVERY = {
             "verbose": progress,
         },
     ),
+    "keras_lconv.discovery.GridSums": Row(
+        discovery.GridSums,
+        {},
+        {
+            "shape": optional(each(whole())),
+            "min_correlation": lambda v: is_number(v) and 0 <= v < 1,
+        },
+    ),
     "keras_lconv.discovery.infer_grid": Row(
         discovery.infer_grid,
         {"x": smooth_images(), "verbose": False},
@@ -1321,6 +1329,8 @@ OTHERS = {
             "group": lambda v: hasattr(v, "standard"),
             "num_features": whole(),
             "num_species": optional(whole()),
+            "num_edge_features": optional(whole()),
+            "neighbor_table": flag,
             "filters": each_of(whole()),
             "num_neighbors": optional(whole()),
             "radius": optional(positive),

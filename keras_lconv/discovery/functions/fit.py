@@ -61,8 +61,8 @@ def fit_symmetries(
     Gaussian process, with a length of each column and the noise of the largest likelihood.
     Functions are drawn that fit as well: how far generators turn in these is an error bar.
     Where they leave more than 15% of the derivatives open, networks are trained as well,
-    and what errs less on samples that were left out is used. Labels
-    and columns with heavy tails are left to networks.
+    and what errs less on samples that were left out is used. Labels and columns with heavy
+    tails are left to networks.
 
     **Networks.** Two networks are trained to predict `y`, with a learning rate that falls
     to zero. Each keeps the weights with the smallest error on samples that it leaves out.
@@ -72,16 +72,16 @@ def fit_symmetries(
 
     **Polynomials.** If the output is one number, and it or its square is a polynomial of
     degree 2 of `x` to a percent of its spread, the polynomial is used and no network is
-    trained. It is curved, or linear, only in directions in which noise does not explain it
-    as well. The same holds for positive outputs whose logarithm is a polynomial of degree 2
-    of the logarithms of positive columns, such as products of powers. Noise up to a fifth
-    of the spread is allowed there, if terms of degree 3 explain no more than chance.
+    trained. It contains terms only in directions in which noise does not explain them as
+    well. The same holds for positive outputs whose logarithm is a polynomial of degree 2 of
+    the logarithms of positive columns, such as products of powers. Noise up to a fifth of
+    the spread is allowed there, if terms of degree 3 explain no more than chance.
 
     **Columns without effect.** If networks are as good with a column at its mean, or a
     Gaussian process has a length for it of 30 times its spread, another fit does without.
     If this is as good, the column is left out, and so are columns that a polynomial of
-    logarithms does not need. `report.notes` states this, and the
-    column is `unidentified`. With `blocks` or `scalars` no column is left out.
+    logarithms does not need. `report.notes` states this, and the column is `unidentified`.
+    With `blocks` or `scalars` no column is left out.
 
     **Labels.** One column of strings, truth values or at most ten different whole numbers
     counts as labels. The search is then for invariance of the class probabilities.

@@ -78,7 +78,7 @@ class VectorEquations:
 
     @property
     def num_searched(self) -> int:
-        """The dimension of what is searched."""
+        """The dimension of the search."""
         raise NotImplementedError
 
     def require_outputs(self, size: int) -> None:
@@ -249,7 +249,7 @@ def _same_scale(slopes: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _changes(slopes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean sizes of the slopes of outputs, `(m,)`, and whether they are no rounding."""
+    """Mean sizes of the slopes of outputs, `(m,)`, and whether they are not rounding."""
     sizes = np.sqrt(np.mean(np.sum(slopes**2, axis=(2, 3)), axis=0))
     return sizes, sizes > SMALLEST_CHANGE * np.max(np.abs(values), axis=0)
 
