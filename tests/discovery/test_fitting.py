@@ -305,6 +305,25 @@ def test_curves_from_a_few_noisy_samples(noise, least):
     assert np.sqrt(np.mean((curve - inner) ** 2)) < 0.2 * np.std(inner)
 
 
+@pytest.mark.backend_free
+@pytest.mark.parametrize("constant", [0.0, 1e8])
+def test_a_large_constant_hides_no_function(constant):
+    x = normal(200, 2)
+    y = constant + np.cos(np.sum(x**2, axis=1) / 2)
+    report = fit_symmetries(x, y, search="linear", verbose=False)
+    assert report.dimension == 1
+    assert report.confidence > 0.9
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize("size", [1e-150, 1e150])
+def test_a_process_of_few_samples_in_any_units(size):
+    x = np.repeat(normal(4, 2), 2, axis=0) * size
+    process = process_fit(x, normal(8, 1) * size)
+    assert np.all(np.isfinite(process.slopes(x)))
+    assert np.all(np.isfinite(process.drawn(x, np.random.default_rng(0))))
+
+
 def pulled_to_a_circle(x):
     turned = x @ np.array([[np.cos(0.4), np.sin(0.4)], [-np.sin(0.4), np.cos(0.4)]])
     return turned * (0.7 + 0.3 / np.linalg.norm(x, axis=1, keepdims=True))
