@@ -12,7 +12,7 @@ from keras_lconv._typing import Data, Tensor
 from keras_lconv._validation import one_of
 from keras_lconv.discovery import find_symmetries
 from keras_lconv.discovery.functions.derivatives import AnyDerivatives
-from keras_lconv.discovery.functions.weights import weights_of
+from keras_lconv.discovery.functions.weights import weighing_of
 from keras_lconv.discovery.null_space import NormalMatrices
 from keras_lconv.discovery.standard import standard_coordinates
 from keras_lconv.physics.conservation.canonical import (
@@ -163,7 +163,9 @@ def _functions(
     standard = standard_coordinates(points, True)
     steps = (slopes @ standard.restore)[:, None, None]
     one = np.ones((len(points), 1, 1))
-    weights, sizes, moments, _ = weights_of(one, steps, None, False, SMALLEST_SLOPE)
+    weighing = weighing_of(one, steps, None, False, SMALLEST_SLOPE)
+    weights, sizes = weighing(one, steps, None)
+    moments = weighing.unit_of_slopes
     moved = flows @ standard.whiten.T
     unit = np.einsum("swa,ab,svb->wv", moved, moments, moved, optimize=True) / len(points)
     # Candidates count alike, however steep they are.
