@@ -69,14 +69,6 @@ class PolynomialEquations(FieldEquations):
     def _extended(self, vectors: np.ndarray) -> np.ndarray:
         return self._polynomials(self._in_standard(vectors))
 
-    def settle(self) -> None:
-        """Refuses: each degree is judged by the samples of all degrees before."""
-        raise ValueError(
-            "`x` must be in memory for search='polynomial', where fields are told from "
-            "those that vanish on the samples. Received: batches; take some thousand "
-            "samples of them, or search for affine maps or a library of functions"
-        )
-
     @property
     def _elements(self) -> np.ndarray:
         number = self.num_searched

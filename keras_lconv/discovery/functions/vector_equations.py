@@ -146,6 +146,7 @@ class VectorEquations:
         """Takes units from the samples so far, forgets these, and keeps none any more."""
         vectors, values, slopes, doubt = self._gathered()
         self._batches.clear()
+        self.depends_on_input = False
         changes = Changes.of(slopes, values)
         scaling = self._output_scaling(changes, values)
         parts = self._with_outputs(slopes, values, scaling)
