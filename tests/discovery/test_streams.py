@@ -12,8 +12,17 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from keras_lconv._streams import batches_of, is_stream
-from keras_lconv.discovery import GridSums, infer_grid, infer_neighbors
+from keras_lconv.algebra import principal_angles, so
+from keras_lconv.discovery import (
+    GridSums,
+    SymmetrySums,
+    find_symmetries,
+    infer_grid,
+    infer_neighbors,
+)
+from keras_lconv.discovery.null_space import NUM_GROUPS, groups_of
 from keras_lconv.discovery.pixels.moments import Moments
+from keras_lconv.physics import find_conserved_quantities
 
 
 class Batches(keras.utils.PyDataset):
@@ -206,3 +215,217 @@ def test_grid_sums_that_do_not_fit_are_refused():
         sums.merge(GridSums(min_correlation=0.2))
     with pytest.raises(TypeError, match="GridSums"):
         sums.merge(np.eye(2))
+
+
+# ------------------------------------------------------------------ functions
+
+
+def squares(x):
+    return keras.ops.sum(x[:, :3] ** 2, axis=1) * x[:, 3]
+
+
+def about_a_centre(x):
+    return keras.ops.exp(-keras.ops.sum((x - 2.0) ** 2, axis=1))
+
+
+def products(x):
+    """Two vectors with a scalar before them, to a vector."""
+    a, b = x[:, 1:4], x[:, 4:]
+    return x[:, :1] * a + keras.ops.sum(a * b, axis=1, keepdims=True) * b
+
+
+def table(size, num=600):
+    return np.random.default_rng(0).normal(size=(num, size)) + 1.0
+
+
+def images():
+    noise = np.random.default_rng(2).normal(size=(120, 9, 9, 1))
+    return gaussian_filter(noise, (0, 1.5, 1.5, 0))
+
+
+def energy(x):
+    return keras.ops.sum(x**2, axis=(1, 2))
+
+
+VECTOR = {"kind": "equivariance", "blocks": 2, "scalars": 1, "output": so(3).basis}
+QUESTIONS = {
+    "linear": (squares, table(4), {"search": "linear"}),
+    "affine": (about_a_centre, table(3), {}),
+    "equivariance": (products, table(7), {**VECTOR, "search": so(3).basis}),
+    "free": (products, table(7), {**VECTOR, "output": "free", "search": "linear"}),
+    "library": (squares, table(4), {"search": [lambda v: v[:, 0], lambda v: v[:, 1]]}),
+    "images": (energy, images(), {}),
+}
+
+
+def assert_same_symmetries(found, expected):
+    assert found.dimension == expected.dimension
+    scale = expected.singular_values[-1]
+    assert np.allclose(found.singular_values, expected.singular_values, atol=1e-6 * scale)
+    if expected.dimension:
+        assert np.max(principal_angles(found.basis, expected.basis)) < 1e-4
+    # Samples are dealt out to other groups.
+    assert np.isclose(found.confidence, expected.confidence, atol=0.1)
+    assert np.allclose(found.errors, expected.errors, rtol=2.0, atol=1e-4)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_symmetries_of_streams_are_those_of_all_samples(question):
+    function, x, asked = QUESTIONS[question]
+    expected = find_symmetries(function, x, verbose=False, **asked)
+    found = find_symmetries(function, iter(np.split(x, 4)), verbose=False, **asked)
+    assert_same_symmetries(found, expected)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_symmetries_of_every_kind_of_stream(stream):
+    x = table(4, 500).astype("float32")
+    report = find_symmetries(squares, stream(x), search="linear", verbose=False)
+    assert report.dimension == 4  # three rotations, and sizes against the last column
+
+
+@pytest.mark.parametrize("question", ["affine", "free", "images"])
+def test_sums_merge_in_any_order(question):
+    function, x, asked = QUESTIONS[question]
+    first = SymmetrySums(function, x, **asked)
+    given = []
+    for part in np.split(x, [len(x) // 7, len(x) // 2]):
+        given.append(first.fresh())
+        given[-1].update(part)
+    a, b, c = given
+    whole = first.fresh()
+    whole.update(x)
+    expected = whole.result()
+    for merged in (a.merge(b).merge(c), a.merge(b.merge(c)), c.merge(a).merge(b)):
+        found = merged.result()
+        assert_same_symmetries(found, expected)
+        # Groups follow from the samples: here all is the same.
+        assert np.isclose(found.confidence, expected.confidence, atol=1e-6)
+        assert np.allclose(found.errors, expected.errors, rtol=1e-3, atol=1e-7)
+    # Neither changes.
+    twice = a.merge(b).merge(c)
+    assert_same_symmetries(twice.result(), expected)
+
+
+def test_sums_travel_between_processes():
+    function, x, asked = QUESTIONS["affine"]
+    first = pickle.loads(pickle.dumps(SymmetrySums(function, x, **asked)))
+    sums = first.fresh()
+    sums.update(x)
+    sums = pickle.loads(pickle.dumps(sums))
+    sums.update(x[:50] + 0.01)
+    assert sums.result().name == "so(3)"
+    function, x, asked = QUESTIONS["images"]
+    sums = pickle.loads(pickle.dumps(SymmetrySums(function, x, **asked)))
+    sums.update(x)
+    expected = find_symmetries(function, x, **asked)
+    assert_same_symmetries(pickle.loads(pickle.dumps(sums)).result(), expected)
+
+
+class Frame:
+    """What pandas reads in chunks, as far as it is asked."""
+
+    def __init__(self, values):
+        self.columns, self._values = ["m", "x", "y", "z"], values
+
+    def __len__(self):
+        return len(self._values)
+
+    def to_numpy(self):
+        return self._values
+
+
+def test_streams_of_data_frames_have_names():
+    x = table(4)
+
+    def turned(x):
+        return keras.ops.sum(x[:, 1:] ** 2, axis=1) * x[:, 0]
+
+    asked = {"columns": ["x", "y", "z"], "scalars": ["m"], "search": "linear"}
+    chunks = (Frame(part) for part in np.split(x, 3))
+    report = find_symmetries(turned, chunks, verbose=False, **asked)
+    assert report.names == ("x", "y", "z")
+    assert report.name == "so(3)"
+
+
+def test_more_samples_than_determine_the_units(monkeypatch):
+    monkeypatch.setattr("keras_lconv.discovery.functions.sums.FIRST_SAMPLES", 100)
+    x = table(3)
+    report = find_symmetries(about_a_centre, iter(np.split(x, 20)), verbose=False)
+    expected = find_symmetries(about_a_centre, x, verbose=False)
+    assert report.dimension == expected.dimension == 3
+    assert np.max(principal_angles(report.algebra, expected.algebra)) < 1e-4
+    assert np.allclose(report.centre, 2.0, atol=1e-4)
+
+
+def test_samples_in_order_are_refused(monkeypatch):
+    """The first ones lie in a plane, or are much closer together."""
+    monkeypatch.setattr("keras_lconv.discovery.functions.sums.FIRST_SAMPLES", 100)
+    flat = table(3)
+    flat[:100, 2] = 1.0
+    with pytest.raises(ValueError, match="directions in which those at first do not"):
+        find_symmetries(about_a_centre, iter(np.split(flat, 6)), verbose=False)
+    close = table(3)
+    close[:100] = 1.0 + 0.01 * (close[:100] - 1.0)
+    with pytest.raises(ValueError, match="times the spread of those at first"):
+        find_symmetries(about_a_centre, iter(np.split(close, 6)), verbose=False)
+
+
+def test_what_needs_all_samples_at_once_is_refused():
+    x = table(3)
+    with pytest.raises(ValueError, match="in memory for polynomial fields"):
+        find_symmetries(about_a_centre, iter([x]), search="polynomial")
+    with pytest.raises(ValueError, match="in memory for polynomial fields"):
+        SymmetrySums(about_a_centre, x, search="polynomial")
+    with pytest.raises(ValueError, match="`derivatives`"):
+        find_symmetries(about_a_centre, iter([x]), derivatives=x)
+    first = SymmetrySums(about_a_centre, x)
+    with pytest.raises(ValueError, match="call `update`"):
+        first.result()
+    with pytest.raises(ValueError, match="shape of the first samples"):
+        first.update(x[:, :2])
+    with pytest.raises(ValueError, match="make it by `fresh`"):
+        first.merge(SymmetrySums(about_a_centre, x + 1))
+    with pytest.raises(TypeError, match="SymmetrySums"):
+        first.merge(GridSums())
+
+
+def test_discrete_symmetries_of_streams_are_those_of_the_first_samples():
+    report = find_symmetries(
+        lambda x: keras.ops.sum(x**4, axis=1), iter([table(2, 200)]), discrete=True
+    )
+    assert report.discrete.order == 8
+
+
+def kepler(z):
+    q, p = z[:, :2], z[:, 2:]
+    return keras.ops.sum(p**2, axis=1) / 2 - 1 / keras.ops.sqrt(keras.ops.sum(q**2, axis=1))
+
+
+def test_conserved_quantities_of_streams():
+    z = np.random.default_rng(0).normal(size=(500, 4))
+    report = find_conserved_quantities(kepler, iter(np.split(z, 5)))
+    expected = find_conserved_quantities(kepler, z)
+    assert [each.formula() for each in report.quantities] == ["q1 p2 - q2 p1"]
+    assert np.allclose(report.singular_values, expected.singular_values, atol=1e-6)
+    with pytest.raises(ValueError, match="must be in memory"):
+        find_conserved_quantities(kepler, iter(np.split(z, 5)), search="polynomial")
+    with pytest.raises(ValueError, match="positions, then n momenta"):
+        find_conserved_quantities(kepler, iter([z[:, :3]]))
+
+
+@pytest.mark.backend_free
+@given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 20))
+@settings(max_examples=25, deadline=None)
+def test_groups_follow_from_samples_and_are_alike_in_size(seed, size):
+    x = np.random.default_rng(seed).normal(size=(4000, size))
+    groups = groups_of(x)
+    counts = np.bincount(groups, minlength=NUM_GROUPS)
+    # Six standard deviations of a binomial distribution.
+    assert np.all(np.abs(counts - 500) < 6 * np.sqrt(500 * 7 / 8))
+    order = np.random.default_rng(seed).permutation(4000)
+    assert np.array_equal(groups_of(x[order]), groups[order])
+    assert np.array_equal(groups_of(-0.0 * x), groups_of(0.0 * x))
+    whole = np.random.default_rng(seed).integers(0, 30, (4000, size + 1)).astype(float)
+    counts = np.bincount(groups_of(np.unique(whole, axis=0)), minlength=NUM_GROUPS)
+    assert np.min(counts) > 0.5 * np.mean(counts)

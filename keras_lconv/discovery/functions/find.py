@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._typing import Columns, Data, Function, Search
+from keras_lconv._streams import is_stream
+from keras_lconv._typing import Columns, Data, Function, Search, Stream
 from keras_lconv.discovery.functions.derivatives import JumpsError, values_of
 from keras_lconv.discovery.functions.fit import fit_symmetries
 from keras_lconv.discovery.functions.question import Question
 from keras_lconv.discovery.functions.solve import symmetries_of
+from keras_lconv.discovery.functions.sums import streamed_symmetries
 from keras_lconv.discovery.report import SymmetryReport
 
 BY_NETWORKS = (
@@ -22,7 +24,7 @@ BY_NETWORKS = (
 
 def find_symmetries(
     function: Function | None,
-    x: Data,
+    x: Stream,
     *,
     kind: str = "invariance",
     blocks: int = 1,
@@ -90,7 +92,12 @@ def find_symmetries(
             differences. For functions without derivatives, such as trees, smooth networks
             are fitted to the values. `report.notes` states this.
         x: Samples: a table `(batch, n)`, also a `DataFrame`, or images
-            `(batch, *spatial, channels)`.
+            `(batch, *spatial, channels)`. Or batches of such samples, which need not fit
+            into memory: a `tf.data.Dataset`, a `DataLoader`, a `PyDataset`, any iterable or
+            a generator function, which is read once. Of a batch `(x, y)` the first counts.
+            Of a table the first 4096 samples, which should be in random order, determine
+            the units, and repeated samples count each time. `SymmetrySums` shares the
+            batches out to workers.
         kind: `"invariance"` or `"equivariance"`.
         blocks: Number of vectors of equal size in a row of the table, one after the other,
             which transform alike.
@@ -166,15 +173,18 @@ def find_symmetries(
     if not callable(function):
         predict = getattr(function, "predict", function)
         function = getattr(function, "predict_proba", predict)
-    report = _found(
-        function,
-        x,
-        Question(kind, blocks, scalars, columns, search, output, dimension, degree),
-        derivatives=derivatives,
-        data_format=data_format,
-        batch_size=batch_size,
-        verbose=verbose,
-    )
+    question = Question(kind, blocks, scalars, columns, search, output, dimension, degree)
+    settings = {
+        "derivatives": derivatives,
+        "data_format": data_format,
+        "batch_size": batch_size,
+        "verbose": verbose,
+    }
+    samples: Any = x
+    if is_stream(x):
+        report, samples = streamed_symmetries(function, x, question, **settings)
+    else:
+        report = _found(function, samples, question, **settings)
     if not discrete:
         return report
     # It asks for the symmetries that are not discrete, and comes after this.
@@ -194,7 +204,7 @@ def find_symmetries(
         report,
         discrete=find_discrete_symmetries(
             function,
-            x,
+            samples,
             kind=kind,
             output=output,
             blocks=blocks,
