@@ -175,6 +175,8 @@ def test_expressions_of_sympy_are_equations():
     expected = textbook.TABLE["cubic Klein-Gordon"].generators
     expected = textbook.fields_of(expected, list(report.variables))
     assert textbook.angle(report.generators, expected)[0] < 1e-6
+    conservative = u.diff(t) + sympy.Derivative(u**2 / 2, x) - u.diff(x, 2)
+    assert find_point_symmetries(conservative).name == "saff(2)"  # Burgers' equation
     u_xy, u = sympy.symbols("u_xy u")
     assert find_point_symmetries(u_xy - sympy.sin(u)).dimension == 3
 

@@ -46,10 +46,10 @@ def find_point_symmetries(
     A field `v = sum xi^a(x, u) d/dx^a + sum phi^A(x, u) d/du^A` maps solutions to solutions
     if and only if its prolongation, the way in which it moves derivatives, keeps the
     equation: `pr v [Delta] = 0` wherever `Delta = 0`. This condition is linear in `xi` and
-        `phi`, and for polynomials up to a degree the symmetries are one null space. The
-        condition is evaluated at random jets that solve the equation. Newton's method finds
-        them, so the equation can be any smooth one, also one that cannot be solved for a
-        derivative.
+    `phi`, and for polynomials up to a degree the symmetries are one null space. The
+    condition is evaluated at random jets that solve the equation. Newton's method finds
+    them, so the equation can be any smooth one, also one that cannot be solved for a
+    derivative.
 
     **From an equation** everything is exact up to rounding: an approximate solution of the
     condition is not a symmetry. Equations of lower order than the highest one in a system
@@ -91,8 +91,8 @@ def find_point_symmetries(
             NumPy's elementary functions, and are differentiated by their rules, as are
             those of `library`.
         independent: Names of the independent variables, one to three. By default the
-            letters of derivatives, and variables without a derivative, in the order in
-            which they appear.
+            letters of derivatives, in the order in which they appear, or the arguments of
+            functions of SymPy.
         dependent: Names of the dependent variables. By default those with a derivative.
         ranges: Ranges of variables and derivatives, by name, such as `{"u": (0.5, 2)}` for
             an equation with a root of `u`. By default -1.5 to 1.5, or, if some of them have
