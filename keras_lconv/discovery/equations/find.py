@@ -64,7 +64,8 @@ def find_point_symmetries(
     derivative by the first coordinate, time. On the right are few products of up to three
     fields and their derivatives. That the equation is known with errors is taken into
     account: values of the condition that change by so much from one part of the data to
-    another are zero.
+    another are zero. Other equations that fit as well, a missing term, and a given equation
+    that the fields miss lower the confidence, and `notes` tell them.
 
     Args:
         equation: What is zero for solutions: a function of NumPy arrays or of `keras.ops`
@@ -105,7 +106,8 @@ def find_point_symmetries(
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If names or shapes do not fit, or few of the jets lead to a solution.
+        ValueError: If names or shapes do not fit, few of the jets lead to a solution, or the
+            search would take minutes.
 
     Example:
     ```python
