@@ -106,8 +106,8 @@ def find_point_symmetries(
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If names or shapes do not fit, few of the jets lead to a solution, or the
-            search would take minutes.
+        ValueError: If names or shapes do not fit, few of the jets lead to a solution, or
+            the search would take minutes.
 
     Example:
     ```python
