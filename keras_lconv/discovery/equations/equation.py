@@ -21,7 +21,7 @@ STEP = 1e-3
 MOST_ROWS = 4_000
 # What is smaller, relative to the largest derivative of a jet, is rounding: of differences,
 # and where derivatives are exact.
-DEPENDS, DEPENDS_EXACTLY = 1e-6, 1e-25
+DEPENDS, DEPENDS_EXACTLY = 1e-6, 1e-60
 
 
 class Equations:

@@ -16,6 +16,7 @@ from keras_lconv.discovery.equations.names import MOST_ORDER, columns_of, names_
 from keras_lconv.discovery.equations.report import PointSymmetryReport
 from keras_lconv.discovery.equations.samples import read_grid
 from keras_lconv.discovery.equations.search import search as search_for
+from keras_lconv.discovery.equations.solution_set import SolutionSet
 from keras_lconv.discovery.null_space import NUM_GROUPS
 
 # Jets are drawn between these values, in the units of the equation.
@@ -23,8 +24,9 @@ RANGE = (-1.5, 1.5)
 # Variables that functions of a library take: on a wider range they differ more.
 RANGE_OF_FUNCTIONS = (-3.0, 3.0)
 MOST_DEGREE = 8
-# Jets that tell how much each coordinate matters.
-JETS_OF_UNITS = 100
+# Jets that tell how much each coordinate matters, and whether solutions are near: if not,
+# derivatives are drawn from ranges that are wider by these factors.
+JETS_OF_UNITS, WIDER = 100, (1.0, 10.0, 100.0, 1000.0)
 
 
 def find_point_symmetries(
@@ -64,6 +66,8 @@ def find_point_symmetries(
     products of up to three fields and their derivatives. The errors of the equation are
     taken into account: values of the condition that change as much from one part of the
     data to another count as zero.
+    Other equations that fit as well, a missing term, and a given equation that the fields do
+    not obey lower the confidence, and `notes` name them.
 
     Args:
         equation: An expression that is zero for solutions: a function of NumPy arrays or of
@@ -104,7 +108,8 @@ def find_point_symmetries(
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If names or shapes do not fit, or few of the jets lead to a solution.
+        ValueError: If names or shapes do not fit, few of the jets lead to a solution, or
+            the search would take minutes.
 
     Example:
     ```python
@@ -220,5 +225,12 @@ def _ranges(
             ) from None
         bounds[column], fixed[column] = own, True
     start = np.random.default_rng(0).uniform(size=(JETS_OF_UNITS, space.size))
-    low, high = balanced(equations, bounds, fixed, start).T
-    return low, high
+    bounds = balanced(equations, bounds, fixed, start)
+    for factor in WIDER:
+        # Of `y_tt = -9.81` solutions are farther away.
+        own = np.where(fixed | (space.orders == 0), 1.0, factor)
+        low, high = bounds.T * own
+        jets = low + (high - low) * start
+        if SolutionSet(equations, jets, (high - low) / 2).is_near(jets):
+            return low, high
+    return bounds[:, 0], bounds[:, 1]
