@@ -65,9 +65,8 @@ def find_point_symmetries(
     or the second derivative by the first coordinate, time. On the right there are a few
     products of up to three fields and their derivatives. The errors of the equation are
     taken into account: values of the condition that change as much from one part of the
-    data to another count as zero.
-    Other equations that fit as well, a missing term, and a given equation that the fields do
-    not obey lower the confidence, and `notes` name them.
+    data to another count as zero. The confidence is lower if other equations fit as well,
+    if a term is missing, or if the fields do not obey a given equation; `notes` name these.
 
     Args:
         equation: An expression that is zero for solutions: a function of NumPy arrays or of
