@@ -188,7 +188,7 @@ class NormalMatrices:
         values, vectors = _decomposed(inside._total())
         if (dimension or 0) > len(values):
             raise ValueError(
-                f"`dimension` must be from 0 to {len(values)}, that of what is searched. "
+                f"`dimension` must be from 0 to {len(values)}, that of the search. "
                 f"Received: dimension={dimension}"
             )
         if dimension is None:

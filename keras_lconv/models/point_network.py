@@ -34,6 +34,8 @@ def point_network(
     group: GroupArgument = "o3",
     num_features: int = 1,
     num_species: int | None = None,
+    num_edge_features: int | None = None,
+    neighbor_table: bool = False,
     filters: Sequence[int] = (16, 16, 16),
     num_neighbors: int | None = None,
     radius: float | None = None,
@@ -44,11 +46,11 @@ def point_network(
 ) -> keras.Model:
     """A network on points: molecules, particles, 4-vectors.
 
-    Each layer is a `PointConv` to `filters` numbers that nothing turns and as many vectors,
-    times gates made from the numbers. The layers after the first add to what they see.
+    Each layer is a `PointConv` to `filters` invariant numbers and as many vectors, times
+    gates made from the numbers. Layers after the first are residual.
 
-    **Equivariance.** The output does not change if the group acts on positions, if
-    translations do (`relative`), and if points change places, from end to end.
+    **Invariance.** The output does not change if the group acts on positions, if all
+    positions are translated (`relative`), or if points are permuted.
 
     Args:
         include_top: Whether the network ends with classes. Otherwise it ends with features
@@ -56,17 +58,20 @@ def point_network(
             `PointConv` to vectors after it gives velocities or forces.
         input_shape: Number of points and of coordinates. The number may be `None`, unless
             neighbours are chosen by `num_neighbors`.
-        pooling: How numbers of points become those of a sample: `"average"`; `"sum"`, as
-            for an energy; `"max"`; or `None`, for an output at each point.
+        pooling: How numbers of points are combined to those of a sample: `"average"`;
+            `"sum"`, as for an energy; `"max"`; or `None`, for an output at each point.
         classes: Number of classes, or of numbers, with `include_top`.
-        classifier_activation: Activation of the output; `None` for logits, or for numbers
-            that are no classes.
+        classifier_activation: Activation of the output; `None` for logits, or for other
+            numbers than classes.
         name: Name of the model.
         group: As for `PointConv`: `"o3"`, `"so3"`, or an algebra such as
             `keras_lconv.algebra.so(3, 1)` or one that was found.
-        num_features: Numbers that each point has.
-        num_species: How many kinds of points there are. The first input is then the kind of
-            each point, integers from 1; 0 stands for no point, and pads samples.
+        num_features: Number of features of each point.
+        num_species: Number of kinds of points. The first input is then the kind of each
+            point, an integer from 1; 0 stands for no point, and pads samples.
+        num_edge_features: Number of features of each pair of points, such as a product of
+            charges or the kind of a bond. They are a further input, the last one.
+        neighbor_table: Whether a table of neighbours is a further input, after positions.
         filters: Channels of each layer.
         num_neighbors: As for `PointConv`.
         radius: As for `PointConv`.
@@ -77,7 +82,10 @@ def point_network(
 
     Input shape:
         A list of two: features `(batch, n, num_features)`, or kinds `(batch, n)`, and
-        positions `(batch, n, v)`, whatever the data format of the configuration is.
+        positions `(batch, n, v)`, for every data format of the configuration. With
+        `neighbor_table` integers `(batch, n, k)` follow, and with `num_edge_features`
+        numbers of pairs, `(batch, n, n, num_edge_features)`, or
+        `(batch, n, k, num_edge_features)` beside a table.
 
     Output shape:
         `(batch, classes)`, or `(batch, n, classes)` without pooling.
@@ -120,6 +128,10 @@ def point_network(
     num_species = optional(
         partial(positive_int, most=MOST_UNITS), "num_species", num_species
     )
+    num_edge_features = optional(
+        partial(positive_int, most=MOST_UNITS), "num_edge_features", num_edge_features
+    )
+    boolean("neighbor_table", neighbor_table)
     widths = positive_ints("filters", filters, MOST_UNITS)
     found = group_of(group)
     number, size = _checked_shape(input_shape, found.matrix_size)
@@ -156,9 +168,10 @@ def point_network(
             mask_zero=True,
             name="kinds",
         )(features)
+    others = _others(number, neighbor_table, num_edge_features)
     before: Any = "trivial"
     for layer, width in enumerate(widths):
-        y = conv(width, before, hidden, f"conv_{layer}")([x, positions])
+        y = conv(width, before, hidden, f"conv_{layer}")([x, positions, *others])
         gates = _dense(width, f"gates_{layer}")(y[:, :, 0])
         y = GatedActivation(name=f"gated_{layer}", **LAST)([y, gates])
         is_same = layer and x.shape[-1] == width
@@ -166,13 +179,26 @@ def point_network(
         before = hidden
     if include_top:
         x = conv(widths[-1], hidden, "trivial", "numbers", activation="silu")(
-            [x, positions]
+            [x, positions, *others]
         )
         if pooling:
             x = PointPooling(reduction=pooling, name="pooling", **LAST)(x)
         x = _dense(widths[-1], "dense", activation="silu")(x)
         x = _dense(classes, "predictions", activation=classifier_activation)(x)
-    return keras.Model([features, positions], x, name=name)
+    return keras.Model([features, positions, *others], x, name=name)
+
+
+def _others(
+    number: int | None, has_table: bool, num_edge_features: int | None
+) -> list[Any]:
+    """Inputs after positions: a table of neighbours, and numbers of pairs."""
+    found: list[Any] = []
+    if has_table:
+        found.append(keras.Input((number, None), dtype="int32", name="neighbors"))
+    if num_edge_features is not None:
+        ends = None if has_table else number
+        found.append(keras.Input((number, ends, num_edge_features), name="edges"))
+    return found
 
 
 def _dense(units: int, name: str, **settings: Any) -> keras.layers.Layer:

@@ -1,4 +1,4 @@
-"""A network with the symmetry of a report beside one without."""
+"""A network with the symmetry of a report, compared with one without."""
 
 import time
 from typing import Any
@@ -49,24 +49,24 @@ def train_from_report(
     verbose: bool | None = None,
     **settings: Any,
 ) -> NetworkReport:
-    """Trains a network that has a symmetry, and one that does not, on the same samples.
+    """Trains a network with a symmetry, and one without, on the same samples.
 
     The first is `from_report(report, x)`. The other has at least as many weights: a
     perceptron for tables; three convolutions for images; for points a perceptron for each
     point that sees the average of the others. Both train for the same epochs on the same
-    samples, with the same rates, and are judged on samples that neither has seen.
+    samples, with the same learning rates. The errors are on new samples.
 
     Args:
-        report: As for `from_report`. Take one whose search did not use the samples that
-            validate, if the comparison has to be strict.
+        report: As for `from_report`. For a strict comparison, its search must not use the
+            validation samples.
         x: The data, as for `from_report`.
-        y: What belongs to each sample: labels, as integers, Booleans or strings; or
-            numbers, `(batch,)` or `(batch, m)`.
-        validation_split: The fraction of the samples that validate, drawn at random.
-        epochs: Of training.
+        y: The output of each sample: labels, as integers, Booleans or strings; or numbers,
+            `(batch,)` or `(batch, m)`.
+        validation_split: The fraction of the samples for validation, drawn at random.
+        epochs: Number of epochs.
         batch_size: Number of samples in a batch.
-        learning_rate: The first one; it falls to zero as a cosine.
-        seed: Of the split, the weights and the order of samples.
+        learning_rate: The first learning rate; it falls to zero as a cosine.
+        seed: Seed of the split, the weights and the order of samples.
         verbose: Whether to show the progress of training.
         **settings: Further arguments of the network with the symmetry.
 

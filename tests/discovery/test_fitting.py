@@ -339,7 +339,7 @@ def test_a_bad_fit_says_so():
             r"`model` must take samples of shape \(2,\)",
         ),
         ({"kind": "equivariance", "output": "same"}, "with 2 outputs.*1 outputs"),
-        ({"output": "same"}, "`output` tells how outputs move"),
+        ({"output": "same"}, "`output` states how outputs move"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_training(arguments, words, monkeypatch):

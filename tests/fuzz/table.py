@@ -1338,6 +1338,8 @@ OTHERS = {
             "group": lambda v: hasattr(v, "standard"),
             "num_features": whole(),
             "num_species": optional(whole()),
+            "num_edge_features": optional(whole()),
+            "neighbor_table": flag,
             "filters": each_of(whole()),
             "num_neighbors": optional(whole()),
             "radius": optional(positive),

@@ -32,7 +32,7 @@ def silu(x):
     return x / (1 + np.exp(-x))
 
 
-def expected(layer, f, x):
+def expected(layer, f, x, of_pairs=None):
     """The formula of the docstring, pair by pair, for numbers that become vectors."""
     weights = {w.path.split("/")[-1]: to_numpy(w) for w in layer.weights}
     kernels = equivariant_kernels(
@@ -46,7 +46,8 @@ def expected(layer, f, x):
                 continue
             d = x[b, j] - x[b, i]
             q = d @ d
-            hidden = np.log1p(q) * weights["edge_kernel"][0] + weights["hidden_bias"]
+            seen = [np.log1p(q)] if of_pairs is None else [np.log1p(q), *of_pairs[b, i, j]]
+            hidden = seen @ weights["edge_kernel"] + weights["hidden_bias"]
             hidden = hidden + f[b, i] @ weights["target_kernel"]
             hidden = hidden + f[b, j] @ weights["source_kernel"]
             r = silu(hidden) @ weights["hidden_0_kernel"] + weights["hidden_0_bias"]
@@ -63,6 +64,61 @@ def test_the_formula_of_the_docstring():
     assert not len(intertwiners(layer.representation_in, layer.representation_out))
     found = of(layer, f, x)
     assert relative_error(found, expected(layer, f, x)) < 1e-5
+
+
+def test_numbers_of_pairs_are_seen_by_the_network():
+    f, x = cloud()
+    charges = np.random.default_rng(3).normal(size=(2, 6, 6, 2)).astype("float32")
+    layer = PointConv(3, "so3", representation_out="standard", **LAST)
+    found = of(layer, f, x, charges)
+    assert relative_error(found, expected(layer, f, x, charges)) < 1e-5
+
+
+@pytest.mark.parametrize("choice", ["number", "table", "mask"])
+def test_numbers_of_pairs_follow_their_neighbours(choice):
+    """Chosen, in a table, or among points that are not there: those of the same pairs."""
+    f, x = cloud()
+    pairs = np.random.default_rng(3).normal(size=(2, 6, 6, 2)).astype("float32")
+    dense = PointConv(3, "o3", aggregation="sum", **LAST)
+    if choice == "mask":
+        alone = of(dense, f[:, :4], x[:, :4], pairs[:, :4, :4])
+        pairs[:, 4:], pairs[:, :, 4:] = np.nan, np.nan
+        mask = keras.ops.convert_to_tensor(np.arange(6)[None] < np.array([[4], [4]]))
+        found = of(dense, f, x, pairs, mask=[mask, None, None])
+        assert relative_error(found[:, :4], alone) < 1e-5
+        return
+    distances = np.linalg.norm(x[:, :, None] - x[:, None], axis=-1)
+    order = np.argsort(distances, axis=-1)[..., 1:4].astype("int32")
+    reference = of(dense, f, x, order, np.take_along_axis(pairs, order[..., None], axis=2))
+    if choice == "number":
+        few = PointConv(3, "o3", aggregation="sum", num_neighbors=3, **LAST)
+        few.build([f.shape, x.shape, pairs.shape])
+        few.set_weights(dense.get_weights())
+        assert relative_error(of(few, f, x, pairs), reference) < 1e-5
+        return
+    table = np.tile(np.arange(6, dtype="int32"), (2, 6, 1))
+    near = np.any(table[..., None] == order[:, :, None], axis=-1)
+    inputs = f, x, np.where(near, table, -1), pairs
+    assert relative_error(of(dense, *inputs), reference) < 1e-5
+
+
+@pytest.mark.backend_free
+def test_numbers_of_pairs_of_both_data_formats():
+    f, x = cloud()
+    pairs = np.random.default_rng(3).normal(size=(2, 6, 6, 2)).astype("float32")
+    last = PointConv(3, "o3", **LAST)
+    expected = of(last, f, x, pairs)
+    first = PointConv(3, "o3", data_format="channels_first")
+    inputs = [np.moveaxis(each, -1, 1) for each in (f, x, pairs)]
+    first.build([each.shape for each in inputs])
+    first.set_weights(last.get_weights())
+    found = np.moveaxis(of(first, *inputs), 1, -1)
+    assert relative_error(found, expected) < 1e-6
+    with pytest.raises(ValueError, match=r"2 numbers of each pair\. Received: 2 "):
+        last([f, x, pairs[..., :1]])
+    for wrong in (pairs[:, :, :5], pairs[:, :5], pairs[..., :0]):
+        with pytest.raises(ValueError, match=r"expects features|defined number"):
+            PointConv(3, "o3", **LAST).build([f.shape, x.shape, wrong.shape])
 
 
 def lorentz(rapidity):

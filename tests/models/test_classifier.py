@@ -51,6 +51,15 @@ CASES = {
 }
 
 
+def test_large_images_of_centred_objects_are_averaged():
+    model = classifier("centred objects", (40, 50, 3), 3, None)
+    assert model.count_params() < 2e6  # 11 million without
+    x = np.random.default_rng(0).normal(size=(2, 40, 40, 1)).astype("float32")
+    model = classifier("centred objects", x.shape[1:], 3, None)
+    assert relative_error(model(turned(x)), model(x)) < 1e-4
+    assert relative_error(model(x[::-1].copy()), model(x)) > 0.1
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("data", CASES)
 def test_it_is_invariant(data):

@@ -1,5 +1,7 @@
 """Networks with the symmetry of a report, and beside one without it."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
 from keras_lconv.discovery import find_symmetries
+from keras_lconv.layers import SteerableConv
 from keras_lconv.models import from_report, train_from_report
 
 UNITS = np.array([1.0, 1e3, 0.1])
@@ -91,6 +94,54 @@ def test_images_that_turn():
     model = from_report(report, images, hidden_units=4)
     assert relative_distance(model, images, np.rot90(images, axes=(1, 2))) < 0.05
     assert relative_distance(model, images, images[:, ::-1] * 1.2) > 0.1
+
+
+def test_images_that_move_and_turn():
+    """Sums of squares, and of squares of gradients, of images that vanish at the edge."""
+    size = 15
+    ticks = np.linspace(-1, 1, size)
+    noise = np.random.default_rng(0).normal(size=(40, size, size, 1))
+    images = gaussian_filter(noise, (0, 1.5, 1.5, 0))
+    images *= np.exp(-4 * (ticks[:, None] ** 2 + ticks**2))[None, :, :, None]
+    steps = np.subtract.outer(np.arange(size), np.arange(size))
+    derivative = np.where(steps == 0, 0, (-1.0) ** steps / np.where(steps == 0, 1, steps))
+
+    def energies(x):
+        d = keras.ops.convert_to_tensor(derivative, dtype=x.dtype)
+        along, across = (
+            keras.ops.einsum(e, d, x) for e in ("ij,bjkc->bikc", "ij,bkjc->bkic")
+        )
+        return keras.ops.stack(
+            [keras.ops.sum(y, axis=(1, 2, 3)) for y in (x**2, along**2 + across**2)], axis=1
+        )
+
+    report = find_symmetries(energies, images, search="affine")
+    assert report.name == "se(2)"
+    model = from_report(report, images, size="tiny", group="c4")
+    assert any(isinstance(layer, SteerableConv) for layer in model.layers)
+    assert relative_distance(model, images, np.rot90(images, axes=(1, 2))) < 1e-3
+    assert relative_distance(model, images, images * 1.2) > 0.1
+    # Translations alone are no reason for it.
+    still = find_symmetries(energies, images, search="translation")
+    assert still.dimension == 2
+    model = from_report(still, images)
+    assert not any(isinstance(layer, SteerableConv) for layer in model.layers)
+
+
+def test_rows_whose_generator_has_an_error():
+    """A rotation with a trace is a spiral, of which nothing is invariant."""
+    x = samples(columns=2)
+    report = find_symmetries(lambda x: keras.ops.sum(x**2, axis=1), x)
+    error = np.array([[0.004, 0.01], [0.01, 0.008]])
+    report = dataclasses.replace(
+        report, basis=report.basis + error, errors=np.array([0.02])
+    )
+    model = from_report(report, x, hidden_units=(8,), vectors=2)
+    values = model.predict(np.array([[1.0, 0], [0, 1], [-1, 0]]), verbose=0)
+    assert np.ptp(values) < 0.05 * np.std(model.predict(x, verbose=0))
+    sure = dataclasses.replace(report, errors=np.array([1e-4]))
+    with pytest.raises(ValueError, match="too few invariant polynomials"):
+        from_report(sure, x)
 
 
 def test_a_comparison_on_samples_not_trained_on():

@@ -44,14 +44,20 @@ def wide(policy):
 
 
 @pytest.mark.usefixtures("wide")
-def test_forces_are_minus_the_gradient():
+@pytest.mark.parametrize("has_bonds", [False, True])
+def test_forces_are_minus_the_gradient(has_bonds):
     kinds, x = molecules()
+    settings, others = {"radius": 3.0}, []
+    if has_bonds:
+        settings = {"neighbor_table": True, "num_edge_features": 2}
+        others = [np.tile([[1, 3], [0, 2], [4, 1], [0, 1], [2, 3]], (3, 1, 1))]
+        others.append(np.random.default_rng(2).normal(size=(3, 5, 2, 2)))
     with float64():
-        model = energy_model(radius=3.0)
+        model = energy_model(**settings)
         step, h = np.random.default_rng(1).normal(size=x.shape), 1e-5
-        model.build([kinds.shape, x.shape])
+        model.build([each.shape for each in (kinds, x, *others)])
         found = [
-            run(lambda *given: model(list(given)), kinds, x + shift * step)
+            run(lambda *given: model(list(given)), kinds, x + shift * step, *others)
             for shift in (0, h, -h)
         ]
         forces = to_numpy(found[0]["forces"])
@@ -118,6 +124,7 @@ def test_a_network_of_the_lorentz_group():
         ({"pooling": "norm"}, "`pooling` must be one of"),
         ({"num_species": 0}, "`num_species` must be"),
         ({"num_species": 10**9}, "`num_species` must be"),
+        ({"num_edge_features": 0}, "`num_edge_features` must be"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

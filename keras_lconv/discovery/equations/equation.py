@@ -49,9 +49,9 @@ class Equations:
         try:
             found = self._all(sample)
             self.is_tensor = any(ops.is_tensor(each) for each in found)
-        except (TypeError, RuntimeError, ValueError, AttributeError):
+        except (TypeError, RuntimeError, ValueError, AttributeError) as error:
             # Operations of arrays with tensors, which each backend refuses in its own way.
-            found = self._all(_tensor(sample))
+            found = self._of_tensors(sample, error)
             self.is_tensor = True
         self.size = len(found)
         is_single = self.is_tensor and keras.config.floatx() != "float64"
@@ -126,6 +126,23 @@ class Equations:
         """The values of all functions at jets, an array or a tensor."""
         return self._called([jets[:, column] for column in range(self.space.size)])
 
+    def _of_tensors(self, jets: np.ndarray, error: Exception) -> list[Any]:
+        """The values of functions that refuse arrays.
+
+        Args:
+            jets: Array `(n, size)`.
+            error: What they raise for these.
+        """
+        try:
+            return self._all(_tensor(jets))
+        except Exception:
+            raise ValueError(
+                "`equation` must compute for many jets at a time, with functions of NumPy "
+                "or of `keras.ops`: `np.where(u > 0, a, b)` in place of `if`, `np.sin` in "
+                "place of `math.sin`. Received: a function that raises "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
     def _called(self, coordinates: list[Any]) -> list[Any]:
         """The values of all functions of the coordinates of jets."""
         values: list[Any] = []
@@ -141,9 +158,10 @@ def _tensor(jets: np.ndarray) -> Any:
 
 def _array(value: Any, jets: np.ndarray) -> np.ndarray:
     array = ops.convert_to_numpy(value) if ops.is_tensor(value) else np.asarray(value)
-    if array.shape not in ((), (len(jets),)) or array.dtype.kind not in "biuf":
+    if array.shape not in ((), (len(jets),)) or array.dtype.kind not in "iuf":
         raise ValueError(
-            "`equation` must return a real number for each jet, or a tuple of these. "
+            "`equation` must return a real number for each jet, or a tuple of these, "
+            "zero for solutions, such as `u_t - u_xx`. "
             f"Received: shape {array.shape} of type {array.dtype} for {len(jets)} jets"
         )
     return np.broadcast_to(array.astype("float64"), (len(jets),))
@@ -195,7 +213,7 @@ def read_equations(
     functions = []
     for each in given:
         function, variables = named_function("equation", each)
-        independent = independent or variables or None
+        independent = (variables or None) if independent is None else independent
         functions.append(function)
     names = [name for function in functions for name in function.names]
     return Equations(functions, jet_space(names, independent, dependent))
@@ -209,7 +227,7 @@ def named_function(argument: str, given: Any) -> tuple[NamedFunction, list[str]]
         given: What a user gives.
     """
     if hasattr(given, "free_symbols"):
-        return _from_sympy(given)
+        return _from_sympy(argument, given)
     return _from_function(argument, given), []
 
 
@@ -232,13 +250,19 @@ def _from_function(argument: str, function: Any) -> NamedFunction:
     return NamedFunction(tuple(each.name for each in named), function)
 
 
-def _from_sympy(expression: Any) -> tuple[NamedFunction, list[str]]:
+def _from_sympy(argument: str, expression: Any) -> tuple[NamedFunction, list[str]]:
     """An expression as a function of arrays, and the variables its functions depend on."""
     import sympy
     from sympy.core.function import AppliedUndef
 
     if isinstance(expression, sympy.Equality):
         expression = expression.lhs - expression.rhs
+    if not isinstance(expression, sympy.Expr) or not expression.free_symbols:
+        raise ValueError(
+            f"`{argument}` must hold expressions of SymPy that are zero, as `u_t - u_xx`, "
+            "or equations between two sides that differ, as `sympy.Eq(u_t, u_xx)`. "
+            f"Received: {expression} (of type {type(expression).__name__})"
+        )
     variables: dict[str, None] = {}
     for function in sorted(expression.atoms(AppliedUndef), key=str):
         variables.update(dict.fromkeys(str(each) for each in function.args))

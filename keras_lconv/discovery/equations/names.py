@@ -83,7 +83,7 @@ def _require_names(
         raise ValueError(
             f"`independent` must be 1 to {MOST_INDEPENDENT} variables. Received: "
             f"{', '.join(independent)}. Constants get a value in the equation, and names "
-            "of several letters are told by `independent`"
+            "of several letters must be listed in `independent`"
         )
 
 

@@ -39,6 +39,9 @@ class FittedEquation:
         factors: The names of the factors of each term.
         coefficients_of_parts: The coefficients without each part of the data,
             `(parts, terms)`.
+        lead: By which factor the error is smaller than that of the best equation with
+            another term in place of one of these: how clear the choice of terms is.
+        rivals: Equations with another term that fit as well.
     """
 
     left: str
@@ -49,6 +52,8 @@ class FittedEquation:
     gain: float
     factors: tuple[tuple[str, ...], ...]
     coefficients_of_parts: np.ndarray
+    lead: float = np.inf
+    rivals: tuple["FittedEquation", ...] = ()
 
     def __str__(self) -> str:
         text = ""
@@ -131,6 +136,82 @@ def values_of_terms(values: np.ndarray, powers: np.ndarray) -> np.ndarray:
     return terms
 
 
+class Regression:
+    """Candidates and the left side of an equation, in units in which all have size 1.
+
+    Args:
+        candidates: The terms at jets in the order of runs and time.
+        left: The coordinate on the left.
+    """
+
+    def __init__(self, candidates: Candidates, left: int):
+        self._names = [candidates.names[column] for column in candidates.columns]
+        self._left, self._powers = candidates.names[left], candidates.powers
+        values = candidates.values[:, candidates.columns]
+        sizes = np.sqrt(np.mean(values**2, axis=0))
+        sizes = np.where(sizes > 0, sizes, 1.0)
+        terms = values_of_terms(values / sizes, self._powers)
+        target = candidates.values[:, left]
+        size = float(np.sqrt(np.mean(target**2))) or 1.0
+        norms = np.sqrt(np.mean(terms**2, axis=0))
+        norms = np.where(norms > 0, norms, 1.0)
+        self.terms, self.target = terms / norms, target / size
+        self._units = size / (norms * np.prod(sizes**self._powers, axis=1))
+        self.gram = self.terms.T @ self.terms
+        self.moments = self.terms.T @ self.target
+
+    @property
+    def labels(self) -> list[str]:
+        """The terms in symbols."""
+        return [monomial_text(power, self._names) or "1" for power in self._powers]
+
+    def misfit(self, support: list[int]) -> float:
+        """The error on every second part of the data, of the fit to the others."""
+        terms, target = self.terms[:, support], self.target
+        parts = np.arange(len(terms)) * NUM_GROUPS // len(terms) % 2
+        squares = 0.0
+        for part in range(2):
+            solution = _solved(terms[parts != part], target[parts != part])
+            own = parts == part
+            squares += float(np.sum((terms[own] @ solution - target[own]) ** 2))
+        return float(np.sqrt(squares / len(terms)))
+
+    def equation(self, support: list[int], error: float, gain: float) -> FittedEquation:
+        """The equation with some terms.
+
+        Args:
+            support: Their numbers.
+            error: Its error on other data.
+            gain: By which factor the last term makes it smaller.
+        """
+        support = sorted(support)
+        own, target = self.terms[:, support], self.target
+        units = self._units[support]
+        parts = np.arange(len(own)) * NUM_GROUPS // len(own)
+        coefficients = _solved(own, target) * units
+        without = np.array(
+            [
+                _solved(own[parts != part], target[parts != part]) * units
+                for part in range(NUM_GROUPS)
+            ]
+        ).reshape(NUM_GROUPS, -1)
+        spread = np.sqrt((NUM_GROUPS - 1) * np.mean((without - coefficients) ** 2, axis=0))
+        factors = tuple(
+            tuple(np.repeat(self._names, self._powers[row]).tolist()) for row in support
+        )
+        labels = self.labels
+        return FittedEquation(
+            self._left,
+            tuple(labels[row] for row in support),
+            coefficients,
+            spread,
+            error,
+            gain,
+            factors,
+            without,
+        )
+
+
 def fit_equation(candidates: Candidates, left: int) -> FittedEquation:
     """The equation with few terms that fits best.
 
@@ -143,22 +224,10 @@ def fit_equation(candidates: Candidates, left: int) -> FittedEquation:
         candidates: The terms at jets in the order of runs and time.
         left: The coordinate on the left.
     """
-    names = [candidates.names[column] for column in candidates.columns]
-    values, powers = candidates.values[:, candidates.columns], candidates.powers
-    sizes = np.sqrt(np.mean(values**2, axis=0))
-    sizes = np.where(sizes > 0, sizes, 1.0)
-    terms = values_of_terms(values / sizes, powers)
-    target = candidates.values[:, left]
-    size = float(np.sqrt(np.mean(target**2))) or 1.0
-    norms = np.sqrt(np.mean(terms**2, axis=0))
-    terms = terms / np.where(norms > 0, norms, 1.0)
-    path = elimination(terms, target / size)[: MOST_TERMS + 1]
-    gram, moments = terms.T @ terms, terms.T @ target / size
-    path = [
-        _exchanged(gram, moments, len(terms), own) if len(own) <= MOST_EXCHANGED else own
-        for own in path
-    ]
-    errors = np.array([_misfit(terms[:, own], target / size) for own in path])
+    known = Regression(candidates, left)
+    path = elimination(known.terms, known.target)[: MOST_TERMS + 1]
+    path = [_exchanged(known, own) if len(own) <= MOST_EXCHANGED else own for own in path]
+    errors = np.array([known.misfit(own) for own in path])
     # Errors of new data need not fall with the number of terms.
     before = np.concatenate([errors[:1], np.minimum.accumulate(errors)[:-1]])
     ratios = before / np.maximum(errors, np.finfo("float64").tiny)
@@ -167,32 +236,7 @@ def fit_equation(candidates: Candidates, left: int) -> FittedEquation:
     if errors[chosen] > SMALL_ERROR:
         gaining = np.flatnonzero(ratios[chosen:] >= LEAST_GAIN)
         chosen += int(np.max(gaining, initial=0))
-    support = sorted(path[chosen])
-    units = size / (norms[support] * np.prod(sizes ** powers[support], axis=1))
-    own = terms[:, support]
-    parts = np.arange(len(own)) * NUM_GROUPS // len(own)
-    coefficients = _solved(own, target / size) * units
-    without = np.array(
-        [
-            _solved(own[parts != part], target[parts != part] / size) * units
-            for part in range(NUM_GROUPS)
-        ]
-    ).reshape(NUM_GROUPS, -1)
-    spread = np.sqrt((NUM_GROUPS - 1) * np.mean((without - coefficients) ** 2, axis=0))
-    factors = tuple(
-        tuple(name for name, n in zip(names, powers[row], strict=True) for _ in range(n))
-        for row in support
-    )
-    return FittedEquation(
-        candidates.names[left],
-        tuple(monomial_text(powers[row], names) or "1" for row in support),
-        coefficients,
-        spread,
-        float(errors[chosen]),
-        float(ratios[chosen]),
-        factors,
-        without,
-    )
+    return known.equation(path[chosen], float(errors[chosen]), float(ratios[chosen]))
 
 
 def elimination(terms: np.ndarray, target: np.ndarray) -> list[list[int]]:
@@ -213,47 +257,46 @@ def elimination(terms: np.ndarray, target: np.ndarray) -> list[list[int]]:
     return path[::-1]
 
 
-def _exchanged(
-    gram: np.ndarray, moments: np.ndarray, square: float, support: list[int]
-) -> list[int]:
+def _exchanged(known: Regression, support: list[int]) -> list[int]:
     """A support with terms replaced by others, one by one, that explain more together.
 
     Elimination leaves out a term early if some others can stand for it.
 
     Args:
-        gram: Products of all terms with each other.
-        moments: Their products with what is explained.
-        square: The square of that: what explains less of it is rounding.
+        known: All terms.
         support: Numbers of terms.
     """
-    support, squares = list(support), np.diag(gram)
+    support = list(support)
     for _ in range(MOST_ROUNDS):
         before = list(support)
         for place in range(len(support)):
-            rest = support[:place] + support[place + 1 :]
-            weights = np.linalg.pinv(gram[np.ix_(rest, rest)]) @ gram[rest]
-            left = squares - np.sum(weights * gram[rest], axis=0)
-            # Of what the others explain rounding is left.
-            left = np.where(left > SAME * squares, left, np.inf)
-            explained = (moments - weights.T @ moments[rest]) ** 2 / left
+            explained = explained_in_place(known, support, place)
             best = int(np.argmax(explained))
-            if explained[best] > BETTER * explained[support[place]] + SAME * square:
+            least = SAME * len(known.terms)
+            if explained[best] > BETTER * explained[support[place]] + least:
                 support[place] = best
         if support == before:
             break
     return support
 
 
+def explained_in_place(known: Regression, support: list[int], place: int) -> np.ndarray:
+    """What each term would explain in place of one of a support, `(terms,)`.
+
+    Args:
+        known: All terms.
+        support: Numbers of terms.
+        place: Which of these is replaced.
+    """
+    gram, squares = known.gram, np.diag(known.gram)
+    rest = support[:place] + support[place + 1 :]
+    weights = np.linalg.pinv(gram[np.ix_(rest, rest)]) @ gram[rest]
+    left = squares - np.sum(weights * gram[rest], axis=0)
+    # Of what the others explain rounding is left.
+    left = np.where(left > SAME * squares, left, np.inf)
+    explained: np.ndarray = (known.moments - weights.T @ known.moments[rest]) ** 2 / left
+    return explained
+
+
 def _solved(terms: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(terms, target, rcond=None)[0]
-
-
-def _misfit(terms: np.ndarray, target: np.ndarray) -> float:
-    """The error on every second part of the data, of the fit to the others."""
-    parts = np.arange(len(terms)) * NUM_GROUPS // len(terms) % 2
-    squares = 0.0
-    for part in range(2):
-        solution = _solved(terms[parts != part], target[parts != part])
-        own = parts == part
-        squares += float(np.sum((terms[own] @ solution - target[own]) ** 2))
-    return float(np.sqrt(squares / len(terms)))

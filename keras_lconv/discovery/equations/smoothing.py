@@ -1,5 +1,7 @@
 """Derivatives of data along an axis of a grid, with as much smoothing as noise needs."""
 
+import math
+
 import numpy as np
 
 # Splines have this degree: derivatives up to order 4 stay smooth.
@@ -36,6 +38,11 @@ class AxisFit:
             self._periodic(lines, order) if self.is_periodic else self._spline(lines, order)
         )
         return np.moveaxis(fitted, 0, axis)
+
+    def finer(self) -> "AxisFit":
+        """With more parameters: noise and curves that are too smooth differ by as much."""
+        number = min(math.ceil(self.number * FEWER) + 1, len(self.coordinate))
+        return AxisFit(self.coordinate, self.is_periodic, number)
 
     def _periodic(self, lines: np.ndarray, order: int) -> np.ndarray:
         n = len(lines)

@@ -1,4 +1,4 @@
-"""Which polynomial symmetries to list: those that are no multiples of others.
+"""Which polynomial symmetries to list: those that are not multiples of others.
 
 A function times a field along which nothing changes is such a field again, and so are all
 sums of these. Of the symmetries of each degree those are listed that do not follow from

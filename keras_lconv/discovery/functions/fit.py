@@ -68,7 +68,7 @@ def fit_symmetries(
     """Finds the symmetries of data `y = F(x)`, by networks that are trained on them.
 
     Two networks are trained to predict `y`, with a learning rate that falls to zero. Each
-    keeps the weights with the smallest error on samples that it leaves out.
+    keeps the weights with the smallest error on samples that are left out of its training.
     `find_symmetries` then searches the symmetries of their mean. Their difference measures
     noise, and enters the thresholds, the confidence and the error bars. The result is as
     good as the fit: if `report.fit_error` is large, use more data, more epochs or a better
@@ -76,10 +76,10 @@ def fit_symmetries(
 
     **Polynomials.** If the output is one number, and it or its square is a polynomial of
     degree 2 of `x` to a percent of its spread, the polynomial is used and no network is
-    trained. It is curved, or linear, only in directions in which noise does not explain it
-    as well. The same holds for positive outputs whose logarithm is a polynomial of degree 2
-    of the logarithms of positive columns, such as products of powers. Noise up to a fifth
-    of the spread is allowed there, if terms of degree 3 explain no more than chance.
+    trained. It contains terms only in directions in which noise does not explain them as
+    well. The same holds for positive outputs whose logarithm is a polynomial of degree 2 of
+    the logarithms of positive columns, such as products of powers. Noise up to a fifth of
+    the spread is allowed there, if terms of degree 3 explain no more than chance.
 
     **Columns without effect.** If networks are as good with a column at its mean, others
     are trained without it. If these are as good, the column is left out, and so are columns

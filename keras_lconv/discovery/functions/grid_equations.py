@@ -89,7 +89,7 @@ class GridEquations:
 
     @property
     def num_searched(self) -> int:
-        """The dimension of what is searched."""
+        """The dimension of the search."""
         return self._space.size
 
     def _channels_last(self, f: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ class LibraryEquations(FieldEquations):
 
     @property
     def num_searched(self) -> int:
-        """The dimension of what is searched."""
+        """The dimension of the search."""
         return len(self._library)
 
     def _extended(self, vectors: np.ndarray) -> np.ndarray:

@@ -63,7 +63,7 @@ class PolynomialEquations(FieldEquations):
 
     @property
     def num_searched(self) -> int:
-        """The dimension of what is searched."""
+        """The dimension of the search."""
         return len(self._standard.whiten) * self._polynomials.ends[-1]
 
     def _extended(self, vectors: np.ndarray) -> np.ndarray:

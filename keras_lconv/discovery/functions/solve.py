@@ -166,7 +166,7 @@ def equations_for(
     if (dimension or 0) > equations.num_searched:
         raise ValueError(
             f"`dimension` must be from 0 to {equations.num_searched}, the dimension of "
-            f"what is searched. Received: dimension={dimension!r}"
+            f"the search. Received: dimension={dimension!r}"
         )
     return equations
 
@@ -205,7 +205,7 @@ def require_output(kind: str, output: ArrayLike) -> None:
         finite_array("output", output)
     if kind == "invariance":
         raise ValueError(
-            "`output` tells how outputs move, and needs kind='equivariance'. "
+            "`output` states how outputs move, and needs kind='equivariance'. "
             f"Received: output={reprlib.repr(output)} with kind='invariance'"
         )
 

@@ -65,7 +65,7 @@ class TableEquations(VectorEquations):
 
     @property
     def num_searched(self) -> int:
-        """The dimension of what is searched."""
+        """The dimension of the search."""
         return self._space.size
 
     def require_outputs(self, size: int) -> None:

@@ -99,7 +99,7 @@ class VectorEquations:
 
     @property
     def num_searched(self) -> int:
-        """The dimension of what is searched."""
+        """The dimension of the search."""
         raise NotImplementedError
 
     def require_outputs(self, size: int) -> None:

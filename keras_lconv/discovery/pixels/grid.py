@@ -42,31 +42,32 @@ def infer_grid(
 ) -> GridReport:
     """Finds the grid of images whose pixels are in an unknown order.
 
-    1. A graph: pixels are joined that are among the four with the largest partial
+    1. A graph: it joins pixels that are among the four with the largest partial
        correlations of each other (`infer_neighbors`).
-    2. Its core: edges that lie on no square of the graph, or on one and are weak, are
-       shortcuts and are dropped. What hangs together by squares is laid out in the plane
-       by distances along the edges. Each edge then becomes a unit step along an axis,
-       edges that contradict the others are dropped, and the core sits on a lattice.
-    3. The rest: a pixel that knows two neighbours about an empty cell belongs there. So the
-       core grows, in each position that it may have in the whole grid.
-    4. Pixels are moved while this makes the sum of the partial correlations of all
-       neighbours larger, by linear assignments. The position where it is largest is taken.
+    2. Its core: edges that lie on no square of the graph, and weak edges on one square, are
+       dropped, because they join pixels that are not neighbours. The part connected by
+       squares is laid out in the plane by distances along the edges. Each edge then becomes
+       a unit step along an axis, edges that contradict the others are dropped, and the core
+       lies on a lattice.
+    3. The rest: a pixel with two neighbours about an empty cell belongs there. So the core
+       grows, for each position that it may have in the whole grid.
+    4. Pixels are moved as long as the sum of the partial correlations of all neighbours
+       grows, by linear assignments. The position with the largest sum is chosen.
 
     It needs images that are mostly smooth from pixel to pixel, and more of them than
-    pixels. It cannot distinguish mirror images and quarter turns, nor see the ends of the
-    grid beyond the pixels that vary.
+    pixels. It cannot distinguish mirror images and quarter turns, and cannot find the ends
+    of the grid beyond the pixels that vary.
 
     Args:
         x: Data `(samples, d)` or `(samples, *spatial)`, whose positions are in any order.
-            Take the mean over channels before. Or batches of such data, which need not fit
+            Take the mean over channels first. Or batches of such data, which need not fit
             into memory: a `tf.data.Dataset`, a `DataLoader`, a `PyDataset`, any iterable or
             a generator function, which is read once. Of a batch `(x, y)` the first counts.
             `GridSums` shares the batches out to workers.
         shape: Height and width of the grid, with up to four cells a pixel. By default their
             product is `d` and the grid holds the found patch. If no such numbers exist
             because pixels are missing, the grid is as large as the found patch.
-        min_correlation: What partial correlation neighbours have at least.
+        min_correlation: The smallest partial correlation of neighbours.
         verbose: Whether to show a progress bar. By default for many samples.
 
     Returns:

@@ -28,13 +28,13 @@ def infer_neighbors(
 
     Args:
         x: Data `(samples, d)` or `(samples, *spatial)`, whose positions are in any order.
-            Take the mean over channels before.
+            Take the mean over channels first.
         num_neighbors: Largest number of neighbours of a position: 4 for a grid of pixels.
-        min_correlation: What partial correlation neighbours have at least. White noise has
-            none, since the shrinkage is then complete.
-        shrinkage: How far correlations are shrunk towards zero before, between 0 and 1. By
+        min_correlation: The smallest partial correlation of neighbours. White noise has no
+            neighbours, because the shrinkage is then complete.
+        shrinkage: How far correlations are first shrunk towards zero, between 0 and 1. By
             default the value that minimises their expected error. Very smooth data need
-            more, such as 0.1, since rounding decides otherwise.
+            more, such as 0.1, because otherwise rounding decides.
         verbose: Whether to show a progress bar. By default for many samples.
 
     Returns:

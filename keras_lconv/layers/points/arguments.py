@@ -1,4 +1,4 @@
-"""What layers on points are given, checked: shapes, and groups that keep a distance."""
+"""Checks of the arguments of layers on points: shapes, and groups that keep a distance."""
 
 from functools import reduce
 from math import comb
@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._layout import channels_last_shape, integer_sizes
+from keras_lconv._memory import require_memory
 from keras_lconv._validation import count, require_channels
 from keras_lconv.algebra import MatrixGroup, Representation, invariant_forms
 from keras_lconv.algebra.forms import positive_form
@@ -23,52 +24,64 @@ class PointShape(NamedTuple):
         batch: Number of samples.
         number: Number of points.
         channels: Channels of the features.
-        inputs: 2, or 3 with a table of neighbours.
+        has_table: Whether there is a table of neighbours.
+        of_edge: How many numbers each pair has.
     """
 
     batch: int | None
     number: int | None
     channels: int
-    inputs: int
+    has_table: bool
+    of_edge: int
 
 
 def point_shape(
     input_shape: Any, representation: Representation, data_format: str, owner: str
 ) -> PointShape:
-    """The sizes of features, positions and, if there is one, a table of neighbours."""
+    """The sizes of features, positions and what there is of neighbours and their pairs."""
     given = [shape for shape in input_shape if isinstance(shape, (list, tuple))]
     shapes = [(*shape[:1], *integer_sizes(shape[1:])) for shape in given]
     size = representation.group.matrix_size
     fibre = () if is_scalar(representation) else (representation.size,)
-    if len(shapes) in (2, 3):
+    tables, edges = (
+        [shape for shape in shapes[2:] if len(shape) == rank] for rank in (3, 4)
+    )
+    edges = [channels_last_shape(shape, data_format) for shape in edges]
+    if 1 < len(shapes) == 2 + len(tables[:1]) + len(edges[:1]):
         features, positions = (
             channels_last_shape(shape, data_format) for shape in shapes[:2]
         )
         require_channels(features, owner)
         numbers = {
-            shape[1] for shape in (features, positions, *shapes[2:]) if len(shape) > 1
+            shape[1] for shape in (features, positions, *tables, *edges) if len(shape) > 1
         } - {None}
+        # Pairs are those of a table, or of all points.
+        ends = {shape[2] for shape in tables + edges} - {None}
+        if not tables:
+            ends = (numbers | ends) if edges else set()
         if (
             len(positions) == 3
             and len(features) == 3 + len(fibre)
-            and all(len(table) == 3 for table in shapes[2:])
             and len(numbers) < 2
+            and len(ends) < 2
             and positions[2] == size
             and tuple(features[2:-1]) == fibre
         ):
-            if features[-1] is None:
+            of_edge = sum(shape[-1] or 0 for shape in edges)
+            if features[-1] is None or len(edges) > bool(of_edge):
                 raise ValueError(
-                    f"{owner} needs a defined number of channels. "
-                    f"Received: shape {shapes[0]}"
+                    f"{owner} needs a defined number of channels, at least one. "
+                    f"Received: shapes {shapes}"
                 )
             number = next(iter(numbers), None)
-            return PointShape(features[0], number, features[-1], len(shapes))
+            return PointShape(features[0], number, features[-1], bool(tables), of_edge)
     axes = ", ".join(("batch", "n", *map(str, fibre), "channels"))
     raise ValueError(
         f"{owner} expects features of shape ({axes}), for {representation!r}, positions "
         f"of shape (batch, n, {size}), for {representation.group!r}, and, if neighbours "
-        "are given, a table of shape (batch, n, neighbours). With `data_format="
-        "'channels_first'` the last axis of features and positions comes second. "
+        "are given, a table of shape (batch, n, neighbours). Numbers of pairs may follow, "
+        "of shape (batch, n, n, e), or (batch, n, neighbours, e) with a table. With "
+        "`data_format='channels_first'` the last axis of all but the table comes second. "
         f"Received: {input_shape}"
     )
 
@@ -84,6 +97,16 @@ def polynomial_degree(degree: Any, size: int) -> int:
             f"Received: degree={degree}"
         )
     return degree
+
+
+def require_pairs(number: int, num_neighbors: int | None, each: int, owner: str) -> None:
+    """Refuses clouds whose pairs do not fit, with so many numbers for each message."""
+    require_memory(
+        f"The messages of one sample of {number} points in {owner}",
+        2 * number * min(num_neighbors or number, number) * each,
+        "`num_neighbors` bounds them",
+        itemsize=4,
+    )
 
 
 def joint_mask(mask: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._backend import take
+from keras_lconv._layout import masked
 from keras_lconv._ops import largest, maximum
 from keras_lconv._typing import Tensor
 from keras_lconv.algebra import EquivariantKernels
@@ -27,10 +28,12 @@ class Edges(NamedTuple):
         indices: Integers `(batch, n, k)`, or `None` where all points are neighbours of all,
             in their order.
         counts: Whether there is such a neighbour, `(batch, n, k)`.
+        numbers: Numbers of each pair, `(batch, n, k, e)`, or `None` where there are none.
     """
 
     indices: Tensor | None
     counts: Tensor
+    numbers: Tensor | None = None
 
     def gather(self, values: Tensor) -> Tensor:
         """From values `(batch, n, ...)` at points to those of neighbours.
@@ -47,6 +50,24 @@ class Edges(NamedTuple):
         places = self.indices + first
         found = take(flat, ops.reshape(places, (-1,)), axis=0)
         return ops.reshape(found, (*ops.shape(places), *rest))
+
+    def with_numbers(self, numbers: Tensor) -> "Edges":
+        """The same edges with numbers `(batch, n, k, e)`, zero where no edge is."""
+        return self._replace(numbers=masked(numbers, self.counts))
+
+    def among(self, values: Tensor) -> Tensor:
+        """From values `(batch, n, n, e)` of all pairs to those of neighbours.
+
+        Returns:
+            Tensor `(batch, n, k, e)`.
+        """
+        if self.indices is None:
+            return values
+        sizes = ops.shape(values)
+        rows = ops.reshape(values, (-1, sizes[2], sizes[3]))
+        indices = ops.reshape(self.indices, (sizes[0] * sizes[1], 1, -1))
+        found = Edges(indices, indices).gather(rows)
+        return ops.reshape(found, (sizes[0], sizes[1], -1, sizes[3]))
 
 
 def all_pairs(counts: Tensor) -> Edges:
@@ -84,7 +105,7 @@ def from_table(table: Tensor, counts: Tensor) -> Edges:
     """Neighbours that are given.
 
     Args:
-        table: Integers `(batch, n, k)`; what is no number of a point is no neighbour.
+        table: Integers `(batch, n, k)`; what is not a number of a point is no neighbour.
         counts: Which points there are, `(batch, n)`.
     """
     table = ops.cast(table, "int32")

@@ -8,15 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._layout import (
-    channels_first_shape,
-    from_channels_last,
-    masked,
-    to_channels_last,
-    to_floats,
-)
-from keras_lconv._memory import require_memory
-from keras_lconv._ops import working_dtype
+from keras_lconv._layout import channels_first_shape, from_channels_last
 from keras_lconv._typing import (
     Activation,
     Constraint,
@@ -41,8 +33,10 @@ from keras_lconv.layers.points.arguments import (
     joint_mask,
     point_shape,
     polynomial_degree,
+    require_pairs,
 )
 from keras_lconv.layers.points.edge_network import EdgeNetwork
+from keras_lconv.layers.points.inputs import Points, points_of
 from keras_lconv.layers.steerable.field_kernel import FieldKernel
 from keras_lconv.layers.steerable.fields import (
     FieldArgument,
@@ -65,9 +59,11 @@ class PointConv(FieldKernel):
 
     `T_p` are all polynomial kernels with `T(g d) = rho_out(g) T(d) rho_in(g)^-1`, up to
     `degree` (`keras_lconv.algebra.equivariant_kernels`), and `S_s` all maps that commute
-    with the group. `R_p`, one number for each channel, is a small network of invariants:
-    the invariant forms of the difference of positions, and the invariant features of both
-    points. The kernels take the difference in units of its invariants,
+    with the group. `R_p`, one number for each channel, is a small network. Its inputs
+    `a_ij` are the invariant forms `q` of the difference of positions, the invariant
+    features of both points, and the numbers of their pair, such as a product of charges or
+    a kind of bond, if these are given. The kernels take the difference divided by an
+    invariant number,
     `d = (x_j - x_i) / (1 + sum q(x_j - x_i)^2)^(1/4)`.
 
     The group acts on positions by its matrices: rotations, the Lorentz group, or a group
@@ -75,7 +71,7 @@ class PointConv(FieldKernel):
 
     **Equivariance.** Exact for the group, compact or not, for permutations of the points,
     and for translations if `relative`, up to rounding. With `num_neighbors` the output
-    jumps where two points are equally near and exchange places among the neighbours.
+    jumps when two points at equal distance change their order.
 
     Args:
         filters: Number of output fields.
@@ -84,7 +80,7 @@ class PointConv(FieldKernel):
         representation_in: How the features of the input transform: `"trivial"`,
             `"standard"`, a `Representation`, or another value that `SteerableConv` takes.
         representation_out: How the features of the output transform.
-        num_neighbors: How many neighbours each point has: the points with the smallest
+        num_neighbors: Number of neighbours of each point, those with the smallest
             invariants. By default all other points.
         radius: The largest distance, for groups that keep one. Messages vanish there.
         degree: The largest degree of the kernels, up to 8.
@@ -93,7 +89,7 @@ class PointConv(FieldKernel):
             weights `exp(l) / (1 + sum exp(l))`, where `R` gives `l` as well.
         relative: Whether only differences of positions count, and not their invariants.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
-        activation: Activation function, for features whose components are permuted.
+        activation: Activation function, for features whose components the group permutes.
         use_bias: Whether there is a bias, in the directions that the group does not move.
         kernel_initializer: Initializer of `W`, and of the weights of `R`.
         bias_initializer: Initializer of the bias.
@@ -107,9 +103,11 @@ class PointConv(FieldKernel):
     Input shape:
         A list of two: features `(batch, n, m_in, channels)`, without the axis of `m_in` if
         they are invariant numbers, and positions `(batch, n, v)`. A table of neighbours may
-        follow as the third, integers `(batch, n, k)`; a number that is no point, such as
-        -1, stands for no neighbour. With `data_format="channels_first"` channels and
-        coordinates are the second axis. A mask `(batch, n)` marks the points that exist.
+        follow, integers `(batch, n, k)`; a number outside of the points, such as -1, stands
+        for no neighbour. Numbers of pairs may be the last, `(batch, n, n, e)`, with the
+        receiving point first, or `(batch, n, k, e)` with a table. With
+        `data_format="channels_first"` channels, coordinates and numbers of pairs are the
+        second axis. A mask `(batch, n)` marks the points that exist.
 
     Output shape:
         `(batch, n, m_out, filters)`, without the axis of `m_out` if the output is invariant
@@ -221,14 +219,16 @@ class PointConv(FieldKernel):
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Shape of the output."""
-        batch, number, _, _ = self._sizes(input_shape)
-        after = self.representation_out
+        sizes, after = self._sizes(input_shape), self.representation_out
         fibre = () if is_scalar(after) else (after.size,)
-        return channels_first_shape((batch, number, *fibre, self.filters), self.data_format)
+        return channels_first_shape(
+            (sizes.batch, sizes.number, *fibre, self.filters), self.data_format
+        )
 
     def build(self, input_shape: Any) -> None:
         """Finds the kernels and creates the weights."""
-        _, number, channels, inputs = self._sizes(input_shape)
+        sizes = self._sizes(input_shape)
+        number, channels = sizes.number, sizes.channels
         before, after = self.representation_in, self.representation_out
         kernels = equivariant_kernels(self.group, before, after, self.degree)
         self._polynomials = geometry.Polynomials(kernels)
@@ -238,14 +238,17 @@ class PointConv(FieldKernel):
                 f"{self._owner} has no kernel up to degree={self.degree} from {before!r} "
                 f"to {after!r}. A larger `degree` has more"
             )
-        if inputs == 2 and self.num_neighbors is not None and number is None:
+        is_chosen = self.num_neighbors is not None and not sizes.has_table
+        if is_chosen and number is None:
             raise ValueError(
                 f"{self._owner} needs a defined number of points to choose "
                 f"num_neighbors={self.num_neighbors} of them. Pad samples to one number, "
                 f"with a mask, or give a table of neighbours. Received: {input_shape}"
             )
-        self._number = number
-        self._check_memory(number, inputs, channels)
+        self._number, self._of_edge = number, sizes.of_edge
+        if number is not None and not sizes.has_table:
+            each = self._polynomials.number * before.size * channels
+            require_pairs(number, self.num_neighbors, each, self._owner)
         trivial = self.group.trivial()
         self._scalars = intertwiners(before, trivial)[:, 0]
         invariant = intertwiners(trivial, after)[..., 0]
@@ -256,19 +259,6 @@ class PointConv(FieldKernel):
         self.bias = self._add_bias_weight((len(invariant), self.filters))
         self._add_network(channels)
 
-    def _check_memory(self, number: int | None, inputs: int, channels: int) -> None:
-        """Refuses clouds whose pairs do not fit."""
-        if number is None or inputs > 2:
-            return
-        each = self._polynomials.number * self.representation_in.size * channels
-        pairs = number * min(self.num_neighbors or number, number)
-        require_memory(
-            f"The messages of one sample of {number} points in {self._owner}",
-            2 * pairs * each,
-            "`num_neighbors` bounds them",
-            itemsize=4,
-        )
-
     def _add_network(self, channels: int) -> None:
         """The network `R`: factors of all kernels and channels, and a score."""
         forms = len(self._forms)
@@ -276,7 +266,9 @@ class PointConv(FieldKernel):
         self._network = EdgeNetwork(
             self._polynomials.number * channels + is_scored,
             self.hidden_units,
-            max(forms, 1) + (geometry.BUMPS if self.radius is not None else 0),
+            max(forms, 1)
+            + (geometry.BUMPS if self.radius is not None else 0)
+            + self._of_edge,
             len(self._scalars) * channels + (0 if self.relative else forms),
             self.kernel_initializer,
             dtype=self.dtype_policy,
@@ -287,23 +279,23 @@ class PointConv(FieldKernel):
 
     def call(self, inputs: Any, mask: Any = None) -> Tensor:
         """The features of all points after their messages."""
-        channels = self._sizes([tuple(each.shape) for each in inputs]).channels
-        if channels != self.kernel.shape[1]:
-            built = f"{self._owner} was built for {self.kernel.shape[1]} channels"
-            raise ValueError(f"{built}. Received: {channels} channels")
-        features = ops.cast(to_floats(inputs[0], self.compute_dtype), self.compute_dtype)
-        wide = working_dtype(features)
-        positions = ops.cast(to_floats(inputs[1], wide), wide)
+        sizes = self._sizes([tuple(each.shape) for each in inputs])
+        built = self.kernel.shape[1], self._of_edge
+        given = sizes.channels, sizes.of_edge
+        if built != given:
+            raise ValueError(
+                f"{self._owner} was built for {built[0]} channels, and {built[1]} numbers "
+                f"of each pair. Received: {given[0]} channels, and {given[1]} numbers"
+            )
         mask = self.compute_mask(inputs, mask)
-        f = masked(to_channels_last(features, self.data_format), mask)
-        x = masked(to_channels_last(positions, self.data_format), mask)
+        points = points_of(inputs, sizes, mask, self.data_format, self.compute_dtype)
+        f = points.features
         if is_scalar(self.representation_in):
             f = ops.expand_dims(f, 2)
-        there = masked(ops.ones_like(x[..., 0], dtype="bool")[..., None], mask)[..., 0]
         y = self._centre(f)
         if self._polynomials.number:
-            edges = self._edges(x, there, *inputs[2:])
-            y = y + ops.cast(self._messages(f, x, edges), f.dtype)
+            messages = self._messages(f, points.positions, self._edges(points))
+            y = y + ops.cast(messages, f.dtype)
         if self.bias is not None:
             directions = ops.convert_to_tensor(self._invariant, dtype=f.dtype)
             y = y + ops.einsum("so,sf->of", directions, ops.cast(self.bias, f.dtype))
@@ -317,15 +309,25 @@ class PointConv(FieldKernel):
         kernel = ops.cast(self.kernel, f.dtype)[self._polynomials.number :]
         return ops.einsum("soi,bnic,scf->bnof", maps, f, kernel)
 
-    def _edges(self, x: Tensor, there: Tensor, table: Any = None) -> geometry.Edges:
-        """Which points are neighbours."""
-        if table is not None:
-            return geometry.from_table(table, there)
+    def _edges(self, points: Points) -> geometry.Edges:
+        """Which points are neighbours, with the numbers of their pairs."""
+        edges = self._neighbors(points)
+        if points.of_pairs is None:
+            return edges
+        has_table = points.table is not None
+        return edges.with_numbers(
+            points.of_pairs if has_table else edges.among(points.of_pairs)
+        )
+
+    def _neighbors(self, points: Points) -> geometry.Edges:
+        x, exist = points.positions, points.exist
+        if points.table is not None:
+            return geometry.from_table(points.table, exist)
         if self.num_neighbors is None or x.shape[1] == 0:
-            return geometry.all_pairs(there)
+            return geometry.all_pairs(exist)
         number = x.shape[1] or self._number or self.num_neighbors + 1
         neighbors = min(self.num_neighbors, max(number - 1, 1))
-        return geometry.nearest(x, self._forms, there, neighbors)
+        return geometry.nearest(x, self._forms, exist, neighbors)
 
     def _messages(self, f: Tensor, x: Tensor, edges: geometry.Edges) -> Tensor:
         """What neighbours say, `(batch, n, m_out, filters)`."""
@@ -347,12 +349,15 @@ class PointConv(FieldKernel):
         """Factors `(batch, n, k, p, channels)` of kernels, and weights `(batch, n, k)`."""
         weights = ops.cast(edges.counts, x.dtype)
         # Where there are no forms, a constant.
-        seen = geometry.compressed(values) if len(self._forms) else weights[..., None]
+        seen = [geometry.compressed(values) if len(self._forms) else weights[..., None]]
         if self.radius is not None:
             square = values[..., 0]
-            seen = ops.concatenate([seen, geometry.bumps(square, self.radius)], axis=-1)
+            seen.append(geometry.bumps(square, self.radius))
             weights = weights * geometry.cutoff(square, self.radius)
-        outputs = self._network(seen, self._of_points(f, x), edges)
+        if edges.numbers is not None:
+            seen.append(edges.numbers)
+        of_edge = ops.concatenate(seen, axis=-1)
+        outputs = self._network(of_edge, self._of_points(f, x), edges)
         number, channels = self._polynomials.number, f.shape[-1]
         weights = geometry.aggregated(
             self.aggregation, weights, outputs[..., number * channels :]
@@ -373,7 +378,7 @@ class PointConv(FieldKernel):
         return ops.concatenate(found, axis=-1) if found else None
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The mask of the points: those that no input's mask hides."""
+        """The mask of the points, where no mask of an input hides them."""
         return joint_mask(previous_mask)
 
     def get_config(self) -> dict[str, Any]:

@@ -43,8 +43,8 @@ class ConservedFunction:
         coefficients: Array `(K,)`.
         names: Names of the `n` coordinates, and of the functions.
         functions: The functions, of points `(batch, n)`.
-        origin: What the variables are about, `(m,)`.
-        spread: How much each of them varies, `(m,)`: a formula leaves out terms that
+        origin: The origin of the variables, `(m,)`.
+        spread: The spread of each variable, `(m,)`: a formula leaves out terms that
             contribute little.
     """
 
@@ -95,8 +95,8 @@ class ConservedFunction:
 class Candidates:
     """All polynomials up to a degree, of coordinates and of given functions of these.
 
-    What is constant on the points is left out: of functions that depend on each other, as
-    `1/|q|` and `q`, some polynomials are.
+    Polynomials that are constant on the points are left out, as some are for functions that
+    depend on each other, such as `1/|q|` and `q`.
 
     Args:
         points: The points, `(N, n)`.

@@ -51,7 +51,7 @@ def find_conserved_quantities(
     action: str = "affine",
     dimension: int | None = None,
 ) -> ConservationReport:
-    """Finds the conserved quantities of a Hamiltonian, with the symmetry behind each.
+    """Finds the conserved quantities of a Hamiltonian, with the symmetry of each.
 
     On phase space, `z = (q, p)`, a quantity `G` is conserved by a Hamiltonian `H` if and
     only if `H` is invariant under the flow of `G`: `{G, H} = -<grad H, J grad G> = 0`.
@@ -75,10 +75,10 @@ def find_conserved_quantities(
             `find_symmetries`, for quantities of affine flows.
         search: Where to search. By default all affine maps that keep the symplectic form.
             Matrices `(k, n, n)`, a `LieAlgebra` or fixed generators of this size act on
-            positions, and on momenta by the dual. Those of size `2n` act on phase space.
-            `"polynomial"`: all polynomials up to `degree`. Functions of arrays `(batch,
-            2n)` with values `(batch,)`, in a list or in a dictionary with names: all
-            polynomials of the coordinates and of them.
+            positions, and on momenta by the dual. Matrices of size `2n` act on phase space.
+            `"polynomial"`: all polynomials up to `degree`. Functions of arrays
+            `(batch, 2n)` with values `(batch,)`, in a list or in a dictionary with names:
+            all polynomials of the coordinates and of them.
         degree: The largest degree of such polynomials, by default 3, and 2 with functions.
         action: `"affine"`, or `"linear"` for maps with `b = 0`.
         dimension: The number of quantities, if it is known. By default it is found.

@@ -24,7 +24,7 @@ CLEAR = 3.0
 
 
 class Independent:
-    """Quantities, degree by degree, that are no functions of those before.
+    """Quantities, degree by degree, that are not functions of those before.
 
     Args:
         candidates: What quantities are mixtures of.

@@ -1,0 +1,58 @@
+"""What layers on points are given, as tensors with channels last."""
+
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from keras_lconv._layout import masked, to_channels_last, to_floats
+from keras_lconv._ops import working_dtype
+from keras_lconv._typing import Tensor
+from keras_lconv.layers.points.arguments import PointShape
+
+
+class Points(NamedTuple):
+    """Points, zero where there is none.
+
+    Args:
+        features: Tensor `(batch, n, ..., channels)`, in the dtype of the computation.
+        positions: Tensor `(batch, n, v)`, which keeps its digits in half precision.
+        exist: Which points there are, `(batch, n)`.
+        table: Neighbours `(batch, n, k)`, or `None`.
+        of_pairs: Numbers of pairs, `(batch, n, n, e)`, or `(batch, n, k, e)` with a table;
+            or `None`.
+    """
+
+    features: Tensor
+    positions: Tensor
+    exist: Tensor
+    table: Tensor | None
+    of_pairs: Tensor | None
+
+
+def points_of(
+    inputs: Any, sizes: PointShape, mask: Any, data_format: str, dtype: str
+) -> Points:
+    """The inputs of a layer.
+
+    Args:
+        inputs: A list of two to four.
+        sizes: Those of these inputs.
+        mask: Which points count, `(batch, n)`, or `None`.
+        data_format: That of the inputs.
+        dtype: Of the computation.
+    """
+    features = ops.cast(to_floats(inputs[0], dtype), dtype)
+    wide = working_dtype(features)
+
+    def numbers(given: Any) -> Tensor:
+        return to_channels_last(ops.cast(to_floats(given, wide), wide), data_format)
+
+    positions = masked(numbers(inputs[1]), mask)
+    every = ops.ones_like(positions[..., :1], dtype="bool")
+    return Points(
+        masked(to_channels_last(features, data_format), mask),
+        positions,
+        masked(every, mask)[..., 0],
+        inputs[2] if sizes.has_table else None,
+        numbers(inputs[-1]) if sizes.of_edge else None,
+    )
