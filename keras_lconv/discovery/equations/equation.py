@@ -205,7 +205,7 @@ def read_equations(
     functions, listed = [], [*(independent or ()), *(dependent or ())]
     for each in given:
         function, variables = named_function("equation", each, listed)
-        independent = independent or variables or None
+        independent = (variables or None) if independent is None else independent
         functions.append(function)
     names = [name for function in functions for name in function.names]
     return Equations(functions, jet_space(names, independent, dependent))
