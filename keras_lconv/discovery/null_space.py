@@ -167,6 +167,19 @@ class NormalMatrices:
         sizes = np.sqrt(np.maximum(squares, 0) / np.where(reached, expected, 1.0))
         return np.where(reached, sizes, np.nan)
 
+    def parts(self, combinations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What is summed up for combinations `(K, p)` of the unknowns.
+
+        Returns:
+            The squares of the equations, and what is expected of random ones, both
+            `(groups, K, K)`.
+        """
+        columns = combinations.T
+        return (
+            combinations @ self._squares @ columns,
+            combinations @ self._expected @ columns,
+        )
+
     def solve(
         self,
         dimension: int | None = None,

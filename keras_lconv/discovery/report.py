@@ -62,8 +62,8 @@ class SymmetryReport(Report):
         sensitivities: For images, how much the function changes along each direction that
             has a name, such as `"rotation"`: 0 if it is invariant, 1 if it changes as along
             a random direction. Directions that change no sample have NaN.
-        model: The network that `fit_symmetries` trained, or `None`.
-        fit_error: Its error on samples that it was not trained on, relative to the spread
+        model: What `fit_symmetries` fitted, as a Keras model, or `None`.
+        fit_error: Its error on samples that it was not fitted to, relative to the spread
             of the outputs.
         searched: The space that was searched, in words.
         independent: Directions `(u, v)` along which the function does not change at all,

@@ -93,7 +93,7 @@ def chebyshev(
         i: Tensor, before: Tensor, last: Tensor, total: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         following = act(last) * (2 / z) + before
-        return last, following, total + ops.take(weights, i + 2) * following
+        return last, following, total + weights[i + 2] * following
 
     return repeat(step, (f, first, total), len(coefficients) - 2)[2]
 
@@ -139,6 +139,6 @@ def decay(
         i: Tensor, before: Tensor, last: Tensor, total: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         following = 2 * shifted(last) - before
-        return last, following, total + ops.take(weights, i + 2) * following
+        return last, following, total + weights[i + 2] * following
 
     return repeat(step, (f, first, total), len(coefficients) - 2)[2]

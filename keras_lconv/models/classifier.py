@@ -48,7 +48,7 @@ def classifier(
     | `"centred objects"` | images of one object near the centre, in any orientation | `lconv_classifier(filters=())`: numbers that no rotation changes and a hidden layer; trained in seconds. Of images longer than 32 pixels it sees averages of neighbours |
     | `"objects anywhere"` | images in any orientation, objects anywhere in them | `steerable_classifier`: convolutions whose kernels turn |
     | `"volume"` | volumes in any orientation | `steerable_classifier(group="so3")` |
-    | `"signal"` | signals on a line, with something anywhere in them | two `LConv(16, translation(1), order=3, smoothing=2.0)` and the maximum over positions |
+    | `"signal"` | signals on a line, with something anywhere in them | three `LConv(filters, translation(1), order=3, smoothing=2.0)`, 16, 32 and 64 wide, between them means of two positions, and the average over positions |
     | `"points"` | positions in space, in any orientation and order, with features | `point_network`: convolutions on differences of positions |
     | `"table"` | rows of one or more vectors that `generators` act on | `equivariant_mlp(generators)` |
 
@@ -140,10 +140,15 @@ def _of_signals(
 ) -> keras.Model:
     inputs = keras.Input(shape)
     x = inputs
-    for _ in range(2):
-        # As wide as a convolution with a window of 7.
-        x = LConv(16, translation(1), order=3, smoothing=2.0, activation="relu")(x)
-    x = layers.GlobalMaxPooling1D()(x)
+    for number, filters in enumerate((16, 32, 64)):
+        if number and spatial_sizes(tuple(x.shape[1:]))[0] > 1:
+            x = layers.AveragePooling1D(2)(x)
+        # As wide as a convolution with a window of about 13.
+        x = LConv(filters, translation(1), order=3, smoothing=2.0, use_bias=False)(x)
+        axis = 1 if keras.config.image_data_format() == "channels_first" else -1
+        x = layers.BatchNormalization(axis=axis, momentum=0.9)(x)
+        x = layers.ReLU()(x)
+    x = layers.Dropout(0.2)(layers.GlobalAveragePooling1D()(x))
     x = layers.Dense(classes, activation=activation, name="predictions")(x)
     return keras.Model(inputs, x, name=name)
 

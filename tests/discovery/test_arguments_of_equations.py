@@ -26,6 +26,11 @@ def branching(u, u_t):
     return u_t if u > 0 else u_t - u
 
 
+def of_field(equation):
+    """An equation of SymPy in `u(t, x)`."""
+    return {"equation": equation(sympy.Function("u")(*sympy.symbols("t x")))}
+
+
 OF_EQUATIONS = {
     "no function": ({"equation": 3}, TypeError, "`equation` must hold functions"),
     "no names": ({"equation": lambda *jet: jet}, ValueError, "must name the coordinates"),
@@ -53,6 +58,20 @@ OF_EQUATIONS = {
                         ValueError, "two sides that differ"),
     "much work": ({"equation": lambda u_xxxx, v_yyyy, w_zzzz: (u_xxxx, v_yyyy, w_zzzz),
                    "degree": 4}, ValueError, "takes about 2 minutes"),
+    "a missing line": ({"equation": lambda ut, u_xx: ut - u_xx}, ValueError,
+                       "Received: ut, in an equation in ut, u_xx"),
+    "no such name": ({"equation": lambda u_t: u_t - unheard_of}, ValueError,  # noqa: F821
+                     "NameError"),
+    "a constant without value": (of_field(lambda u: u.diff("t") - sympy.Symbol("c") * u),
+                                 ValueError, "Received: c besides"),
+    "a delay": (of_field(lambda u: u.diff("t") - u.subs("t", sympy.Symbol("t") - 1)),
+                ValueError, "delays are not searched"),
+    "an unknown function": (of_field(lambda u: u.diff("t") - sympy.Function("g")(u)),
+                            ValueError, "that you choose"),
+    "a slope elsewhere": (of_field(lambda u: u.diff("t") - u.diff("x").subs("x", 0)),
+                          ValueError, "at the same point"),
+    "swapped variables": (of_field(lambda u: u.diff("t") - u.func(*u.args[::-1])),
+                          ValueError, "with the same variables"),
 }  # fmt: skip
 OF_DATA = {
     "nothing": ({}, ValueError, "There must be an `equation`"),

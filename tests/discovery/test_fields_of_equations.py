@@ -210,6 +210,55 @@ def test_a_given_equation_that_the_fields_miss_is_told(rate, noise):
         assert "the fields miss the given equation" in report.summary()
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_motion_without_a_force_has_the_projective_algebra(noise):
+    """What is negligible beside what speeds let expect is zero, also in noise."""
+    rng, times = np.random.default_rng(0), np.linspace(0, 10, 201)
+    u = rng.normal(size=(5, 1)) + rng.normal(size=(5, 1)) * times
+    u = u + noise * np.std(u) * rng.normal(size=u.shape)
+    report = find_point_symmetries(fields={"u": u}, coordinates={"t": times})
+    assert report.equations[0].left == "u_tt"
+    assert report.equations[0].terms == ()
+    assert report.name == "sl(3,R)"
+    assert report.confidence > 0.9
+
+
+def test_a_thrown_ball_has_a_constant_in_its_equation():
+    """Its 12 symmetries up to degree 2 are those of `y_tt = -9.81` and `x_tt = 0`."""
+    rng, times = np.random.default_rng(0), np.linspace(0, 10, 100)
+    x, y = 10 * rng.normal(size=(2, 5, 1)) * times
+    report = find_point_symmetries(
+        fields={"x": x, "y": y - 9.81 / 2 * times**2}, coordinates={"t": times}
+    )
+    assert [str(each).split("  ")[0] for each in report.equations] == [
+        "x_tt = 0",
+        "y_tt = - 9.81",
+    ]
+    known = find_point_symmetries(lambda x_tt, y_tt: (x_tt, y_tt + 9.81))
+    assert textbook.angle(report.generators, known.generators, report.scales)[1] < 1e-6
+    assert min(report.confidence, known.confidence) > 0.99
+
+
+@pytest.mark.parametrize("library", [None, {"cos 2t": lambda t: np.cos(2 * t)}])
+def test_a_missing_term_is_told(library):
+    """A force that depends on time, without it and with it in the library."""
+    rng, times = np.random.default_rng(0), np.linspace(0, 10, 200)
+    paths = [
+        solve_ivp(lambda t, z: (z[1], -(z[0] ** 3) + np.cos(2 * t) / 2), (0, 10), start,
+                  "DOP853", times, rtol=1e-9).y[0]
+        for start in rng.normal(size=(4, 2))
+    ]  # fmt: skip
+    report = find_point_symmetries(
+        fields={"u": np.array(paths)}, coordinates={"t": times}, library=library
+    )
+    assert ("a term is missing" in report.summary()) == (library is None)
+    if library is None:
+        assert report.confidence <= 0.5
+    else:
+        assert report.dimension == 0
+        assert report.confidence > 0.8
+
+
 @pytest.mark.parametrize("where", ["near", "far"])
 def test_variables_far_from_zero_are_told(where):
     """Of heat in seconds since 1970, `t d/du` and `d/du` differ less than rounding."""

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from keras_lconv.discovery import find_symmetries
 from keras_lconv.layers import SteerableConv
 from keras_lconv.models import from_report, train_from_report
+from keras_lconv.models.train_from_report import _targets
 
 UNITS = np.array([1.0, 1e3, 0.1])
 
@@ -160,6 +161,18 @@ def test_a_comparison_on_samples_not_trained_on():
     # The outputs are in units of the targets.
     result = train_from_report(report, x, 1e6 * y, epochs=1, hidden_units=(8,))
     assert 1e5 < np.mean(result.model.predict(x, verbose=0)) < 1e8
+
+
+def test_counts_are_no_labels():
+    """Whole numbers of a table are labels where a search takes them for labels."""
+    x = samples(200)
+    report = find_symmetries(quadric, x * UNITS)
+    counts = np.random.default_rng(0).poisson(30, 200)
+    assert _targets(report, counts, [x])[0] is None
+    few = np.arange(200) % 3
+    assert _targets(report, few, [x])[0] == (0, 1, 2)
+    # Images are not asked by a search of tables.
+    assert len(_targets(report, counts, [x[:, None, None]])[0]) > 10
 
 
 def test_what_has_no_network():

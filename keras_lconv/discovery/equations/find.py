@@ -16,6 +16,7 @@ from keras_lconv.discovery.equations.names import MOST_ORDER, columns_of, names_
 from keras_lconv.discovery.equations.report import PointSymmetryReport
 from keras_lconv.discovery.equations.samples import read_grid
 from keras_lconv.discovery.equations.search import search as search_for
+from keras_lconv.discovery.equations.solution_set import SolutionSet
 from keras_lconv.discovery.null_space import NUM_GROUPS
 
 # Jets are drawn between these values, in the units of the equation.
@@ -23,8 +24,9 @@ RANGE = (-1.5, 1.5)
 # Variables that functions of a library take: on a wider range they differ more.
 RANGE_OF_FUNCTIONS = (-3.0, 3.0)
 MOST_DEGREE = 8
-# Jets that tell how much each coordinate matters.
-JETS_OF_UNITS = 100
+# Jets that tell how much each coordinate matters, and whether solutions are near: if not,
+# derivatives are drawn from ranges that are wider by these factors.
+JETS_OF_UNITS, WIDER = 100, (1.0, 10.0, 100.0, 1000.0)
 
 
 def find_point_symmetries(
@@ -46,10 +48,10 @@ def find_point_symmetries(
     A field `v = sum xi^a(x, u) d/dx^a + sum phi^A(x, u) d/du^A` maps solutions to solutions
     if and only if its prolongation, the way in which it moves derivatives, keeps the
     equation: `pr v [Delta] = 0` wherever `Delta = 0`. This condition is linear in `xi` and
-        `phi`, and for polynomials up to a degree the symmetries are one null space. The
-        condition is evaluated at random jets that solve the equation. Newton's method finds
-        them, so the equation can be any smooth one, also one that cannot be solved for a
-        derivative.
+    `phi`, and for polynomials up to a degree the symmetries are one null space. The
+    condition is evaluated at random jets that solve the equation. Newton's method finds
+    them, so the equation can be any smooth one, also one that cannot be solved for a
+    derivative.
 
     **From an equation** everything is exact up to rounding: an approximate solution of the
     condition is not a symmetry. Equations of lower order than the highest one in a system
@@ -63,7 +65,8 @@ def find_point_symmetries(
     or the second derivative by the first coordinate, time. On the right there are a few
     products of up to three fields and their derivatives. The errors of the equation are
     taken into account: values of the condition that change as much from one part of the
-    data to another count as zero.
+    data to another count as zero. Other equations that fit as well, a missing term, and a
+    given equation that the fields do not obey lower the confidence, and `notes` name them.
 
     Args:
         equation: An expression that is zero for solutions: a function of NumPy arrays or of
@@ -91,8 +94,8 @@ def find_point_symmetries(
             NumPy's elementary functions, and are differentiated by their rules, as are
             those of `library`.
         independent: Names of the independent variables, one to three. By default the
-            letters of derivatives, and variables without a derivative, in the order in
-            which they appear.
+            letters of derivatives, in the order in which they appear, or the arguments of
+            functions of SymPy.
         dependent: Names of the dependent variables. By default those with a derivative.
         ranges: Ranges of variables and derivatives, by name, such as `{"u": (0.5, 2)}` for
             an equation with a root of `u`. By default -1.5 to 1.5, or, if some of them have
@@ -104,7 +107,8 @@ def find_point_symmetries(
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If names or shapes do not fit, or few of the jets lead to a solution.
+        ValueError: If names or shapes do not fit, few of the jets lead to a solution, or
+            the search would take minutes.
 
     Example:
     ```python
@@ -220,5 +224,12 @@ def _ranges(
             ) from None
         bounds[column], fixed[column] = own, True
     start = np.random.default_rng(0).uniform(size=(JETS_OF_UNITS, space.size))
-    low, high = balanced(equations, bounds, fixed, start).T
-    return low, high
+    bounds = balanced(equations, bounds, fixed, start)
+    for factor in WIDER:
+        # Of `y_tt = -9.81` solutions are farther away.
+        own = np.where(fixed | (space.orders == 0), 1.0, factor)
+        low, high = bounds.T * own
+        jets = low + (high - low) * start
+        if SolutionSet(equations, jets, (high - low) / 2).is_near(jets):
+            return low, high
+    return bounds[:, 0], bounds[:, 1]

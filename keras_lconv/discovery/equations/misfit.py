@@ -5,14 +5,14 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_lconv.discovery.equations.equation import Equations
+from keras_lconv.discovery.equations.rivals import EXPLAINED
 from keras_lconv.discovery.equations.samples import Grid
 from keras_lconv.discovery.equations.solution_set import LEAST_KEPT
 
 # Jets that are asked.
 MOST_JETS = 2000
-# Errors of derivatives may be so many times larger than what less smooth curves change, and
-# rounding is no more than this.
-EXPLAINED, ROUNDING = 2.0, 1e-6
+# Rounding is no more than this.
+ROUNDING = 1e-6
 
 
 class Misfit(NamedTuple):

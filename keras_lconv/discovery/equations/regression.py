@@ -1,6 +1,7 @@
 """Equations that fit data, with few terms."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,6 +21,9 @@ MOST_TERMS, NEAR_BEST = 20, 3.0
 # Where noise is left, further terms that gain so much count as well. What is left below the
 # first of these are errors of derivatives, which further terms would fit.
 SMALL_ERROR, LEAST_GAIN = 1e-3, 1.2
+# A left side that is smaller, relative to what first derivatives let expect, is zero if no
+# terms explain it well.
+NEGLIGIBLE = 0.05
 # Relative to the largest: what is smaller in the products of terms is rounding.
 RIDGE, SAME = 1e-13, 1e-10
 
@@ -42,6 +46,7 @@ class FittedEquation:
         lead: By which factor the error is smaller than that of the best equation with
             another term in place of one of these: how clear the choice of terms is.
         rivals: Equations with another term that fit as well.
+        noise: What errors of derivatives may leave of it, as far as they are known.
     """
 
     left: str
@@ -54,6 +59,7 @@ class FittedEquation:
     coefficients_of_parts: np.ndarray
     lead: float = np.inf
     rivals: tuple["FittedEquation", ...] = ()
+    noise: float = np.inf
 
     def __str__(self) -> str:
         text = ""
@@ -62,9 +68,8 @@ class FittedEquation:
         ):
             digits = int(np.clip(2 - np.log10(max(error / abs(value), 1e-6)), 2, 6))
             size = f"{abs(value):.{digits}g}"
-            text += (
-                f" {'-' if value < 0 else '+'} {'' if size == '1' else size + ' '}{term}"
-            )
+            words = [each for each in (size, term) if each != "1"] or ["1"]
+            text += f" {'-' if value < 0 else '+'} {' '.join(words)}"
         text = text.removeprefix(" + ").strip() or "0"
         return f"{self.left} = {text}  (error {self.fit_error:.1e})"
 
@@ -79,6 +84,7 @@ class Candidates:
         orders: How many derivatives each has, `(names,)`.
         columns: The numbers of those that terms are made of.
         powers: The exponents of the terms, `(terms, columns)`.
+        natural: What size to expect of some coordinates, by their numbers.
     """
 
     names: tuple[str, ...]
@@ -86,6 +92,7 @@ class Candidates:
     orders: np.ndarray
     columns: list[int]
     powers: np.ndarray
+    natural: Mapping[int, float] = field(default_factory=dict)
 
 
 def candidates(
@@ -124,7 +131,21 @@ def candidates(
     most = np.where(of_functions, FACTORS_WITH_FUNCTION, MOST_FACTORS)
     is_in = (of_functions <= 1) & (powers.sum(axis=1) <= most)
     powers = powers[is_in & (powers @ orders[columns] <= order)]
-    return Candidates(names, np.column_stack([jets, *values]), orders, columns, powers)
+    natural = _natural_sizes(space, jets, time_order)
+    jets = np.column_stack([jets, *values])
+    return Candidates(names, jets, orders, columns, powers, natural)
+
+
+def _natural_sizes(space: JetSpace, jets: np.ndarray, order: int) -> dict[int, float]:
+    """The size of derivatives by time that the first ones let expect."""
+    p, j = len(space.independent), len(space.indices)
+    sizes = {}
+    for start in range(p, space.size, j):
+        spread = float(np.std(jets[:, start]))
+        rate = float(np.sqrt(np.mean(jets[:, start + 1] ** 2))) / (spread or 1.0)
+        number = int(np.flatnonzero(space.indices[:, 0] == order)[0])
+        sizes[start + number] = spread * rate**order
+    return sizes
 
 
 def values_of_terms(values: np.ndarray, powers: np.ndarray) -> np.ndarray:
@@ -152,10 +173,13 @@ class Regression:
         sizes = np.where(sizes > 0, sizes, 1.0)
         terms = values_of_terms(values / sizes, self._powers)
         target = candidates.values[:, left]
-        size = float(np.sqrt(np.mean(target**2))) or 1.0
+        size = float(np.sqrt(np.mean(target**2)))
+        natural = candidates.natural.get(left, 0.0)
+        # What is negligible is zero, up to an error relative to what it might be.
+        size = size if size > NEGLIGIBLE * natural else natural or 1.0
         norms = np.sqrt(np.mean(terms**2, axis=0))
         norms = np.where(norms > 0, norms, 1.0)
-        self.terms, self.target = terms / norms, target / size
+        self.terms, self.target, self.size = terms / norms, target / size, size
         self._units = size / (norms * np.prod(sizes**self._powers, axis=1))
         self.gram = self.terms.T @ self.terms
         self.moments = self.terms.T @ self.target
@@ -229,11 +253,11 @@ def fit_equation(candidates: Candidates, left: int) -> FittedEquation:
     path = [_exchanged(known, own) if len(own) <= MOST_EXCHANGED else own for own in path]
     errors = np.array([known.misfit(own) for own in path])
     # Errors of new data need not fall with the number of terms.
-    before = np.concatenate([errors[:1], np.minimum.accumulate(errors)[:-1]])
+    before = np.concatenate([[1.0], np.minimum.accumulate(errors)[:-1]])
     ratios = before / np.maximum(errors, np.finfo("float64").tiny)
     near = errors <= NEAR_BEST * np.min(errors)
     chosen = int(np.argmax(np.where(near, ratios, 0.0)))
-    if errors[chosen] > SMALL_ERROR:
+    if errors[chosen] > SMALL_ERROR and path[chosen]:
         gaining = np.flatnonzero(ratios[chosen:] >= LEAST_GAIN)
         chosen += int(np.max(gaining, initial=0))
     return known.equation(path[chosen], float(errors[chosen]), float(ratios[chosen]))

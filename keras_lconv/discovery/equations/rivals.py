@@ -1,4 +1,4 @@
-"""Equations that fit data as well as the one that was found."""
+"""What else may be behind data: other equations that fit as well, and errors."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,13 +18,15 @@ from keras_lconv.discovery.equations.regression import (
 
 # So many terms are tried in place of each one: those that explain most.
 MOST_TRIED = 5
+# Errors of derivatives may be so many times larger than what less smooth curves change.
+EXPLAINED = 2.0
 TINY = float(np.finfo("float64").tiny)
 
 
 def with_rivals(
     equation: FittedEquation, candidates: Candidates, finer: np.ndarray, left: int
 ) -> FittedEquation:
-    """An equation that knows which others with as many terms fit as well.
+    """An equation that knows its noise, and which others with as many terms fit as well.
 
     Without noise another equation may miss the data a little more only since derivatives
     in its terms are known less well. Those of curves that are less smooth tell how much
@@ -50,18 +52,30 @@ def with_rivals(
                 continue
             tried = [*support[:place], int(other), *support[place + 1 :]]
             rival = known.equation(tried, known.misfit(tried), equation.gain)
-            doubt = _doubt(rival, tried, candidates, finer, left) if is_exact else 0.0
+            doubt = _doubt(rival, known, candidates, finer) if is_exact else 0.0
             ratio = rival.fit_error / max(own + min(doubt, SMALL_ERROR), TINY)
             lead = min(lead, max(ratio, 1.0))
             if ratio <= (NEAR_BEST if is_exact else LEAST_GAIN):
                 rivals.append(rival)
-    return replace(equation, lead=float(lead), rivals=tuple(rivals))
+    noise = _doubt(equation, known, candidates, finer)
+    return replace(equation, lead=float(lead), rivals=tuple(rivals), noise=noise)
+
+
+def is_explained(equation: FittedEquation) -> bool:
+    """Whether what an equation misses may be the error of derivatives."""
+    return equation.fit_error <= max(EXPLAINED * equation.noise, SMALL_ERROR)
 
 
 def in_words(system: Sequence[FittedEquation]) -> list[str]:
-    """What to say of equations that others fit as well."""
+    """What to say of equations that miss something, or that others fit as well."""
     notes = []
     for equation in system:
+        if not is_explained(equation):
+            notes.append(
+                f"the equation for {equation.left} misses more than errors of derivatives "
+                "explain: a term is missing. `library` may have functions, or `fields` "
+                "another variable"
+            )
         if equation.rivals:
             others = "; ".join(str(each) for each in equation.rivals)
             notes.append(
@@ -72,25 +86,21 @@ def in_words(system: Sequence[FittedEquation]) -> list[str]:
 
 
 def _doubt(
-    rival: FittedEquation,
-    support: list[int],
-    candidates: Candidates,
-    finer: np.ndarray,
-    left: int,
+    equation: FittedEquation, known: Regression, candidates: Candidates, finer: np.ndarray
 ) -> float:
     """How far what an equation misses changes with derivatives, beside its left side.
 
     Args:
-        rival: The equation.
-        support: The numbers of its terms.
-        candidates: All terms.
+        equation: The equation.
+        known: All terms.
+        candidates: Their values.
         finer: Their values by derivatives of curves that are less smooth.
-        left: The coordinate on the left.
     """
-    powers, columns = candidates.powers[sorted(support)], candidates.columns
-    fine, other = (
-        values[:, left] - values_of_terms(values[:, columns], powers) @ rival.coefficients
+    powers = candidates.powers[[known.labels.index(term) for term in equation.terms]]
+    left = candidates.names.index(equation.left)
+    before, after = (
+        values[:, left]
+        - values_of_terms(values[:, candidates.columns], powers) @ equation.coefficients
         for values in (candidates.values, finer)
     )
-    size = float(np.linalg.norm(candidates.values[:, left]))
-    return float(np.linalg.norm(fine - other)) / size if size else 0.0
+    return float(np.sqrt(np.mean((before - after) ** 2))) / known.size

@@ -15,7 +15,7 @@ from keras_lconv.discovery.equations.noether import Solutions
 from keras_lconv.discovery.equations.refit import own_parts, refitted
 from keras_lconv.discovery.equations.regression import FittedEquation
 from keras_lconv.discovery.equations.report import PointSymmetryReport
-from keras_lconv.discovery.equations.rivals import in_words
+from keras_lconv.discovery.equations.rivals import in_words, is_explained
 from keras_lconv.discovery.equations.solution_set import SolutionSet
 from keras_lconv.discovery.equations.terms import terms_up_to
 from keras_lconv.discovery.gap import LARGEST_NULL_VALUE
@@ -139,7 +139,8 @@ def search(
         notes.append(KINKS)
     if missed and not missed.is_explained:
         notes.append(DISOBEYED)
-    if blurred or KINKS in notes or DISOBEYED in notes:
+    is_half_sure = blurred or KINKS in notes or DISOBEYED in notes
+    if is_half_sure or not all(map(is_explained, system)):
         confidence = min(confidence, HALF_SURE)
     generators, superposition, trivial = (
         terms.callable(each, points, variables) for each in listing

@@ -106,6 +106,10 @@ class SolutionSet:
             )
         return reached[kept]
 
+    def is_near(self, jets: np.ndarray) -> bool:
+        """Whether enough of some jets reach solutions."""
+        return bool(np.mean(self._newton(jets)[1]) >= LEAST_KEPT)
+
     def _newton(self, jets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Jets moved by shortest steps, and whether each reaches the solution set.
 

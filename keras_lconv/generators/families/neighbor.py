@@ -9,9 +9,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
-from keras_lconv._backend import take
+from keras_lconv._backend import segment_sum, take
 from keras_lconv._memory import require_memory
-from keras_lconv._ops import segment_sum
 from keras_lconv._typing import (
     Constraint,
     Initializer,

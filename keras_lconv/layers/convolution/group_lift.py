@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._backend import take
 from keras_lconv._memory import require_memory
 from keras_lconv._typing import (
     Activation,
@@ -226,7 +227,7 @@ class GroupLift(KernelLayer):
         # The coefficients of waves, and of their partners.
         for axis, basis in enumerate(self._bases):
             f = _along(basis.T, f, axis, sizes)
-        f = ops.take(f, ops.convert_to_tensor(self._partners.T.ravel(), "int32"), axis=1)
+        f = take(f, self._partners.T.ravel().astype("int32"), axis=1)
         f = ops.reshape(f, (-1, math.prod(sizes), len(self._partners) * channels))
         # Each wave has a kernel of its own, from partners and channels to frames and
         # filters.

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._ops import segment_sum, working_dtype
+from keras_lconv._backend import segment_sum
+from keras_lconv._ops import working_dtype
 from keras_lconv._typing import ArrayLike, GeneratorsLike, Tensor
 from keras_lconv._validation import integer_array
 from keras_lconv.layers.pooling.coarse_pooling import CoarsePooling

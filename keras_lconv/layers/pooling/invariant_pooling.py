@@ -10,8 +10,9 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
+from keras_lconv._backend import segment_sum
 from keras_lconv._memory import require_memory
-from keras_lconv._ops import safe_sqrt, segment_sum, working_dtype
+from keras_lconv._ops import safe_sqrt, working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import (
     boolean,

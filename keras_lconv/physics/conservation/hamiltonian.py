@@ -189,5 +189,13 @@ def _functions(
         own = rows[:, None, :end] * np.sqrt(weights)[..., None]
         system.add(own, (weights * sizes)[:, 0] / moments.shape[0])
         space = system.solve(dimension if end == candidates.ends[-1] else None)
-        listed.add(degree, space.basis.T * scales[:end], space)
+        unscaled = functools.partial(_parts, system, scales[:end])
+        listed.add(degree, space.basis.T * scales[:end], space, unscaled)
     return listed.report(space, space.dimension)
+
+
+def _parts(
+    system: NormalMatrices, scales: np.ndarray, mixtures: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Those of mixtures of candidates, where the unknowns are of scaled ones."""
+    return system.parts(mixtures / scales)

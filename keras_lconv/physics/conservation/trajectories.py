@@ -161,13 +161,13 @@ def _functions(
     values, listed = candidates.values(points), Independent(candidates, points)
     drifting: list[Drift[ConservedFunction]] = []
     for degree, end in enumerate(candidates.ends, 1):
-        motion = Motion(values[:, :end], clocks, candidates.function)
+        motion = Motion(values[:, :end], clocks, candidates.mixed)
         asked = dimension if end == candidates.ends[-1] else None
         space = motion.solve(asked)
         basis = space.basis
         if dimension is None:
             basis, drifting = motion.without_drift(basis)
-        listed.add(degree, motion.mixtures(basis), space)
+        listed.add(degree, motion.mixtures(basis), space, motion.parts)
     report = listed.report(space, basis.shape[1], tuple(drifting))
     return dataclasses.replace(report, is_rough=motion.is_rough)
 
