@@ -20,6 +20,7 @@ from keras_lconv import (
     convert,
     datasets,
     discovery,
+    distribution,
     estimators,
     initializers,
     losses,
@@ -970,6 +971,18 @@ DISCOVERY = {
             "smoothing": not_negative,
             "border": optional(whole(0)),
             "verbose": progress,
+        },
+    ),
+    "keras_lconv.distribution.ModelParallel": Row(
+        distribution.ModelParallel,
+        {
+            "device_mesh": keras.distribution.DeviceMesh(
+                (1, 1), ("batch", "weights"), ["cpu:0"]
+            )
+        },
+        {
+            "device_mesh": lambda v: isinstance(v, keras.distribution.DeviceMesh),
+            "layouts": lambda v: v is None or isinstance(v, dict),
         },
     ),
     "keras_lconv.discovery.GridSums": Row(
