@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-from scipy.stats import kstest
 
 FOLDER = pathlib.Path(__file__).parents[1] / "benchmarks" / "points"
 
@@ -61,35 +60,8 @@ def test_motion_keeps_momentum_and_energy(module):
     assert 1 / distance + 0.5 * np.sum(v**2) == pytest.approx(0.5, rel=1e-4)
 
 
-@pytest.mark.backend_free
-def test_jets_are_the_same_in_all_frames(module):
-    toy = module("toy_jets")
-    drawn = toy.generate(400, seed=0)
-    momenta, exist = drawn.momenta.astype("float64"), drawn.exist[..., 0] > 0
-    number = exist.sum(axis=1)
-    assert number.min() >= 10
-    assert number.max() <= 40
-    light = np.linalg.norm(momenta[..., :3], axis=-1)
-    np.testing.assert_allclose(momenta[..., 3], light, rtol=1e-6)
-    assert np.all(momenta[~exist] == 0)
-    transverse = np.hypot(*momenta.sum(axis=1)[:, :2].T)
-    assert kstest(transverse, "uniform", args=(400, 200)).pvalue > 1e-3
-    moved = drawn.boosted(1.0, seed=1).momenta.astype("float64")
-    metric = np.diag([-1.0, -1, -1, 1])
-    first, second = (np.einsum("bni,ij,bmj->bnm", p, metric, p) for p in (momenta, moved))
-    size = np.abs(first).max()
-    assert np.abs(first - second).max() < 1e-3 * size
-    assert not np.allclose(momenta, moved, rtol=0.1)
-
-
-@pytest.mark.backend_free
-def test_areas_under_the_curve(module):
-    scores, labels = np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1])
-    assert module("jets").area(scores, labels) == 0.75
-
-
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", ["charges", "jets", "growth"])
+@pytest.mark.parametrize("name", ["charges", "growth"])
 def test_each_runs(module, name):
     rows = getattr(module(name), name)(False)
     assert len(rows) > 1

@@ -1,7 +1,7 @@
 """Networks on points beside others.
 
 Run: KERAS_BACKEND=jax python benchmarks/points charges [--full]
-(or `jets`, `speed`, `growth`). All draws are seeded. `--json FILE` writes the rows to a
+(or `speed`, `growth`). All draws are seeded. `--json FILE` writes the rows to a
 file. Without `--full` a run takes seconds and shows that it runs. Rows of e3nn need an
 environment with e3nn 0.6 and PyTorch: `charges --networks e3nn`, and `speed`, whose row is
 left out where there is none.
@@ -17,11 +17,10 @@ sys.path.append(str(pathlib.Path(__file__).parents[1]))
 
 from charges import charges
 from growth import growth
-from jets import jets
 from markdown_table import show
 from speed import speed
 
-BENCHMARKS = {"charges": charges, "jets": jets, "speed": speed, "growth": growth}
+BENCHMARKS = {"charges": charges, "speed": speed, "growth": growth}
 
 
 def main(arguments=None):
