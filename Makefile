@@ -100,12 +100,12 @@ mutate: $(MUTATION)/ready
 	KERAS_BACKEND=torch $(TEST_ENV) nice $(MUTATION)/bin/python -m tests.mutation.mutate \
 		--areas $(AREAS) --sample $(SAMPLE) --seed $(SEED)
 
-# Every layer in ONNX Runtime, from each backend.
+# Every layer in ONNX Runtime, from each backend, and in OpenVINO, from PyTorch.
 onnx: $(DEV)/onnx
 	@for backend in $(BACKENDS); do \
 		echo "== Layers in ONNX, from $$backend"; \
 		KERAS_BACKEND=$$backend $(TEST_ENV) $(DEV)/bin/python $(PYTEST) \
-			-m nightly tests/layers/test_onnx.py || failed="$$failed $$backend"; \
+			-m nightly tests/layers/test_formats.py || failed="$$failed $$backend"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "ONNX FAILED from:$$failed"; exit 1; fi
 

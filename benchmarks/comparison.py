@@ -63,20 +63,33 @@ class Shuffled(keras.utils.PyDataset):
 
 
 def convolutional_network(
-    shape, least, classes=10, *, windows=(5, 5, 5), padding=2, least_width=8
+    shape,
+    least,
+    classes=10,
+    *,
+    windows=(5, 5, 5),
+    padding=2,
+    least_width=8,
+    convolution=None,
 ):
-    """A network for images or volumes with at least as many weights."""
+    """A network for images or volumes with at least as many weights.
+
+    With `convolution`, called as `convolution(filters, window)`, of such layers.
+    """
     layers = keras.layers
 
     def of_rank(name, *arguments, **settings):
         return getattr(layers, f"{name}{len(shape) - 1}D")(*arguments, **settings)
+
+    def plain(filters, window):
+        return of_rank("Conv", filters, window, padding="same", use_bias=False)
 
     width = least_width
     while True:
         model = keras.Sequential([keras.Input(shape), of_rank("ZeroPadding", padding)])
         for number, window in enumerate(windows):
             filters = width * 2**number
-            model.add(of_rank("Conv", filters, window, padding="same", use_bias=False))
+            model.add((convolution or plain)(filters, window))
             model.add(layers.BatchNormalization(momentum=0.9))
             model.add(layers.ReLU())
             if number < len(windows) - 1:
@@ -89,7 +102,7 @@ def convolutional_network(
         width += 1
 
 
-def train(model, data, epochs, largest_rate):
+def train(model, data, epochs, largest_rate, callbacks=()):
     """Trains with a rate that rises and falls, and returns the CPU seconds."""
     steps = len(data) * epochs
     rate = keras.optimizers.schedules.CosineDecay(
@@ -102,7 +115,7 @@ def train(model, data, epochs, largest_rate):
     optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4)
     model.compile(optimizer, loss, metrics=["accuracy"])
     start = time.process_time()
-    model.fit(data, epochs=epochs, verbose=0)
+    model.fit(data, epochs=epochs, verbose=0, callbacks=list(callbacks))
     return time.process_time() - start
 
 
@@ -117,10 +130,13 @@ def weights(model):
 
 
 def seconds_per_epoch(network, x, y):
-    """Of training, after what is compiled once."""
-    model, data = network.build(), network.batches(x, y, 0)
-    train(model, data, 1, 1e-4)
-    return train(model, data, 1, 1e-4)
+    """Of training: the median of some epochs, after the first, which compiles."""
+    model, ends = network.build(), []
+    clock = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: ends.append(time.process_time())
+    )
+    train(model, network.batches(x, y, 0), 4, 1e-4, callbacks=[clock])
+    return np.median(np.diff(ends))
 
 
 def compare(networks, draw, numbers, epochs, seeds, score=accuracy, rates=RATES):

@@ -1,4 +1,4 @@
-"""The figures of the pages about Lie algebras and about pooling.
+"""The figures of the pages about Lie algebras, equivariance and pooling.
 
 Usage: python benchmarks/figures.py [--folder docs/assets]
 """
@@ -82,9 +82,37 @@ def blurs(path):
     figure.savefig(path, dpi=110)
 
 
+def conjugation(path, angle=np.pi / 6):
+    """A rotation mixes the two translations: `S L_1 S^-1 = cos(t) L_1 + sin(t) L_2`."""
+    turn, moves, f = rotation(), translation(), image()
+
+    def both(f):
+        return keras.ops.convert_to_numpy(moves(f))[..., 0]
+
+    first, second = np.moveaxis(both(f), -1, 0)
+    turned_back = both(turn.transform(f, -angle))[..., :1]
+    conjugate = keras.ops.convert_to_numpy(turn.transform(turned_back, angle))[..., 0]
+    mixed = np.cos(angle) * first + np.sin(angle) * second
+    error = np.linalg.norm(conjugate - mixed) / np.linalg.norm(mixed)
+    pictures = {
+        "$L_1 f$": first,
+        "$L_2 f$": second,
+        "$S L_1 S^{-1} f$": conjugate,
+        rf"$\cos t \, L_1 f + \sin t \, L_2 f$: {error:.1g} off": mixed,
+    }
+    figure, axes = plt.subplots(1, 4, figsize=(9.6, 2.7), layout="constrained")
+    scale = np.abs(mixed).max()
+    for ax, (title, picture) in zip(axes, pictures.items(), strict=True):
+        ax.imshow(picture[0], cmap="RdBu_r", vmin=-scale, vmax=scale)
+        ax.set(xticks=[], yticks=[])
+        ax.set_title(title, fontsize=10)
+    figure.savefig(path, dpi=110)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Figures of the theory pages.")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("docs/assets"))
     folder = parser.parse_args().folder
     flows(folder / "flows.png")
     blurs(folder / "casimir_blurs.png")
+    conjugation(folder / "conjugation.png")

@@ -232,10 +232,15 @@ def energies(number, seed):
 
 def signals():
     shape = (256, 1)
-    cnn = functools.partial(convolutional_network, shape, 1, 4)
+    found = preset("signal", shape, 4, upright)
+    least = found.build().count_params()
+    cnn = functools.partial(convolutional_network, shape, least, 4)
+    # Of the windows 5, 7, 11 and 15 validation samples choose 11.
+    long = functools.partial(cnn, windows=(11, 11, 11), padding=5)
     networks = {
-        "signal": preset("signal", shape, 4, upright),
-        "CNN": Network(cnn, upright),
+        "signal": found,
+        "CNN, windows of 11": Network(long, upright),
+        "CNN, windows of 5": Network(cnn, upright),
         "Dense": Network(lambda: dense_network(shape, 4), upright),
     }
     return Task(heart_beats, (400, 400, 2000), 6, networks)

@@ -10,12 +10,12 @@
 # ```
 #
 # In a notebook, set `os.environ["KERAS_BACKEND"]` in the first cell: Keras reads it once,
-# when it is imported. Where the variable is not set, Keras takes the entry `"backend"` of
+# when it is imported. If the variable is not set, Keras uses the entry `"backend"` of
 # the file `~/.keras/keras.json`.
 #
-# Below, a model is trained on the backend that runs this script, and saved. Every backend
-# that is installed then loads it in a process of its own, predicts, and trains it on, on
-# one device and on several.
+# Below, a model is trained on the backend that runs this script, and saved. Every
+# installed backend then loads it in a separate process, predicts, and continues the
+# training, on one device and on several.
 
 # %%
 import argparse
@@ -36,8 +36,8 @@ from keras_lconv.generators import LowRankGenerators
 # ## A model
 #
 # The first layer has a fixed generator. The other two learn theirs, and share them. The
-# activation is smooth: at a ReLU, rounding may decide on which side of zero a feature is,
-# and training goes on from there with other gradients.
+# activation is smooth. With a ReLU, rounding may decide on which side of zero a feature is,
+# and training then continues with other gradients.
 
 
 # %%
@@ -80,10 +80,10 @@ def accuracy(model, images, labels):
 # %% [markdown]
 # ## GPU and mixed precision
 #
-# A GPU needs no change of the code. If the backend sees one, it computes there. Every
-# tensor knows where it is, on every backend: `keras.ops.ones(1).device`. To stay on the
-# CPU, set `CUDA_VISIBLE_DEVICES=` to nothing. JAX reserves most of the memory of a GPU
-# when it starts, unless `XLA_PYTHON_CLIENT_PREALLOCATE=false` is set.
+# A GPU needs no change of the code. If the backend finds one, it computes there. On every
+# backend `keras.ops.ones(1).device` shows the device of a tensor. To stay on the
+# CPU, set `CUDA_VISIBLE_DEVICES` to an empty value. JAX reserves most of the memory of a
+# GPU when it starts, unless `XLA_PYTHON_CLIENT_PREALLOCATE=false` is set.
 #
 # Mixed precision is a policy of Keras: `"mixed_bfloat16"`, or `"mixed_float16"` for older
 # GPUs, computes in 16 bits and keeps the weights in 32. The last layer above computes in
@@ -105,8 +105,8 @@ def in_mixed_precision(model):
 # ## Several devices
 #
 # Data parallel training is the same on every backend: each device has all weights and
-# takes its share of each batch, and the gradients are averaged. So one step gives the
-# weights that one device would have, up to rounding. This is what one device does:
+# takes its share of each batch, and the gradients are averaged. So one step gives the same
+# weights as on one device, up to rounding. On one device training is:
 
 # %%
 BATCH_SIZE = 64
@@ -124,8 +124,8 @@ def train(model, images, labels):
 
 
 # %% [markdown]
-# **JAX**: `keras.distribution`. Whatever is made after `set_distribution` is on all
-# devices, and `fit` stays as it is. `keras.distribution` works on JAX alone.
+# **JAX**: `keras.distribution`. Everything made after `set_distribution` is on all
+# devices, and `fit` stays the same. `keras.distribution` works on JAX only.
 
 
 # %%
@@ -139,7 +139,7 @@ def train_on_jax(path, images, labels):
 
 
 # %% [markdown]
-# **TensorFlow**: a strategy of `tf.distribute`. Model and optimizer are made in its scope.
+# **TensorFlow**: a strategy of `tf.distribute`. Make model and optimizer in its scope.
 
 
 # %%
@@ -156,12 +156,12 @@ def train_on_tensorflow(path, images, labels):
 
 
 # %% [markdown]
-# **PyTorch**: a process for each device, which `torchrun` starts, and
-# `DistributedDataParallel`. It averages the gradients only if the model is called through
-# it. Keras' `fit` calls the model itself, so a loop takes its place. The loop has to do
-# three things that `fit` does: it says `training=True`, adds the losses of regularizers and
-# layers, and updates by Keras' optimizer. One of PyTorch would skip the constraints of
-# weights, such as that of `tau` in `CasimirPooling`.
+# **PyTorch**: `torchrun` starts a process for each device, and `DistributedDataParallel`
+# averages the gradients, but only if the model is called through it. Keras' `fit` calls the
+# model directly, so a loop replaces it. The loop has to do three things that `fit` does: it
+# sets `training=True`, adds the losses of regularizers and layers, and updates by Keras'
+# optimizer. An optimizer of PyTorch would skip the constraints of weights, such as that of
+# `tau` in `CasimirPooling`.
 
 
 # %%
@@ -200,17 +200,17 @@ def train_on_torch(path, images, labels):
 # With GPUs, the process group is `"nccl"`, and
 # `torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))` comes before the model.
 #
-# All shares have to be of one size, those of the last batch too. JAX refuses others; the
+# All shares must have the same size, also those of the last batch. JAX refuses others; the
 # loop for PyTorch would average them as if they were equal.
 #
-# `find_symmetries` shares its batches out, too, where a `keras.distribution` is set; see
+# If a `keras.distribution` is set, `find_symmetries` distributes its batches, too; see
 # [several devices](../faq.md#several-devices).
 #
 # ## A process for each backend
 #
-# To try this without GPUs, the CPU plays several devices: four on JAX, two on TensorFlow,
-# and two processes on PyTorch. Each backend has its own switch for this, and wants it set
-# before it starts.
+# Without GPUs, the CPU can act as several devices: four on JAX, two on TensorFlow,
+# and two processes on PyTorch. Each backend has its own switch for this, which must be set
+# before the backend starts.
 
 
 # %%
@@ -241,7 +241,7 @@ def split_tensorflow_cpu():
 
 
 # %% [markdown]
-# Each process writes down what it found: the predictions of the saved model, and the
+# Each process stores its results: the predictions of the saved model, and the
 # weights after four more steps of training, on one device and on several.
 
 
@@ -334,3 +334,7 @@ def main(arguments=None):
 
 if __name__ == "__main__":
     main()
+
+# %% [markdown]
+# All differences are rounding errors of float32: between backends, and between one device
+# and several.

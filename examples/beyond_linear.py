@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Symmetries beyond linear maps
 #
-# No matrix moves points along the curves $x^3 - y^2 = c$. Another map does, and it is not
-# linear. Here are three functions with fields that leave them unchanged, whose components
-# are polynomials, and two motions with quantities of higher degree that stay.
+# No matrix generates motions along the curves $x^3 - y^2 = c$, but a vector field that is
+# not linear does. This page finds fields with polynomial components that leave three
+# functions unchanged, and conserved quantities of higher degree of two motions.
 
 # %%
 import pathlib
@@ -20,8 +20,8 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## Curves
 #
-# A function and points at which it is asked are all that is needed. Linear maps first, then
-# fields up to degree 2.
+# The search needs a function and points at which to evaluate it. First it is among linear
+# maps, then among fields up to degree 2.
 
 
 # %%
@@ -37,9 +37,9 @@ print(report.summary())
 print(f"in symbols: {report.formulas(['x', 'y'])[0]}")
 
 # %% [markdown]
-# Where a function does not change along a field, it does not change along a multiple of it
+# If a function does not change along a field, it does not change along a multiple of it
 # either. Multiples are counted and not listed. The flow of the field moves points along the
-# curves, whatever their value.
+# curves, for all values of the function.
 
 # %%
 start = np.stack([np.linspace(0.2, 1.4, 7), np.full(7, -1.0)], axis=1)
@@ -51,7 +51,8 @@ print(f"largest change of the function along the flow: {np.nanmax(changes):.1e}"
 # %% [markdown]
 # ## Rotations behind a change of coordinates
 #
-# Lengths after the second component is bent: rotations of space, which nobody sees.
+# The function is the squared length after the second component is bent. Its symmetries are
+# the rotations of space in other coordinates.
 
 
 # %%
@@ -65,12 +66,12 @@ print(f"algebra: {bent.name}")
 print("\n".join(bent.formulas(["x", "y", "z"])))
 
 # %% [markdown]
-# The brackets of the three fields say that these are rotations. No coordinates have to be
-# guessed for it.
+# The brackets of the three fields show that these are rotations. The right coordinates need
+# not be known.
 #
 # ## The cross-ratio
 #
-# Four points of a line, seen in perspective, keep their cross-ratio. With `blocks=4` all
+# Perspective keeps the cross-ratio of four points of a line. With `blocks=4` all
 # four move alike.
 
 
@@ -86,13 +87,14 @@ print(f"algebra: {projective.name}")
 print("\n".join(projective.formulas(["x"])))
 
 # %% [markdown]
-# Shifts, stretching, and $x^2 \, d/dx$, along which $1 / x$ is shifted: together they are
-# the maps $x \to (a x + b) / (c x + d)$. No field of degree 3 joins them.
+# The fields are shifts, stretching, and $x^2 \, d/dx$, which shifts $1 / x$. Together they
+# generate the maps $x \to (a x + b) / (c x + d)$. There is no further field of degree 3.
 #
-# ## What motion conserves
+# ## Conserved quantities of motions
 #
-# The same search finds functions in place of fields. A planet in the plane keeps more than
-# energy and angular momentum. Beside polynomials the search has one function, $1 / |q|$.
+# The same search finds conserved quantities. A planet in the plane conserves more than
+# energy and angular momentum. The search uses polynomials of the coordinates and of one
+# further function, $1 / |q|$.
 
 
 # %%
@@ -107,7 +109,7 @@ planet = find_conserved_quantities(kepler, z, search=inverse, degree=3)
 print(planet.summary())
 
 # %% [markdown]
-# The last two are the components of the vector of Runge and Lenz, which points to the
+# The last two are the components of the Runge-Lenz vector, which points to the
 # perihelion. Given one of them, the other follows up to its sign.
 #
 # Predators and prey, $\dot x = x (1 - y)$ and $\dot y = y (x - 1)$, have no momenta.
@@ -148,5 +150,5 @@ picture.parent.mkdir(exist_ok=True)
 figure.savefig(picture, dpi=110)
 
 # %% [markdown]
-# What is listed and what is not, libraries of functions, and fits to data are on the page
-# [Beyond linear](../nonlinear.md).
+# The page [Beyond linear](../nonlinear.md) explains which fields are listed, libraries of
+# functions, and fits to data.

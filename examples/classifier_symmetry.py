@@ -1,11 +1,10 @@
 # %% [markdown]
 # # Symmetries of a classifier
 #
-# What does a classifier learn from images that are rotated, or shifted, at random? The same
-# network is trained on upright digits, on rotated and on shifted ones. Then
-# `find_symmetries` measures, for all affine fields, how much the outputs
-# change if the content of an image moves along a field. A network of rotation invariants
-# is measured, too.
+# What does a classifier learn from randomly rotated or shifted images? The same network is
+# trained on upright digits, on rotated and on shifted ones. Then `find_symmetries`
+# measures, for all affine fields, how much the outputs change if the content of an image
+# moves along a field. It also measures a network of rotation invariants.
 
 # %%
 import argparse
@@ -26,8 +25,9 @@ layers = keras.layers
 # %% [markdown]
 # ## Data
 #
-# Digits of scikit-learn, twice as large and smooth, with a margin: fields move content
-# without losing it, and derivatives on the grid are those of the image.
+# The images are digits of scikit-learn, enlarged to twice their size and smoothed, with a
+# margin. So fields move content without losing it, and derivatives on the grid are those
+# of the image.
 
 
 # %%
@@ -97,9 +97,9 @@ STUDIES = {
 
 
 # %% [markdown]
-# ## Training, and the question
+# ## Training and measurement
 #
-# The samples are the test images, moved like those for training.
+# The samples are the test images, moved like the training images.
 
 
 # %%
@@ -160,8 +160,8 @@ if __name__ == "__main__":
     main()
 
 # %% [markdown]
-# The network that saw rotated digits changes least along the rotation, and the one that
-# saw shifted ones less along translations than the other two. But "least" is not zero: a
-# classifier of all angles needs outputs that keep their order, not their values. No
-# convolutional network here has a symmetry in the sense of a gap in its spectrum. The
-# invariants have one, by construction, and it is the rotation.
+# The network trained on rotated digits changes least along the rotation. The network
+# trained on shifted digits changes less along translations than the other two. But "least"
+# is not zero: to classify at all angles, the largest output has to stay the largest, but
+# its value may change. No convolutional network here has a symmetry in the sense of a gap
+# in its spectrum. The network of invariants has one, by construction: the rotation.

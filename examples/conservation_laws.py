@@ -2,9 +2,10 @@
 # # Conservation laws from motion
 #
 # A planet moves around a star. From positions and momenta along some orbits
-# `keras_lconv.physics` finds the conserved quantities, and the symmetry behind them: by
-# Noether's theorem a symmetry of the Hamiltonian that keeps the symplectic form and a
-# conserved quantity are the same thing. With the Hamiltonian at hand no orbit is needed.
+# `keras_lconv.physics` finds the conserved quantities, and their symmetry. By
+# Noether's theorem each conserved quantity generates a symmetry of the Hamiltonian that
+# keeps the symplectic form, and conversely. If the Hamiltonian is known, no orbit is
+# needed.
 
 # %%
 import argparse
@@ -26,10 +27,10 @@ options = parser.parse_args()
 # %% [markdown]
 # ## Orbits
 #
-# Ellipses of eccentricity 0.2 to 0.6, in all orientations in space. On circles more
-# quantities are constant than are conserved in general. The orbits are integrated by an
-# explicit Runge-Kutta method of order 8 (DOP853 of SciPy), with a relative tolerance of
-# 1e-11.
+# The orbits are ellipses of eccentricity 0.2 to 0.6, in all orientations in space. (On
+# circles more quantities are constant than are conserved in general.) An explicit
+# Runge-Kutta method of order 8 (DOP853 of SciPy) integrates them, with a relative tolerance
+# of 1e-11.
 
 
 # %%
@@ -67,10 +68,10 @@ results = {"from orbits": fit_conserved_quantities(seen)}
 print(results["from orbits"].summary())
 
 # %% [markdown]
-# Three quantities are found, and the matrices that generate their symmetries close under
-# brackets: they are rotations. The quantities are the components of the angular momentum
-# $q \times p$. New orbits show whether they are: on these, the quantities should
-# correlate with $q \times p$, and not change along an orbit.
+# There are three quantities, and the matrices that generate their symmetries close under
+# brackets: they are rotations. The quantities should be the components of the angular
+# momentum $q \times p$. New orbits check this: there the quantities should correlate with
+# $q \times p$, and not change along an orbit.
 
 
 # %%
@@ -101,12 +102,12 @@ print(results[name].summary())
 check(results[name])
 
 # %% [markdown]
-# The quantities are the same; the drift shows the precision that the noise leaves.
+# The quantities are the same. The drift shows the error that comes from the noise.
 #
 # ## From the Hamiltonian
 #
-# With the Hamiltonian at hand no orbit is needed. It is written with `keras.ops`, so that
-# it can be differentiated, and asked at random points of phase space.
+# If the Hamiltonian is known, no orbit is needed. It is written with `keras.ops`, so that
+# it can be differentiated, and evaluated at random points of phase space.
 
 
 # %%
@@ -142,7 +143,8 @@ figure.savefig(options.output / "conservation_laws.png", dpi=110)
 # %% [markdown]
 # ## Other Hamiltonians
 #
-# An isotropic oscillator, and three masses on a line with springs that grow stiffer.
+# The first is an isotropic oscillator. The second is a chain of three masses on a line,
+# with springs whose force grows with the cube of their extension.
 
 
 # %%
@@ -166,6 +168,6 @@ def springs(z):
 print(find_conserved_quantities(springs, points).summary())
 
 # %% [markdown]
-# The total momentum is conserved, and its square. The energy is as well, but has degree 4:
-# this search is for quantities of degree 2 at most, and other degrees need
+# The total momentum and its square are conserved. The energy is conserved as well, but it
+# has degree 4. This search is for quantities of degree 2 at most; other degrees need
 # `search="polynomial"`.

@@ -3,8 +3,8 @@
 #
 # Each pair is an image of white noise and the same image after a map of the plane, with
 # bilinear interpolation. The map differs from pair to pair, and its angle, factor or shift
-# is unknown. `fit_generators` finds the common structure of all maps: the vector
-# fields along which content moves, their number, and the parameters of each pair.
+# is unknown. `fit_generators` finds the vector fields along which content moves, their
+# number, and the parameters of each pair.
 
 # %%
 import argparse
@@ -33,8 +33,8 @@ TRANSFORMATIONS = {
 #
 # The search is among the six affine fields $v(x) = A x + b$. Sign and scale of a
 # generator are a convention, so the measure is the absolute correlation of its matrix on
-# pixels with that of the true one. Where the parameters are given, sign and scale are
-# found too.
+# pixels with that of the true one. If the parameters are given, the search also finds sign
+# and scale.
 
 
 # %%
@@ -57,9 +57,8 @@ def find_one(name, size, num, noise, seed=0):
 # %% [markdown]
 # ## All of them at once
 #
-# Now every pair is moved by any affine map. The search is among the twelve quadratic
-# fields. That there are six of them is found: the sizes of the motions have a gap after
-# six.
+# Now each pair has its own affine map. The search is among the twelve quadratic fields. It
+# finds that there are six generators: the sizes of the motions have a gap after six.
 
 
 # %%
@@ -141,3 +140,8 @@ def main(arguments=None):
 
 if __name__ == "__main__":
     main()
+
+# %% [markdown]
+# On 20 x 20 pixels all four fields are found to four digits, with and without parameters.
+# On 7 x 7 pixels the correlations are above 0.99. The six affine fields are found together
+# to a few degrees, and named.

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Discover a symmetry in data
 #
-# A function of two vectors in five dimensions is known by its values only:
+# Only values of a function of two vectors in five dimensions are known:
 #
 # $$
 # y = \sin |x_1| - \frac{|x_2|^3}{2} + \frac{x_1 \cdot x_2}{|x_1| |x_2|}.
@@ -49,7 +49,7 @@ print(f"x: {x.shape}, y: {y.shape}, from {y.min():.1f} to {y.max():.1f}")
 # %% [markdown]
 # ## The fit
 #
-# `blocks=2` says that the ten columns are two vectors that transform alike. Then a
+# `blocks=2` states that the ten columns are two vectors that transform alike. So a
 # generator is a matrix of 5 x 5 numbers.
 
 # %%
@@ -63,14 +63,14 @@ report = fit_symmetries(x, y, blocks=2, epochs=options.epochs, verbose=2)
 print(report.summary())
 
 # %% [markdown]
-# There are ten generators, and their brackets are those of so(5), the rotations of five
-# dimensions. They act on both vectors alike. So the function depends on the lengths of the
-# vectors and on the angle between them, as the formula does.
+# There are ten generators, and their brackets are those of so(5), the rotations in five
+# dimensions. They act on both vectors alike. So the function depends only on the lengths of
+# the vectors and on the angle between them, as the formula shows.
 #
-# ## How sure is it?
+# ## How certain is it?
 #
-# Each singular value is how much the function changes along one of the 25 directions in the
-# space of matrices, relative to a random function. Symmetries have small ones, and a gap
+# Each singular value is the change of the function along one of the 25 directions in the
+# space of matrices, relative to a random function. Symmetries have small values, and a gap
 # separates them from the others.
 
 # %%
@@ -81,8 +81,8 @@ options.output.mkdir(parents=True, exist_ok=True)
 report.plot().savefig(options.output / "discover_symmetry.png", dpi=110)
 
 # %% [markdown]
-# Since the formula is known here, the span that was found can be compared with the exact
-# one. The principal angle measures how far apart they are.
+# Here the formula is known, so the span that was found can be compared with the exact
+# one. The principal angle measures their distance.
 
 # %%
 angle = np.degrees(np.max(principal_angles(report.algebra, so(5))))

@@ -7,9 +7,9 @@
 # u_t = u_{xx} + u_x^2 .
 # $$
 #
-# Which maps of time, space and height take every solution to a solution? They are found
-# here from the equation, then from simulated heights with noise, where the equation is not
-# known. At last they make new solutions of old ones.
+# Which maps of time, space and height take every solution to a solution? This page finds
+# them first from the equation, then from simulated heights with noise, where the equation
+# is not known. Finally they make new solutions from old ones.
 
 # %%
 import pathlib
@@ -23,7 +23,7 @@ from keras_lconv.discovery import find_point_symmetries
 # ## From the equation
 #
 # The arguments of a function name the derivatives, and the function is zero for solutions.
-# The symmetries are vector fields with polynomials as components, up to degree 2 here.
+# The symmetries are vector fields with polynomials as components, here up to degree 2.
 
 
 # %%
@@ -36,10 +36,10 @@ print(exact.summary())
 
 # %% [markdown]
 # The first three shift time, space and height. The fourth stretches space, and time twice
-# as much. The fifth tilts the surface, and the tilted surface wanders. The sixth is hard to
-# guess. Brackets of the six are sums of the six: they are an algebra, and it has a name.
+# as much. The fifth tilts the surface, and moves it at the same time. The sixth is hard to
+# guess. Brackets of the six are sums of the six: they form an algebra, and it has a name.
 #
-# ## What other equations have
+# ## Other equations
 #
 # Most equations have fewer.
 
@@ -60,8 +60,8 @@ for text, equation in EQUATIONS.items():
 # %% [markdown]
 # ## From data
 #
-# Five surfaces on a circle of length 20, at 81 times, with noise of 1%. The simulation is
-# exact, since $e^u$ solves the heat equation.
+# The data are five surfaces on a circle of length 20, at 81 times, with noise of 1%. The
+# simulation is exact, because $e^u$ solves the heat equation.
 
 # %%
 times, x = np.linspace(0, 2, 81), np.arange(128) * 20 / 128
@@ -87,14 +87,14 @@ report = find_point_symmetries(fields={"u": noisy}, coordinates=grid, periodic=[
 print(report.summary())
 
 # %% [markdown]
-# The equation comes first: its two terms are chosen from all products of up to three fields
-# and derivatives. Its symmetries follow. Number, name and formulas are those of the exact
-# equation, and the report says how well the generators are known.
+# The search finds the equation first, and chooses its two terms from all products of up to
+# three fields and derivatives. Then it finds the symmetries. Number, name and formulas are
+# those of the exact equation, and the report states the error of the generators.
 #
 # ## New solutions from old ones
 #
-# A flat surface, $u = 0$, is the simplest solution. The last field, as found in noisy data,
-# takes it to the logarithm of a spreading bell:
+# A flat surface, $u = 0$, is the simplest solution. The last field, found in the noisy
+# data, takes it to the logarithm of a spreading bell curve:
 #
 # $$
 # u = - \frac{x^2}{4 (1 + t)} - \frac{1}{2} \log (1 + t) .
@@ -117,7 +117,7 @@ print(f"along {report.formulas[-1]}")
 print(f"largest difference from the formula: {np.max(np.abs(bell - expected)):.1e}")
 
 # %% [markdown]
-# The fifth field tilts a wave, which then wanders. What comes from outside is NaN.
+# The fifth field tilts a wave and moves it. Values from outside of the grid are NaN.
 
 
 # %%
@@ -149,6 +149,6 @@ picture.parent.mkdir(exist_ok=True)
 figure.savefig(picture, dpi=110)
 
 # %% [markdown]
-# Both are solutions that nobody simulated. `report.to_augmentation` makes batches of such
-# solutions, to train solvers on: the page on [differential equations](../equations.md) has
-# more, with the theory.
+# Both are new solutions, without a simulation. `report.to_augmentation` makes batches of
+# such solutions to train solvers. The page on [differential equations](../equations.md) has
+# the theory.

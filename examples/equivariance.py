@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Equivariance in numbers
 #
-# A layer $Q$ is equivariant to a group if it does not matter what comes first, the layer
-# or an element of the group: $Q[g f] = g Q[f]$. Which layers are follows from
-# [commutators](../equivariance.md). Here it is measured: on vectors, where the group acts
-# by small matrices and exact layers err by rounding, and on images, where a grid adds its
+# A layer $Q$ is equivariant to a group if it commutes with each element $g$ of the group:
+# $Q[g f] = g Q[f]$. [Commutators](../equivariance.md) show which layers are equivariant.
+# This page measures it, first on vectors, then on images. On vectors the group acts by
+# small matrices, and exact layers have rounding errors only. On images the grid adds its
 # own error.
 
 # %%
@@ -36,11 +36,11 @@ angles = np.linspace(0, np.pi, options.angles + 1)[1:]
 #
 # - an L-conv with **one generator**, the rotation about that axis;
 # - an L-conv with **all three** generators of so(3);
-# - **so(3) with its weights mixed.** A rotation $S$ takes the generators into each
-#   other, $S L_i S^{-1} = \sum_j M_{ij} L_j$. So the layer with the weights
-#   $\sum_i M_{ij} W_i$ does to turned vectors what the first one does to the vectors. But
+# - **so(3) with its weights mixed.** A rotation $S$ mixes the generators,
+#   $S L_i S^{-1} = \sum_j M_{ij} L_j$. So the layer with the weights
+#   $\sum_i M_{ij} W_i$ maps turned vectors to the turned output. But
 #   it is another layer for each rotation;
-# - **EquivariantDense**, all linear maps that commute with the three.
+# - **EquivariantDense**, with all linear maps that commute with the three generators.
 
 # %%
 AXIS = np.array([1.0, 2.0, 2.0]) / 3
@@ -97,10 +97,11 @@ show(on_vectors)
 #
 # ## Images
 #
-# On a grid there are three sources of error. Generators that do not commute are one, as
-# before. Pointwise activations are another: a turned image has other pixels, and ReLU cuts
-# between them. Features on SE(2), positions and orientations, are equivariant to rotations
-# *and* translations, up to the error of turning a grid.
+# On a grid there are three sources of error. The first is generators that do not commute,
+# as before. The second is pointwise activations: the pixels of a turned image lie between
+# those of the image, and ReLU does not commute with interpolation. The third is the
+# turning of the grid itself. Features on SE(2), positions and orientations, are equivariant
+# to rotations *and* translations, up to this error.
 
 
 # %%
@@ -134,9 +135,9 @@ on_images = {
 show(on_images)
 
 # %% [markdown]
-# The rotation alone is exact for the turns of its own grid. ReLU and SE(2) have the error
-# of the grid, which falls with the resolution. The affine generators do not commute, and
-# their error does not fall.
+# A layer with the rotation alone is exact for the turns $\exp(t L)$ of its grid. ReLU and
+# SE(2) have the error of the grid, which falls with the resolution. The affine generators
+# do not commute, and their error does not fall.
 #
 # By angle, for vectors and images:
 
@@ -153,9 +154,9 @@ panels[0].set_ylabel("relative error of Q[g f] = g Q[f]")
 figure.savefig(options.output / "equivariance_errors.png", dpi=110)
 
 # %% [markdown]
-# The last pictures show the layer after a turn by 2 radians, the turn after the layer, and
-# the difference. The weights of the derivatives are larger here than in a new layer, which
-# is nearly a mix of channels.
+# The last pictures show the layer applied after a turn by 2 radians, the turn applied after
+# the layer, and the difference. The weights of the derivatives are larger here than in a
+# new layer, which is nearly a mix of channels.
 
 
 # %%

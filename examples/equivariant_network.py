@@ -1,13 +1,12 @@
 # %% [markdown]
 # # From data to an equivariant network
 #
-# A network that respects the symmetry of its data learns from fewer of them. Usually the
-# symmetry has to be known. Here it is found in the points that the network is
-# trained on:
+# A network with the symmetry of its data learns from fewer samples. Usually the symmetry
+# has to be known. Here it is found in the training points:
 #
-# 1. `fit_symmetries` finds the Lie algebra of a function that is known by 1,000 values.
-# 2. `nearest_closed` makes the matrices, which have errors, an algebra again.
-# 3. `equivariant_mlp` builds a network that commutes with it.
+# 1. `fit_symmetries` finds the Lie algebra of a function from 1,000 of its values.
+# 2. `nearest_closed` moves the matrices, which have errors, to an algebra nearby.
+# 3. `equivariant_mlp` builds a network that commutes with this algebra.
 #
 # The function is the first task of M. Finzi et al., "A practical method for constructing
 # equivariant multilayer perceptrons for arbitrary matrix groups", ICML 2021, of
@@ -46,8 +45,8 @@ def sample(num, seed):
 # %% [markdown]
 # ## Training
 #
-# Every model is trained in the same way. Errors are on 5,000 new points, as the root of
-# the mean square in units of the standard deviation: 1 is the error of guessing the mean.
+# Every model is trained in the same way. Errors are root mean square errors on 5,000 new
+# points, in units of the standard deviation: the mean value as a guess has the error 1.
 
 
 # %%
@@ -78,7 +77,7 @@ def num_weights(model):
 # %% [markdown]
 # ## The algebra, and the network
 #
-# The found algebra has a small error: the symmetry of a network that fits the points
+# The algebra that is found has a small error, because the symmetry of the fitted network
 # differs from that of the function. With `learn_frame` training corrects the frame of the
 # algebra in the five dimensions. The algebra itself stays the same.
 
@@ -207,3 +206,8 @@ def main(arguments=None):
 
 if __name__ == "__main__":
     main()
+
+# %% [markdown]
+# Both equivariant networks have far smaller errors than the plain one, with fewer weights.
+# The algebra from the data is as good as the known one: training the frame brings it closer
+# to so(5).

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # An L-conv layer as a field theory
 #
-# The squared output of a linear L-conv layer is an action, $S[f] = \sum |Q f|^2$: it has
-# a mass, a metric of space, an equation of motion and, for each symmetry, a current that
+# The squared output of a linear L-conv layer is an action, $S[f] = \sum |Q f|^2$. It has
+# a mass, a metric of space, an equation of motion and, for each symmetry, a current, which
 # is conserved where the equation of motion holds. All of them follow from the weights of
 # the layer and from the vector fields of its generators.
 #
@@ -36,8 +36,9 @@ keras.utils.set_random_seed(0)
 #
 # With translations as generators, $Q f = (m f, -\partial_x f, -\partial_y f)$ has the
 # density $m^2 f^2 + |\nabla f|^2$, that of Klein and Gordon: its metric is the identity
-# everywhere. With other generators and weights the metric depends on the position. It is
-# drawn as ellipses, long in the direction in which a slope costs most.
+# everywhere. With other generators and weights the metric depends on the position. The
+# picture shows it as ellipses, long in the direction in which a slope adds most to the
+# action.
 
 
 # %%
@@ -81,10 +82,10 @@ figure.savefig(options.output / "metric.png", dpi=110)
 # %% [markdown]
 # ## A solution, and another field
 #
-# $m^2 f = (\partial_x^2 + \partial_y^2) f$ is solved by
-# $\cos(k y) \cosh(\sqrt{k^2 + m^2} \, x)$, and by turned and shifted copies. A bump
-# is not a solution. The equation is $E = 0$, with the residual $E$ that `euler_lagrange`
-# computes; positions near the border see its jump to zero, and are left out.
+# The equation of motion is $m^2 f = (\partial_x^2 + \partial_y^2) f$. The functions
+# $\cos(k y) \cosh(\sqrt{k^2 + m^2} \, x)$ and their turned and shifted copies solve it. A
+# bump does not. `euler_lagrange` computes the residual $E$, which is zero for solutions.
+# Outside of the grid fields are zero. So positions near the border are left out.
 
 
 # %%
@@ -126,9 +127,9 @@ print(theory.symmetries().summary())
 #
 # ## Currents
 #
-# The current of a symmetry has the divergence $-E \cdot (K f)$: it is conserved where the
-# equation of motion holds. On the grid the divergence of a solution's current has the error
-# of central differences.
+# The current of a symmetry $K$ has the divergence $-E \cdot (K f)$: it is conserved where
+# the equation of motion holds. On the grid the divergence for a solution is the error of
+# central differences.
 
 
 # %%
@@ -157,9 +158,9 @@ for symmetry in ("translation", "rotation"):
         print(f"  {size:4d} points: solution {of_solution:.1e}, bump {of_bump:.2f}")
 
 # %% [markdown]
-# The divergence of the solution's current falls with the square of the grid's step. That of
-# the bump does not: there it is the residual of the equation of motion, times the change of
-# the field. The current of the rotation, and its divergence:
+# For the solution the divergence falls with the square of the grid's step. For the bump it
+# does not: there it is minus the residual of the equation of motion times the change of the
+# field. The picture shows the current of the rotation and its divergence:
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
@@ -187,10 +188,10 @@ figure.savefig(options.output / "field_theory.png", dpi=110)
 # ## Robustness
 #
 # The residual is the gradient of the squared output by the input. Its product with a
-# small deformation $L f$ is the first-order change of the squared output, which
-# `robustness` measures for any model, by forward derivatives. The output of the layer moves
-# with its input, so generators are ranked by the change of the loss and not by that of the
-# output.
+# small deformation $L f$ is the first-order change of the squared output. `robustness`
+# measures this change for any differentiable model, by forward derivatives. The output of
+# the layer moves with its input, so generators are ranked by the change of the loss and not
+# by that of the output.
 
 # %%
 bump, moves = both[1], affine(derivative="central")
@@ -201,8 +202,8 @@ print(report.summary())
 
 # %% [markdown]
 # To first order, moves to the right or down change nothing: a translation is a symmetry
-# of the layer. Scalings, `yy` and `xx`, change the action most. The first derivatives are
-# those that follow from the residual:
+# of the layer. Scalings, `yy` and `xx`, change the action most. The first derivatives agree
+# with those from the residual:
 
 # %%
 variations = ops.convert_to_numpy(moves(bump))

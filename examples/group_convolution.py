@@ -1,11 +1,11 @@
 # %% [markdown]
 # # From group convolution to L-conv
 #
-# A convolution over a group adds the features that its elements produce, weighted by a
-# kernel. An L-conv contains the generators only, the directions at the identity. A stack of
-# L-convs that share their generators approximates a group convolution:
-# [the theorem](../building_block.md#the-theorem) bounds the error. This page measures it
-# for the group SO(2), as it turns a circle and as it turns images.
+# A convolution over a group adds up transformed features, weighted by a kernel. An L-conv
+# contains only the generators, the directions at the identity. A stack of L-convs that
+# share their generators approximates a group convolution:
+# [the theorem](../building_block.md#the-theorem) bounds the error. This page measures the
+# error for the group SO(2), which turns a circle or turns images.
 
 # %%
 import argparse
@@ -28,8 +28,8 @@ options = parser.parse_args()
 # ## A group convolution
 #
 # `LieExponential` is a group convolution with a kernel at finitely many elements,
-# $Q[f] = \sum_j \exp(t_j L) f w_j$. Here the kernel is a bump over angles up to half a
-# radian, with its side lobes.
+# $Q[f] = \sum_j \exp(t_j L) f w_j$. Here the kernel is a bump with side lobes, over angles
+# up to half a radian.
 
 
 # %%
@@ -53,9 +53,9 @@ def kernel_of(layer):
 
 
 # %% [markdown]
-# The reference is computed by other means. On the circle a turn by $t$
-# multiplies the Fourier coefficient of order $m$ by $\exp(-i m t)$. On images the
-# exponentials of the rotation generator come from its eigenvectors.
+# The reference is independent of the layer. On the circle a turn by $t$ multiplies the
+# Fourier coefficient of order $m$ by $\exp(-i m t)$. On images the eigenvectors of the
+# generator give its exponentials.
 
 
 # %%
@@ -104,10 +104,10 @@ for name, (layer, signal, expected) in convolutions.items():
 #
 # ## Stacks of L-convs
 #
-# `from_lie_exponential` makes the stack. Each layer moves the features a little,
-# $1 + t L / n$, and $n$ of them nearly by $\exp(t L)$: the error falls as $1 / n$. Two
-# channels may stand for one complex number. Then $p$ layers can be a Taylor polynomial of
-# degree $p$, factor by factor, and the error falls as $1 / n^p$.
+# `from_lie_exponential` makes the stack. Each layer makes a small step, $1 + t L / n$, and
+# $n$ layers together are nearly $\exp(t L)$: the error falls as $1 / n$. If two channels
+# represent one complex number, $p$ layers can form a Taylor polynomial of degree $p$,
+# factor by factor, and the error falls as $1 / n^p$.
 
 
 # %%
@@ -140,8 +140,8 @@ for name, problem in convolutions.items():
         print(f"{name}, order {order}: {shown}   slope {slope(depths, errors):.2f}")
 
 # %% [markdown]
-# The slopes are those of the orders, -1, -2 and -4, until rounding in float32 takes over.
-# Few layers of order 4 replace many of order 1, with twice the channels.
+# The slopes are minus the orders, -1, -2 and -4, down to the rounding error of float32.
+# With twice the channels, few layers of order 4 replace many layers of order 1.
 
 # %%
 figure, panels = plt.subplots(

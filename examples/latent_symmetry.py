@@ -1,10 +1,11 @@
 # %% [markdown]
 # # A symmetry behind images
 #
-# In some videos a bright spot winds towards a circle. Its motion has a symmetry, rotation
-# about the centre, which no single pixel shows. An autoencoder turns each image into two
-# numbers, its code, and the symmetry is searched among codes. The task is that of J. Yang,
-# N. Dehmamy, R. Walters, R. Yu, "Latent space symmetry discovery", ICML 2024, in small.
+# In some videos a bright spot moves towards a circle along a spiral. Its motion has a
+# symmetry, rotation about the centre, which no single pixel shows. An autoencoder turns
+# each image into two numbers, its code, and the search is among codes. The task is a small
+# version of that of J. Yang, N. Dehmamy, R. Walters, R. Yu, "Latent space symmetry
+# discovery", ICML 2024.
 
 # %%
 import pathlib
@@ -25,7 +26,7 @@ rng = np.random.default_rng(0)
 # ## Videos
 #
 # The position of the spot obeys $\dot w = (1 - |w|^2) w / 2 + 2 J w$ with a quarter turn
-# $J$. What follows sees only the pixels, with noise of 2%.
+# $J$. The following steps use only the pixels, with noise of 2%.
 
 
 # %%
@@ -59,9 +60,9 @@ print(f"{len(videos)} videos of {len(times)} images, {SIZE**2} pixels")
 # %% [markdown]
 # ## The autoencoder
 #
-# A turn of the picture is an orthogonal map of its pixels, as far as the grid allows. The
-# *linear* encoder that reconstructs best, by the principal components, then turns with it:
-# the turn acts on codes as a matrix. The decoder need not be linear, and is a network.
+# A turn of the picture is an orthogonal map of its pixels, up to the error of the grid. So
+# it acts as a matrix on the codes of the *linear* encoder with the best reconstruction, the
+# principal components. The decoder need not be linear, and is a network.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -107,14 +108,14 @@ report = asked(codes)
 print(report.summary())
 
 # %% [markdown]
-# The first symmetry says that no time is special. The second turns the codes, up to their
-# scales: nobody told that there is a centre, or a circle. It holds as well as the fitted
-# equation does, and the confidence says so.
+# The first symmetry is a shift of time. The second turns the codes, up to their scales,
+# although the search knew of no centre and no circle. Its accuracy is that of the fitted
+# equation, and the confidence shows this.
 #
-# ## How far it goes
+# ## How accurate it is
 #
-# The positions, which nobody had, tell how codes depend on them, and so the exact turn. The
-# turn that was found also turns images: codes go along its flow, and are decoded.
+# The true positions, which the search did not see, determine the exact turn of the codes.
+# The turn that was found also turns images: codes move along its flow, and are decoded.
 
 # %%
 columns = np.column_stack([positions.reshape(-1, 2), np.ones(len(codes))])
@@ -145,7 +146,8 @@ print(f"turned by a quarter among the codes, then decoded: {after:.1%}")
 # %% [markdown]
 # ## A network as encoder
 #
-# A network may bend its codes in any way. Then no matrix is the symmetry.
+# The codes of a network may be any curved function of the positions. Then no matrix is the
+# symmetry.
 
 # %%
 hidden = [layers.Dense(64, "tanh") for _ in range(2)]
@@ -156,9 +158,9 @@ bent = asked(bending.predict(frames, verbose=0))
 print(bent.summary())
 
 # %% [markdown]
-# Shifts of time are all that is found, and the confidence is low: nothing much is claimed.
-# Where a group acts on images by orthogonal maps, a linear encoder is enough. Elsewhere
-# encoder and symmetry have to be trained together, as in the paper.
+# The search finds only shifts of time, with a low confidence. If a group acts on images by
+# orthogonal maps, a linear encoder is enough. Otherwise encoder and symmetry have to be
+# trained together, as in the paper.
 
 # %%
 figure, panels = plt.subplots(1, 4, figsize=(12, 3.2), layout="constrained")

@@ -8,7 +8,7 @@
 # \mathcal{L} = \tfrac{1}{2} (\partial_t u)^2 - V \bigl( u, (\partial_x u)^2 \bigr)
 # $$
 #
-# has symmetries by construction: it contains neither $t$ nor $x$, and no sign of
+# has symmetries by construction: it does not depend on $t$, on $x$, or on the sign of
 # $\partial_x u$. Its Euler-Lagrange equation is the law of motion, and by Noether's theorem
 # energy and momentum are conserved, whatever the weights are.
 #
@@ -36,9 +36,8 @@ options = parser.parse_args()
 # ## Data
 #
 # The true law is a wave equation with a mass and a cubic force, $\partial_t^2 u =
-# \partial_x^2 u - u - u^3$. It is integrated by the leapfrog rule on a grid four times as
-# fine as the one that is measured. Accelerations are second differences of measured
-# fields.
+# \partial_x^2 u - u - u^3$. The leapfrog rule integrates it on a grid four times as fine as
+# that of the measurements. Accelerations are second differences of measured fields.
 
 # %%
 POINTS, LENGTH, STEP, FINE = 32, 8.0, 0.02, 4
@@ -82,10 +81,10 @@ print(f"{len(u)} fields of {POINTS} points, of {options.motions} motions")
 # %% [markdown]
 # ## Three networks
 #
-# The first is the Lagrangian. The density is a network with one hidden layer at each point,
-# $V = \sum_k a_k \log(1 + e^{w_k \cdot z + b_k})$ of $z = (u, (\partial_x u)^2)$, so its
-# derivatives can be written down. The slope is the generator of translations,
-# $L u = -\partial_x u$. The Euler-Lagrange equation is
+# The first network is a Lagrangian. Its density is a network with one hidden layer at each
+# point, $V = \sum_k a_k \log(1 + e^{w_k \cdot z + b_k})$ of $z = (u, (\partial_x u)^2)$,
+# whose derivatives have simple formulas. The generator of translations,
+# $L u = -\partial_x u$, gives the slope. The Euler-Lagrange equation is
 #
 # $$
 # \partial_t^2 u = \partial_x \frac{\partial V}{\partial (\partial_x u)}
@@ -137,9 +136,9 @@ class EulerLagrange(keras.layers.Layer):
 
 
 # %% [markdown]
-# The second network is as local, and moves with translations, but follows from no
-# Lagrangian: a function of $u$, $\partial_x u$ and $\partial_x^2 u$. The third one is a
-# dense network from all 32 values to all 32 accelerations.
+# The second network is also local and equivariant to translations, but it follows from no
+# Lagrangian: it is a function of $u$, $\partial_x u$ and $\partial_x^2 u$. The third one is
+# a dense network from all 32 values to all 32 accelerations.
 
 
 # %%
@@ -194,15 +193,15 @@ for name, model in models.items():
     print(f"{name:12s} {model.count_params():6d} weights, error {errors[name]:.4f}")
 
 # %% [markdown]
-# These are relative errors of the accelerations of new fields. Both local networks know
-# that the law is the same at each point, and are far better than the dense one.
+# These are relative errors of the accelerations of new fields. In both local networks the
+# law is the same at each point, and they are far better than the dense one.
 #
 # ## Motion
 #
-# The models move new fields by the leapfrog rule. The energy of the law that was learned is
-# the sum of $\tfrac{1}{2} (\partial_t u)^2 + V$ over the ring, and the momentum the sum of
-# $\partial_t u \, \partial_x u$. Networks without a Lagrangian have no energy of their own:
-# for these it is that of the true law.
+# The models move new fields by the leapfrog rule. The energy of the learned law is
+# the sum of $\tfrac{1}{2} (\partial_t u)^2 + V$ over the ring, and the momentum is the sum
+# of $\partial_t u \, \partial_x u$. Networks without a Lagrangian have no energy of their
+# own, so their column shows the energy of the true law.
 
 
 # %%
@@ -253,9 +252,10 @@ for name, model in models.items():
     )
 
 # %% [markdown]
-# The energy of the Lagrangian network is conserved up to the error of the time step, and
-# its momentum up to that of the grid, although the law that it learned is not exact. The
-# others do not conserve them. Noether's theorem holds for the ansatz, with any weights.
+# The Lagrangian network conserves its energy up to the error of the time step, and its
+# momentum up to that of the grid, although the law that it learned is not exact. The
+# other networks do not conserve them. Noether's theorem holds for the first network with
+# any weights.
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")

@@ -32,17 +32,18 @@ from keras_lconv.visualization import plot_vector_field
 # %% [markdown]
 # ## 1. Images in any orientation
 #
-# Cells with two to five lobes, in any orientation, near the centre, in noise. There are two
-# ways to use that a turn does not change what a cell is:
+# The images show cells with two to five lobes, in any orientation, near the centre, in
+# noise. A turn does not change the class of a cell. There are two ways to use this:
 #
-# - The steerable network is a convolutional one whose kernels turn. It needs angles up to
-#   45 degrees only, since quarter turns do not change it.
+# - The steerable network is a convolutional network whose kernels turn with the image. It
+#   trains on angles up to 45 degrees only, because quarter turns do not change its answer.
 # - Invariants are numbers that rotations about the centre of the image do not change. A
-#   logistic regression on them takes a fraction of a second. It is right for objects near
-#   the centre, and loses its lead where they are anywhere.
+#   logistic regression on them takes a fraction of a second. It suits objects near the
+#   centre, and loses its lead if objects are off the centre.
 #
-# The usual way is a convolutional network that sees images at all angles. It has as many
-# weights as the steerable one, the same rate, and trains for as many CPU seconds.
+# The usual way is a convolutional network that sees images at all angles. It has about as
+# many weights as the steerable one and the same learning rate, and it trains for as many
+# CPU seconds.
 
 
 # %%
@@ -150,10 +151,10 @@ def classify_cells(number, epochs, rates, seed):
 # %% [markdown]
 # ## 2. The symmetry of a table
 #
-# A table has a position and a velocity in each row, and a number that was measured.
-# `fit_symmetries` fits it by small networks, and finds the maps that leave the fit
+# Each row of a table has a position and a velocity, and a measured number. `fit_symmetries`
+# fits this number by small networks, and finds the linear maps that leave the fit
 # unchanged. `equivariant_mlp` builds a network with this symmetry. The plain network trains
-# for four times as many epochs, which take about as long. The rate is the same.
+# for four times as many epochs, which take about as long. The learning rate is the same.
 
 
 # %%
@@ -205,10 +206,10 @@ def hidden_layers():
 # %% [markdown]
 # ## 3. Learn the generator of rotations
 #
-# Each pair is $(x, y)$ with $y$ a rotated copy of $x$; the angle differs from pair to
+# Each pair is $(x, y)$, and $y$ is a rotated copy of $x$. The angle differs from pair to
 # pair and is unknown. A vector field with six numbers, $v(x) = A x + b$, gives the
-# generator $L = -v \cdot \nabla$. The model predicts $y$ as $x + t L x$, with the angle
-# $t$ that fits best: it has a closed form.
+# generator $L = -v \cdot \nabla$. The model predicts $y$ as $x + t L x$. The angle $t$ with
+# the best fit has a closed form.
 
 
 # %%
@@ -244,10 +245,10 @@ def learn_rotation(size, num_samples, epochs, seed=0):
 
 
 # %% [markdown]
-# ## Run all, and draw what came out
+# ## Run all, and draw the results
 #
-# The scale and the sign of a generator are a matter of convention, since $t$ absorbs
-# them. The picture brings the learned one to the scale of the true one.
+# The scale and the sign of a generator are a convention, because $t$ absorbs them. The
+# picture shows the learned generator at the scale of the true one.
 
 # %%
 COLORS = {"steerable": "C0", "CNN": "gray", "invariants": "C2"}

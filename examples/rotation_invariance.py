@@ -2,13 +2,13 @@
 # # Rotation invariance without augmentation
 #
 # Networks are trained on upright images and tested at every angle. `lconv_classifier`
-# turns an image into numbers that no rotation changes, from the generator of rotations
-# alone: the norms of each angular order on rings in space and in Fourier space. One hidden
-# layer on top of them classifies. It is compared with a convolutional network, and with the
-# same network trained on rotated images: each image at a new angle in each epoch.
+# turns an image into numbers that no rotation changes. It needs only the generator of
+# rotations: the numbers are norms of each angular order, on rings in space and in Fourier
+# space. One hidden layer on top of them classifies. It is compared with a convolutional
+# network. Both are also trained on rotated images, each image at a new angle in each epoch.
 #
-# Digits of scikit-learn by default; with `--dataset fashion_mnist` or `--dataset mnist`
-# what `keras.datasets` loads.
+# The images are the digits of scikit-learn. With `--dataset fashion_mnist` or
+# `--dataset mnist` they come from `keras.datasets`.
 
 # %%
 import argparse
@@ -26,7 +26,7 @@ layers = keras.layers
 # %% [markdown]
 # ## Data
 #
-# Rotated images are made by linear interpolation. Content that leaves the image is lost.
+# Images are rotated by linear interpolation. Content that leaves the image is lost.
 
 
 # %%
@@ -190,3 +190,9 @@ def main(arguments=None):
 
 if __name__ == "__main__":
     main()
+
+# %% [markdown]
+# Trained on upright images, the convolutional network is best on upright images and fails
+# at other angles. The invariant network loses little there, up to the interpolation of
+# images with few pixels. Training on rotated images helps the convolutional network less
+# than invariance does.

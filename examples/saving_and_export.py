@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Saving and export
 #
-# A model is found, trained, saved, loaded on each backend, and exported to run without
-# Keras. Its generators come from data: what was discovered is saved, too.
+# This page saves an algebra that was discovered. It trains a model, saves it, loads it on
+# each backend, and exports it to run without Keras.
 #
 # Run it on any backend: `KERAS_BACKEND=jax python examples/saving_and_export.py`
 
@@ -24,10 +24,10 @@ from keras_lconv.discovery import find_symmetries
 from keras_lconv.generators import LowRankGenerators, MatrixGenerators
 
 # %% [markdown]
-# ## What was discovered
+# ## A discovered algebra
 #
-# `find_symmetries` reports a `LieAlgebra`. It is its basis, an array `(k, n, n)`, which
-# NumPy saves. The algebra is made again from the array, and generators are as well.
+# `find_symmetries` reports a `LieAlgebra`. Its basis is an array `(k, n, n)`, which NumPy
+# saves. The array is enough to make the algebra and generators again.
 
 
 # %%
@@ -44,8 +44,8 @@ def load_algebra(path):
 
 
 # %% [markdown]
-# Generators in a model are part of it. `MatrixGenerators` keeps its matrices in the
-# config, so a model file needs no other file beside it.
+# Generators are part of their model. `MatrixGenerators` stores its matrices in the
+# config, so a model file needs no other file.
 
 
 # %%
@@ -59,8 +59,8 @@ def vector_model(algebra):
 # %% [markdown]
 # ## A model of images
 #
-# Two layers share their learned generators. `InvariantPooling` has a basis of invariants,
-# which it computed when it was built, and which is saved with the weights.
+# Two layers share their learned generators. `InvariantPooling` computes a basis of
+# invariants when it is built. This basis is saved with the weights.
 
 
 # %%
@@ -97,15 +97,16 @@ def is_shared(model):
 # %% [markdown]
 # ## Files of Keras, and copies
 #
-# | | what it keeps | sharing |
+# | | content | shared generators |
 # | --- | --- | --- |
-# | `save("model.keras")` | everything, also the optimizer of a compiled model | kept |
-# | `save_weights("model.weights.h5")` | weights, for a model made anew | as made |
-# | `clone_model`, `from_config(get_config())` | the architecture | lost |
+# | `save("model.keras")` | everything, also a compiled model's optimizer | stay shared |
+# | `save_weights("model.weights.h5")` | weights, for the model made again | as in it |
+# | `clone_model`, `from_config(get_config())` | the architecture | become independent |
 #
-# Sharing that is lost makes more weights than there were, so that `set_weights` fails. The
+# A copy with independent generators has more weights than the model, so `set_weights`
+# fails. The
 # [questions](../faq.md#why-does-my-copied-model-not-share-its-generators-any-more) show two
-# ways around it.
+# solutions.
 
 
 # %%
@@ -124,7 +125,7 @@ def copies(model, folder):
 
 
 # %% [markdown]
-# A layer alone has a config, too: a dictionary of arguments, without the weights.
+# A single layer has a config, too: a dictionary of arguments, without the weights.
 
 
 # %%
@@ -135,13 +136,14 @@ def layer_from_config(layer):
 # %% [markdown]
 # ## On another backend
 #
-# The file is the same for all backends. Load it with `compile=False` if it is compiled on
-# another one, and import `keras_lconv`, so that Keras knows its layers.
+# The file is the same for all backends. Load it with `compile=False` if it was compiled on
+# another backend, and import `keras_lconv` first, so that Keras knows its layers.
 #
 # ## Export
 #
-# An exported model is the computation alone: neither Keras nor `keras_lconv` is needed to
-# run it. What Keras 3.15 offers, and what was found here:
+# An exported model contains only the computation: it runs without Keras and without
+# `keras_lconv`. The table shows the formats of Keras 3.15. The notes below it come from
+# tests of this package.
 #
 # | format | from | needs | runs by |
 # | --- | --- | --- | --- |
@@ -150,24 +152,25 @@ def layer_from_config(layer):
 # | `"torch"` | PyTorch | | `torch.export.load`, ExecuTorch |
 # | `"onnx"` | all three | `onnxscript`, `jax2onnx` or `tf2onnx` | ONNX Runtime |
 #
-# - From PyTorch `"tf_saved_model"` fails in Keras for every model, a `Dense` layer too.
-# - LiteRT: name the batch size. With an open one, its converter makes a file that does not
-#   load as soon as a layer multiplies by a matrix with `ops.einsum`, as vector fields do.
-# - PyTorch: leave the batch size open by `dynamic_shapes`, or it is 1.
-# - ONNX: this page does not run it, as nothing else here needs its packages. `make onnx`
-#   exports every layer from each backend, and runs it in ONNX Runtime with batches of two
-#   sizes: the numbers are the same to 1e-4. Call the model once before the export.
-# - ONNX from PyTorch: name the batch size, by `input_signature`, for `ClusterPooling` and
+# - From PyTorch `"tf_saved_model"` fails in Keras for every model, even a `Dense` layer.
+# - LiteRT: fix the batch size. With an open batch size, the file does not load if a layer
+#   multiplies by a matrix with `ops.einsum`, as vector fields do.
+# - PyTorch: leave the batch size open by `dynamic_shapes`, otherwise it is 1.
+# - ONNX: this page does not run it, because nothing else here needs its packages.
+#   `make onnx` exports every layer from each backend, and runs it in ONNX Runtime with
+#   batches of two sizes: the numbers are the same to 1e-4. Call the model once before the
+#   export.
+# - ONNX from PyTorch: fix the batch size by `input_signature` for `ClusterPooling` and
 #   `InvariantPooling`.
 # - ONNX from JAX and TensorFlow: ONNX Runtime has no bitwise operations on floats, which
-#   `NormMaxPooling`, and `SteerablePool` for vectors, bring. jax2onnx does not convert the
+#   `NormMaxPooling`, and `SteerablePool` for vectors, need. jax2onnx does not convert the
 #   loops of `CasimirPooling`, `LieExponential` and `OrbitPooling`, nor `LearnedPooling`.
-#   tf2onnx makes NaN of maxima and norms, does not convert `PointConv`, and takes many
+#   tf2onnx turns maxima and norms into NaN, does not convert `PointConv`, and takes many
 #   minutes for products of learned generators. Load the `.keras` file on PyTorch, and
 #   export it there.
 # - More formats need more packages: `"openvino"`, and `"litert"` from PyTorch, which was
-#   not tried. OpenVINO from PyTorch keeps the batch size that it was traced with in some
-#   layers: name it.
+#   not tested. OpenVINO from PyTorch keeps the batch size of the trace in some
+#   layers: fix it.
 # - Eight bits: [In your pipeline](../pipeline.md#whole-numbers-of-eight-bits).
 
 
@@ -216,8 +219,8 @@ EXPORTS = {
 # %% [markdown]
 # ## Every backend in turn
 #
-# A process for each backend that is installed loads the file that this one saved, and
-# exports it. All predictions are compared with those of the model before it was saved.
+# For each installed backend a separate process loads the saved file and exports the model.
+# All predictions are compared with those of the model before it was saved.
 
 
 # %%
@@ -322,3 +325,7 @@ def main(arguments=None):
 
 if __name__ == "__main__":
     main()
+
+# %% [markdown]
+# Files keep shared generators, and copies by config do not. On every backend and in every
+# format the predictions are the same up to rounding.

@@ -75,6 +75,22 @@ def take(x: Any, indices: Any, axis: int) -> Any:
     return torch.index_select(x, axis, index.to(x.device))
 
 
+def segment_sum(rows: Any, segments: np.ndarray, num: int) -> Any:
+    """The sums `(num, p)` of rows `(n, p)` that have the same number.
+
+    On PyTorch Keras' `segment_sum` computes in float32 also for float64, and its export has
+    one size of the batch.
+    """
+    if keras.config.backend() != "torch":
+        return ops.segment_sum(rows, segments, num_segments=num)
+    import torch
+
+    index = torch.as_tensor(segments, dtype=torch.int64, device=rows.device)
+    # ONNX's exporter of PyTorch gets `index_add` wrong where numbers repeat.
+    index = index.reshape(-1, *[1] * (rows.ndim - 1)).expand_as(rows)
+    return rows.new_zeros((num, *rows.shape[1:])).scatter_add(0, index, rows)
+
+
 def repeat(
     body: Callable[..., tuple[Any, ...]], state: tuple[Any, ...], times: int
 ) -> tuple[Any, ...]:

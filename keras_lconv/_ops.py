@@ -1,7 +1,7 @@
 """Operations in the precision of their input, where Keras' own have less.
 
-On PyTorch, `mean`, `average`, `var`, `maximum`, `minimum`, `matmul`, `tensordot`, `norm`
-and `segment_sum` of `keras.ops` compute in float32 also for float64, since Keras' rules of
+On PyTorch, `mean`, `average`, `var`, `maximum`, `minimum`, `matmul`, `tensordot` and `norm`
+of `keras.ops` compute in float32 also for float64, since Keras' rules of
 promotion know no 64 bits there: https://github.com/keras-team/keras/issues/23223 and
 https://github.com/keras-team/keras/issues/23704. The package uses `einsum`, `sum` and what
 is here in their place, and a test bans the others.
@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_lconv._backend import loses_nan_in_maxima
@@ -75,14 +74,6 @@ def largest(x: Tensor, axis: int, keepdims: bool = False) -> Tensor:
         return top
     is_nan = ops.any(ops.isnan(x), axis=axis, keepdims=keepdims)
     return ops.where(is_nan, ops.full_like(top, float("nan")), top)
-
-
-def segment_sum(rows: Tensor, segments: np.ndarray, num: int) -> Tensor:
-    """The sums `(num, p)` of rows `(n, p)` that have the same number."""
-    if keras.backend.standardize_dtype(rows.dtype) != "float64":
-        return ops.segment_sum(rows, segments, num_segments=num)
-    members = (np.arange(num)[:, None] == segments).astype("float64")
-    return ops.einsum("sn,np->sp", ops.convert_to_tensor(members), rows)
 
 
 def safe_sqrt(x: Tensor) -> Tensor:

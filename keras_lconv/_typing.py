@@ -1,6 +1,6 @@
 """What arguments and results are, in signatures: for readers and for mypy."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
 
 from numpy.typing import ArrayLike
@@ -58,6 +58,8 @@ class Tensor(Protocol):
 
 # An array, nested lists of numbers, or a tensor: what may be given as data.
 Data: TypeAlias = ArrayLike | Tensor
+# Data, or batches of them: an iterable, a generator function, a `PyDataset`.
+Stream: TypeAlias = Data | Iterable[Any] | Callable[[], Iterable[Any]]
 # What is asked: a model, a layer or a function of a batch.
 Function: TypeAlias = Callable[[Any], Any]
 # Columns of a table by name or number: one list, or one for each vector.

@@ -54,7 +54,7 @@ def progress(value: object) -> bool | None:
 
 
 def positive_int(name: str, value: object, most: int | None = None) -> int:
-    """Returns `value` as an `int`, or raises if it is no positive integer up to `most`."""
+    """Returns `value` as an `int`, or raises if it is not in 1 to `most`."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(
             f"`{name}` must be a positive integer. "
@@ -66,7 +66,7 @@ def positive_int(name: str, value: object, most: int | None = None) -> int:
 
 
 def count(name: str, value: object, most: int | None = None) -> int:
-    """Returns `value` as an `int`, or raises if it is no integer from 0 to `most`."""
+    """Returns `value` as an `int`, or raises if it is not an integer from 0 to `most`."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(
             f"`{name}` must be an integer that is not negative. "
@@ -105,7 +105,7 @@ def for_each_axis(name: str, value: tuple[int, ...], ndim: int) -> tuple[int, ..
 
 
 def real_number(name: str, value: object) -> float:
-    """Returns `value` as a `float`, or raises if it is no finite real number."""
+    """Returns `value` as a `float`, or raises if it is not a finite real number."""
     is_number = isinstance(value, (Real, np.ndarray)) or hasattr(value, "dtype")
     if isinstance(value, (bool, np.bool_)) or not is_number:
         raise TypeError(
@@ -121,7 +121,7 @@ def real_number(name: str, value: object) -> float:
 
 
 def positive_number(name: str, value: object) -> float:
-    """Returns `value` as a `float`, or raises if it is no positive number."""
+    """Returns `value` as a `float`, or raises if it is not a positive number."""
     number = real_number(name, value)
     if number <= 0:
         raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}")
@@ -129,7 +129,7 @@ def positive_number(name: str, value: object) -> float:
 
 
 def not_negative(name: str, value: object) -> float:
-    """Returns `value` as a `float`, or raises if it is no number from 0 on."""
+    """Returns `value` as a `float`, or raises if it is not a number from 0 on."""
     number = real_number(name, value)
     if number < 0:
         raise ValueError(
@@ -139,7 +139,7 @@ def not_negative(name: str, value: object) -> float:
 
 
 def share(name: str, value: object) -> float:
-    """Returns `value` as a `float`, or raises if it is no number from 0 to below 1."""
+    """Returns `value` as a `float`, or raises if it is not a number from 0 to below 1."""
     number = not_negative(name, value)
     if number >= 1:
         raise ValueError(
@@ -149,7 +149,7 @@ def share(name: str, value: object) -> float:
 
 
 def fraction(name: str, value: object) -> float:
-    """Returns `value` as a `float`, or raises if it is no number between 0 and 1."""
+    """Returns `value` as a `float`, or raises if it is not a number between 0 and 1."""
     number = real_number(name, value)
     if not 0 < number < 1:
         raise ValueError(

@@ -33,22 +33,22 @@ class InvariantLoss(keras.losses.Loss):
 
     `e = y_pred - y_true`, the mean is over positions and channels, and `B` is an invariant
     form on the algebra. With `mass=1` and without the second term it is the mean squared
-    error; the second term compares derivatives, and so edges and textures. With
-    translations it is the squared Sobolev norm.
+    error. The second term compares derivatives, and so edges and textures. For translations
+    it is the squared Sobolev norm.
 
-    **Invariance.** The loss is the same for `exp(t L) y_true` and `exp(t L) y_pred` where
-    the `L_i` are antisymmetric, as translations and rotations are, and close under brackets
-    on the grid: exactly for commuting ones. Scalings change areas, and with them the loss.
-    Generators that are not antisymmetric are reported by a warning.
+    **Invariance.** The loss is the same for `exp(t L) y_true` and `exp(t L) y_pred` if the
+    `L_i` are antisymmetric, as for translations and rotations, and close under brackets on
+    the grid. This is exact for generators that commute. Scalings change areas, and with
+    them the loss. The loss warns of generators that are not antisymmetric.
 
-    A model that learns the form takes `keras_lconv.ActionRegularization`.
+    For a learned form use `keras_lconv.ActionRegularization`.
 
     Args:
-        generators: What `keras_lconv.generators.get` takes, but for an integer.
+        generators: What `keras_lconv.generators.get` takes, except an integer.
         mass: The number `m`.
-        form: `B^ij`, a symmetric invariant matrix `(k, k)`. By default the one that
-            `GradientNorm` takes for gradients: the inverse of `-tr(L_i L_j) / 2` for
-            semisimple algebras, the identity for generators that commute.
+        form: `B^ij`, a symmetric invariant matrix `(k, k)`. By default the form of
+            `GradientNorm`: the inverse of `-tr(L_i L_j) / 2` for semisimple algebras, the
+            identity for generators that commute.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         reduction: As for every Keras loss.
         name: Name of the loss.

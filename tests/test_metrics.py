@@ -59,7 +59,7 @@ def test_output_may_transform_in_another_representation():
 
     assert equivariance_error(square, a.so(3), x, t, generators_out=tensor).max < 1e-5
     assert equivariance_error(square, a.so(3), x, t, generators_out=-tensor).max > 0.1
-    with pytest.raises(ValueError, match="`generators_out` must say how"):
+    with pytest.raises(ValueError, match="`generators_out` must state how"):
         equivariance_error(square, a.so(3), x, t)
     with pytest.raises(ValueError, match="must be as many as `generators`, 3"):
         equivariance_error(square, a.so(3), x, t, generators_out=tensor[:2])

@@ -1,10 +1,10 @@
 """How far discovery can be trusted: coordinates, calibration, and known tasks.
 
 Run: KERAS_BACKEND=torch python benchmarks/discovery coordinates [--full]
-(or `calibration`, `error-bars`, `fields`, `fitted-fields`, `grids`, `pairs`, `tasks`,
-`times`). All draws are seeded; `--first-seed` has others. The quick mode takes some
-minutes, the full one much longer. `pairs` reads the images of Fashion-MNIST in `--folder`,
-such as those of the Debian package dataset-fashion-mnist in
+(or `calibration`, `conserved`, `error-bars`, `fields`, `fitted-fields`, `grids`, `pairs`,
+`tasks`, `times`). All draws are seeded; `--first-seed` has others. The quick mode takes
+some minutes, the full one much longer. `pairs` reads the images of Fashion-MNIST in
+`--folder`, such as those of the Debian package dataset-fashion-mnist in
 /usr/share/datasets/fashion-mnist.
 """
 
@@ -17,6 +17,7 @@ sys.path.append(str(pathlib.Path(__file__).parents[1]))
 
 import keras
 from calibration import calibration, error_bars
+from conserved import conserved
 from coordinates import coordinates
 from fields import fields, fitted_fields
 from grids import grids
@@ -28,6 +29,7 @@ from times import times
 BENCHMARKS = {
     "coordinates": coordinates,
     "calibration": calibration,
+    "conserved": conserved,
     "error-bars": error_bars,
     "fields": fields,
     "fitted-fields": fitted_fields,

@@ -145,6 +145,19 @@ def pendulum(rng, times):
     return integrated(lambda t, z: (z[1], -np.sin(z[0])), start, times)[:1]
 
 
+def free_particle(rng, times):
+    return [rng.normal() + rng.normal() * times]
+
+
+def harmonic_oscillator(rng, times):
+    return [rng.normal() * np.cos(times) + rng.normal() * np.sin(times)]
+
+
+def emden_fowler(rng, times):
+    start = rng.uniform(0.5, 1.5, 2)
+    return integrated(lambda t, z: (z[1], -(z[0] ** 3)), start, times)[:1]
+
+
 def kepler(rng, times):
     """Orbits of any eccentricity up to about a third, all in one direction."""
     radius, angle = rng.uniform(0.8, 1.5), rng.uniform(0, 2 * np.pi)

@@ -141,9 +141,9 @@ WIDE |= {f"{name}_t": (-100, 100) for name in "xyz"}
 ORDINARY = [
     Textbook(
         "free particle",
-        lambda u_xx: u_xx,
-        "d/dx, d/du, x d/dx, u d/dx, x d/du, u d/du, x^2 d/dx + x u d/du, "
-        "x u d/dx + u^2 d/du",
+        lambda u_tt: u_tt,
+        "d/dt, d/du, t d/dt, u d/dt, t d/du, u d/du, t^2 d/dt + t u d/du, "
+        "t u d/dt + u^2 d/du",
         algebra="sl(3,R)",
     ),
     Textbook(
@@ -153,7 +153,7 @@ ORDINARY = [
     ),
     Textbook("harmonic oscillator", lambda t, u, u_tt: u_tt + u, "d/dt, u d/du"),
     Textbook("pendulum", lambda u, u_tt: u_tt + np.sin(u), "d/dt"),
-    Textbook("Emden-Fowler", lambda u, u_xx: u_xx - u**3, "d/dx, x d/dx - u d/du"),
+    Textbook("Emden-Fowler", lambda u, u_tt: u_tt + u**3, "d/dt, t d/dt - u d/du"),
     Textbook(
         "Lane-Emden of index 5",
         lambda x, u, u_x, u_xx: x * u_xx + 2 * u_x + x * u**5,

@@ -131,8 +131,13 @@ def on_a_grid(x, classes):
     steerable = functools.partial(steerable_classifier, **ready)
     least = steerable().count_params()
 
-    def cnn():
-        return convolutional_network(x.shape[1:], least, classes, windows=(5, 5))
+    def cnn(**settings):
+        return convolutional_network(
+            x.shape[1:], least, classes, windows=(5, 5), **settings
+        )
+
+    def lconv(filters, window):
+        return LConv(filters, "translation", order=3, smoothing=0.5, use_bias=False)
 
     def turned(degrees):
         return lambda x, y, seed: RandomRotations(
@@ -142,6 +147,9 @@ def on_a_grid(x, classes):
     return {
         "CNN": Network(cnn, plain_batches),
         "CNN, augmented": Network(cnn, turned(180)),
+        "L-conv, order 3": Network(
+            functools.partial(cnn, convolution=lconv), plain_batches
+        ),
         "steerable": Network(steerable, turned(45)),
         "invariants": Network(
             functools.partial(lconv_classifier, filters=(), **ready), plain_batches

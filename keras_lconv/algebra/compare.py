@@ -57,7 +57,7 @@ def principal_angles(a: ArrayLike, b: ArrayLike) -> np.ndarray:
         zero when one span contains the other.
 
     Raises:
-        TypeError: If an argument is no array of real numbers.
+        TypeError: If an argument is not an array of real numbers.
         ValueError: If an entry is not finite, a matrix is zero, or shapes differ.
 
     Example:
@@ -93,7 +93,7 @@ def correlation(a: ArrayLike, b: ArrayLike) -> float:
         A number between 0 (orthogonal spans) and 1 (a common direction).
 
     Raises:
-        TypeError: If an argument is no array of real numbers.
+        TypeError: If an argument is not an array of real numbers.
         ValueError: If an entry is not finite, a matrix is zero, or shapes differ.
 
     Example:
@@ -127,7 +127,7 @@ def closest(
         radians.
 
     Raises:
-        TypeError: If a set of matrices is no array of real numbers.
+        TypeError: If a set of matrices is not an array of real numbers.
         ValueError: If there is no candidate, or one with matrices of another shape.
 
     Example:
@@ -173,7 +173,7 @@ def align(a: ArrayLike, b: ArrayLike, tolerance: float = 1e-6) -> np.ndarray:
         Array `(k, k)` with `b_i = sum_j M[i, j] a_j`, by least squares.
 
     Raises:
-        TypeError: If an argument is no array of real numbers.
+        TypeError: If an argument is not an array of real numbers.
         ValueError: If shapes differ, or the spans do.
 
     Example:

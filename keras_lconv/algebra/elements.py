@@ -191,7 +191,7 @@ class GroupElements:
             Array `(number, n, n)`.
 
         Raises:
-            TypeError: If an argument is no integer.
+            TypeError: If an argument is not an integer.
             ValueError: If `number` is not positive or does not fit into memory, or `seed`
                 is negative.
 

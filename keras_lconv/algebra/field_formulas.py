@@ -85,6 +85,7 @@ def polynomial_formula(
     names: Sequence[str],
     units: np.ndarray,
     tolerance: float = 1e-3,
+    doubt: float = 0.0,
 ) -> str:
     """A polynomial, such as `"x^2 + y^2 - 1"`, the highest degrees first.
 
@@ -94,11 +95,12 @@ def polynomial_formula(
         names: Names of the variables.
         units: The spread of each variable, by which terms are compared.
         tolerance: Terms up to this size, where the largest is 1, are left out.
+        doubt: The relative error of the coefficients, if it is more.
     """
     sizes = np.abs(coefficients * monomials(powers, units))
     shown = np.where(sizes > tolerance * np.max(sizes), coefficients, 0.0)
     degrees = powers.sum(axis=1)
     order = np.argsort(-degrees, kind="stable")
-    values = whole_numbers(shown, tolerance)[order]
+    values = whole_numbers(shown, max(tolerance, doubt))[order]
     sign = np.sign(values[np.flatnonzero(values)[0]])
     return sum_in_words(sign * values, [monomial_text(powers[n], names) for n in order])

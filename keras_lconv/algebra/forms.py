@@ -32,8 +32,8 @@ def invariant_forms(
     form. A sum of representations may have several forms, and some representations have
     none, such as that of gl(n).
 
-    The decomposition is of a matrix with `n (n + 1) / 2` columns: a fraction of a second up
-    to n = 30.
+    The matrix of the decomposition has `n (n + 1) / 2` columns, which takes a fraction of a
+    second up to n = 30.
 
     Args:
         generators: Array `(k, n, n)`, one matrix `(n, n)`, a `LieAlgebra`, a `MatrixGroup`
@@ -42,7 +42,8 @@ def invariant_forms(
         tolerance: Forms count as invariant if `|L_i^T M + M L_i|` is at most this, with
             matrices scaled to norm 1. By default the root of the rounding error of the type
             of the generators: `1.5e-8` for float64, `3.5e-4` for float32; 1e-5 for groups
-            with further elements. Generators with noise need more than their noise.
+            with further elements. For generators with noise it has to be larger than the
+            noise.
 
     Returns:
         Array `(m, n, n)`: an orthonormal basis, in the Frobenius product, of the
@@ -50,7 +51,7 @@ def invariant_forms(
         positive than negative; if their numbers are equal, the largest entry is positive.
 
     Raises:
-        TypeError: If `generators` is no array of real numbers.
+        TypeError: If `generators` is not an array of real numbers.
         ValueError: If it is not finite or not square, `symmetry` is unknown, or
             `tolerance` is not between 0 and 1.
 

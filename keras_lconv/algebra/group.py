@@ -24,19 +24,19 @@ class MatrixGroup(GroupElements):
     further elements. Either part may be missing: without an algebra the group is discrete,
     without elements it is connected. `O(n)` is so(n) and one reflection.
 
-    A `LieAlgebra` may be given in place of a group; `algebra` leads back. Conditions of
-    invariance on maps or forms are linear, one for each matrix of the algebra and one for
-    each element, and are solved together.
+    Functions that take a group also accept a `LieAlgebra`; `algebra` is the algebra of a
+    group. Conditions of invariance on maps or forms are linear, one for each matrix of the
+    algebra and one for each element, and are solved together.
 
     Args:
         algebra: A `LieAlgebra`, or a basis `(k, n, n)`. By default the one of dimension 0.
         elements: Invertible matrices `(m, n, n)`, or a list of these. They generate the
             components of the group, or all of it if there is no algebra. They may have
             errors up to 1e-7, such as those of float32.
-        name: What to call the group.
+        name: The name of the group.
 
     Raises:
-        TypeError: If an argument is no array of real numbers.
+        TypeError: If an argument is not an array of real numbers.
         ValueError: If there is neither an algebra nor an element, sizes differ, an element
             is not invertible, or conjugation by one leads out of the algebra.
 
@@ -127,7 +127,7 @@ class MatrixGroup(GroupElements):
         """The trivial representation, on numbers that no element changes.
 
         Args:
-            size: How many numbers.
+            size: How many numbers there are.
 
         Returns:
             A `Representation`.
@@ -178,7 +178,7 @@ class MatrixGroup(GroupElements):
             A `Representation` by permutations, of size `m`.
 
         Raises:
-            TypeError: If `points` is no array of real numbers.
+            TypeError: If `points` is not an array of real numbers.
             ValueError: If the points have another dimension, two are the same, or the group
                 moves them elsewhere.
 

@@ -16,14 +16,14 @@ from keras_lconv.algebra.constraints import (
 def intertwiners(
     source: Acting, target: Acting, tolerance: float | None = None
 ) -> np.ndarray:
-    """A basis of the maps `W` with `K_i W = W L_i`: those that commute with the group.
+    """A basis of the maps `W` with `K_i W = W L_i`, which commute with the group.
 
     Then `exp(t K) W = W exp(t L)`: the group may act before the map or after it. For groups
     with further elements `h` the maps satisfy `rho_out(h) W = W rho_in(h)` too. By Schur's
-    lemma, the maps between two irreducible representations are zero unless these are
-    isomorphic; then they form a space of one, two (rotations of the plane) or four
-    dimensions over the real numbers. Between a representation and itself the maps are the
-    commutant.
+    lemma, the maps between two irreducible representations are zero unless the
+    representations are isomorphic. If they are, the maps form a space of one, two
+    (rotations of the plane) or four dimensions over the real numbers. Between a
+    representation and itself the maps are the commutant.
 
     The maps are a null space, which is found for any generators: compact or not, reducible
     or not, known or learned. Up to `n' n = 2000` entries a matrix of that size is
@@ -40,15 +40,15 @@ def intertwiners(
         tolerance: Maps count if `|K_i W - W L_i|` is at most this, with `W` and the
             generators scaled to norm 1. By default the root of the rounding error of the
             type of `source`: `1.5e-8` for float64, `3.5e-4` for float32; 1e-5 for groups
-            with further elements. Generators with noise need more than their noise, or
-            `LieAlgebra.nearest_closed` first.
+            with further elements. For generators with noise it has to be larger than the
+            noise; or use `LieAlgebra.nearest_closed` first.
 
     Returns:
         Array `(m, n', n)`: an orthonormal basis, in the Frobenius product, of the
         `m`-dimensional space of maps. The largest entry of each is positive.
 
     Raises:
-        TypeError: If an argument is no array of real numbers.
+        TypeError: If an argument is not an array of real numbers.
         ValueError: If it is not finite or not square, if the numbers of generators differ,
             or if `tolerance` is not between 0 and 1.
 

@@ -28,11 +28,11 @@ NO_SUM = (
 
 @dataclass(frozen=True)
 class IrreduciblePart:
-    """A representation that is irreducible over the real numbers, and where it occurs.
+    """A representation that is irreducible over the real numbers, and its copies.
 
     Args:
         representation: The irreducible `Representation`, of size `d`.
-        multiplicity: How often it occurs.
+        multiplicity: Number of copies.
         kind: `"real"`, `"complex"` or `"quaternionic"`: the type of its maps to itself.
         basis: Array `(multiplicity, n, d)`: columns that span each copy, in which the group
             acts by the matrices of `representation`.

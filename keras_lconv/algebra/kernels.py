@@ -72,8 +72,8 @@ def equivariant_kernels(
     the group, `K(x) v = T (x^(x) p (x) v)`: a null space for each degree, found from
     generators and further elements alone.
 
-    For orthogonal groups only the harmonic polynomials of each degree are taken. The others
-    are these times powers of `|x|^2`, and functions of the radius replace them. For SO(2)
+    For orthogonal groups only the harmonic polynomials of each degree are used. All others
+    are these times powers of `|x|^2`, and functions of the radius replace those. For SO(2)
     kernels are circular harmonics, for SO(3) spherical harmonics with Clebsch-Gordan
     coefficients. Other groups have all polynomials.
 
@@ -81,16 +81,16 @@ def equivariant_kernels(
         group: A `MatrixGroup` of `n x n` matrices, an algebra or its basis. Its matrices
             act on positions `x`.
         representation_in: The `Representation` of the group on the values of the input.
-        representation_out: That on the values of the output.
+        representation_out: The `Representation` on the values of the output.
         degree: The largest degree, up to 100.
-        tolerance: What counts as commuting, as for `intertwiners`.
+        tolerance: Threshold for commuting, as for `intertwiners`.
 
     Returns:
         `EquivariantKernels`: a basis, orthonormal in the coefficients of each degree for
         monomials times the roots of multinomial coefficients.
 
     Raises:
-        TypeError: If `degree` is no integer.
+        TypeError: If `degree` is not an integer.
         ValueError: If it is negative, or a representation is of another group.
 
     Example:

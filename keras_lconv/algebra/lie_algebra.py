@@ -48,7 +48,7 @@ class LieAlgebra(Span):
             `closure_error` and 0.3 that separates zeros and other numbers best.
 
     Raises:
-        TypeError: If `basis` is no array of real numbers.
+        TypeError: If `basis` is not an array of real numbers.
         ValueError: If `basis` is empty, not finite, not square or linearly dependent, or
             if `tolerance` is not between 0 and 1.
 
@@ -96,7 +96,7 @@ class LieAlgebra(Span):
 
     @property
     def tolerance(self) -> float:
-        """What counts as zero: as given, or the default for this basis."""
+        """Threshold for zero: as given, or the default for this basis."""
         if self._given_tolerance is not None:
             return self._given_tolerance
         values = self._tolerances()
@@ -133,7 +133,7 @@ class LieAlgebra(Span):
 
     @property
     def killing_signature(self) -> tuple[int, int, int]:
-        """How many eigenvalues of the Killing form are positive, negative and zero."""
+        """The numbers of positive, negative and zero eigenvalues of the Killing form."""
         return self._structure.killing_signature
 
     @property
@@ -148,10 +148,10 @@ class LieAlgebra(Span):
         `C = sum_ij (T^-1)_ij L_i L_j` with `T_ij = tr(L_i L_j)`. Its trace is `k`. For
         so(n) it is positive, for others it may have eigenvalues of both signs.
 
-        If `T` is degenerate, another invariant form takes the place of `-T^-1`: the one
-        nearest to the identity in an orthonormal frame of the span, among the positive
-        semidefinite ones if there are any. For se(n) the result is `-sum_a P_a^2` of the
-        translations. In both cases it does not depend on the basis.
+        If `T` is degenerate, another invariant form replaces `-T^-1`: the one nearest to
+        the identity in an orthonormal frame of the span, among the positive semidefinite
+        ones if there are any. For se(n) the result is `-sum_a P_a^2` of the translations.
+        In both cases it does not depend on the basis.
 
         Raises:
             ValueError: If no form is invariant, for example for aff(n), which has no
@@ -255,15 +255,15 @@ class LieAlgebra(Span):
         """Whether some compact group has this algebra.
 
         Then the algebra is reductive and its Killing form has no positive eigenvalue. This
-        concerns the abstract algebra: R^n is that of a torus, so it counts as compact even
-        if its matrices generate translations.
+        concerns the abstract algebra: R^n is the algebra of a torus, so it counts as
+        compact even if its matrices generate translations.
         """
         return self._structure.is_compact
 
     def identify(self, tolerance: float | None = None) -> Identification:
         """A name for the algebra, from its invariants.
 
-        The algebra is split into ideals that are no direct sums, and each is named: simple
+        The algebra is split into ideals that are not direct sums, and each is named: simple
         algebras by dimension, rank and signature of the Killing form; solvable ones of
         dimension 3 by Bianchi's type; `se`, `sim`, `aff`, `heisenberg` and relatives by the
         action on their radical. If the invariants do not decide, the name states what is
@@ -278,7 +278,7 @@ class LieAlgebra(Span):
                 default the `tolerance` of the algebra.
 
         Returns:
-            An `Identification`: its `str` is for people, its `name` for programs.
+            An `Identification`. Its `str` is for reading, its `name` for programs.
 
         Example:
         ```python
@@ -367,7 +367,7 @@ class LieAlgebra(Span):
             A `LieAlgebra` of the sum of both dimensions and of both matrix sizes.
 
         Raises:
-            TypeError: If `other` is no `LieAlgebra`.
+            TypeError: If `other` is not a `LieAlgebra`.
         """
         if not isinstance(other, LieAlgebra):
             raise TypeError(

@@ -26,7 +26,7 @@ def trivial(num_generators: int, size: int = 1) -> np.ndarray:
         Zeros of shape `(k, n, n)`.
 
     Raises:
-        TypeError: If an argument is no integer.
+        TypeError: If an argument is not an integer.
         ValueError: If it is not positive.
 
     Example:
@@ -44,7 +44,7 @@ def trivial(num_generators: int, size: int = 1) -> np.ndarray:
 
 
 def direct_sum(*representations: ArrayLike) -> np.ndarray:
-    """The representation on lists `(x_1, x_2, ...)`, of which each part acts on its own.
+    """The representation on lists `(x_1, x_2, ...)`, with a representation for each part.
 
     `L_i = diag(A_i, B_i, ...)`, so that `exp(t L) = diag(exp(t A), exp(t B), ...)`. All
     parts are of one algebra: `LieAlgebra.direct_sum` joins two algebras instead.
@@ -56,7 +56,7 @@ def direct_sum(*representations: ArrayLike) -> np.ndarray:
         Array `(k, n, n)`, where `n` is the sum of the sizes.
 
     Raises:
-        TypeError: If an argument is no array of real numbers.
+        TypeError: If an argument is not an array of real numbers.
         ValueError: If there is none, or they do not have the same number of generators.
 
     Example:
@@ -70,7 +70,7 @@ def direct_sum(*representations: ArrayLike) -> np.ndarray:
 
 
 def tensor_product(*representations: ArrayLike) -> np.ndarray:
-    """The representation on products `x_a y_b ...`, as of the entries of `x y^T`.
+    """The representation on products `x_a y_b ...`, such as the entries of `x y^T`.
 
     `L_i = A_i (x) 1 + 1 (x) B_i`, so that `exp(t L) = exp(t A) (x) exp(t B)`. Tensors are
     flattened in C order, as by `numpy.kron`.
@@ -82,7 +82,7 @@ def tensor_product(*representations: ArrayLike) -> np.ndarray:
         Array `(k, n, n)`, where `n` is the product of the sizes.
 
     Raises:
-        TypeError: If an argument is no array of real numbers.
+        TypeError: If an argument is not an array of real numbers.
         ValueError: If there is none, or they do not have the same number of generators.
 
     Example:
@@ -99,7 +99,7 @@ def tensor_product(*representations: ArrayLike) -> np.ndarray:
 def dual(representation: ArrayLike) -> np.ndarray:
     """The representation on linear functions of vectors: `-L_i^T`.
 
-    A row `u` becomes `u exp(-t L)`, so that `u x` stays what it is. For rotations it is the
+    A row `u` becomes `u exp(-t L)`, so that `u x` does not change. For rotations it is the
     representation itself.
 
     Args:
@@ -109,7 +109,7 @@ def dual(representation: ArrayLike) -> np.ndarray:
         Array `(k, n, n)`.
 
     Raises:
-        TypeError: If the argument is no array of real numbers.
+        TypeError: If the argument is not an array of real numbers.
         ValueError: If it does not hold square matrices.
 
     Example:

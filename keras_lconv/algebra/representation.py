@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class Representation(GroupAction):
-    """How a group acts on vectors of `n` numbers: a matrix for each of its elements.
+    """An action of a group on vectors of `n` numbers: a matrix for each of its elements.
 
-    It is known by the matrices of the generators and of the further elements of the group,
-    or by integers where these permute components, and computed with: `V + W`, or
-    `sum([V, W])`, acts on pairs of vectors, `3 * V` on three, `V * W` on the entries of
-    `x y^T`, `V ** 2` on matrices, `V.dual` on linear functions, and `V.pseudo` as `V`,
+    It is given by the matrices of the generators and of the further elements of the group,
+    or by integers if these permute components. Representations have an arithmetic: `V + W`,
+    or `sum([V, W])`, acts on pairs of vectors, `3 * V` on three, `V * W` on the entries of
+    `x y^T`, `V ** 2` on matrices, `V.dual` on linear functions, and `V.pseudo` like `V`,
     with a sign that reflections change.
 
     Args:
@@ -282,8 +282,8 @@ class Representation(GroupAction):
             An `IrreduciblePart` for each kind of parts, by growing size.
 
         Raises:
-            ValueError: If the representation is no sum of irreducible ones, or not seen to
-                be, since commuting maps are not closed under transposition.
+            ValueError: If the representation is not a sum of irreducible ones, or this
+                is not known, because commuting maps are not closed under transposition.
 
         Example:
         ```python

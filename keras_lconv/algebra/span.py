@@ -197,7 +197,7 @@ class Span:
         It is the norm of the map from pairs of matrices of the span to the part of their
         bracket that is orthogonal to the span. The unit is the norm that brackets of such
         matrices usually have, `sqrt(|sum_i E_i^T E_i|)` for an orthonormal frame `E_i`.
-        That has the size of the brackets of a semisimple algebra, and is no division by
+        That has the size of the brackets of a semisimple algebra, and is not a division by
         zero for an abelian one. An exact algebra has an error of rounding size, a span of
         random matrices one of order 1.
         """

@@ -1,4 +1,4 @@
-"""What counts as zero in an algebra that is known in floating point only."""
+"""Threshold for zero in an algebra that is known in floating point only."""
 
 from collections.abc import Sequence
 

@@ -41,18 +41,18 @@ class VectorFields:
     """Polynomial vector fields `v_i = sum_a v_i^a(x) d/dx_a` on `R^n`.
 
     Their components are `v_i^a(x) = sum_k c[i, a, k] x^powers[k]`. The bracket is that of
-    derivations, `[v, w]^a = sum_b (v^b d_b w^a - w^b d_b v^a)`, and is exact. Of linear
-    fields `v = A x` and `w = B x` it is that of the matrix `-[A, B]`.
+    derivations, `[v, w]^a = sum_b (v^b d_b w^a - w^b d_b v^a)`, and is exact. For linear
+    fields `v = A x` and `w = B x` it is the field of the matrix `-[A, B]`.
 
-    What says how large a field is are its coefficients: closure and names are best asked in
-    units in which the variables are of order 1.
+    The coefficients determine the size of a field. So choose units in which the variables
+    are of order 1 for closure and names.
 
     Args:
-        powers: Exponents of the monomials, `(K, n)`, each of them once.
+        powers: Exponents of the monomials, `(K, n)`, without repetitions.
         coefficients: Array `(k, n, K)`.
 
     Raises:
-        ValueError: If shapes do not fit, or an exponent is negative or there twice.
+        ValueError: If shapes do not fit, or an exponent is negative or repeated.
 
     Example:
     ```python
@@ -165,17 +165,17 @@ class VectorFields:
         return np.einsum("b...p,iap->...iab", values, self.coefficients, optimize=True)
 
     def flow(self, x: ArrayLike, t: ArrayLike) -> np.ndarray:
-        """Where points are after the time 1 along `sum_i t_i v_i`.
+        """The positions of points after the time 1 along `sum_i t_i v_i`.
 
-        Affine fields by the exponential of a matrix, others by Runge-Kutta of order 8 to a
-        relative error of 1e-9.
+        It uses the exponential of a matrix for affine fields, and Runge-Kutta of order 8
+        with a relative error of 1e-9 for others.
 
         Args:
             x: Points `(..., n)`.
-            t: Parameters `(k,)`, or one number where there is one field.
+            t: Parameters `(k,)`, or one number for one field.
 
         Returns:
-            Array of the shape of `x`. Points that leave for infinity before are NaN.
+            Array of the shape of `x`. Points that reach infinity before are NaN.
 
         Raises:
             ValueError: If shapes do not fit.
@@ -264,10 +264,10 @@ class VectorFields:
 
     @property
     def closure_error(self) -> float:
-        """The largest relative part of a bracket outside of the span, as of `LieAlgebra`.
+        """The largest relative part of a bracket outside of the span, as for `LieAlgebra`.
 
-        Of an algebra it is rounding. The span of all symmetries up to a degree need not be
-        closed, since brackets have a larger degree.
+        For an algebra it is rounding error. The span of all symmetries up to a degree need
+        not be closed, because brackets may have a larger degree.
         """
         if self.dimension < 2:
             return 0.0
@@ -279,7 +279,7 @@ class VectorFields:
     def structure_constants(self) -> np.ndarray:
         """`c[i, j, l]` with `[v_i, v_j] = sum_l c[i, j, l] v_l`, of shape `(k, k, k)`.
 
-        They are the least squares solution where the span is not quite closed.
+        They are the least squares solution if the span is not quite closed.
         """
         mixture, k = self._frame[1], self.dimension
         moved = np.einsum(
@@ -288,15 +288,15 @@ class VectorFields:
         return np.linalg.solve(mixture.T, moved.reshape(k * k, k).T).T.reshape(k, k, k)
 
     def identify(self, tolerance: float | None = None) -> Identification:
-        """A name for the algebra of the fields, as that of `LieAlgebra.identify`.
+        """A name for the algebra of the fields, as by `LieAlgebra.identify`.
 
         Args:
             tolerance: Numbers up to this size, where 1 is expected, count as zero. By
-                default the clearest of some between the closure error and 0.3, or 0.05
-                where that error is larger.
+                default the clearest of several values between the closure error and 0.3, or
+                0.05 if that error is larger.
 
         Returns:
-            An `Identification`; of a span that is not closed its name is `"not closed"`.
+            An `Identification`; for a span that is not closed its name is `"not closed"`.
         """
         values = plausible_tolerances(self.closure_error)
         if tolerance is None and self.closure_error > NOT_CLOSED:
@@ -313,7 +313,7 @@ class VectorFields:
     def normalizer(self, tolerance: float = 1e-6) -> "VectorFields":
         """The fields of the span whose brackets with all of it stay in the span.
 
-        They are an algebra, also where the span is none.
+        They form an algebra, even if the span does not.
 
         Args:
             tolerance: Parts of a bracket up to this size, where 1 is expected, are zero.
@@ -329,7 +329,7 @@ class VectorFields:
     def canonical(
         self, units: ArrayLike | None = None, tolerance: float = 1e-9
     ) -> "VectorFields":
-        """A sparse basis of the span, which a person can read.
+        """A sparse basis of the span, for reading.
 
         Args:
             units: The spread of each variable, `(n,)`, in which coefficients are compared;
@@ -349,15 +349,16 @@ class VectorFields:
         tolerance: float = 1e-6,
         origin: ArrayLike | None = None,
     ) -> list[str]:
-        """Each field in symbols, as `"2 t d/dx - x u d/du"`.
+        """Each field in symbols, such as `"2 t d/dx - x u d/du"`.
 
-        Coefficients are whole numbers where they have ratios of small ones.
+        Coefficients are whole numbers if their ratios are those of small whole numbers.
 
         Args:
             names: Names of the variables; by default `x0`, `x1` and so on.
             units: The spread of each variable, `(n,)`, by which terms are compared.
             tolerance: Terms up to this size, where the largest is 1, are left out.
-            origin: Where the variables are zero, `(n,)`: those of fields of `x - origin`.
+            origin: The point where the variables are zero, `(n,)`, for fields of
+                `x - origin`.
         """
         names = [f"x{a}" for a in range(self.size)] if names is None else names
         factors = names if origin is None else shifted_names(names, np.asarray(origin))

@@ -1,4 +1,4 @@
-"""How equivariant a model is, during training."""
+"""The equivariance of a model during training."""
 
 from typing import Any
 
@@ -15,31 +15,31 @@ from keras_lconv.metrics.elements import checked_parameters
 
 
 class EquivarianceMonitor(keras.callbacks.Callback):
-    """Measures how equivariant, or invariant, a model is while it is trained.
+    """Measures the equivariance, or the invariance, of a model during training.
 
-    At the end of an epoch the mean relative error over the parameters is added to the
-    logs, as `"equivariance_error"` or `"invariance_error"`. So it is printed, is in the
-    history that `fit` returns, and may be what other callbacks look at that come after
-    this one, such as `EarlyStopping`. The model is called in inference mode.
+    At the end of an epoch the mean relative error over the parameters is added to the logs,
+    as `"equivariance_error"` or `"invariance_error"`. So it is printed, it is in the
+    history that `fit` returns, and callbacks after this one, such as `EarlyStopping`, can
+    use it. The model is called in inference mode.
 
     Args:
         generators: How the input transforms, as in `keras_lconv.metrics`.
         x: One batch of inputs to measure with.
         parameters: Group parameters, `(n, k)`; `(n,)` is enough for one generator.
         kind: `"equivariance"` or `"invariance"`.
-        every: The number of epochs from one measurement to the next. The last epoch of
-            each such run is measured.
+        every: The number of epochs from one measurement to the next. The measurement is
+            after the last of them.
         generators_out: How the output transforms, if not as the input does.
         data_format: Where the channels are, as in `keras_lconv.metrics`.
         name: Name in the logs, to have several monitors.
 
     Attributes:
-        history: What was measured in the last call of `fit`: a dictionary with the lists
+        history: The measurements of the last call of `fit`: a dictionary with the lists
             `"epoch"`, `"mean"` and `"max"`.
         report: The last `EquivarianceReport`, or `None`.
 
     Raises:
-        TypeError: If `every` is no integer.
+        TypeError: If `every` is not an integer.
         ValueError: If `kind` is unknown, `every` is not positive, or `generators_out`
             are given for invariance.
 

@@ -1,4 +1,4 @@
-"""What generators become while they are learned."""
+"""The development of learned generators during training."""
 
 from typing import Any
 
@@ -19,33 +19,32 @@ MOST_PICTURES = 6
 class GeneratorMonitor(keras.callbacks.Callback):
     """Records generators while they are learned, and how close they are to an algebra.
 
-    At the end of an epoch it takes a picture of the generators and measures the closure
-    error of their span, as `LieAlgebra.closure_error`. If a reference is given, also the
+    At the end of an epoch it stores the generators and measures the closure error of their
+    span, as `LieAlgebra.closure_error`. If a reference is given, it also measures the
     largest principal angle and the correlation between the spans of the matrices, which
-    depend neither on the basis nor on the scale. What is measured is added to the logs, so
-    that it is printed and seen by callbacks that come after this one.
+    depend neither on the basis nor on the scale. The measurements are added to the logs, so
+    they are printed, and callbacks after this one can use them.
 
     Args:
         generators: The learned generators: an instance of square `Generators` which the
             model uses, as `layer.generators`.
-        reference: What they should become: what `keras_lconv.generators.get` takes, but
-            for an integer.
-        every: The number of epochs from one measurement to the next. The last epoch of
-            each such run is measured.
-        name: What the names in the logs begin with: `"generator_closure_error"`,
+        reference: The expected generators: what `keras_lconv.generators.get` takes, except
+            an integer.
+        every: The number of epochs from one measurement to the next. The measurement is
+            after the last of them.
+        name: The beginning of the names in the logs: `"generator_closure_error"`,
             `"generator_angle"` and `"generator_correlation"` by default.
 
     Attributes:
-        history: What was measured in the last call of `fit`: a dictionary with the lists
+        history: The measurements of the last call of `fit`: a dictionary with the lists
             `"epoch"` and `"closure_error"`, and with a reference `"angle"` (radians) and
-            `"correlation"`. The closure error is NaN where generators are linearly
-            dependent.
+            `"correlation"`. The closure error is NaN if generators are linearly dependent.
         snapshots: The generators at these epochs: vector fields `(k, *spatial, ndim)` of
-            `VectorFieldGenerators`, and else matrices `(k, d, d)`.
+            `VectorFieldGenerators`, otherwise matrices `(k, d, d)`.
 
     Raises:
-        TypeError: If `generators` are no `Generators`, `reference` is an integer, or
-            `every` is none.
+        TypeError: If `generators` are not `Generators`, `reference` is an integer, or
+            `every` is not an integer.
         ValueError: If `every` is not positive, the generators are not square, or a
             reference acts on another grid.
 
@@ -143,7 +142,7 @@ class GeneratorMonitor(keras.callbacks.Callback):
         return ops.convert_to_numpy(self._generators.to_dense())
 
     def plot(self) -> Figure:
-        """Draws what was measured against the epoch, and the last generators.
+        """Draws the measurements against the epoch, and the last generators.
 
         Fields on images are drawn as arrows, others as matrices.
 

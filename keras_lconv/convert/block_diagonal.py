@@ -1,4 +1,4 @@
-"""The constraint that makes channels mix in groups only."""
+"""The constraint that lets channels mix only within groups."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class BlockDiagonal(keras.constraints.Constraint):
         groups: Number of groups.
 
     Raises:
-        TypeError: If `groups` is no integer.
+        TypeError: If `groups` is not an integer.
         ValueError: If `groups` is not positive, or does not divide the numbers of channels
             and of filters.
 

@@ -20,11 +20,11 @@ def from_conv(layer: keras.layers.Layer, input_shape: tuple[int | None, ...]) ->
     """A convolution as an L-conv: the generators are the shifts of its window.
 
     `Q[f](x) = sum_i f(x + o_i) W_i + b`, where the offset `o_i` runs over the window and
-    `W_i` is the entry of the kernel there. The result is exact, to rounding. All paddings,
-    strides, dilations and both data formats are taken over.
+    `W_i` is the entry of the kernel there. The result is exact, up to rounding. It keeps
+    all paddings, strides, dilations and both data formats.
 
-    The result trains as the convolution does. Groups of channels become a block-diagonal
-    kernel, which `BlockDiagonal` keeps so; it has `groups` times as many entries.
+    The result trains like the convolution. Groups of channels become a block-diagonal
+    kernel, with the constraint `BlockDiagonal`; it has `groups` times as many entries.
 
     Args:
         layer: A built `Conv1D`, `Conv2D` or `Conv3D`.
@@ -37,7 +37,7 @@ def from_conv(layer: keras.layers.Layer, input_shape: tuple[int | None, ...]) ->
         window.
 
     Raises:
-        TypeError: If `layer` is no such layer.
+        TypeError: If `layer` is another layer.
         ValueError: If it is not built or is quantized; if its kernel has a constraint or a
             regularizer that depends on the shape of the kernel, or a constraint besides
             groups; or if `input_shape` does not fit it.
@@ -104,15 +104,15 @@ def from_conv(layer: keras.layers.Layer, input_shape: tuple[int | None, ...]) ->
 
 
 def to_conv(layer: LConv | SteerableConv | keras.Model) -> keras.layers.Layer:
-    """A layer that is a convolution as one of Keras, or all of a model.
+    """A convolution of Keras from a layer that is one, or a whole model of them.
 
-    - An L-conv with shifts: the way back of `from_conv`. The window is the smallest one,
-      with a dilation where the shifts allow it, that Keras places as the shifts ask for.
-      Entries of the kernel at offsets that are no shifts of the L-conv are zero, and may
-      become others in training. The self-interaction is the entry at offset zero.
-    - A `SteerableConv`: for inference, since a convolution that is trained on loses its
-      symmetry. Components and channels of its fields are one axis, `m * channels`, ordered
-      by component.
+    - An L-conv with shifts: the inverse of `from_conv`. The window is the smallest one of
+      Keras that contains the shifts, with a dilation if the shifts allow it. Entries of the
+      kernel at other offsets are zero, and may change in training. The self-interaction is
+      the entry at offset zero.
+    - A `SteerableConv`: for inference, because further training of the convolution loses
+      the symmetry. Components and channels of its fields are one axis, `m * channels`,
+      ordered by component.
     - A functional or sequential model: a copy for inference. Steerable convolutions and
       batch normalizations of fields become those of Keras, with a reshape before and
       after; poolings, dropout and activations of fields become operations of Keras. Other
@@ -126,7 +126,8 @@ def to_conv(layer: LConv | SteerableConv | keras.Model) -> keras.layers.Layer:
         A built `Conv1D`, `Conv2D` or `Conv3D`, or a `keras.Model`.
 
     Raises:
-        TypeError: If `layer` is none of these, or generators of an L-conv are no shifts.
+        TypeError: If `layer` is none of these, or the generators of an L-conv are not
+            shifts.
         ValueError: If it is not built, or an L-conv is for vectors `(batch, d)`, has more
             than three spatial axes, applies itself in several steps, its shifts are
             periodic, or its kernel has a constraint or a regularizer that would not mean

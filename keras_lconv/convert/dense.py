@@ -15,23 +15,23 @@ def from_dense(layer: keras.layers.Dense) -> LConv:
 
     A matrix is a sum of elementary ones, `f W = sum_ab W_ba E_ab f`, and `E_ab = e_a e_b^T`
     has two factors. `e_b^T`, which reads the component `b`, is a generator here: it leads
-    from `d` positions to one. `e_a`, which writes the component `a`, is a channel of
-    the output. So there are `d` generators, not `d * units`, and none of them is stored:
-    reading a component is a shift to it. The layer costs what the dense layer does.
+    from `d` positions to one. `e_a`, which writes the component `a`, is a channel of the
+    output. So there are `d` generators, not `d * units`, and none of them is stored:
+    reading a component is a shift to it. The cost is that of the dense layer.
 
-    Seen as a convolution, the window is the whole input. The result is exact, to rounding,
-    and trains as the dense layer does.
+    As a convolution, its window is the whole input. The result is exact, up to rounding,
+    and trains like the dense layer.
 
     Args:
         layer: A built `Dense`, for inputs `(batch, d)`.
 
     Returns:
         A built `LConv` from `(batch, d)` to `(batch, 1, units)`: `units` channels at the
-        one position that is left, which `keras.layers.Flatten` removes. Its kernel
+        one remaining position, which `keras.layers.Flatten` removes. Its kernel
         `(d, 1, units)` holds that of the dense layer.
 
     Raises:
-        TypeError: If `layer` is no `Dense`.
+        TypeError: If `layer` is not a `Dense`.
         ValueError: If it is not built or is quantized, or its kernel has a constraint or a
             regularizer that depends on the shape of the kernel.
 

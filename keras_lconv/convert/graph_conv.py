@@ -40,7 +40,8 @@ def from_graph_conv(
             from the column's node to the row's, without the loops that `"renormalized"`
             adds.
         normalization: One of the names above.
-        largest_eigenvalue: Of the normalized Laplacian, for `"chebyshev"`.
+        largest_eigenvalue: Largest eigenvalue of the normalized Laplacian, for
+            `"chebyshev"`.
         **kwargs: Arguments of `LConv`, such as `activation`, `name` and `dtype`.
 
     Returns:

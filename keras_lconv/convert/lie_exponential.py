@@ -16,17 +16,17 @@ def from_lie_exponential(
     """A group convolution as a stack of L-convs that share its generators.
 
     The convolution is `Q[f] = sum_j exp(X_j) f W_j + b` with `X_j = sum_i t_ji L_i`. With
-    `order=1` each layer of the stack moves the copy `j` of the features by
-    `1 + X_j / n`, and `n` of them by `(1 + X_j / n)^n = exp(X_j) + O(1 / n)`. One layer
-    is the first-order term, `W_0 = sum_j W_j` and `W_i = sum_j t_ji W_j`.
+    `order=1` each layer of the stack multiplies the copy `j` of the features by
+    `1 + X_j / n`. `n` layers multiply it by `(1 + X_j / n)^n = exp(X_j) + O(1 / n)`. One
+    layer is the first-order term, `W_0 = sum_j W_j` and `W_i = sum_j t_ji W_j`.
 
     With a higher order `p`, `p` layers together are the Taylor polynomial of degree `p`
     of `exp(p X_j / n)`, by its roots, `prod_q (1 + a_q p X_j / n)`. These are complex, and
     so are the features: two real channels for each. The error falls as `n^-p`, once `n`
     exceeds `p |X_j|`.
 
-    The layers are linear up to the last one, and have `m` or `2 m` copies of the
-    channels for the `m` elements of the convolution.
+    All layers but the last are linear. They have `m` or `2 m` copies of the channels for
+    the `m` elements of the convolution.
 
     Args:
         layer: A built `LieExponential`.
@@ -39,7 +39,7 @@ def from_lie_exponential(
         trained.
 
     Raises:
-        TypeError: If `layer` is no `LieExponential`, or a number no integer.
+        TypeError: If `layer` is not a `LieExponential`, or a number is not an integer.
         ValueError: If it is not built, or a number has a wrong value.
 
     Example:

@@ -65,8 +65,8 @@ def common_settings(layer: keras.layers.Layer) -> dict[str, Any]:
 def values(weight: Tensor) -> np.ndarray:
     """The values of a weight, as a copy of its own.
 
-    A weight that is assigned to another one may share its memory, which a training step on
-    JAX gives away.
+    A weight that is assigned to another weight may share its memory, which a training step
+    on JAX frees.
     """
     return np.array(ops.convert_to_numpy(weight))
 

@@ -16,7 +16,7 @@ def cell_images(
     noise: float = 0.25,
     seed: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Generated images of cells with two to five lobes, and how many those are.
+    """Generated images of cells with two to five lobes, and the numbers of lobes.
 
     A cell has any orientation, place, size and brightness. Its edge is at the radius
     `r (1 + a cos(n phi + phi_0))` with `n` lobes. `r` is drawn from 0.2 to 0.3 times the
@@ -34,7 +34,7 @@ def cell_images(
         from 0 to 3, `(num_samples,)`, the number of lobes minus two.
 
     Raises:
-        TypeError: If `num_samples` or `size` is no integer.
+        TypeError: If `num_samples` or `size` is not an integer.
         ValueError: If an argument is negative or not finite, or the images take more
             memory than there is.
 

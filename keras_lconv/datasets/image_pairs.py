@@ -26,10 +26,10 @@ def image_pairs(
     seed: int | None = None,
     noise: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images `x` and what a group makes of them, `y = exp(sum_i t_i L_i) x`.
+    """Images `x` and transformed images `y = exp(sum_i t_i L_i) x`.
 
-    The images are resampled with bilinear interpolation, as image software does, and
-    are zero outside: `y` is only near to what generators of the group yield.
+    The images are resampled with bilinear interpolation, as image software does, and are
+    zero outside. So `y` equals the action of the generators only approximately.
 
     Args:
         num_samples: Number of pairs.
@@ -50,7 +50,7 @@ def image_pairs(
         `(num_samples,)`, or `(num_samples, k)` for a list of fields.
 
     Raises:
-        TypeError: If `num_samples` or `size` is no integer.
+        TypeError: If `num_samples` or `size` is not an integer.
         ValueError: If an argument has another shape, or a name is unknown.
 
     Example:

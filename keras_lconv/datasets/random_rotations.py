@@ -1,5 +1,6 @@
 """Batches of images at random angles, to train on."""
 
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,19 @@ from keras_lconv.datasets.rotate_images import rotate_images
 class RandomRotations(RandomBatches):
     """Batches of images, each at a new random angle in each epoch.
 
-    A network that quarter turns do not change, such as
-    `keras_lconv.models.steerable_classifier`, needs angles up to 45 degrees only. What has
-    no symmetry of its own needs 180.
+    A network that is invariant to quarter turns, such as
+    `keras_lconv.models.steerable_classifier`, needs angles up to 45 degrees only. A network
+    without a symmetry needs 180 degrees.
 
     Args:
         images: Array `(num, y, x)` or `(num, y, x, channels)`.
-        labels: Array of `num` labels, or of what else belongs to an image.
-        max_degrees: Angles are drawn evenly between minus this and this.
+        labels: Array of `num` labels, or of other numbers for each image. For names of
+            classes use `np.unique(names, return_inverse=True)`.
+        max_degrees: Angles are uniform between minus and plus this angle.
         batch_size: Number of images in a batch. The last one may be smaller.
-        shuffle: Whether each epoch has an order of its own.
-        seed: Seed of order and angles. A batch depends on it, on the epoch and on the
-            number of the batch only, so `workers` do not change it.
+        shuffle: Whether each epoch has a new order.
+        seed: Seed of order and angles. A batch depends only on it, on the epoch and on the
+            number of the batch, so `workers` do not change it.
         **kwargs: `workers`, `use_multiprocessing`, `max_queue_size` of
             `keras.utils.PyDataset`.
 
@@ -67,6 +69,12 @@ class RandomRotations(RandomBatches):
             raise ValueError(
                 f"`labels` must be {len(self.images)}, one for each image. "
                 f"Received: shape {self.labels.shape}"
+            )
+        if self.labels.dtype.kind not in "biuf":
+            raise TypeError(
+                "`labels` must be numbers, which is what losses take: `names, labels = "
+                "np.unique(labels, return_inverse=True)` gives numbers and the name of "
+                f"each. Received: labels={reprlib.repr(labels)}"
             )
         self.max_degrees = not_negative("max_degrees", max_degrees)
         super().__init__(len(self.images), batch_size, shuffle, seed, **kwargs)

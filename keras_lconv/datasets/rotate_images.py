@@ -10,7 +10,7 @@ def rotate_images(images: ArrayLike, degrees: ArrayLike) -> np.ndarray:
     """Rotates each image about its centre, as `numpy.rot90` does for 90 degrees.
 
     The images are resampled with bilinear interpolation, as image software does. They keep
-    their size: what leaves it is lost, and what enters is zero.
+    their size: content that leaves the image is lost, and zeros enter.
 
     Args:
         images: Array `(num, y, x)` or `(num, y, x, channels)`.
@@ -20,7 +20,7 @@ def rotate_images(images: ArrayLike, degrees: ArrayLike) -> np.ndarray:
         Array of the shape of `images`, float32.
 
     Raises:
-        TypeError: If an argument is no array of numbers.
+        TypeError: If an argument is not an array of numbers.
         ValueError: If an argument has another shape.
 
     Example:

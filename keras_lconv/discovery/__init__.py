@@ -8,9 +8,9 @@ from keras_lconv.discovery.equations import (
     find_point_symmetries,
 )
 from keras_lconv.discovery.fields import FieldAugmentation, FieldReport
-from keras_lconv.discovery.functions import find_symmetries, fit_symmetries
+from keras_lconv.discovery.functions import SymmetrySums, find_symmetries, fit_symmetries
 from keras_lconv.discovery.pairs import GeneratorReport, fit_generators
-from keras_lconv.discovery.pixels import GridReport, infer_grid, infer_neighbors
+from keras_lconv.discovery.pixels import GridReport, GridSums, infer_grid, infer_neighbors
 from keras_lconv.discovery.report import SymmetryReport
 
 __all__ = [
@@ -20,9 +20,11 @@ __all__ = [
     "FieldReport",
     "GeneratorReport",
     "GridReport",
+    "GridSums",
     "PointSymmetryReport",
     "SolutionWindows",
     "SymmetryReport",
+    "SymmetrySums",
     "find_discrete_symmetries",
     "find_point_symmetries",
     "find_symmetries",

@@ -17,7 +17,7 @@ def kind_of(element: np.ndarray, tolerance: float = TOLERANCE) -> str:
 
     Args:
         element: The map `(r, r + 1)`, in coordinates in which vectors have spread 1.
-        tolerance: What counts as zero, relative to the rest.
+        tolerance: Threshold for zero, relative to the rest.
 
     Returns:
         Words such as `"rotation"`, `"boost"`, or `"rotations, frequencies 1 : 2"`.

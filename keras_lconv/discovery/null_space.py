@@ -102,6 +102,7 @@ class NormalMatrices:
         eliminated: np.ndarray | None = None,
         also_expected: np.ndarray | None = None,
         noise: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
     ) -> None:
         """Adds samples.
 
@@ -113,12 +114,20 @@ class NormalMatrices:
                 `K`, `(m, n)`, and the equations `A_s c = K F_s`.
             also_expected: Rows `(batch, m, p)` whose squares are expected besides.
             noise: Rows `(batch, m, p)` whose squares are those of noise in the equations.
+            groups: The group of each sample, `(batch,)`; by default they are dealt out in
+                turn.
         """
         first, self._next = self._next, self._next + len(rows)
+        if groups is None:
+            chosen_by = {
+                (first + start) % NUM_GROUPS: slice(start, None, NUM_GROUPS)
+                for start in range(min(NUM_GROUPS, len(rows)))
+            }
+        else:
+            chosen_by = {group: groups == group for group in range(NUM_GROUPS)}
         sizes = expected if expected.ndim == 1 else np.trace(expected, axis1=1, axis2=2)
         self._num_equations += int(np.sum(sizes > 0)) * rows.shape[1]
-        for start in range(min(NUM_GROUPS, len(rows))):
-            group, chosen = (first + start) % NUM_GROUPS, slice(start, None, NUM_GROUPS)
+        for group, chosen in chosen_by.items():
             own = rows[chosen]
             self._squares[group] += _gram(own)
             total = np.sum(expected[chosen], axis=0)
@@ -131,6 +140,18 @@ class NormalMatrices:
                 given = eliminated[chosen]
                 self._mixed[group] += np.einsum("sn,smp->nmp", given, own, optimize=True)
                 self._eliminated[group] += given.T @ given
+
+    def merged(self, other: "NormalMatrices") -> "NormalMatrices":
+        """The sums of both, which have the same unknowns and the same unit."""
+        merged = NormalMatrices(0)
+        merged._squares = self._squares + other._squares
+        merged._mixed = self._mixed + other._mixed
+        merged._eliminated = self._eliminated + other._eliminated
+        merged._expected = self._expected + other._expected
+        merged._unit = self._unit
+        merged._next = self._next + other._next
+        merged._num_equations = self._num_equations + other._num_equations
+        return merged
 
     def relative_sizes(self, directions: np.ndarray) -> np.ndarray:
         """How far directions `(n, p)` are from being solutions, in the unit of the values.
@@ -145,6 +166,19 @@ class NormalMatrices:
         expected = np.sum(columns * (self._expected.sum(axis=0) @ columns), axis=0)
         sizes = np.sqrt(np.maximum(squares, 0) / np.where(reached, expected, 1.0))
         return np.where(reached, sizes, np.nan)
+
+    def parts(self, combinations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What is summed up for combinations `(K, p)` of the unknowns.
+
+        Returns:
+            The squares of the equations, and what is expected of random ones, both
+            `(groups, K, K)`.
+        """
+        columns = combinations.T
+        return (
+            combinations @ self._squares @ columns,
+            combinations @ self._expected @ columns,
+        )
 
     def solve(
         self,
@@ -167,7 +201,7 @@ class NormalMatrices:
         values, vectors = _decomposed(inside._total())
         if (dimension or 0) > len(values):
             raise ValueError(
-                f"`dimension` must be from 0 to {len(values)}, that of what is searched. "
+                f"`dimension` must be from 0 to {len(values)}, that of the search. "
                 f"Received: dimension={dimension}"
             )
         if dimension is None:
@@ -303,3 +337,17 @@ def _decomposed(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Singular values of what `matrix` is the square of, growing, and their vectors."""
     values, vectors = np.linalg.eigh(matrix)
     return np.sqrt(np.maximum(values, 0.0)), vectors
+
+
+def groups_of(samples: np.ndarray) -> np.ndarray:
+    """The groups of samples `(batch, ...)`, which follow from their numbers alone.
+
+    So they do not depend on the order, and a sample that comes again is in the same group.
+    """
+    flat = samples.reshape(len(samples), -1) + 0.0  # zeros have one sign
+    bits = np.ascontiguousarray(flat, "float64").view("uint64")
+    factors = np.random.default_rng(0).integers(2**63, size=bits.shape[1], dtype="uint64")
+    # Products of odd numbers and bits from both ends, of which the first ones are mixed.
+    mixed = np.sum((bits ^ (bits >> np.uint64(32))) * (2 * factors + 1), axis=1)
+    mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+    return (mixed >> np.uint64(61)).astype(int) % NUM_GROUPS

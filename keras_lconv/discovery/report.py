@@ -32,19 +32,20 @@ def on_whole_input(matrix: np.ndarray, blocks: int, scalars: int = 0) -> np.ndar
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SymmetryReport(Report):
-    """The symmetries that `find_symmetries` found, and how sure they are.
+    """The symmetries that `find_symmetries` found, with their confidence.
 
     Args:
         basis: The symmetries as matrices `(k, v, v)` in the units of the data, or
-            `[[A, b], [0, 0]]` where affine maps were searched. For images those of the
+            `[[A, b], [0, 0]]` if affine maps were searched. For images the matrices of the
             algebra of `generators`.
         kind: `"invariance"` or `"equivariance"`.
-        output: For equivariance, what was assumed of the output.
+        output: For equivariance, the assumption about the output.
         blocks: Number of vectors in an input, which transform alike.
-        singular_values: Those of the equations, growing; 1 is what a random equation gives.
+        singular_values: Singular values of the equations, growing; 1 is the value of a
+            random equation.
         gap: The ratio of the first value that is not zero to the last that is.
-        confidence: From 0 to 1: how sure the dimension is. It is the fraction of subsets of
-            the samples that give the same dimension, times `1 - 1 / gap`. If there is no
+        confidence: From 0 to 1: how clear the dimension is. It is the fraction of subsets
+            of the samples that give the same dimension, times `1 - 1 / gap`. If there is no
             symmetry, it measures how far the nearest one is from the data. It is 0 if an
             output does not count, because its changes are as small as the rounding of its
             values.
@@ -61,10 +62,10 @@ class SymmetryReport(Report):
         sensitivities: For images, how much the function changes along each direction that
             has a name, such as `"rotation"`: 0 if it is invariant, 1 if it changes as along
             a random direction. Directions that change no sample have NaN.
-        model: The network that `fit_symmetries` trained, or `None`.
-        fit_error: Its error on samples that it was not trained on, relative to the spread
+        model: What `fit_symmetries` fitted, as a Keras model, or `None`.
+        fit_error: Its error on samples that it was not fitted to, relative to the spread
             of the outputs.
-        searched: What was searched, in words.
+        searched: The space that was searched, in words.
         independent: Directions `(u, v)` along which the function does not change at all,
             while the samples vary along them. All fields along them are symmetries, and are
             counted.
@@ -145,7 +146,7 @@ class SymmetryReport(Report):
     def identify(self) -> Identification:
         """The name of the algebra with its reasons, found in standard coordinates.
 
-        `report.algebra.identify()` is the same where all columns have one unit.
+        `report.algebra.identify()` is the same if all columns have one unit.
 
         Returns:
             An `Identification`.
@@ -277,11 +278,11 @@ class SymmetryReport(Report):
     def readable(self, along: np.ndarray | None = None) -> np.ndarray:
         """A sparse basis of the symmetries as affine maps `[A | b]`, `(k, v, v + 1)`.
 
-        It is sparse in units in which all components have spread 1. Where there is a
-        centre, maps are about it, and `b` is zero.
+        It is sparse in units in which all components have spread 1. If there is a centre,
+        maps are about it, and `b` is zero.
 
         Args:
-            along: Directions `(u, v)`: what lies along them is left out.
+            along: Directions `(u, v)`, along which maps are left out.
 
         Returns:
             Array in the units of the data.
@@ -335,8 +336,8 @@ class SymmetryReport(Report):
             **kwargs: Arguments of the generators, such as `trainable`.
 
         Returns:
-            `MatrixGenerators` of shape `(k, n, n)`, and for images where vector fields were
-            searched `VectorFieldGenerators`.
+            `MatrixGenerators` of shape `(k, n, n)`, or `VectorFieldGenerators` for images,
+            if vector fields were searched.
 
         Raises:
             ValueError: If there is no symmetry, or affine maps have no common fixed point.
@@ -352,8 +353,8 @@ class SymmetryReport(Report):
         if is_affine and self.centre is None:
             raise ValueError(
                 "There are no generators on vectors: the maps that were found have "
-                "translations and no common fixed point. `search='linear'` finds those "
-                "that leave the origin at rest"
+                "translations and no common fixed point. `search='linear'` finds maps "
+                "that keep the origin fixed"
             )
         matrices = [
             on_whole_input(matrix[:v, :v], self.blocks, self.scalars)

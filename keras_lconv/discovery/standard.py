@@ -14,6 +14,8 @@ CLEAR_MEAN = 5.0
 AT_REST = 0.05
 # Of all maps into a direction: if so many are symmetries, all are.
 ALL_MAPS = 0.95
+# Samples with so many times the spread, or of it, are no part of the others.
+UNLIKE = 10.0
 TINY = float(np.finfo("float64").tiny)
 
 
@@ -79,6 +81,56 @@ def standard_coordinates(
         np.where(varies, spread, 0.0),
         unreached,
     )
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Where vectors are, about the mean of others: sums that can be merged.
+
+    Args:
+        count: The number of vectors.
+        squares: The sums of their products about that mean, `(v, v)`.
+        largest: The largest absolute values, `(v,)`.
+    """
+
+    count: int
+    squares: np.ndarray
+    largest: np.ndarray
+
+    @classmethod
+    def of(cls, vectors: np.ndarray, standard: Standard) -> "Reach":
+        """That of vectors `(n, v)`."""
+        centred = vectors - standard.mean
+        return cls(len(vectors), centred.T @ centred, np.max(np.abs(vectors), axis=0))
+
+    def merged(self, other: "Reach") -> "Reach":
+        """That of the vectors of both."""
+        return Reach(
+            self.count + other.count,
+            self.squares + other.squares,
+            np.maximum(self.largest, other.largest),
+        )
+
+    def require_like(self, standard: Standard) -> None:
+        """Raises if the vectors are unlike those that standard coordinates are from."""
+        moments = self.squares / self.count
+        spread = np.sqrt(np.diag(moments))
+        varies = spread > SMALLEST_SPREAD * self.largest
+        scales = np.where(varies, 1 / np.where(varies, spread, 1.0), 0.0)
+        reached = np.linalg.eigvalsh(moments * np.outer(scales, scales))
+        inside = np.linalg.eigvalsh(standard.whiten @ moments @ standard.whiten.T)
+        if np.sum(reached > SMALLEST_VARIATION**2) > len(standard.whiten):
+            told = "vary in directions in which those at first do not"
+        elif inside[-1] > UNLIKE**2 or inside[0] < UNLIKE**-2:
+            least, most = np.sqrt(np.maximum(inside[[0, -1]], 0.0))
+            told = f"have {least:.2g} to {most:.2g} times the spread of those at first"
+        else:
+            return
+        raise ValueError(
+            "`x` must give batches in random order: the first samples determine the units. "
+            f"Received: samples that {told}. Shuffle them, or give some of all of them to "
+            "`SymmetrySums`"
+        )
 
 
 def has_clear_mean(vectors: np.ndarray) -> bool:

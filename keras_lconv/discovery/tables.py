@@ -101,8 +101,9 @@ def _numbers(name: str, array: np.ndarray, chosen: list[str]) -> np.ndarray:
             others.append(label)
     if others:
         raise TypeError(
-            f"`{name}` must hold numbers; choose columns by `columns`. Received: columns "
-            f"that hold other things, {others}"
+            f"`{name}` must hold numbers; choose columns by `columns`, or make numbers of "
+            "categories, as `pandas.get_dummies` does. Received: columns that hold other "
+            f"things, such as text, dates or None: {others}"
         )
     missing = np.sum(~np.isfinite(values), axis=0)
     if np.any(missing):

@@ -1,4 +1,4 @@
-"""Predictions that do not depend on how many samples there are."""
+"""Predictions that do not depend on the number of samples."""
 
 import keras
 import numpy as np
@@ -7,8 +7,8 @@ import numpy as np
 def predict(model: keras.Model, x: np.ndarray, batch_size: int = 128) -> np.ndarray:
     """Outputs `(batch, n)` of a model, computed in batches of one size.
 
-    A last batch that is not full is filled up: sums of another length would round in
-    another way, and backends that compile would do so for each length.
+    The last batch is padded: sums of another length would round differently, and backends
+    that compile would compile again for each length.
     """
     missing = -len(x) % batch_size
     filled = np.concatenate([x, np.repeat(x[-1:], missing, axis=0)]).astype("float32")

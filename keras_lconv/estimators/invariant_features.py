@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_lconv._typing import Data, GeneratorsLike
 from keras_lconv._validation import one_of, positive_int, positive_ints
+from keras_lconv.discovery.tables import table_of
 from keras_lconv.estimators.batches import predict
 from keras_lconv.generators import Generators, get
 from keras_lconv.layers import InvariantPooling
@@ -25,14 +26,14 @@ class InvariantFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
     Each sample becomes the numbers of `InvariantPooling`, which `exp(t L)` does not change.
     Nothing is trained: `fit` finds the invariants of the generators on the grid of the
-    samples. Scale the numbers before a linear model, as by `StandardScaler`.
+    samples. Scale the numbers before a linear model, for example by `StandardScaler`.
 
     Args:
         generators: As for `InvariantPooling`. Names are resolved for the number of axes
             that samples have.
-        input_shape: Shape of a sample with its channels, as `(8, 8, 1)`, into which each
-            row of a table `(batch, n)` is brought. By default samples have the shape they
-            come in, and a row is a signal on a line.
+        input_shape: Shape of a sample with its channels, such as `(8, 8, 1)`, for the rows
+            of a table `(batch, n)`. By default samples keep their shape, and a row is a
+            signal on a line.
         kind: As for `InvariantPooling`; for the rotations of volumes, which do not commute
             with each other, `"linear"`.
         num_invariants: As for `InvariantPooling`.
@@ -53,8 +54,8 @@ class InvariantFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         n_features_in_: Number of columns of a table.
 
     Raises:
-        TypeError: When it is fitted, if an argument has a wrong type.
-        ValueError: When it is fitted, if an argument has a wrong value, or as for
+        TypeError: In `fit`, if an argument has a wrong type.
+        ValueError: In `fit`, if an argument has a wrong value, or as for
             `InvariantPooling`.
 
     Example:
@@ -98,7 +99,7 @@ class InvariantFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         """Finds the invariants on the grid of the samples.
 
         Args:
-            X: Samples, of which only the shape counts.
+            X: Samples; only their shape is used.
             y: Ignored.
 
         Returns:
@@ -125,7 +126,7 @@ class InvariantFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         """The invariants of samples.
 
         Args:
-            X: Samples of the shape that `fit` has seen.
+            X: Samples of the same shape as in `fit`.
 
         Returns:
             Array `(batch, m * channels)`.
@@ -141,6 +142,8 @@ class InvariantFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
     def _samples(self, X: Data, is_new: bool) -> np.ndarray:
         """The samples in their shape."""
+        if hasattr(X, "columns"):
+            table_of("X", X)  # names the columns that hold no numbers
         x = validate_data(self, X, reset=is_new, allow_nd=True, dtype="numeric")
         if self.input_shape is None:
             return x

@@ -13,11 +13,11 @@ from keras_lconv.estimators.symmetry_estimator import SymmetryEstimator
 
 
 class SymmetryClassifier(ClassifierMixin, SymmetryEstimator):
-    """A classifier of scikit-learn that finds the symmetry of its table, and respects it.
+    """A classifier of scikit-learn that finds the symmetry of its table, and uses it.
 
-    As `SymmetryRegressor`, for labels: what is asked is which maps leave the probabilities
-    of the classes unchanged. Labels say less than numbers, so that the confidence is often
-    small: `reason_` says which network was built.
+    It is `SymmetryRegressor` for labels: it searches maps that leave the probabilities of
+    the classes unchanged. Labels contain less information than numbers, so the confidence
+    is often small. `reason_` states which network was built.
 
     Args:
         blocks: As for `fit_symmetries`.

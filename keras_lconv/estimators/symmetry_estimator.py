@@ -6,7 +6,12 @@ from typing import Any
 import keras
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
+from sklearn.utils.validation import (
+    check_is_fitted,
+    check_random_state,
+    check_X_y,
+    validate_data,
+)
 
 from keras_lconv._typing import Data
 from keras_lconv._validation import (
@@ -65,10 +70,12 @@ class SymmetryEstimator(BaseEstimator):
 
     def _validated(self, X: Data, y: Any, **settings: Any) -> tuple[Any, Any]:
         """The table, with its names if it has any, and what belongs to its rows."""
-        x, y = validate_data(
-            self, X, y, dtype="float64", ensure_min_samples=LEAST_ROWS, **settings
-        )
-        return (X if hasattr(X, "columns") else x), y
+        settings = {"dtype": "float64", "ensure_min_samples": LEAST_ROWS, **settings}
+        if not hasattr(X, "columns"):
+            return validate_data(self, X, y, **settings)
+        validate_data(self, X, skip_check_array=True)
+        # Of the columns that count, those without numbers are named.
+        return X, check_X_y(self._rows(X), y, **settings)[1]
 
     def _rows(self, table: Any) -> np.ndarray:
         """The columns that count: scalars first, then the vectors."""
@@ -150,5 +157,8 @@ class SymmetryEstimator(BaseEstimator):
     def _outputs(self, X: Data) -> np.ndarray:
         """What the network answers to rows, `(batch, n)`."""
         check_is_fitted(self)
-        x = validate_data(self, X, reset=False, dtype="float64")
-        return predict(self.model_, self._rows(X if hasattr(X, "columns") else x))
+        if hasattr(X, "columns"):
+            validate_data(self, X, reset=False, skip_check_array=True)
+        else:
+            X = validate_data(self, X, reset=False, dtype="float64")
+        return predict(self.model_, self._rows(X))

@@ -1,4 +1,4 @@
-"""Infinitesimal generators of symmetries, as Keras layers that layers share."""
+"""Infinitesimal generators of symmetries, as Keras layers that other layers share."""
 
 from keras_lconv.generators.base import Generators
 from keras_lconv.generators.cost import Cost

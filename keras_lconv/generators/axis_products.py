@@ -141,7 +141,7 @@ class AxisProducts:
         return flatten(self._combine(z, tau, 1))
 
     def cost(self, channels: int, operation: str) -> Cost:
-        """What `apply` costs, or `combine`, which is its transpose."""
+        """The cost of `apply`, or of `combine`, which is its transpose."""
         return self._cost(channels, 0)
 
     def _cost(self, channels: int, start: int) -> Cost:
@@ -153,7 +153,7 @@ class AxisProducts:
         return Cost(products * size * channels, BYTES * copies * size * channels)
 
     def contraction_cost(self, channels: int, filters: int) -> Cost:
-        """What `contract` costs."""
+        """The cost of `contract`."""
         table, size = self._tables[0], math.prod(self.shape)
         first = len(table) * size * channels
         mixed = table.size * size * channels * filters

@@ -1,4 +1,4 @@
-"""What every family of generators promises.
+"""The interface of every family of generators.
 
 Generators `L_1, ..., L_k` are `d' x d` matrices on the `d` positions of an input
 `(batch, *spatial, channels)`, flattened in C order, or on the `d` components of a fibre. A
@@ -43,14 +43,13 @@ class Generators(OnGrid):
     A subclass creates its weights in `build`, after `super().build(input_shape)`, and
     implements `apply(f)`: all Lie derivatives `L_i f` of flat features. It has
     `get_config`, like every Keras layer, and, if it leads to another grid, `is_square` and
-    `output_spatial_shape`. Everything else has a default that is right, though it may be
-    slow:
+    `output_spatial_shape`. Everything else has a default, which is right but may be slow:
 
     - `combine(z)`, the sum `sum_i L_i z_i`;
     - `norm_bounds()`, bounds of `|L_i|` from the current weights, and
       `initial_norm_bounds()`;
     - `is_antisymmetric`, `representation()`: the known structure;
-    - `vector_field_tensor()` and `derivative`, of derivatives along vector fields.
+    - `vector_field_tensor()` and `derivative`, for derivatives along vector fields.
 
     Args:
         num_generators: Number `k` of generators.
@@ -111,7 +110,7 @@ class Generators(OnGrid):
     def combine(self, z: Tensor) -> Tensor:
         """The sum `sum_i L_i z_i` of flat features.
 
-        Layers use it to mix channels before the generators act, where that is cheaper.
+        Layers use it to mix channels before the generators act, if that is cheaper.
 
         Args:
             z: Tensor `(batch, d, k, channels)`.
@@ -133,13 +132,13 @@ class Generators(OnGrid):
     def initial_norm_bounds(self) -> np.ndarray:
         """Upper bounds of the spectral norms `|L_i|` in NumPy, of shape `(k,)`.
 
-        For generators that are not learned they hold always. For learned ones they are
-        those of the initial values, or 1 while a graph is traced. A layer that relies on a
-        bound keeps it when it is saved, and scales parameters back to it.
+        For fixed generators they always hold. For learned generators they belong to the
+        initial values, or are 1 while a graph is traced. A layer that relies on a bound
+        saves it, and scales parameters back to it.
 
         Raises:
-            ValueError: If the generators are not learned, and are not built yet or their
-                values are not known while a graph is traced.
+            ValueError: If the generators are fixed and not built yet, or their values are
+                not known while a graph is traced.
         """
         if not self.is_learned:
             if self._fixed_bounds is None:
@@ -150,11 +149,11 @@ class Generators(OnGrid):
 
     @property
     def is_antisymmetric(self) -> bool:
-        """Whether the generators are not learned, and all `L_i` antisymmetric.
+        """Whether the generators are fixed, and all `L_i` antisymmetric.
 
         `exp(t L)` is then orthogonal, and `transform` needs fewer products. The default
-        reads it off the matrices, once the generators are built, and is false if these are
-        too large.
+        checks the matrices, once the generators are built, and is false if these are too
+        large.
         """
         if self.is_learned or not self.is_square or self.spatial_shape is None:
             return False
@@ -166,10 +165,10 @@ class Generators(OnGrid):
         return self._antisymmetric
 
     def representation(self) -> np.ndarray:
-        """Matrices with the brackets of generators that are not learned, in NumPy.
+        """Matrices with the brackets of fixed generators, in NumPy.
 
-        By default those of `matrices`. Vector fields have smaller ones, whose brackets
-        close; on a finite grid they do not.
+        By default `matrices`. Vector fields have smaller matrices, whose brackets close;
+        those of the matrices on a finite grid do not.
 
         Raises:
             ValueError: If the generators are learned, or not built yet.
@@ -178,20 +177,20 @@ class Generators(OnGrid):
 
     @property
     def num_elements(self) -> int:
-        """How many matrices, the last ones, are `h - 1` for elements `h` of a group."""
+        """The number of the last matrices that are `h - 1` for elements `h` of a group."""
         return 0
 
     @property
     def permutes_components(self) -> bool:
-        """Whether they are of a group that permutes components."""
+        """Whether they belong to a group that permutes components."""
         return False
 
     def acting(self) -> Acting:
-        """What has the invariants of these generators: their matrices, or a group."""
+        """An object with the invariants of these generators: their matrices, or a group."""
         return self.matrices()
 
     def vector_field_tensor(self, dtype: str | None = None) -> Tensor | None:
-        """The vector fields that the generators are derivatives along, if they are.
+        """The vector fields of generators that are derivatives along them.
 
         Args:
             dtype: The dtype of the result; by default that of computations.
@@ -247,10 +246,10 @@ class Generators(OnGrid):
         return dense_form(self)
 
     def matrices(self) -> np.ndarray:
-        """Generators that are not learned as matrices in NumPy: `(k, d', d)`, float64.
+        """Fixed generators as matrices in NumPy: `(k, d', d)`, float64.
 
-        Families made of given numbers return these in float64. The default has the
-        precision of the weights.
+        Families of given numbers return these in float64. The default has the precision of
+        the weights.
 
         Raises:
             ValueError: If the generators are learned, or not built yet, or the matrices
@@ -260,16 +259,15 @@ class Generators(OnGrid):
         if self.is_learned:
             raise ValueError(
                 f"The generators {self.name!r} are learned: their matrices may change. "
-                "Fix what was learned by `frozen()`"
+                "Fix them by `frozen()`"
             )
         return present_form(self)
 
     def frozen(self) -> "Generators":
-        """Generators that are not learned, with the values that these have now.
+        """Fixed generators with the current values of these.
 
         Returns:
-            These generators themselves if they are not learned, and else
-            `MatrixGenerators`.
+            These generators themselves if they are fixed, otherwise `MatrixGenerators`.
 
         Raises:
             ValueError: If they are learned and not built yet, or a graph is traced.
@@ -302,7 +300,7 @@ class Generators(OnGrid):
         """The Lie algebra that the generators span.
 
         Args:
-            tolerance: What counts as zero, as for `LieAlgebra`. Learned generators span an
+            tolerance: Threshold for zero, as for `LieAlgebra`. Learned generators span an
                 algebra only approximately: see `LieAlgebra.closure_error`.
 
         Returns:
@@ -333,31 +331,31 @@ class Generators(OnGrid):
     def transform(self, f: Data, t: Data, norm_bound: float | None = None) -> Tensor:
         """The action of the group: `exp(sum_i t_i L_i) f`.
 
-        It is applied to `f` without forming a matrix, in float32 at least, and is
-        differentiable in `f`, in `t` and in the generators. Antisymmetric generators, such
-        as rotations and translations, take a Chebyshev series, with about one product for
-        each unit of `|sum_i t_i L_i|`. Others take a Taylor series with scaling, with about
-        seven.
+        It acts on `f` without forming a matrix, in float32 at least, and is differentiable
+        in `f`, in `t` and in the generators. For antisymmetric generators, such as
+        rotations and translations, it uses a Chebyshev series, with about one product for
+        each unit of `|sum_i t_i L_i|`. For others it uses a Taylor series with scaling,
+        with about seven.
 
-        The number of terms follows from a bound of `|sum_i t_i L_i|`. If `t` and the
-        weights have values, so does the bound. While a graph is traced (in `fit`, in `jit`)
-        they have none, and the assumed bound is enough for a half turn. Parameters `t`
+        The number of terms follows from a bound of `|sum_i t_i L_i|`, which is computed if
+        `t` and the weights have values. While a graph is traced (in `fit`, in `jit`) they
+        have none. Then the assumed bound is enough for half a turn, and parameters `t`
         beyond it are scaled back to it. Give `norm_bound` for larger parameters, or to save
-        terms if they are known to be small.
+        terms if parameters are small.
 
         Args:
             f: Tensor `(batch, *spatial, channels)` or `(batch, d)`.
             t: Group parameters, in units of the generators (radians for `rotation()`,
                 grid steps for `translation()`): of shape `(k,)`, or `(batch, k)` for
                 one element for each sample. A scalar is enough for one generator.
-            norm_bound: A bound of `|sum_i t_i L_i|`, not negative, in place of the default.
+            norm_bound: A bound of `|sum_i t_i L_i|`, not negative, instead of the default.
                 If it does not hold, the result is wrong.
 
         Returns:
             Tensor of the shape of `f`.
 
         Raises:
-            TypeError: If `norm_bound` is no number.
+            TypeError: If `norm_bound` is not a number.
             ValueError: If the generators are not square, a shape does not fit,
                 `norm_bound` is negative, or `|sum_i t_i L_i|` may be above 1,000,000.
 

@@ -1,9 +1,9 @@
 """The core of an L-conv, `sum_i (L_i f) W_i`, in the cheapest order of products.
 
-All orders of the products give the same result. `contractions` lists those that a family
-can do, `contract` does one, and `contraction_cost` says what it costs. They dispatch on the
-family. The defaults here are right for all, and a family whose structure allows more
-registers its own. It calls a default by `contract.dispatch(object)`.
+All orders of the products give the same result. `contractions` lists the orders of a
+family, `contract` computes one, and `contraction_cost` returns its cost. They dispatch on
+the family. The defaults here are right for all families. A family whose structure allows
+more registers its own functions. It calls a default by `contract.dispatch(object)`.
 """
 
 import functools
@@ -24,7 +24,7 @@ ORDERS = ("generators_first", "channels_first")
 
 @functools.singledispatch
 def cost(generators: "Generators", channels: int, operation: str = "apply") -> Cost:
-    """What `apply` or `combine` costs for one sample.
+    """The cost of `apply` or `combine` for one sample.
 
     The default is the cost of matrices without any structure, `k d' d` multiply-adds a
     channel.
@@ -56,7 +56,7 @@ def result_bytes(generators: "Generators", channels: int, operation: str) -> int
 
 @functools.singledispatch
 def contractions(generators: "Generators") -> tuple[str, ...]:
-    """The orders in which `contract` can do its products.
+    """The orders in which `contract` can compute its products.
 
     - `"generators_first"`: all `L_i f`, then the channels.
     - `"channels_first"`: all `f W_i`, then `sum_i L_i (f W_i)`.
@@ -92,7 +92,7 @@ def contract(generators: "Generators", f: Tensor, kernel: Tensor, order: str) ->
 def contraction_cost(
     generators: "Generators", order: str, channels: int, filters: int
 ) -> Cost:
-    """What `contract` costs for one sample.
+    """The cost of `contract` for one sample.
 
     Args:
         generators: Built generators.

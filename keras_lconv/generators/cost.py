@@ -15,7 +15,7 @@ SAMPLES = 32
 
 @dataclass(frozen=True)
 class Cost:
-    """What an operation costs for one sample.
+    """The cost of an operation for one sample.
 
     Args:
         multiply_adds: Number of multiply-adds.

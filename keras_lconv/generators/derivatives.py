@@ -30,10 +30,9 @@ def derivative_matrix(size: int, kind: str = "spectral") -> np.ndarray:
     Args:
         size: Number `n` of points.
         kind: `"spectral"`: the derivative of the Whittaker-Shannon interpolation of a
-            function that is zero outside of the grid,
-            `D_ij = (-1)^(i - j) / (i - j)`. `"fourier"`: that of the trigonometric
-            interpolation of a periodic function. `"central"`: central differences,
-            with zero outside of the grid.
+            function that is zero outside of the grid, `D_ij = (-1)^(i - j) / (i - j)`.
+            `"fourier"`: the derivative of the trigonometric interpolation of a periodic
+            function. `"central"`: central differences, with zero outside of the grid.
 
     Returns:
         Array `(n, n)`, float64.
@@ -74,7 +73,7 @@ def derivative_matrix(size: int, kind: str = "spectral") -> np.ndarray:
 
 
 def unseen_modes(shape: tuple[int, ...]) -> np.ndarray:
-    """What no `"fourier"` derivative along some axis sees, as a matrix `(d, d)`.
+    """The part that a `"fourier"` derivative along some axis takes to zero, `(d, d)`.
 
     On an even number of points the highest frequency, `1, -1, 1, ...`, has the derivative
     zero at all of them, but a shift by one position changes its sign.

@@ -1,4 +1,4 @@
-"""Where generators act: how many there are, on which positions, and that these fit."""
+"""The number of generators and their positions, with a check that these fit."""
 
 import math
 from collections.abc import Callable

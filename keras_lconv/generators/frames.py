@@ -27,7 +27,7 @@ class FrameCoordinates:
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If the matrices do not commute or depend on each other, or a coordinate
-            without a step is no circle.
+            without a step is not a circle.
     """
 
     def __init__(self, algebra: ArrayLike, steps: object):

@@ -20,7 +20,7 @@ from keras_lconv.generators.families.shift import BOUNDARIES, shifted_positions
 def grid_neighbors(
     shape: Sequence[int], size: int | Sequence[int] = 3, boundary: str = "zero"
 ) -> np.ndarray:
-    """The table of neighbours on a grid, in windows as those of a convolution.
+    """The table of neighbours on a grid, in windows like those of a convolution.
 
     Args:
         shape: Spatial shape of the grid.
@@ -34,7 +34,7 @@ def grid_neighbors(
         none.
 
     Raises:
-        TypeError: If a size is no integer.
+        TypeError: If a size is not an integer.
         ValueError: If a size is not positive or even, or `boundary` is unknown.
 
     Example:

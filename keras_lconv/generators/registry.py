@@ -1,4 +1,4 @@
-"""From what a user writes to an instance of `Generators`."""
+"""From an argument `generators` to an instance of `Generators`."""
 
 import functools
 import math
@@ -62,7 +62,7 @@ def get(
             orientations: `"se2"`, with their mirror images `"e2"`, with sizes in half
             octaves `"sim2"`. An array `(k, d', d)` or a `LieAlgebra`: fixed
             `MatrixGenerators`. A configuration. Or an instance of `Generators`, which is
-            returned as it is, to be shared.
+            returned unchanged, so that layers can share it.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         **kwargs: `dtype` and the like, for generators that are made here.
 

@@ -60,8 +60,8 @@ def chebyshev(
     It takes about one product for each unit of `|X|`. With `z >= |X|`,
     `exp(X) = J_0(z) + 2 sum_n J_n(z) S_n`, where `S_0 = 1`, `S_1 = X / z` and
     `S_{n+1} = 2 (X / z) S_n + S_{n-1}`: these are the Chebyshev polynomials, in the real
-    form that an imaginary spectrum allows. All `|S_n| <= 1`. For other
-    operators the `S_n` grow, and `taylor` is to be taken.
+    form that an imaginary spectrum allows. All `|S_n| <= 1`. For other operators the `S_n`
+    grow; use `taylor`.
 
     Args:
         act: The operator `X`.
@@ -93,7 +93,7 @@ def chebyshev(
         i: Tensor, before: Tensor, last: Tensor, total: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         following = act(last) * (2 / z) + before
-        return last, following, total + ops.take(weights, i + 2) * following
+        return last, following, total + weights[i + 2] * following
 
     return repeat(step, (f, first, total), len(coefficients) - 2)[2]
 
@@ -139,6 +139,6 @@ def decay(
         i: Tensor, before: Tensor, last: Tensor, total: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         following = 2 * shifted(last) - before
-        return last, following, total + ops.take(weights, i + 2) * following
+        return last, following, total + weights[i + 2] * following
 
     return repeat(step, (f, first, total), len(coefficients) - 2)[2]

@@ -28,7 +28,7 @@ ROOM_FOR_TAU = 4.0
 def form_of_smoothing(generators: "Generators") -> np.ndarray:
     """The form `h` of `C = -sum_ij h_ij L_i L_j` that generators have by default.
 
-    Learned generators have the identity, since a form of their traces would move with them.
+    Learned generators have the identity, because the trace form would change with them.
 
     Raises:
         ValueError: If there is no invariant form.

@@ -44,7 +44,7 @@ class ActionRegularization(GeneratorLayer):
     the grid. A learned form is invariant where generators commute.
 
     Args:
-        generators: The generators, as for `LConv`, but for an integer: a penalty alone
+        generators: The generators, as for `LConv`, except an integer: a penalty alone
             would make learned generators vanish. Those of another layer may be shared.
         weight: Factor of the loss.
         mass: The number `m`.

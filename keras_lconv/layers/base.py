@@ -206,9 +206,9 @@ class GeneratorOwner(FeatureLayer):
             raise ValueError(
                 f"{type(self).__name__} needs fixed generators: the {found} of learned "
                 "ones change in training. Received: learned generators "
-                f"{generators.name!r} for `{self._name_of(generators)}`. Fix what was "
-                "learned by `generators.frozen()`. An integer asks "
-                "for learned ones; an algebra is given as an object, such as "
+                f"{generators.name!r} for `{self._name_of(generators)}`. Fix them "
+                "by `generators.frozen()`. An integer means learned generators; an algebra "
+                "is given as an object, such as "
                 "`keras_lconv.algebra.so(3)`"
             )
 

@@ -34,7 +34,7 @@ class FibreLayer(GeneratorOwner):
             representation of one.
         rank: Rank of learned generators.
         form: `None`, `"nearest"` or a matrix.
-        tolerance: What counts as invariant, as for `invariant_forms`.
+        tolerance: Threshold for invariance, as for `invariant_forms`.
         defect_weight: Weight of the loss that makes a learned form invariant.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`, `trainable`.
@@ -131,7 +131,7 @@ class FibreLayer(GeneratorOwner):
         """Sets a learned form to the invariant form of the generators as they are now.
 
         Args:
-            tolerance: What counts as invariant, as for
+            tolerance: Threshold for invariance, as for
                 `keras_lconv.algebra.invariant_forms`. By default that of the layer.
                 Learned generators have noise, and need more than rounding.
 

@@ -19,7 +19,7 @@ from keras_lconv.layers.base import FeatureLayer
 class Rearrange(FeatureLayer):
     """Positions in another order, on another grid: `y(x) = f(order(x))`.
 
-    It puts scrambled data on the grid on which generators such as `"rotation"` act.
+    It puts scrambled data on the grid, so that generators such as `"rotation"` can act.
     `infer_grid` finds the order.
 
     Args:
@@ -38,7 +38,7 @@ class Rearrange(FeatureLayer):
         `(batch, *output_dim, channels)`, or with the channels first.
 
     Raises:
-        TypeError: If `order` or `output_dim` are no integers.
+        TypeError: If `order` or `output_dim` are not integers.
         ValueError: If an argument has a wrong value, or `order` does not fit the input.
 
     Example:
@@ -93,7 +93,7 @@ class Rearrange(FeatureLayer):
         return unflatten(f, self.output_dim)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
-        """No mask: positions are others."""
+        """No mask: the positions change."""
         return None
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How far a model is from being equivariant, or invariant."""
+"""Errors of equivariance and invariance of a model."""
 
 from keras_lconv.metrics.equivariance import equivariance_error, invariance_error
 from keras_lconv.metrics.report import EquivarianceReport

@@ -39,12 +39,12 @@ def equivariance_error(
     """Relative error of `F(g x) = g F(x)`, for `g = exp(sum_i t_i L_i)`, or of a group.
 
     For each parameter `t` it is `|F(g x) - g F(x)| / |g F(x)|`, with the norm over all
-    entries of the whole batch. `emlp_errors` of the report divides by
-    `|F(g x)| + |g F(x)|` instead, as EMLP does: that is between 0 and 1, and about half of
-    the relative error where this is small.
+    entries of the whole batch. `emlp_errors` of the report divides by `|F(g x)| + |g F(x)|`
+    instead, as EMLP does. This is between 0 and 1, and about half of the relative error if
+    that is small.
 
-    Generators act by `Generators.transform`, in the precision of its input. What is
-    measured is the symmetry of the group on the grid, exact for the generators at hand.
+    Generators act by `Generators.transform`, in the precision of its input. So the error is
+    that of the group on the grid, which these generators generate exactly.
 
     Args:
         function: `F`, a Keras layer or model, which is called in inference mode, or
@@ -54,24 +54,24 @@ def equivariance_error(
         x: One batch of inputs, `(batch, *spatial, channels)` or `(batch, d)`.
         parameters: Group parameters `t`, `(n, k)`; `(n,)` is enough for one generator. For
             a group, the number of random elements, those of `random_elements`.
-        generators_out: How the output transforms, as many generators as for the input, or
-            a representation of the same group. By default the same, which needs an output
-            of the same spatial shape.
-        unit: What a parameter of 1 is. `"generators"`: the element `exp(L)`. `"data"`: for
-            each generator the parameter is divided by how far it moves the samples, in
-            units of their spread (root mean squares, over the columns of a table or over
-            whole images). Steps are then of one size whatever units the data have. The
-            random elements of a group have no parameters, and no unit.
+        generators_out: How the output transforms: one generator for each generator of the
+            input, or a representation of the same group. By default the same generators,
+            which needs an output of the same spatial shape.
+        unit: The unit of parameters. `"generators"`: 1 is the element `exp(L)`. `"data"`:
+            for each generator the parameter is divided by the distance that it moves the
+            samples, in units of their spread (root mean squares, over the columns of a
+            table or over whole images). Steps then have the same size for all units of the
+            data. The random elements of a group have no parameters, and no unit.
         data_format: Where the channels of input and output are, `"channels_last"` or
-            `"channels_first"`. By default as the layer says in its own `data_format`, and
-            else as the Keras configuration does.
+            `"channels_first"`. By default the `data_format` of the layer, otherwise that of
+            the Keras configuration.
 
     Returns:
         An `EquivarianceReport`.
 
     Raises:
-        TypeError: If generators are an integer, the output is no tensor or a parameter no
-            real number.
+        TypeError: If generators are an integer, the output is not a tensor, or a parameter
+            is not a real number.
         ValueError: If shapes do not fit, or a parameter is not finite.
 
     Example:
@@ -86,7 +86,7 @@ def equivariance_error(
     assert report.max < 1e-5
     ```
 
-    With reflections, which the cross product of two vectors does not survive as a vector:
+    With reflections, under which the cross product of two vectors is a pseudovector:
 
     ```python
     import numpy as np
@@ -131,22 +131,22 @@ def invariance_error(
         function: `F`, a Keras layer or model, which is called in inference mode, or
             any function of a tensor. It has one input and one output.
         generators: How the input transforms: what `keras_lconv.generators.get` takes, but
-            for an integer; or a `keras_lconv.algebra.MatrixGroup` or a `Representation`; or
-            what has a flow on tables, a `keras_lconv.discovery.FieldReport` or
+            for an integer; or a `keras_lconv.algebra.MatrixGroup` or a `Representation`;
+            or, for tables, an object with a flow: a `keras_lconv.discovery.FieldReport` or
             `keras_lconv.algebra.VectorFields`.
         x: One batch of inputs, `(batch, *spatial, channels)` or `(batch, d)`.
         parameters: Group parameters `t`, `(n, k)`; `(n,)` is enough for one generator. For
             a group, the number of random elements, those of `random_elements`.
-        unit: As for `equivariance_error`: `"data"` for steps in units of the data, as for
-            generators that were found in a table whose columns have different units.
+        unit: As for `equivariance_error`. Use `"data"` for steps in units of the data, for
+            example for generators found in a table whose columns have different units.
         data_format: Where the channels of the input are, as in `equivariance_error`.
 
     Returns:
         An `EquivarianceReport`.
 
     Raises:
-        TypeError: If generators are an integer, the output is no tensor or a parameter no
-            real number.
+        TypeError: If generators are an integer, the output is not a tensor, or a parameter
+            is not a real number.
         ValueError: If shapes do not fit, or a parameter is not finite.
 
     Example:
@@ -271,8 +271,8 @@ class _Problem:
             if inner != outer:
                 raise ValueError(
                     "The output has another spatial shape than the input, so that "
-                    "`generators_out` must say how it transforms (or, if it shall not "
-                    "change, use `invariance_error`). Received: spatial shapes "
+                    "`generators_out` must state how it transforms (or, if it should "
+                    "not change, use `invariance_error`). Received: spatial shapes "
                     f"{inner} and {outer}"
                 )
             return lambda y, t: self._move(self._acting, y, t)

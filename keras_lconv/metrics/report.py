@@ -1,4 +1,4 @@
-"""What the errors of equivariance are."""
+"""The errors of equivariance."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Ready models, to start from."""
+"""Models to start from."""
 
 from keras_lconv.models.classifier import classifier
 from keras_lconv.models.energy_and_forces import EnergyAndForces

@@ -14,7 +14,12 @@ from keras_lconv.layers import LConv
 from keras_lconv.models.equivariant_mlp import equivariant_mlp, vector_matrices
 from keras_lconv.models.lconv_classifier import lconv_classifier
 from keras_lconv.models.point_network import point_network
+from keras_lconv.models.steerable_blocks import spatial_sizes
 from keras_lconv.models.steerable_classifier import steerable_classifier
+
+# Invariants of all pixels cost the square of their number, and about its power 1.5 of
+# weights: larger images are averaged.
+MOST_PIXELS = 32  # along an axis
 
 # What the sizes of a sample are.
 SIZES = {
@@ -40,29 +45,29 @@ def classifier(
 
     | `data` | what it is | network, and why |
     | --- | --- | --- |
-    | `"centred objects"` | images of one object near the centre, in any orientation | `lconv_classifier(filters=())`: numbers that no rotation changes and a hidden layer; trained in seconds |
+    | `"centred objects"` | images of one object near the centre, in any orientation | `lconv_classifier(filters=())`: numbers that no rotation changes and a hidden layer; trained in seconds. Of images longer than 32 pixels it sees averages of neighbours |
     | `"objects anywhere"` | images in any orientation, objects anywhere in them | `steerable_classifier`: convolutions whose kernels turn |
     | `"volume"` | volumes in any orientation | `steerable_classifier(group="so3")` |
-    | `"signal"` | signals on a line, with something anywhere in them | two `LConv(16, translation(1), order=3, smoothing=2.0)` and the maximum over positions |
+    | `"signal"` | signals on a line, with something anywhere in them | three `LConv(filters, translation(1), order=3, smoothing=2.0)`, 16, 32 and 64 wide, between them means of two positions, and the average over positions |
     | `"points"` | positions in space, in any orientation and order, with features | `point_network`: convolutions on differences of positions |
     | `"table"` | rows of one or more vectors that `generators` act on | `equivariant_mlp(generators)` |
 
-    Each has a function or layers of its own, with more settings: `point_network` takes
-    samples of different sizes, kinds of points and tables of neighbours. Where all images
-    are upright there is no symmetry to use: train a plain convolutional network. Of tables
-    whose symmetry is not known, `keras_lconv.estimators.SymmetryClassifier` finds it.
+    Each network has its own function or layers with more settings: `point_network` accepts
+    samples of different sizes, kinds of points and tables of neighbours. If all images are
+    upright, there is no symmetry to use: train a plain convolutional network. If the
+    symmetry of a table is not known, `keras_lconv.estimators.SymmetryClassifier` finds it.
 
     Args:
-        data: What the data are, one of the names above.
+        data: The kind of the data, one of the names above.
         input_shape: Shape of a sample: the spatial sizes and the channels, in the order of
             the Keras configuration; `(n, 3)` for the positions of points, and
             `(n, 3 + c)` if features such as charges follow; `(n,)` for a row of a table.
         classes: Number of classes.
         classifier_activation: Activation of the output; `None` for logits.
         name: Name of the model.
-        generators: What acts on a vector, as for `equivariant_mlp`. For `"table"`, where
-            rows consist of as many vectors as fit; and for `"points"`, by default the
-            rotations of space. With `so(3, 1)` positions are 4-vectors.
+        generators: The generators that act on a vector, as for `equivariant_mlp`. Needed
+            for `"table"`, where a row consists of as many vectors as fit. For `"points"`
+            the default is the rotations of space; with `so(3, 1)` positions are 4-vectors.
 
     Returns:
         A functional `keras.Model`, not compiled.
@@ -116,8 +121,18 @@ def classifier(
         "name": name,
     }
     if data == "centred objects":
-        return lconv_classifier(filters=(), **top)
+        return _of_centred_objects(**top)
     return steerable_classifier(group="so3" if data == "volume" else "c8", **top)
+
+
+def _of_centred_objects(input_shape: tuple[int, ...], name: str, **top: Any) -> keras.Model:
+    window = -(-max(spatial_sizes(input_shape)) // MOST_PIXELS)
+    if window == 1:
+        return lconv_classifier(filters=(), input_shape=input_shape, name=name, **top)
+    inputs = keras.Input(input_shape)
+    x = layers.AveragePooling2D(window, padding="same")(inputs)
+    network = lconv_classifier(filters=(), input_shape=tuple(x.shape[1:]), **top)
+    return keras.Model(inputs, network(x), name=name)
 
 
 def _of_signals(
@@ -125,10 +140,15 @@ def _of_signals(
 ) -> keras.Model:
     inputs = keras.Input(shape)
     x = inputs
-    for _ in range(2):
-        # As wide as a convolution with a window of 7.
-        x = LConv(16, translation(1), order=3, smoothing=2.0, activation="relu")(x)
-    x = layers.GlobalMaxPooling1D()(x)
+    for number, filters in enumerate((16, 32, 64)):
+        if number and spatial_sizes(tuple(x.shape[1:]))[0] > 1:
+            x = layers.AveragePooling1D(2)(x)
+        # As wide as a convolution with a window of about 13.
+        x = LConv(filters, translation(1), order=3, smoothing=2.0, use_bias=False)(x)
+        axis = 1 if keras.config.image_data_format() == "channels_first" else -1
+        x = layers.BatchNormalization(axis=axis, momentum=0.9)(x)
+        x = layers.ReLU()(x)
+    x = layers.Dropout(0.2)(layers.GlobalAveragePooling1D()(x))
     x = layers.Dense(classes, activation=activation, name="predictions")(x)
     return keras.Model(inputs, x, name=name)
 

@@ -1,4 +1,4 @@
-"""An energy, and the forces that follow from it."""
+"""An energy and its forces."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from keras_lconv._typing import Shape, Tensor
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class EnergyAndForces(keras.Model):
-    """The energy that a network gives, and minus its gradient by positions.
+    """The energy from a network, and minus its gradient by positions.
 
     Such forces conserve energy, whatever the weights are. If the energy does not change
     under a group of rotations, forces turn with the positions, and if it does not change
@@ -24,13 +24,13 @@ class EnergyAndForces(keras.Model):
         **kwargs: `name`, `dtype`, `trainable`.
 
     Input shape:
-        What the network takes, with positions `(batch, n, v)` as the second input.
+        The inputs of the network, with positions `(batch, n, v)` as the second one.
 
     Output shape:
         A dictionary: `"energy"` `(batch, 1)` and `"forces"` `(batch, n, v)`.
 
     Raises:
-        TypeError: If `model` is no Keras model or layer.
+        TypeError: If `model` is not a Keras model or layer.
         ValueError: If it does not give one number for each sample.
 
     Example:

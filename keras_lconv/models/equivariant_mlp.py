@@ -49,48 +49,47 @@ def equivariant_mlp(
     """Builds a perceptron for vectors on which an algebra acts, invariant or equivariant.
 
     Its hidden features are numbers `s` that the group does not change, and `vectors`
-    channels of features `x` that transform: vectors, and with `order=2` tensors `n x n`
-    too. A hidden layer
+    channels of features `x` that transform: vectors, and with `order=2` also tensors
+    `n x n`. A hidden layer
 
     1. mixes the channels of `x` and takes products of two vectors, `p = u (x) w`;
-    2. maps `(x, p)` linearly to numbers, and those with `s`, by a dense layer and
+    2. maps `(x, p)` linearly to numbers, and these together with `s`, by a dense layer and
        `activation`, to the next `s`;
     3. maps `(x, p)` linearly to the next `x`, each channel times a gate made from `s`.
 
-    All linear maps that commute with the algebra are used, `EquivariantDense` layers find
-    them: for rotations dot products in step 2 and, in space, cross products in step 3; for
-    the Lorentz group Minkowski's product; for an algebra that was found in data whatever it
-    has. In such products the model is a polynomial that gates can bend: numbers of vectors
-    that do not come as products need more than one layer.
+    `EquivariantDense` layers find and use all linear maps that commute with the algebra:
+    for rotations dot products in step 2 and, in space, cross products in step 3; for the
+    Lorentz group Minkowski's product; for an algebra found in data its own products. Each
+    layer takes products of two vectors, so invariants of higher degree need more than one
+    layer.
 
     **Equivariance.** `model(exp(t L) x) = exp(t K) model(x)`, from end to end, exactly,
     for any algebra, compact or not.
 
     Args:
         generators: Fixed generators `L_i` of one vector, `(k, n, n)`: an array, a
-            `LieAlgebra` or `MatrixGenerators`. Of an algebra from data take
+            `LieAlgebra` or `MatrixGenerators`. For an algebra from data use
             `report.algebra.nearest_closed()`. With reflections and other further elements,
             or for a finite group: a `MatrixGroup`, or a `Representation`.
         blocks: Number of vectors in an input, one after the other, as in
             `find_symmetries`.
         outputs: Number of outputs: numbers, or objects that transform by `generators_out`.
-        generators_out: How an output transforms: by default not at all. Otherwise matrices
-            `(k, n', n')` for the same elements of the algebra, as `generators` or
+        generators_out: How an output transforms. By default it is invariant. Otherwise
+            matrices `(k, n', n')` for the same elements of the algebra, as `generators` or
             `keras_lconv.algebra.tensor_product(generators, generators)`, or another
             representation of the group.
         scalars: Number of inputs before the vectors that do not transform.
         hidden_units: Number of `s` in each hidden layer.
         vectors: Number of channels of `x`.
         order: 1 for vectors, 2 for vectors and tensors as hidden features.
-        learn_frame: Whether to learn a matrix `g` that the vectors of the input are
-            multiplied by at first, and which starts as the identity (the kernel of the
-            layer `"frame"`). The model then has the symmetry `g^-1 L_i g`, which is the
-            same algebra in another frame. Training so corrects the error that generators
-            from data have.
+        learn_frame: Whether to learn a matrix `g` that multiplies the vectors of the input
+            first, and starts as the identity (the kernel of the layer `"frame"`). The model
+            then has the symmetry `g^-1 L_i g`, which is the same algebra in another frame.
+            In this way training corrects the error of generators from data.
         activation: Activation of `s`. Gates are logistic functions.
-        include_top: Whether the output layer is there. Without it the output is that of
-            the last hidden layer: `s`, or `x` for outputs that transform.
-        tolerance: What counts as commuting, as for `EquivariantDense`.
+        include_top: Whether there is an output layer. Without it the output is that of the
+            last hidden layer: `s`, or `x` for outputs that transform.
+        tolerance: Threshold for commuting, as for `EquivariantDense`.
         name: Name of the model.
 
     Input shape:

@@ -1,4 +1,4 @@
-"""From a report of symmetries to a network that has them."""
+"""From a report of symmetries to a network with these symmetries."""
 
 from typing import Any
 
@@ -40,14 +40,15 @@ def from_report(
     | images `(batch, *spatial, channels)`, of a report about images | `lconv_classifier(filters=())`: numbers that the generators do not change. `steerable_classifier` if they are all rotations and translations |
     | points `(batch, n, v)`, or a list of features `(batch, n, c)` and positions, of a report about vectors of size `v` | `point_network`, relative if all translations are symmetries |
 
-    The network has the symmetry exactly, up to rounding: errors of the report make the
-    symmetry that it has differ from the true one. `train_from_report` compares it with a
-    network without the symmetry.
+    The network has the symmetry of the report exactly, up to rounding. If the report has
+    errors, this symmetry differs from the true one. `train_from_report` compares the
+    network with one without the symmetry.
 
     Args:
-        report: Of `find_symmetries` or `fit_symmetries`, or of `fit_generators` for images.
+        report: The report of `find_symmetries` or `fit_symmetries`, or of `fit_generators`
+            for images.
         x: The data, or some of them: they give shapes, units and offsets.
-        outputs: Number of outputs, or of classes for logits. Where the outputs transform
+        outputs: Number of outputs, or of classes for logits. If the outputs transform,
             their number follows from the report.
         **settings: Further arguments of the network that is built, such as `hidden_units`.
 

@@ -1,4 +1,4 @@
-"""A classifier that does not see how its input was transformed."""
+"""A classifier that is invariant to transformations of its input."""
 
 from collections.abc import Sequence
 
@@ -54,7 +54,7 @@ def lconv_classifier(
 ) -> keras.Model:
     """L-convs, invariant pooling and one hidden layer.
 
-    Each stage is an `LConv` and a nonlinearity. What they give is pooled to numbers,
+    Each stage is an `LConv` and a nonlinearity. Their output is pooled to numbers,
     `InvariantPooling` by default, which a hidden layer classifies.
 
     **Invariance.** The model is invariant to `exp(t L)` on the grid, to rounding, for one
@@ -62,14 +62,14 @@ def lconv_classifier(
     `downsampling=1` and `pooling` `"spectrum"` or `"linear"`: the defaults. Each of the
     other choices makes it invariant only as far as features are smooth:
 
-    - a pointwise activation, since interpolation between positions comes before it on one
-      side and after it on the other;
-    - `downsampling`, since strides leave out positions;
+    - a pointwise activation, because it does not commute with interpolation between
+      positions;
+    - `downsampling`, because strides leave out positions;
     - the pooling `"avg"` and `"max"`, except for whole shifts on a periodic grid.
 
-    The gates of an image with one channel weight what the pooling finds in the image. They
-    find nothing that the pooling does not: with `filters=()` there are no stages, and
-    the model is often as good. Pointwise activations mix angular orders, and find more.
+    For an image with one channel, gates only weight the numbers of the pooling and add no
+    information. With `filters=()` there are no stages, and the model is often as good.
+    Pointwise activations mix angular orders, and add information.
 
     Args:
         include_top: Whether to include the hidden layer and the layer of classes.
@@ -93,7 +93,7 @@ def lconv_classifier(
         refine: The argument of `InvariantPooling`. `"auto"`: for `"rotation"`, by radius
             and wavenumber (by radius alone if the pooling is `"linear"`); none for others.
         num_invariants: The argument of `InvariantPooling`.
-        hidden_units: Number of units of the hidden layer, or `None` for no such layer.
+        hidden_units: Number of units of the hidden layer; `None` for no hidden layer.
         dropout: Dropout rate after the hidden layer.
 
     Returns:

@@ -14,7 +14,7 @@ CLEAR = 2.0
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NetworkReport(Report):
-    """A network with a symmetry beside one without, on samples that neither has seen.
+    """A network with a symmetry and one without, compared on new samples.
 
     Args:
         model: The network that has the symmetry, trained, with outputs in units of `y`, or
@@ -24,12 +24,12 @@ class NetworkReport(Report):
         plain_error: The error of `plain`.
         difference: `plain_error - error`.
         difference_error: The standard error of the difference, by resampling the validation
-            samples. It does not include what other initial weights would change.
+            samples. It does not include the effect of other initial weights.
         metric: `"relative error"`: the root mean square of the errors, in units of the
-            standard deviation of each output; 1 is what the mean gives. Or
+            standard deviation of each output; the mean as a guess gives 1. Or
             `"wrong labels"`: the fraction of samples.
-        seconds: The processor time of training, of both.
-        num_validation: How many samples the errors are of.
+        seconds: The processor time of both trainings.
+        num_validation: Number of samples for the errors.
         symmetry: The name of the symmetry.
         labels: The labels that the logits stand for, or `None`.
 

@@ -46,11 +46,11 @@ def point_network(
 ) -> keras.Model:
     """A network on points: molecules, particles, 4-vectors.
 
-    Each layer is a `PointConv` to `filters` numbers that nothing turns and as many vectors,
-    times gates made from the numbers. The layers after the first add to what they see.
+    Each layer is a `PointConv` to `filters` invariant numbers and as many vectors, times
+    gates made from the numbers. Layers after the first are residual.
 
-    **Equivariance.** The output does not change if the group acts on positions, if
-    translations do (`relative`), and if points change places, from end to end.
+    **Invariance.** The output does not change if the group acts on positions, if all
+    positions are translated (`relative`), or if points are permuted.
 
     Args:
         include_top: Whether the network ends with classes. Otherwise it ends with features
@@ -58,19 +58,19 @@ def point_network(
             `PointConv` to vectors after it gives velocities or forces.
         input_shape: Number of points and of coordinates. The number may be `None`, unless
             neighbours are chosen by `num_neighbors`.
-        pooling: How numbers of points become those of a sample: `"average"`; `"sum"`, as
-            for an energy; `"max"`; or `None`, for an output at each point.
+        pooling: How numbers of points are combined to those of a sample: `"average"`;
+            `"sum"`, as for an energy; `"max"`; or `None`, for an output at each point.
         classes: Number of classes, or of numbers, with `include_top`.
-        classifier_activation: Activation of the output; `None` for logits, or for numbers
-            that are no classes.
+        classifier_activation: Activation of the output; `None` for logits, or for other
+            numbers than classes.
         name: Name of the model.
         group: As for `PointConv`: `"o3"`, `"so3"`, or an algebra such as
             `keras_lconv.algebra.so(3, 1)` or one that was found.
-        num_features: Numbers that each point has.
-        num_species: How many kinds of points there are. The first input is then the kind of
-            each point, integers from 1; 0 stands for no point, and pads samples.
-        num_edge_features: Numbers that each pair of points has, such as a product of
-            charges or the kind of a bond. They are a further input, the last.
+        num_features: Number of features of each point.
+        num_species: Number of kinds of points. The first input is then the kind of each
+            point, an integer from 1; 0 stands for no point, and pads samples.
+        num_edge_features: Number of features of each pair of points, such as a product of
+            charges or the kind of a bond. They are a further input, the last one.
         neighbor_table: Whether a table of neighbours is a further input, after positions.
         filters: Channels of each layer.
         num_neighbors: As for `PointConv`.
@@ -82,10 +82,10 @@ def point_network(
 
     Input shape:
         A list of two: features `(batch, n, num_features)`, or kinds `(batch, n)`, and
-        positions `(batch, n, v)`, whatever the data format of the configuration is. With
+        positions `(batch, n, v)`, for every data format of the configuration. With
         `neighbor_table` integers `(batch, n, k)` follow, and with `num_edge_features`
-        numbers of pairs, `(batch, n, n, num_edge_features)`, or `(batch, n, k,
-        num_edge_features)` beside a table.
+        numbers of pairs, `(batch, n, n, num_edge_features)`, or
+        `(batch, n, k, num_edge_features)` beside a table.
 
     Output shape:
         `(batch, classes)`, or `(batch, n, classes)` without pooling.

@@ -1,4 +1,4 @@
-"""A classifier of images that turns do not change."""
+"""A classifier of images that is invariant to turns."""
 
 from collections.abc import Sequence
 
@@ -43,36 +43,36 @@ def se2_classifier(
 ) -> keras.Model:
     """A convolutional classifier that is invariant to rotations and translations.
 
-    `SE2Lift` sees the image from several orientations. L-convs with the left-invariant
-    fields of `SE2Generators` follow, each with batch normalization and a ReLU, and average
-    pooling in the plane between the resolutions. At the end each orientation is averaged
-    over the plane, and the maximum over orientations is taken.
+    `SE2Lift` lifts the image to several orientations. L-convs with the left-invariant
+    fields of `SE2Generators` follow, each with batch normalization and a ReLU, with average
+    pooling in the plane between the resolutions. At the end there are an average over the
+    plane and a maximum over orientations.
 
-    **Invariance.** To quarter turns it is exact, for square images and if
-    `num_orientations` is a multiple of 4. To other angles it holds up to the error of the
-    grid, which a lower resolution makes larger. With `reflections` flips do not change it
-    either: orientations have mirror images, and before each L-conv half of the channels is
-    exchanged with them, so that it sees both. To translations it is exact with
-    `derivative="fourier"`, for a periodic image and by multiples of all strides together;
-    else up to what the border makes of it.
+    **Invariance.** Exact for quarter turns of square images, if `num_orientations` is a
+    multiple of 4. For other angles it holds up to the error of the grid, which grows as the
+    resolution falls. With `reflections` flips do not change the answer either: orientations
+    have mirror images, and before each L-conv half of the channels is exchanged with them,
+    so that it sees both. For translations it is exact with `derivative="fourier"`, a
+    periodic image and multiples of the product of all strides. Otherwise it holds up to
+    effects of the border.
 
     Args:
         include_top: Whether the model ends with a dense layer of class probabilities.
-        input_shape: Shape of an image, `(y, x, channels)`, or `(channels, y, x)` where the
-            Keras configuration says `"channels_first"`.
+        input_shape: Shape of an image, `(y, x, channels)`, or `(channels, y, x)` if the
+            Keras configuration is `"channels_first"`.
         classes: Number of classes, with `include_top`.
         classifier_activation: Activation of the dense layer; `None` for logits.
-        pooling: What comes at the end without `include_top`. `None`: images, the maximum
+        pooling: The end of the model without `include_top`. `None`: images, the maximum
             over orientations at each position. `"avg"`, `"max"`: vectors, the average or
             maximum over the plane and then the maximum over orientations.
         name: Name of the model.
         filters: For each resolution, the filters of its layers. The first one is the lift,
             the others are L-convs. The size halves from one resolution to the next.
         num_orientations: Number of orientations.
-        reflections: Whether to be invariant to flips too, at twice the cost.
+        reflections: Whether to be invariant also to flips, at twice the cost.
         order: The highest order of derivatives in the lift.
         scale: Width of the blur in the lift, in pixels.
-        strides: By how much the lift makes the image smaller.
+        strides: Factor by which the lift makes the image smaller.
         derivative: Derivatives in the plane: `"central"` (cheapest), `"spectral"` or
             `"fourier"` (periodic).
 

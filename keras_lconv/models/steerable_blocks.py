@@ -1,4 +1,4 @@
-"""What steerable networks have in common: their fields, and a layer with its activation."""
+"""The common parts of steerable networks: fields, and a layer with its activation."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -31,9 +31,9 @@ Kind = Literal["regular"] | int
 class SteerableBlocks:
     """Convolutions of one group, each with a normalization and an activation.
 
-    Finite groups of the line and the plane have regular fields and ReLUs. In space the
-    groups of solids have many elements, and functions on the sphere do; so they do on the
-    circle, for groups with an algebra.
+    For finite groups of the line and the plane, networks have regular fields and ReLUs. In
+    space the groups of solids have many elements, so networks have functions on the sphere.
+    For groups of the plane with an algebra they have functions on the circle.
 
     Args:
         group: As for `SteerableConv`.

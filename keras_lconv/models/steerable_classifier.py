@@ -56,41 +56,40 @@ def steerable_classifier(
     padding: int = 2,
     dropout: float = 0.2,
 ) -> keras.Model:
-    """A convolutional classifier that turns of the image do not change.
+    """A convolutional classifier that is invariant to turns of the image.
 
-    Three steerable convolutions to fields and one to numbers that do not turn, each with
+    It has three steerable convolutions to fields and one to invariant numbers, each with
     normalization and an activation; the average over positions; and a dense layer. The
-    first goes in steps of two positions, and there is a blurred pooling before the third.
-    At run time these are ordinary convolutions, and `keras_lconv.convert.to_conv` makes a
-    plain model of a trained one.
+    first has a stride of two, and there is a blurred pooling before the third. At run time
+    these are ordinary convolutions, and `keras_lconv.convert.to_conv` makes a plain model
+    of a trained one.
 
     **Invariance.** Exact for elements of the group that map the grid onto itself, for any
-    size of the image: quarter turns, for `"c8"`, and the rotations of the cube for
-    volumes. For other elements it holds up to the error of the grid, which activations and
-    poolings make larger, and training on images of one orientation larger still. Train on
-    images at angles up to 45 degrees (`keras_lconv.datasets.RandomRotations`): quarter
-    turns need no training, and what is between them little.
+    size of the image: quarter turns, for `"c8"`, and the rotations of the cube for volumes.
+    For other elements it holds up to the error of the grid. Activations and poolings make
+    this error larger, and so does training on images of one orientation. Train on images at
+    angles up to 45 degrees (`keras_lconv.datasets.RandomRotations`); quarter turns need no
+    training.
 
     Args:
         include_top: Whether the model ends with a dense layer of class probabilities.
         input_shape: Shape of an image `(y, x, channels)` or a volume `(z, y, x, channels)`,
-            or with the channels first where the Keras configuration says so.
+            or with the channels first if the Keras configuration says so.
         classes: Number of classes, with `include_top`.
         classifier_activation: Activation of the dense layer; `None` for logits.
-        pooling: What comes at the end without `include_top`. `None`: numbers at each
+        pooling: The end of the model without `include_top`. `None`: numbers at each
             position. `"avg"`, `"max"`: vectors, pooled over positions.
         name: Name of the model.
         group: As for `SteerableConv`. Finite groups of the plane have regular fields and
-            ReLUs: `"c8"` for images in any orientation, `"d8"` where mirror images are
-            alike as well. Others, `"so2"`, `"o2"`, and `"so3"`, `"o3"`, `"cube"` for
+            ReLUs: `"c8"` for images in any orientation, `"d8"` if mirror images are alike
+                as well. Others, `"so2"`, `"o2"`, and `"so3"`, `"o3"`, `"cube"` for
             volumes, have functions on the circle or sphere and `FourierActivation`.
-        subgroup: What the last two convolutions commute with, and so what leaves the
-            answer as it is; `None` is the whole group. For images whose details have any
-            orientation, and which as a whole have one: `"c1"` for upright images, or
-            `"c2"`.
+        subgroup: The group of the last two convolutions, and so of the invariance of the
+            answer; `None` is the whole group. For images whose details have any orientation
+            but which have one orientation as a whole: `"c1"` for upright images, or `"c2"`.
         size: `"tiny"`, `"small"`, `"medium"` or `"large"`: as many channels as a plain
             network of 32, 48, 64; of 64, 96, 128; of 96, 128, 256; or of 128, 256, 512.
-        padding: Zeros around the image, so that what touches its border has room to turn.
+        padding: Zeros around the image, so that content at its border has room to turn.
         dropout: Rate of dropout before the dense layer.
 
     Returns:
@@ -99,7 +98,7 @@ def steerable_classifier(
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If an argument has a wrong value, the group does not act on as many axes
-            as the input has, or `subgroup` is no subgroup.
+            as the input has, or `subgroup` is not a subgroup.
 
     Example:
     ```python

@@ -32,9 +32,9 @@ def steerable_unet(
 
     On the way down there is one steerable convolution at full resolution, and two at each
     other, each with normalization and an activation, and a blurred pooling between. On the
-    way up fields are mixed to fewer ones at each position, interpolated, joined with those
-    of the way down, and led through one convolution. So little of the work is at full
-    resolution. The classes come from a convolution with the same window.
+    way up fields are mixed to fewer fields at each position, interpolated, joined with
+    those of the way down, and passed through one convolution. So little of the work is at
+    full resolution. A convolution with the same window computes the classes.
     `keras_lconv.convert.to_conv` makes a plain model of a trained one.
 
     **Equivariance.** Exact for elements of the group that map the grid onto itself: quarter
@@ -45,17 +45,17 @@ def steerable_unet(
         include_top: Whether the model ends with class probabilities at each position.
             Otherwise it ends with fields, `(batch, *spatial, m, channels)`.
         input_shape: Shape of an image `(y, x, channels)` or a volume `(z, y, x, channels)`,
-            or with the channels first where the Keras configuration says so. Spatial sizes
-            are multiples of `2 ** levels`.
+            or with the channels first if the Keras configuration says so. Spatial sizes are
+            multiples of `2 ** levels`.
         classes: Number of classes, with `include_top`.
-        classifier_activation: Activation of the output; `None` for logits, or for numbers
-            that are no classes.
+        classifier_activation: Activation of the output; `None` for logits, or for other
+            numbers than classes.
         name: Name of the model.
         group: As for `steerable_classifier`.
         size: `"small"`, `"medium"` or `"large"`: at half of the resolution as many channels
             as a plain network of 64, 128 or 192, and twice as many at each level below. At
             full resolution there are a quarter as many.
-        levels: How many times the resolution is halved.
+        levels: Number of times that the resolution is halved.
 
     Returns:
         A functional `keras.Model`, not compiled.

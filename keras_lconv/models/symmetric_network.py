@@ -9,16 +9,14 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from keras_lconv._validation import MOST_UNITS, positive_ints
-from keras_lconv.algebra import (
-    LieAlgebra,
-    MatrixGroup,
-    direct_sum,
-    intertwiners,
-    tensor_product,
-    trivial,
-)
+from keras_lconv.algebra import MatrixGroup, tensor_product
 from keras_lconv.discovery import GeneratorReport, SymmetryReport
 from keras_lconv.discovery.standard import fixed_point
+from keras_lconv.models.clean_algebra import (
+    ROUNDING,
+    clean_algebra,
+    has_enough_invariants,
+)
 from keras_lconv.models.equivariant_mlp import equivariant_mlp
 
 # Of maps and directions of unit length: parts that are smaller are errors, and those
@@ -26,8 +24,6 @@ from keras_lconv.models.equivariant_mlp import equivariant_mlp
 NEGLIGIBLE, LARGEST_DOUBT = 0.1, 0.3
 HIDDEN_UNITS = (64, 64, 64)
 NO_FIXED_POINT = "translations and other maps have no common fixed point"
-# Relative to the largest: smaller singular values are zero.
-ROUNDING = 1e-6
 
 
 class NoNetworkError(ValueError):
@@ -78,8 +74,8 @@ def symmetric_network(
     offset = np.concatenate([np.zeros(scalars), -np.tile(centre, len(mix))])
     if not len(matrix):
         raise NoNetworkError("nothing depends on any column")
-    algebra = LieAlgebra(maps[..., :-1]).nearest_closed() if len(maps) else None
-    if algebra is not None and not _has_enough_invariants(algebra.basis, len(mix)):
+    algebra = clean_algebra(maps[..., :-1], largest_error(report)) if len(maps) else None
+    if algebra is not None and not has_enough_invariants(algebra.basis, len(mix)):
         raise NoNetworkError("it has too few invariant polynomials")
 
     inputs = keras.Input(x.shape[1:])
@@ -130,7 +126,7 @@ def point_group(
         origin = origin + scale * centre
     if not len(maps):
         return MatrixGroup(elements=[np.eye(v)]), origin, scale, is_relative
-    algebra = LieAlgebra(maps[..., :-1]).nearest_closed()
+    algebra = clean_algebra(maps[..., :-1], largest_error(report))
     return MatrixGroup(algebra), origin, scale, is_relative
 
 
@@ -163,7 +159,7 @@ def equivariant_network(
     origin = np.zeros(v) if report.centre is None else report.centre
     scale = spread(x.reshape(-1, v))
     maps = independent(in_units(report, origin, scale)[..., :-1], doubt_of(report))
-    algebra = LieAlgebra(maps).nearest_closed().basis
+    algebra = clean_algebra(maps, largest_error(report)).basis
     is_same = report.output == "same"
     inputs = keras.Input(x.shape[1:])
     blocks = report.blocks
@@ -187,8 +183,12 @@ def equivariant_network(
 
 def doubt_of(report: SymmetryReport | GeneratorReport) -> float:
     """Parts of maps of unit length that are smaller are errors."""
-    doubt = 2 * float(np.max(report.errors, initial=0.0))
-    return min(LARGEST_DOUBT, max(NEGLIGIBLE, doubt))
+    return min(LARGEST_DOUBT, max(NEGLIGIBLE, 2 * largest_error(report)))
+
+
+def largest_error(report: SymmetryReport | GeneratorReport) -> float:
+    """Of generators of unit length."""
+    return float(np.max(report.errors, initial=0.0))
 
 
 def _own_units(report: SymmetryReport, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -292,22 +292,3 @@ def _of_differences(
         raise NoNetworkError("several vectors may be shifted along some axes, not all")
     linear = independent(in_units(report, origin, scale)[..., :-1], doubt)
     return np.pad(linear, ((0, 0), (0, 0), (0, 1)))
-
-
-def _has_enough_invariants(matrices: np.ndarray, blocks: int) -> bool:
-    """Whether polynomials of degree 2 tell orbits of vectors apart, near most of them."""
-    k, v = matrices.shape[:2]
-    source = direct_sum(matrices, tensor_product(matrices, matrices))
-    functionals = intertwiners(source, trivial(k))[:, 0]
-    points = np.random.default_rng(0).normal(size=(blocks, v))
-    gradients = [np.kron(np.eye(blocks), functionals[:, None, :v]).reshape(-1, blocks * v)]
-    for form in functionals[:, v:].reshape(-1, v, v):
-        for i in range(blocks):
-            for j in range(blocks):
-                gradient = np.zeros((blocks, v))
-                gradient[i] += form @ points[j]
-                gradient[j] += form.T @ points[i]
-                gradients.append(gradient.reshape(1, -1))
-    orbit = (points @ np.swapaxes(matrices, 1, 2)).reshape(k, -1)
-    needed = points.size - np.linalg.matrix_rank(orbit, rtol=ROUNDING)
-    return bool(np.linalg.matrix_rank(np.concatenate(gradients), rtol=ROUNDING) >= needed)

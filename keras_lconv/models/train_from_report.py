@@ -1,4 +1,4 @@
-"""A network with the symmetry of a report beside one without."""
+"""A network with the symmetry of a report, compared with one without."""
 
 import time
 from typing import Any
@@ -17,6 +17,7 @@ from keras_lconv._validation import (
     progress,
 )
 from keras_lconv.discovery import GeneratorReport, SymmetryReport
+from keras_lconv.discovery.functions.targets import classes_of
 from keras_lconv.models.from_report import (
     checked_report,
     features_and_positions,
@@ -49,24 +50,25 @@ def train_from_report(
     verbose: bool | None = None,
     **settings: Any,
 ) -> NetworkReport:
-    """Trains a network that has a symmetry, and one that does not, on the same samples.
+    """Trains a network with a symmetry, and one without, on the same samples.
 
     The first is `from_report(report, x)`. The other has at least as many weights: a
     perceptron for tables; three convolutions for images; for points a perceptron for each
     point that sees the average of the others. Both train for the same epochs on the same
-    samples, with the same rates, and are judged on samples that neither has seen.
+    samples, with the same learning rates. The errors are on new samples.
 
     Args:
-        report: As for `from_report`. Take one whose search did not use the samples that
-            validate, if the comparison has to be strict.
+        report: As for `from_report`. For a strict comparison, its search must not use the
+            validation samples.
         x: The data, as for `from_report`.
-        y: What belongs to each sample: labels, as integers, Booleans or strings; or
-            numbers, `(batch,)` or `(batch, m)`.
-        validation_split: The fraction of the samples that validate, drawn at random.
-        epochs: Of training.
+        y: The output of each sample: labels, as integers, Booleans or strings; or numbers,
+            `(batch,)` or `(batch, m)`. For tables, whole numbers are labels where
+            `fit_symmetries` takes them for labels: at most ten different ones.
+        validation_split: The fraction of the samples for validation, drawn at random.
+        epochs: Number of epochs.
         batch_size: Number of samples in a batch.
-        learning_rate: The first one; it falls to zero as a cosine.
-        seed: Of the split, the weights and the order of samples.
+        learning_rate: The first learning rate; it falls to zero as a cosine.
+        seed: Seed of the split, the weights and the order of samples.
         verbose: Whether to show the progress of training.
         **settings: Further arguments of the network with the symmetry.
 
@@ -101,7 +103,7 @@ def train_from_report(
     is_shown = bool(progress(verbose))
     keras.utils.set_random_seed(count("seed", seed))
     arrays = _arrays(report, x)
-    labels, targets, shift, scale = _targets(report, y, len(arrays[0]))
+    labels, targets, shift, scale = _targets(report, y, arrays)
     train, check = _split(len(targets), split, seed)
     outputs = targets.shape[1] if labels is None else len(labels)
     model = from_report(report, _like(arrays), outputs=outputs, **settings)
@@ -191,17 +193,22 @@ def _like(arrays: list[np.ndarray]) -> Any:
 
 
 def _targets(
-    report: Any, y: Any, number: int
+    report: Any, y: Any, arrays: list[np.ndarray]
 ) -> tuple[tuple | None, np.ndarray, np.ndarray, np.ndarray]:
     """Labels, what networks predict, and mean and spread of numbers."""
-    values = any_array("y", y)
+    values, number = any_array("y", y), len(arrays[0])
     if values.shape[:1] != (number,):
         raise ValueError(
             f"`y` must have {number} entries, one for each sample. "
             f"Received: shape {values.shape}"
         )
     is_equivariant = getattr(report, "kind", None) == "equivariance"
-    if values.ndim == 1 and values.dtype.kind not in "fc" and not is_equivariant:
+    # Of tables what `fit_symmetries` takes for labels, which also has to tell counts.
+    is_table = arrays[-1].ndim == 2 and values.dtype.kind in "iuf"
+    are_labels = values.dtype.kind not in "fc"
+    if is_table and values.ndim == 1 and len(np.unique(values)) > 1:
+        are_labels = classes_of(values) is not None
+    if values.ndim == 1 and are_labels and not is_equivariant:
         found, targets = np.unique(values, return_inverse=True)
         if len(found) < 2:
             raise ValueError("`y` must have two different labels. Received: one")

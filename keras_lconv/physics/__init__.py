@@ -1,4 +1,4 @@
-"""Physics of symmetries: field theory of layers, and what symmetries conserve."""
+"""Physics of symmetries: field theory of layers, and conserved quantities."""
 
 from keras_lconv.physics.action_symmetries import ActionSymmetries
 from keras_lconv.physics.conservation import (

@@ -27,8 +27,8 @@ class ActionSymmetries(Report):
         fields: Affine fields `xi` in grid steps, `(k, ndim, ndim + 1)`: the value at the
             centre of the grid, then the matrix.
         matrices: Matrices `M` on the channels, as a column, `(k, c, c)`.
-        singular_values: Of the equations, from the smallest to the largest, relative to the
-            largest: those of the symmetries are zero.
+        singular_values: Singular values of the equations, from the smallest to the largest,
+            relative to the largest. Those of the symmetries are zero.
         shape: The grid.
 
     Attributes:
@@ -79,7 +79,7 @@ class ActionSymmetries(Report):
             derivative: As for `VectorFieldGenerators`.
 
         Returns:
-            `VectorFieldGenerators` that are not learned.
+            Fixed `VectorFieldGenerators`.
 
         Raises:
             ValueError: If there are no symmetries.

@@ -29,10 +29,9 @@ class Lagrangian:
         h^ab    = sum_ij v_i^a v_j^b W_i W_j^T
 
     Here `f` is a row of channels. A bias and a target are sources: they add terms that are
-    linear in `f`, and a constant.
-    For translations with `W_i W_j^T` a multiple of the identity, and `W_0 W_i^T = 0`, this
-    is the theory of Klein and Gordon. Where the drift has a divergence, half of it is
-    subtracted from `m^2` in the equation of motion.
+    linear in `f`, and a constant. For translations with `W_i W_j^T` a multiple of the
+    identity, and `W_0 W_i^T = 0`, this is the theory of Klein and Gordon. If the drift has
+    a divergence, the equation of motion has half of it subtracted from `m^2`.
 
     `mass`, `density`, `action` and `euler_lagrange` use the matrices of the layer. They are
     exact on the grid, for all families of generators. `metric`, `drift`, `noether_current`
@@ -40,16 +39,16 @@ class Lagrangian:
     derivatives as the generators do.
 
     Args:
-        layer: A built `LConv` without an activation, with `num_steps=1`. Its weights are
-            read when they are needed, so training the layer changes the theory.
-        target: The target `y`, an array of the shape of the layer's output, for a batch or
-            for one sample, `(1, ...)`, that stands for all. By default zero.
+        layer: A built `LConv` without an activation, with `num_steps=1`. Its current
+            weights are used, so training the layer changes the theory.
+        target: The target `y`, an array of the shape of the layer's output, for a batch, or
+            of shape `(1, ...)` for all samples. By default zero.
 
     Attributes:
         layer: The layer.
 
     Raises:
-        TypeError: If `layer` is no `LConv`.
+        TypeError: If `layer` is not an `LConv`.
         ValueError: If the layer is not built, has an activation or more than one step, or
             `target` has another shape.
 
@@ -102,7 +101,7 @@ class Lagrangian:
         quadratic form is not negative.
 
         Raises:
-            ValueError: If the generators are no vector fields.
+            ValueError: If the generators are not vector fields.
         """
         fields = np.asarray(self._vector_fields("metric").vector_fields())
         _, weights = self._weights()
@@ -114,7 +113,7 @@ class Lagrangian:
         """The term of first order, an array `(*spatial, a, c, c)`.
 
         Raises:
-            ValueError: If the generators are no vector fields.
+            ValueError: If the generators are not vector fields.
         """
         fields = np.asarray(self._vector_fields("drift").vector_fields())
         mix, weights = self._weights()
@@ -169,25 +168,25 @@ class Lagrangian:
     def noether_current(self, f: Tensor, symmetry: GeneratorsLike) -> Tensor:
         """The currents `J^a = pi^a . (K f) + xi^a |r|^2` of symmetries `K`.
 
-        `pi^a = -2 sum_i v_i^a r W_i^T` is the derivative of the density by `d_a f`. If the
-        density moves with the field, that is if `f -> f + eps K f` changes it by
-        `-eps d_a (xi^a |r|^2)`, then
+        `pi^a = -2 sum_i v_i^a r W_i^T` is the derivative of the density by `d_a f`. If
+        `f -> f + eps K f` changes the density by `-eps d_a (xi^a |r|^2)`, that is, if the
+        density moves with the field, then
 
             div J = -E . (K f),
 
         with `E` of `euler_lagrange`. So the current is conserved where `E` is zero, inside
         the grid. `symmetries` lists the affine `K` that satisfy the condition. This method
-        does not check it; `noether_defect` measures how far it fails. It holds if
-        `div xi = 0` and `K` commutes with `Q`, or does so up to an antisymmetric matrix on
-        filters. Where only `div xi = 0` is missing, `div J` is larger by `(div xi) |r|^2`.
-        Where only the target moves, it is larger by `2 r . (K y)`. On a grid this holds up
-        to the error of the derivatives, which for `"central"` falls with the square of the
-        grid's step.
+        does not check it; `noether_defect` measures how far it is from true. It holds if
+        `div xi = 0` and `K` commutes with `Q`, or commutes up to an antisymmetric matrix on
+        filters. If only `div xi = 0` is missing, `div J` is larger by `(div xi) |r|^2`. If
+        only the target moves, it is larger by `2 r . (K y)`. On a grid this holds up to the
+        error of the derivatives, which for `"central"` falls with the square of the grid's
+        step.
 
         Args:
             f: A batch of inputs of the layer.
             symmetry: Symmetries of space, `K = -xi^a d_a`: generators that are vector
-                fields, or the name of such. Or symmetries of channels, with `xi = 0` and
+                fields, or their name. Or symmetries of channels, with `xi = 0` and
                 `K f = M f` for channels as a column: a matrix `(c, c)`, matrices
                 `(k, c, c)`, or a `LieAlgebra`. Or `ActionSymmetries`, which have both.
 
@@ -196,7 +195,7 @@ class Lagrangian:
 
         Raises:
             TypeError: If `symmetry` has a wrong type.
-            ValueError: If the generators of the layer are no vector fields, `symmetry`
+            ValueError: If the generators of the layer are not vector fields, `symmetry`
                 does not fit the layer, or it acts on channels and there is a bias or a
                 target.
         """
@@ -219,11 +218,11 @@ class Lagrangian:
     def noether_defect(self, f: Tensor, symmetry: GeneratorsLike) -> Tensor:
         """How far symmetries `K` are from symmetries of the action, for given inputs.
 
-        `|div J + E . (K f)|` relative to `|E| |K f|`, in the mean over positions: the part
-        of the density's change that is not a divergence, with the current `J` of
-        `noether_current`. It is zero for symmetries, up to the error of the grid's
+        This is `|div J + E . (K f)|` relative to `|E| |K f|`, with root mean squares over
+        positions and the current `J` of `noether_current`: the change of the density, apart
+        from `-d_a (xi^a |r|^2)`. It is zero for symmetries, up to the error of the grid's
         derivatives, and does not depend on the scales of `f` and `K`. Inputs should vanish
-        near the border, where the derivative sees the jump to zero.
+        near the border, because the derivative assumes zeros outside.
 
         Args:
             f: A batch of inputs of the layer.
@@ -248,11 +247,12 @@ class Lagrangian:
     def symmetries(self, tolerance: float = 1e-5) -> ActionSymmetries:
         """All affine fields and matrices on channels that are symmetries of the action.
 
-        `K f = -xi^a d_a f + M f` is one if it changes the density by
-        `-d_a (xi^a |Q[f]|^2)`, for every field and at every point: linear equations for
-        `xi` and `M`, whose null space this is. With one channel, constant weights and no
-        drift the fields are the affine Killing fields of the metric `h^ab`. They need not
-        commute with the layer. A bias counts, a target does not.
+        `K f = -xi^a d_a f + M f` is a symmetry if it changes the density by
+        `-d_a (xi^a |Q[f]|^2)`, for every field and at every point. These are linear
+        equations for `xi` and `M`, and the result is their null space. For one channel with
+        a mass, constant weights and no drift the fields are the affine Killing fields of
+        the metric `h^ab`. They need not commute with the layer. A bias is taken into
+        account, a target is not.
 
         The derivatives of the layer's vector fields are exact for polynomials of degree 2.
 
@@ -263,7 +263,7 @@ class Lagrangian:
             `ActionSymmetries`.
 
         Raises:
-            ValueError: If the generators are no vector fields, or an axis of the grid has
+            ValueError: If the generators are not vector fields, or an axis of the grid has
                 fewer than 3 points.
         """
         not_negative("tolerance", tolerance)
@@ -277,7 +277,7 @@ class Lagrangian:
     def divergence(self, current: Tensor) -> Tensor:
         """The divergence `d_a J^a`, by the derivative of the layer's generators.
 
-        Near the border of a grid that is not periodic it sees the jump to zero outside.
+        Near the border of a grid that is not periodic, zeros outside enter the result.
 
         Args:
             current: Tensor `(batch, *spatial, k, ndim)`, as `noether_current` returns.
@@ -286,7 +286,7 @@ class Lagrangian:
             Tensor `(batch, *spatial, k)`.
 
         Raises:
-            ValueError: If the generators are no vector fields, or `current` has another
+            ValueError: If the generators are not vector fields, or `current` has another
                 shape.
         """
         generators = self._vector_fields("divergence")

@@ -22,7 +22,7 @@ MOST_WEIGHTS = 5000
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LandscapeReport(Report):
-    """What `flat_directions` found.
+    """The result of `flat_directions`.
 
     Args:
         directions: Orthonormal flat directions in the space of weights, `(m, P)`, in the
@@ -32,8 +32,8 @@ class LandscapeReport(Report):
             speed.
         curvatures: For each generator the second derivative of the loss along this
             direction, `(k,)`, relative to the largest eigenvalue of the Hessian.
-        eigenvalues: Those of the Hessian, growing, `(P,)`.
-        zero_modes: How many eigenvalues are zero, relative to the largest.
+        eigenvalues: The eigenvalues of the Hessian, growing, `(P,)`.
+        zero_modes: Number of eigenvalues that are zero, relative to the largest.
 
     Example:
     ```python
@@ -101,32 +101,32 @@ def flat_directions(
 ) -> LandscapeReport:
     """Directions of the weights in which a symmetry of the data keeps the loss constant.
 
-    A network that starts with a dense layer, `F(x) = g(x W + b)`, sees a transformed input
-    as a change of weights: `F(exp(t L) x)` is the network with `exp(t L)^T W`. If the
-    transformation changes neither the distribution of the data nor the targets, then the
-    loss is constant along the orbit of the weights, whose direction is `dW = L^T W`. At a
-    minimum such directions are zero modes of the Hessian. This function computes slope and
-    curvature of the loss along each of them, exactly, and counts all zero modes. The others
-    come from the network itself, or from too few data.
+    For a network that starts with a dense layer, `F(x) = g(x W + b)`, a transformed input
+    is equivalent to other weights: `F(exp(t L) x)` is the network with `exp(t L)^T W`. If
+    the transformation changes neither the distribution of the data nor the targets, then
+    the loss is constant along the orbit of the weights, whose direction is `dW = L^T W`. At
+    a minimum such directions are zero modes of the Hessian. This function computes slope
+    and curvature of the loss along each of them, exactly, and counts all zero modes. The
+    others come from the network itself, or from too few data.
 
     On a finite sample the distribution is invariant only up to sampling error, of order
     `1 / sqrt(N)`, unless the sample or the function is symmetric itself.
 
     Args:
-        model: A built `keras.Sequential` or functional model for vectors `(batch, d)`
-            whose first layer is `Dense`, with 5,000 weights at most.
-        loss: A Keras loss, its name, or a function of `(y_true, y_pred)`. Its mean counts.
+        model: A built `keras.Sequential` or functional model for vectors `(batch, d)` whose
+            first layer is `Dense`, with at most 5,000 weights.
+        loss: A Keras loss, its name, or a function of `(y_true, y_pred)`. Its mean is used.
         data: `(x, y)`.
         generators: A `LieAlgebra`, matrices `(k, d, d)` or fixed generators: `y` does not
             change if `x` becomes `exp(t L) x`.
-        tolerance: What counts as zero, for slopes and curvatures relative to the largest
+        tolerance: Threshold for zero, for slopes and curvatures relative to the largest
             ones.
 
     Returns:
         `LandscapeReport`.
 
     Raises:
-        TypeError: If `model` is no Keras model.
+        TypeError: If `model` is not a Keras model.
         ValueError: If the first layer is not `Dense`, the model is too large, or shapes do
             not fit.
 

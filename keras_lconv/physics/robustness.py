@@ -54,7 +54,7 @@ def robustness(
 
     For each sample and each generator, the first and the second derivative at `t = 0` of
     `t -> loss(F(exp(t L_i) x))`: forward derivatives of forward derivatives along
-    `x + t L x + t^2/2 L^2 x`. The first is right for any model that has one.
+    `x + t L x + t^2/2 L^2 x`. The first is right for any differentiable model.
 
     The second is right for twice differentiable models only. ReLU and max pooling have
     kinks. These contribute to the second derivative of the mean loss, but to no derivative
@@ -62,8 +62,8 @@ def robustness(
     derivative 0.399 under shifts of `u`, and each sample has zero. By default the second
     differences of the loss at `exp(h L) x` and `exp(-h L) x` are computed as well. They are
     the mean of the second derivative, kinks included, over parameters from `-h` to `h`,
-    with the weight `(h - |t|) / h^2`. Where the two disagree in the mean, by more than 5%
-    for `h` extrapolated to zero, the differences are reported, and the summary says so.
+    with the weight `(h - |t|) / h^2`. If the two differ in the mean by more than 5%,
+    extrapolated to `h = 0`, the report contains the differences, and its summary says so.
 
     Without `y` and `loss` the loss is the squared output, summed: for one linear L-conv the
     action, whose first derivative is `euler_lagrange(x) . (L x)`, see `Lagrangian`. At a
@@ -78,8 +78,8 @@ def robustness(
         function: `F`, a Keras layer or model, which is called in inference mode, or a
             function of a tensor whose samples do not mix. It has one input and one output.
         x: Inputs, `(n, *spatial, channels)` or `(n, d)`.
-        generators: How the input is deformed: what `keras_lconv.generators.get` takes, but
-            for an integer. Or a dictionary of such, by their names.
+        generators: The deformations of the input: what `keras_lconv.generators.get` takes,
+            except an integer. Or a dictionary of these, by name.
         y: Targets, for `loss`.
         loss: A Keras loss, its name or a function of `(y_true, y_pred)`.
         names: Names of the generators, in their order.
@@ -89,15 +89,15 @@ def robustness(
         rank_by: `"output"`, `"loss"` or `"auto"`.
         batch_size: Number of samples that are computed at once.
         data_format: Where the channels of the input are: `"channels_last"` or
-            `"channels_first"`. By default the `data_format` of the model if it has one, and
-            else that of the Keras configuration.
+            `"channels_first"`. By default the `data_format` of the model if it has one,
+            otherwise that of the Keras configuration.
         verbose: Whether to show a progress bar. By default for 20 steps and more.
 
     Returns:
         A `RobustnessReport`.
 
     Raises:
-        TypeError: If `function` is no function, or generators are an integer.
+        TypeError: If `function` is not a function, or generators are an integer.
         ValueError: If shapes do not fit, only one of `y` and `loss` is given, values are
             not finite, `step` is not positive, or `second_order` or `rank_by` is unknown.
 

@@ -13,7 +13,7 @@ LARGEST_DRAWN_CHANGE = 0.1
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RobustnessReport(Report):
-    """What `robustness` measured, for `n` samples and `k` generators.
+    """The result of `robustness`, for `n` samples and `k` generators.
 
     A parameter `t` is in the unit of its generator: radians, or grid steps. `gain` has no
     unit, and does not depend on the scale of a generator.
@@ -26,12 +26,12 @@ class RobustnessReport(Report):
         sensitivity: `rms |dF/dt| / rms |F|` of the outputs `F` of the model, `(k,)`.
         input_change: `rms |L_i x| / rms |x|` of the inputs, `(k,)`.
         ranked_by: `"output"` or `"loss"`: the change that `ranking` compares.
-        steps: The parameters `h` of the central differences in `second`, `(k,)`; `None`
-            where `second` holds derivatives at `t = 0`.
+        steps: The parameters `h` of the central differences in `second`, `(k,)`; `None` if
+            `second` holds derivatives at `t = 0`.
 
     Attributes:
         gain: `sensitivity / input_change`, `(k,)`.
-        loss_gain: The same of the loss: `rms |first| / rms |loss| / input_change`, `(k,)`.
+        loss_gain: The same for the loss: `rms |first| / rms |loss| / input_change`, `(k,)`.
         ranking: The generators from the largest gain to the smallest.
 
     Example:
@@ -71,7 +71,7 @@ class RobustnessReport(Report):
     def loss_gain(self) -> np.ndarray:
         """Relative change of the loss for one of the inputs, `(k,)`.
 
-        Zero for symmetries of the loss, also where the outputs move with the inputs.
+        Zero for symmetries of the loss, also if the outputs move with the inputs.
         """
         return ratio(ratio(_rms(self.first), _rms(self.loss)), self.input_change)
 
@@ -79,7 +79,7 @@ class RobustnessReport(Report):
     def ranking(self) -> tuple[str, ...]:
         """Names of the generators, from the largest change to the smallest.
 
-        By `loss_gain` where `ranked_by` is `"loss"`, else by `gain`.
+        By `loss_gain` if `ranked_by` is `"loss"`, otherwise by `gain`.
         """
         return tuple(self.names[i] for i in np.argsort(-self._ranked, kind="stable"))
 
@@ -112,7 +112,7 @@ class RobustnessReport(Report):
         return "\n".join(lines)
 
     def plot(self) -> Figure:
-        """Draws the gains that rank, and the mean loss to second order in the deformation.
+        """Draws the gains of the ranking, and the mean loss to second order.
 
         Returns:
             The figure.

@@ -1,4 +1,4 @@
-"""What regularizers of generators have in common."""
+"""The common base of regularizers of generators."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class GeneratorRegularizer(keras.regularizers.Regularizer):
     A subclass implements `penalty(matrices)`.
 
     Args:
-        factor: What the penalty is multiplied by.
+        factor: The factor of the penalty.
     """
 
     def __init__(self, factor: float = 0.01):

@@ -21,19 +21,19 @@ class Closure(GeneratorRegularizer):
 
     `factor * sum_{i<j} |[E_i, E_j] - P [E_i, E_j]|^2 / (k (k - 1) / 2)`, for an orthonormal
     frame `E_i` of the span and the projection `P` onto it. It is 0 for an algebra, at most
-    2, and depends on the span only. So it is not lowered by smaller generators, nor by
-    generators that become alike: both would make brackets small, but no algebra.
+    2, and depends on the span only. So smaller or more similar generators do not lower it:
+    both would make brackets small without an algebra.
 
     It costs `k^2` products of `d x d` matrices in each step.
 
     Args:
-        factor: What the penalty is multiplied by.
+        factor: The factor of the penalty.
 
     Input shape:
         Generators as matrices `(k, d, d)`: the weight of `DenseGenerators` or
         `MatrixGenerators`, or the `coefficients` of linear `VectorFieldGenerators`; or
         affine fields `(k, n, n + 1)`, as the `coefficients` of affine ones. The factors of
-        other families are no generators: for these call it on `generators.to_dense()` in a
+        other families are not generators: for these call it on `generators.to_dense()` in a
         training step of one's own.
 
     Raises:

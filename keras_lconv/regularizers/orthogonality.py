@@ -21,7 +21,7 @@ class Orthogonality(GeneratorRegularizer):
     generators, 1 for parallel ones, whatever their norms.
 
     Args:
-        factor: What the penalty is multiplied by.
+        factor: The factor of the penalty.
 
     Input shape:
         `(k, rows, columns)`: matrices, or coefficients of vector fields. Of

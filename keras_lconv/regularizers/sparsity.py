@@ -24,7 +24,7 @@ class Sparsity(GeneratorRegularizer):
     an algebra, one that a person can read.
 
     Args:
-        factor: What the penalty is multiplied by.
+        factor: The factor of the penalty.
 
     Input shape:
         `(k, rows, columns)`: matrices, or coefficients of vector fields.

@@ -19,7 +19,7 @@ class UnitNorm(GeneratorRegularizer):
     generators from vanishing.
 
     Args:
-        factor: What the penalty is multiplied by.
+        factor: The factor of the penalty.
         norm: The Frobenius norm to reach.
 
     Input shape:

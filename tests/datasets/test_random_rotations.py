@@ -65,3 +65,13 @@ def test_a_model_fits_them():
 def test_bad_arguments_are_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
         RandomRotations(*arguments)
+
+
+def test_names_of_classes_tell_the_way_out():
+    names = np.array(["cat", "dog"] * 5)
+    for labels in (names, list(names), names.astype(object)):
+        with pytest.raises(TypeError, match="return_inverse=True"):
+            RandomRotations(IMAGES, labels)
+    _, labels = np.unique(names, return_inverse=True)
+    assert RandomRotations(IMAGES, labels)[0][1].dtype.kind == "i"
+    assert RandomRotations(IMAGES, labels == 0)[0][1].dtype == bool

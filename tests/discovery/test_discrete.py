@@ -193,7 +193,7 @@ def test_what_does_not_matter_is_left_out():
         ({"search": np.eye(4)}, "`search` must hold 3x3 matrices"),
         ({"blocks": 2}, "`blocks` must divide the 3 components"),
         ({"scalars": 3}, "`scalars` must leave some components"),
-        ({"output": "same"}, "`output` tells how outputs move"),
+        ({"output": "same"}, "`output` states how outputs move"),
         ({"centre": [0.0, 1.0]}, "`centre` must have shape"),
         ({"derivatives": "exact"}, "`derivatives` must be one of 'finite'"),
     ],

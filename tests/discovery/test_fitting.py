@@ -7,7 +7,8 @@ from keras import ops
 
 from keras_lconv import algebra as a
 from keras_lconv.discovery import fit_symmetries
-from keras_lconv.discovery.functions import fit, quadratic
+from keras_lconv.discovery.functions import fit, quadratic, stand_in
+from keras_lconv.discovery.functions.gaussian_process import process_fit
 from keras_lconv.discovery.functions.network import network
 from keras_lconv.discovery.functions.quadratic import quadratic_fit
 from keras_lconv.discovery.functions.targets import targets_of
@@ -239,6 +240,130 @@ def test_noise_that_grows_with_columns_of_heavy_tails():
         assert quadratic_fit(x, known, 100) is not None
 
 
+# ------------------------------------------------------------------ Gaussian processes
+
+
+def waves(x):
+    """What a process takes for granted: many waves of the same lengths."""
+    rng = np.random.default_rng(9)
+    directions, phases = 0.6 * rng.normal(size=(x.shape[1], 40)), rng.uniform(0, 6, 40)
+    return np.cos(x @ directions + phases) @ rng.normal(size=(40, 2)) / 4
+
+
+@pytest.mark.backend_free
+def test_derivatives_of_a_process_and_of_its_functions():
+    x = normal(200, 3)
+    process = process_fit(x, waves(x) + 0.05 * normal(200, 2, seed=1))
+    step = 1e-5 * np.eye(3)
+    apart = [(process(x + s) - process(x - s)) / 2e-5 for s in step]
+    assert np.allclose(process.slopes(x), np.stack(apart, axis=2), atol=1e-7)
+    true = [(waves(x + s) - waves(x - s)) / 2e-5 for s in step]
+    error = np.linalg.norm(process.slopes(x) - np.stack(true, axis=2))
+    drawn = process.drawn(x, np.random.default_rng(0))
+    # What is drawn is as far off as the truth.
+    assert 0.5 < np.linalg.norm(drawn) / error < 2
+
+
+@pytest.mark.backend_free
+def test_what_is_left_out_is_what_a_process_without_a_sample_misses():
+    """With the same lengths and noise."""
+    x = normal(60, 2)
+    y = waves(x) + 0.1 * normal(60, 2, seed=1)
+    process = process_fit(x, y)
+    u = (x - process.origin) / process.lengths
+    apart = np.sum((u[:, None] - u) ** 2, axis=2)
+    covariance = np.exp(-apart / 2) + process.noise**2 * np.eye(60)
+    rest = np.arange(1, 60)
+    weights = np.linalg.solve(covariance[1:, 1:], y[1:] - np.mean(y, axis=0))
+    missed = y[0] - np.mean(y, axis=0) - covariance[0, rest] @ weights
+    assert np.allclose(process.left_out[0], missed, rtol=1e-5)
+
+
+def test_a_process_as_a_model():
+    x = normal(150, 3)
+    process = process_fit(x, waves(x) + 0.05 * normal(150, 2, seed=1))
+    model = process.model((2,))
+    assert np.allclose(model.predict(x, verbose=0), process(x), atol=2e-3)
+    # A column that does not matter has a length that says so.
+    y = np.sin(x[:, :1]) + x[:, 1:2] ** 2
+    assert process_fit(x, y).idle == (2,)
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize(("noise", "least"), [(0.0, 0.9), (0.02, 0.5)])
+def test_curves_from_a_few_noisy_samples(noise, least):
+    """`x^2 + y^4`, of which no polynomial of degree 2 is a part."""
+    x = np.random.default_rng(0).uniform(-1.2, 1.2, (300, 2))
+    inner = x[:, 0] ** 2 + x[:, 1] ** 4
+    y = np.sin(inner) + inner / 2
+    y = y + noise * np.std(y) * normal(300, seed=1)
+    report = fit_symmetries(x, y, search="polynomial", degree=3, verbose=False)
+    assert report.dimension == 1
+    assert report.confidence > least
+    moved = report.flow(x, 0.3)
+    curve = moved[:, 0] ** 2 + moved[:, 1] ** 4
+    assert np.sqrt(np.mean((curve - inner) ** 2)) < 0.2 * np.std(inner)
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize("constant", [0.0, 1e8])
+def test_a_large_constant_hides_no_function(constant):
+    x = normal(200, 2)
+    y = constant + np.cos(np.sum(x**2, axis=1) / 2)
+    report = fit_symmetries(x, y, search="linear", verbose=False)
+    assert report.dimension == 1
+    assert report.confidence > 0.9
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize("size", [1e-150, 1e150])
+def test_a_process_of_few_samples_in_any_units(size):
+    x = np.repeat(normal(4, 2), 2, axis=0) * size
+    process = process_fit(x, normal(8, 1) * size)
+    assert np.all(np.isfinite(process.slopes(x)))
+    assert np.all(np.isfinite(process.drawn(x, np.random.default_rng(0))))
+
+
+def pulled_to_a_circle(x):
+    turned = x @ np.array([[np.cos(0.4), np.sin(0.4)], [-np.sin(0.4), np.cos(0.4)]])
+    return turned * (0.7 + 0.3 / np.linalg.norm(x, axis=1, keepdims=True))
+
+
+def test_a_network_that_misses_a_part_of_a_function_is_not_sure():
+    """A step that turns, and pulls to a circle, which may be taken for linear."""
+    x = normal(300, 2)
+    y = pulled_to_a_circle(x)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    asked = {"kind": "equivariance", "output": "same", "verbose": False}
+    wrong = fit_symmetries(x, y, model=model, epochs=40, **asked)
+    assert wrong.fit_error > 0.1
+    assert wrong.confidence < 0.5
+    report = fit_symmetries(x, y, epochs=1, **asked)
+    assert report.dimension == 1
+    assert np.degrees(np.max(a.principal_angles(report.algebra, a.so(2)))) < 8
+
+
+def test_what_is_noise_does_not_make_a_network_less_sure():
+    """Of a network that is linear, the errors on 200 samples that it was not trained on."""
+    x, matrix = normal(200, 2).astype("float32"), np.array([[1.0, 2.0], [-2.0, 1.0]])
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, use_bias=False)])
+    model.set_weights([matrix])
+    noisy = x @ matrix + 0.7 * normal(200, 2, seed=1)
+    assert stand_in._foretold(model, x, noisy, 1, 200) == 0.0
+    assert stand_in._foretold(model, x, noisy + x**2, 1, 200) > 0.5
+
+
+@pytest.mark.backend_free
+def test_outputs_over_decades_without_a_pole_are_not_fitted_by_their_logarithm():
+    x = np.random.default_rng(0).uniform(-1.2, 1.2, (200, 2))
+    y = x[:, 0] ** 2 + x[:, 1] ** 4
+    targets = targets_of(y, "invariance")
+    assert targets.are_logarithms
+    found = stand_in.smooth_fit(x, targets, True)
+    assert found.error < 0.01
+    assert found.notes == (stand_in.BY_A_PROCESS,)
+
+
 # ----------------------------------------------------------- columns that hardly matter
 
 
@@ -258,14 +383,18 @@ def test_a_column_without_measurable_effect_is_left_out(second, names, monkeypat
     x = normal(400, 3)
     y = np.sum(x[:, :2] ** 2, axis=1) + 0.1 * normal(400, seed=1)
     models = [stands_for(weight, float(np.std(y))) for weight in (0.01, 0.0)]
-    fits = [fit._Fit(models[0], 0.05, ()), fit._Fit(models[1], second, ())]
+    fits = [
+        stand_in.StandIn(model, error, (), members=2)
+        for model, error in zip(models, (0.05, second), strict=True)
+    ]
     asked = []
 
     def trained(x, *_):
         asked.append(x)
         return fits[len(asked) - 1]
 
-    monkeypatch.setattr(fit, "_trained", trained)
+    monkeypatch.setattr(stand_in, "_trained", trained)
+    monkeypatch.setattr(fit, "smooth_fit", lambda *_: None)
     table = x if names is None else Frame(x, names)
     report = fit_symmetries(table, y, search="linear", verbose=False)
     assert len(asked) == 2
@@ -339,11 +468,12 @@ def test_a_bad_fit_says_so():
             r"`model` must take samples of shape \(2,\)",
         ),
         ({"kind": "equivariance", "output": "same"}, "with 2 outputs.*1 outputs"),
-        ({"output": "same"}, "`output` tells how outputs move"),
+        ({"output": "same"}, "`output` states how outputs move"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_training(arguments, words, monkeypatch):
-    monkeypatch.setattr(fit, "train", None)
+    monkeypatch.setattr(stand_in, "train", None)
+    monkeypatch.setattr(stand_in, "process_fit", None)
     settings = {"x": normal(20, 2), "y": normal(20), "verbose": 0, **arguments}
     with pytest.raises(ValueError, match=words):
         fit_symmetries(**settings)

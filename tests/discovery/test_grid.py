@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 
 from keras_lconv.discovery import infer_grid, infer_neighbors
 from keras_lconv.discovery.pixels.lattice import embed, prune
-from keras_lconv.discovery.pixels.partial_correlation import correlations
+from keras_lconv.discovery.pixels.moments import moments_of
 from keras_lconv.discovery.pixels.placement import refine
 from keras_lconv.discovery.pixels.report import ring_shares
 from keras_lconv.generators import NeighborGenerators, grid_neighbors
@@ -84,7 +84,7 @@ def test_neighbors_have_the_largest_correlations_of_residuals():
 def test_the_shrinkage_is_that_of_schaefer_and_strimmer():
     x = np.random.default_rng(0).normal(size=(60, 5))
     x[:, 1] += x[:, 0]
-    found, _, shrinkage = correlations(x, False)
+    found, _, shrinkage = moments_of(x, False).correlations()
     assert np.allclose(found, np.corrcoef(x.T), atol=1e-12)
     z = (x - x.mean(axis=0)) / x.std(axis=0)
     variances, squares = 0.0, 0.0
@@ -320,6 +320,6 @@ def test_lines_whose_ends_are_neighbours_are_told():
 @pytest.mark.parametrize("size", [8, 64])
 def test_long_sums_show_their_progress(capsys, monkeypatch, size):
     """From five batches on, unless it is said."""
-    monkeypatch.setattr("keras_lconv.discovery.pixels.partial_correlation.BATCH_SIZE", size)
-    correlations(np.random.default_rng(0).normal(size=(256, 3)), None)
+    monkeypatch.setattr("keras_lconv.discovery.pixels.moments.BATCH_SIZE", size)
+    moments_of(np.random.default_rng(0).normal(size=(256, 3)), None)
     assert bool(capsys.readouterr().out) == (size == 8)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import sympy
-from keras import ops
 from scipy.integrate import solve_ivp
 
 from keras_lconv.discovery import find_point_symmetries
@@ -153,28 +152,3 @@ def test_a_pendulum_is_told_with_a_sine(noise):
     assert equation.terms == ("sin u",)
     assert equation.coefficients[0] == pytest.approx(-4, rel=1e-6 + noise)
     assert report.formulas == ["d/dt"]
-
-
-EQUATION = {"equation": lambda u, u_tt: u_tt + u}
-T = np.arange(20.0)
-DATA = {"fields": {"u": np.sin(T)}, "coordinates": {"t": T}}
-WRONG = {
-    "no names": ({**EQUATION, "search": [np.sin]}, TypeError, "must map names"),
-    "a number": ({**EQUATION, "search": {"a": 3}}, TypeError, "`search` must hold func"),
-    "a derivative": ({**EQUATION, "search": {"a": lambda u_t: u_t}}, ValueError,
-                     "functions of t, u"),
-    "no rule": ({**EQUATION, "search": {"a": lambda t: ops.sin(t)}}, ValueError,
-                "these functions of NumPy"),
-    "without data": ({**EQUATION, "library": {"a": lambda u: u}}, ValueError, "to data"),
-    "no value": ({**DATA, "library": {"log": lambda u: np.log(u)}}, ValueError,
-                 "values where the data are"),
-    "of jets": ({**EQUATION, "search": {"a": lambda t: np.sqrt(-1 - t**2)}}, ValueError,
-                "have values"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", WRONG)
-def test_errors_name_the_argument(case):
-    arguments, kind, message = WRONG[case]
-    with pytest.raises(kind, match=message):
-        find_point_symmetries(**arguments)

@@ -424,8 +424,8 @@ def test_summary_and_plot():
             ValueError,
             r"a value for each sample.*\(7, 20\) for 20",
         ),
-        ({"output": "same"}, ValueError, "`output` tells how .*kind='invariance'"),
-        ({"output": np.ones((16, 1, 1))}, ValueError, "`output` tells how"),
+        ({"output": "same"}, ValueError, "`output` states how .*kind='invariance'"),
+        ({"output": np.ones((16, 1, 1))}, ValueError, "`output` states how"),
         (
             {"function": lambda x: ops.sum(x, axis=1)[:7]},
             ValueError,

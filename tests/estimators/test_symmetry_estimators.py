@@ -1,5 +1,7 @@
 """Estimators that find the symmetry of their table: the networks have it."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -18,6 +20,25 @@ from keras_lconv.estimators import (
 from keras_lconv.models.symmetric_network import symmetric_network
 
 TORCH = keras.config.backend() == "torch"
+
+
+class Frame:
+    """What is used of a pandas data frame."""
+
+    def __init__(self, values, columns):
+        self.values, self.columns = values, np.array(columns, dtype=object)
+        self.shape = values.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values.astype(dtype or object)
+
+    def __len__(self):
+        return len(self.values)
+
+    def to_numpy(self):
+        return self.values
+
+
 RNG = np.random.default_rng(0)
 CENTRE = np.array([5.2, -3.1, 100.3], "float32")
 
@@ -122,6 +143,29 @@ def test_without_a_network_the_reason_is_told(known):
     assert "less than min_confidence" in model.reason_
 
 
+def test_maps_that_make_no_algebra_are_a_reason_too(monkeypatch):
+    """Four maps whose brackets are others."""
+    x = RNG.normal(size=(40, 3))
+    known = find_symmetries(lambda x: ops.sum(x**2, axis=1), x)
+    open_maps = np.random.default_rng(3).normal(size=(4, 3, 3))
+    report = dataclasses.replace(known, basis=open_maps, errors=np.zeros(4))
+    monkeypatch.setattr(symmetry_estimator, "fit_symmetries", lambda *_, **__: report)
+    model = SymmetryRegressor(hidden_units=4, epochs=1).fit(x, x[:, 0])
+    assert not model.has_symmetry_
+    assert "closed under brackets" in model.reason_
+    assert model.predict(x).shape == (40,)
+
+
+def test_a_rotation_found_with_errors_is_built_in(monkeypatch):
+    x = RNG.normal(size=(40, 2))
+    known = find_symmetries(lambda x: ops.sum(x**2, axis=1), x)
+    noisy = known.basis + np.array([[0.003, 0], [0.01, 0.005]])
+    report = dataclasses.replace(known, basis=noisy, errors=np.array([0.02]))
+    monkeypatch.setattr(symmetry_estimator, "fit_symmetries", lambda *_, **__: report)
+    model = SymmetryRegressor(hidden_units=4, epochs=1).fit(x, np.sum(x**2, axis=1))
+    assert model.has_symmetry_
+
+
 @pytest.mark.thorough
 def test_a_classifier_knows_its_labels(known):
     known(lambda x: ops.tanh(x[:, :1]))
@@ -173,3 +217,29 @@ def test_what_cannot_be_trained_is_refused(argument, value):
     made = SymmetryRegressor(epochs=2, search_epochs=2, **{argument: value})
     with pytest.raises(ValueError, match=f"`{argument}` must be"):
         made.fit(x, x[:, 0])
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize("made", [SymmetryRegressor, SymmetryClassifier])
+def test_columns_without_numbers_are_named(made):
+    rows = np.random.default_rng(0).normal(size=(40, 3)).astype(object)
+    rows[:, 2] = "text"
+    rows[5, 1] = np.nan
+    names = ["height", "weight", "kind"]
+    labels = np.arange(40) % 2
+    with pytest.raises(TypeError, match=r"text, dates or None: \['kind'\]"):
+        made().fit(Frame(rows, names), labels)
+    with pytest.raises(ValueError, match=r"in the columns weight \(1\)"):
+        made(columns=["height", "weight"]).fit(Frame(rows, names), labels)
+
+
+def test_columns_that_are_left_out_may_hold_text(monkeypatch):
+    rows = np.random.default_rng(0).normal(size=(40, 3)).astype(object)
+    rows[:, 2] = "text"
+    frame = Frame(rows, ["x", "y", "kind"])
+    x = rows[:, :2].astype(float)
+    report = find_symmetries(lambda x: ops.sum(x**2, axis=1), x)
+    monkeypatch.setattr(symmetry_estimator, "fit_symmetries", lambda *_, **__: report)
+    model = SymmetryRegressor(columns=["x", "y"], hidden_units=4, epochs=1)
+    model.fit(frame, np.sum(x**2, axis=1))
+    assert model.predict(frame).shape == (40,)

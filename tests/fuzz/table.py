@@ -972,6 +972,23 @@ DISCOVERY = {
             "verbose": progress,
         },
     ),
+    "keras_lconv.discovery.GridSums": Row(
+        discovery.GridSums,
+        {},
+        {
+            "shape": optional(each(whole())),
+            "min_correlation": lambda v: is_number(v) and 0 <= v < 1,
+        },
+    ),
+    "keras_lconv.discovery.SymmetrySums": Row(
+        discovery.SymmetrySums,
+        {"function": squares, "x": points()},
+        {
+            **{name: kind for name, kind in TABLE_KINDS.items() if name != "degree"},
+            "x": is_array,
+            "data_format": DATA_FORMAT,
+        },
+    ),
     "keras_lconv.discovery.infer_grid": Row(
         discovery.infer_grid,
         {"x": smooth_images(), "verbose": False},

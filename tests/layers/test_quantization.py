@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from keras_lconv.models import steerable_classifier
-from tests.exported import model_of
 from tests.families import relative_error, to_numpy
+from tests.formats import model_of
 from tests.layer_contract import ROWS
 
 # Keras warns of each layer that stays in floats.

@@ -20,8 +20,8 @@ def turned_about_the_centre(f):
 
 
 def bumps():
-    """Three smooth signals that are zero near the border."""
-    places = np.arange(64)[None] - 32.0 - np.array([[-2.0], [0.5], [4.0]])
+    """Three smooth signals that are zero far from the middle."""
+    places = np.arange(256)[None] - 128.0 - np.array([[-2.0], [0.5], [4.0]])
     heights, widths = np.array([[2.0], [-1.0], [1.5]]), np.array([[2.0], [3.0], [4.0]])
     return (heights * np.exp(-((places / widths) ** 2) / 2))[..., None].astype("float32")
 
@@ -44,11 +44,20 @@ CASES = {
     "centred objects": ((9, 9, 1), turned_about_the_centre, 1e-4),
     "objects anywhere": ((12, 12, 1), turned, 1e-4),
     "volume": ((7, 7, 7, 1), turned, 1e-4),
-    "signal": ((64, 1), lambda f: np.roll(f, 5, axis=1), 2e-3),
+    "signal": ((256, 1), lambda f: np.roll(f, 8, axis=1), 1e-3),
     "points": ((5, 3), moved_points, 1e-4),
     "points with features": ((5, 5), moved_points, 1e-4),
     "table": ((6,), moved_vectors, 1e-4),
 }
+
+
+def test_large_images_of_centred_objects_are_averaged():
+    model = classifier("centred objects", (40, 50, 3), 3, None)
+    assert model.count_params() < 2e6  # 11 million without
+    x = np.random.default_rng(0).normal(size=(2, 40, 40, 1)).astype("float32")
+    model = classifier("centred objects", x.shape[1:], 3, None)
+    assert relative_error(model(turned(x)), model(x)) < 1e-4
+    assert relative_error(model(x[::-1].copy()), model(x)) > 0.1
 
 
 @pytest.mark.thorough

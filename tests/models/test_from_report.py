@@ -1,5 +1,7 @@
 """Networks with the symmetry of a report, and beside one without it."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
 from keras_lconv.discovery import find_symmetries
+from keras_lconv.layers import SteerableConv
 from keras_lconv.models import from_report, train_from_report
+from keras_lconv.models.train_from_report import _targets
 
 UNITS = np.array([1.0, 1e3, 0.1])
 
@@ -93,6 +97,54 @@ def test_images_that_turn():
     assert relative_distance(model, images, images[:, ::-1] * 1.2) > 0.1
 
 
+def test_images_that_move_and_turn():
+    """Sums of squares, and of squares of gradients, of images that vanish at the edge."""
+    size = 15
+    ticks = np.linspace(-1, 1, size)
+    noise = np.random.default_rng(0).normal(size=(40, size, size, 1))
+    images = gaussian_filter(noise, (0, 1.5, 1.5, 0))
+    images *= np.exp(-4 * (ticks[:, None] ** 2 + ticks**2))[None, :, :, None]
+    steps = np.subtract.outer(np.arange(size), np.arange(size))
+    derivative = np.where(steps == 0, 0, (-1.0) ** steps / np.where(steps == 0, 1, steps))
+
+    def energies(x):
+        d = keras.ops.convert_to_tensor(derivative, dtype=x.dtype)
+        along, across = (
+            keras.ops.einsum(e, d, x) for e in ("ij,bjkc->bikc", "ij,bkjc->bkic")
+        )
+        return keras.ops.stack(
+            [keras.ops.sum(y, axis=(1, 2, 3)) for y in (x**2, along**2 + across**2)], axis=1
+        )
+
+    report = find_symmetries(energies, images, search="affine")
+    assert report.name == "se(2)"
+    model = from_report(report, images, size="tiny", group="c4")
+    assert any(isinstance(layer, SteerableConv) for layer in model.layers)
+    assert relative_distance(model, images, np.rot90(images, axes=(1, 2))) < 1e-3
+    assert relative_distance(model, images, images * 1.2) > 0.1
+    # Translations alone are no reason for it.
+    still = find_symmetries(energies, images, search="translation")
+    assert still.dimension == 2
+    model = from_report(still, images)
+    assert not any(isinstance(layer, SteerableConv) for layer in model.layers)
+
+
+def test_rows_whose_generator_has_an_error():
+    """A rotation with a trace is a spiral, of which nothing is invariant."""
+    x = samples(columns=2)
+    report = find_symmetries(lambda x: keras.ops.sum(x**2, axis=1), x)
+    error = np.array([[0.004, 0.01], [0.01, 0.008]])
+    report = dataclasses.replace(
+        report, basis=report.basis + error, errors=np.array([0.02])
+    )
+    model = from_report(report, x, hidden_units=(8,), vectors=2)
+    values = model.predict(np.array([[1.0, 0], [0, 1], [-1, 0]]), verbose=0)
+    assert np.ptp(values) < 0.05 * np.std(model.predict(x, verbose=0))
+    sure = dataclasses.replace(report, errors=np.array([1e-4]))
+    with pytest.raises(ValueError, match="too few invariant polynomials"):
+        from_report(sure, x)
+
+
 def test_a_comparison_on_samples_not_trained_on():
     x = samples(200, 4)
     report = find_symmetries(lambda x: keras.ops.sum(x**2, axis=1), x)
@@ -109,6 +161,18 @@ def test_a_comparison_on_samples_not_trained_on():
     # The outputs are in units of the targets.
     result = train_from_report(report, x, 1e6 * y, epochs=1, hidden_units=(8,))
     assert 1e5 < np.mean(result.model.predict(x, verbose=0)) < 1e8
+
+
+def test_counts_are_no_labels():
+    """Whole numbers of a table are labels where a search takes them for labels."""
+    x = samples(200)
+    report = find_symmetries(quadric, x * UNITS)
+    counts = np.random.default_rng(0).poisson(30, 200)
+    assert _targets(report, counts, [x])[0] is None
+    few = np.arange(200) % 3
+    assert _targets(report, few, [x])[0] == (0, 1, 2)
+    # Images are not asked by a search of tables.
+    assert len(_targets(report, counts, [x[:, None, None]])[0]) > 10
 
 
 def test_what_has_no_network():

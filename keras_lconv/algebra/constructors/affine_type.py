@@ -36,7 +36,7 @@ def se(n: int) -> LieAlgebra:
         `[[A, b], [0, 0]]`, the translations first.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1.
 
     Example:
@@ -64,7 +64,7 @@ def sim(n: int) -> LieAlgebra:
         `[[A, b], [0, 0]]`: translations, the dilation, rotations.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1.
     """
     rotations = _rotations(n)
@@ -82,7 +82,7 @@ def aff(n: int) -> LieAlgebra:
         `[[A, b], [0, 0]]`, the translations first.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1.
 
     Example:

@@ -46,7 +46,7 @@ def realify(matrices: ArrayLike) -> np.ndarray:
         Real array `(..., 2 m, 2 n)`. Sums, products and brackets are preserved.
 
     Raises:
-        TypeError: If `matrices` is no array of numbers.
+        TypeError: If `matrices` is not an array of numbers.
         ValueError: If an entry is not finite, or there are less than 2 axes.
 
     Example:
@@ -90,7 +90,7 @@ def so(p: int, q: int = 0) -> LieAlgebra:
         A `LieAlgebra` of dimension `n (n - 1) / 2`, `n = p + q`.
 
     Raises:
-        TypeError: If an argument is no integer.
+        TypeError: If an argument is not an integer.
         ValueError: If `p` is below 1 or `q` below 0.
 
     Example:
@@ -142,7 +142,7 @@ def su(p: int, q: int = 0) -> LieAlgebra:
         A `LieAlgebra` of dimension `n^2 - 1`, `n = p + q`, of `2n x 2n` matrices.
 
     Raises:
-        TypeError: If an argument is no integer.
+        TypeError: If an argument is not an integer.
         ValueError: If `p` is below 1 or `q` below 0.
 
     Example:
@@ -172,7 +172,7 @@ def gl(n: int) -> LieAlgebra:
         A `LieAlgebra` of dimension `n^2`, with the elementary matrices as basis.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1.
 
     Reference:
@@ -195,7 +195,7 @@ def sl(n: int) -> LieAlgebra:
         A `LieAlgebra` of dimension `n^2 - 1`.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1.
 
     Reference:
@@ -221,7 +221,7 @@ def sp(n: int) -> LieAlgebra:
         A `LieAlgebra` of dimension `n (n + 1) / 2`.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1, or odd.
 
     Example:

@@ -50,9 +50,9 @@ def semidirect_product(
 
     `(x, h) (y, g) = (x rho(h) y rho(h)^-1, h g)`.
 
-    An action on `N` is written down by a representation `rho` of `H` by matrices of the
-    size of those of `N`, which lead from `N` to itself. The trivial one gives the direct
-    product. `with_translations` and `wreath_product` are special cases, in smaller
+    A representation `rho` of `H`, by matrices of the size of those of `N`, gives the action
+    on `N`; conjugation by them maps `N` to itself. The trivial representation gives the
+    direct product. `with_translations` and `wreath_product` are special cases, with smaller
     matrices.
 
     Args:
@@ -64,7 +64,7 @@ def semidirect_product(
         A `MatrixGroup`, of the size of the matrices of `H` and `n` together.
 
     Raises:
-        TypeError: If an argument is no group.
+        TypeError: If an argument is not a group.
         ValueError: If sizes differ, or conjugation leads out of `N`.
 
     Example:
@@ -137,7 +137,7 @@ def _in_algebra(group: MatrixGroup, matrices: np.ndarray) -> bool:
 
 
 def direct_product(*groups: GroupLike) -> MatrixGroup:
-    """The direct product: block diagonal matrices, each block in a group of its own.
+    """The direct product: block diagonal matrices, with one block for each group.
 
     Args:
         *groups: `MatrixGroup` objects, or algebras.
@@ -182,17 +182,17 @@ def direct_product(*groups: GroupLike) -> MatrixGroup:
 
 
 def wreath_product(group: GroupLike, number: int) -> MatrixGroup:
-    """Several vectors, each turned by an element of its own, and permuted.
+    """Several vectors, each turned by a separate element, and permuted.
 
     Args:
         group: A `MatrixGroup`, or an algebra.
-        number: How many vectors.
+        number: Number of vectors.
 
     Returns:
         A `MatrixGroup` on all their components, one vector after the other.
 
     Raises:
-        TypeError: If `number` is no integer.
+        TypeError: If `number` is not an integer.
         ValueError: If `number` is not positive.
 
     Example:

@@ -29,7 +29,7 @@ def cyclic(n: int) -> MatrixGroup:
         A `MatrixGroup` of `2 x 2` matrices.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1, or above 20,000: smaller turns differ from the
             identity by rounding only.
 
@@ -53,7 +53,7 @@ def dihedral(n: int) -> MatrixGroup:
         A `MatrixGroup` of `2 x 2` matrices, of order `2 n`.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1, or above 10,000, as an order above 20,000.
 
     Example:
@@ -71,13 +71,13 @@ def symmetric(n: int) -> MatrixGroup:
     """All permutations of `n` numbers, S_n.
 
     Args:
-        n: How many numbers.
+        n: How many numbers are permuted.
 
     Returns:
         A `MatrixGroup` of permutation matrices, from a cycle and a transposition.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1.
 
     Example:
@@ -99,13 +99,13 @@ def alternating(n: int) -> MatrixGroup:
     """The even permutations of `n` numbers, A_n.
 
     Args:
-        n: How many numbers.
+        n: How many numbers are permuted.
 
     Returns:
         A `MatrixGroup` of permutation matrices, from cycles of three numbers.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1.
 
     Example:
@@ -128,13 +128,13 @@ def cyclic_shifts(n: int) -> MatrixGroup:
     """The cyclic permutations of `n` numbers, such as a signal on a ring.
 
     Args:
-        n: How many numbers.
+        n: How many numbers are permuted.
 
     Returns:
         A `MatrixGroup` of permutation matrices, of order `n`.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1.
 
     Example:

@@ -20,7 +20,7 @@ def SO(p: int, q: int = 0) -> MatrixGroup:  # noqa: N802
         `SO+(p, q)`.
 
     Raises:
-        TypeError: If an argument is no integer.
+        TypeError: If an argument is not an integer.
         ValueError: If it is negative, or `p` is zero.
 
     Example:
@@ -52,7 +52,7 @@ def O(  # noqa: E743, N802
         A `MatrixGroup` with a reflection of each kind as further elements.
 
     Raises:
-        TypeError: If an argument is no integer.
+        TypeError: If an argument is not an integer.
         ValueError: If it is negative, or `p` is zero.
 
     Example:
@@ -90,7 +90,7 @@ def SU(n: int) -> MatrixGroup:  # noqa: N802
         A connected `MatrixGroup` of `2n x 2n` matrices.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1.
     """
     n = positive_int("n", n)
@@ -107,7 +107,7 @@ def U(n: int) -> MatrixGroup:  # noqa: N802
         A connected `MatrixGroup` of `2n x 2n` matrices.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1.
     """
     n = positive_int("n", n)
@@ -128,7 +128,7 @@ def GL(n: int) -> MatrixGroup:  # noqa: N802
         A `MatrixGroup`.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1.
     """
     algebra = gl(n)
@@ -145,7 +145,7 @@ def SL(n: int) -> MatrixGroup:  # noqa: N802
         A connected `MatrixGroup`.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1.
     """
     return MatrixGroup(sl(n), name=f"SL({n},R)")
@@ -161,7 +161,7 @@ def Sp(n: int) -> MatrixGroup:  # noqa: N802
         A connected `MatrixGroup`.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is not positive and even.
     """
     return MatrixGroup(sp(n), name=f"Sp({n},R)")
@@ -177,7 +177,7 @@ def E(n: int) -> MatrixGroup:  # noqa: N802
         A `MatrixGroup` of `(n + 1) x (n + 1)` matrices `[[A, b], [0, 1]]`.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1.
     """
     n = positive_int("n", n)

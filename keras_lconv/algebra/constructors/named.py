@@ -13,7 +13,7 @@ NAMES = "'so2', 'o2', 'so3', 'o3', 'c4', 'd4' (any number), 'cube', 'reflection'
 
 
 def named_group(name: str) -> MatrixGroup:
-    """The group that has a name.
+    """The group with a name.
 
     Args:
         name: `"so2"`, `"o2"`, `"so3"`, `"o3"`: rotations, and with reflections, of the
@@ -26,7 +26,7 @@ def named_group(name: str) -> MatrixGroup:
         A `MatrixGroup`, the same one each time.
 
     Raises:
-        TypeError: If the name is no string.
+        TypeError: If the name is not a string.
         ValueError: If it is unknown.
 
     Example:

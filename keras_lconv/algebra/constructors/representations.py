@@ -134,7 +134,7 @@ def induced(representation: Representation, group: GroupLike) -> Representation:
         A `Representation`, of the size of the given one times the number of cosets.
 
     Raises:
-        ValueError: If a group is not finite, or one is no subgroup of the other.
+        ValueError: If a group is not finite, or one is not a subgroup of the other.
 
     Example:
     ```python

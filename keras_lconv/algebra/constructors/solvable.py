@@ -18,7 +18,7 @@ def abelian(n: int) -> LieAlgebra:
         A `LieAlgebra` of dimension `n`, of `n x n` matrices.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is below 1.
     """
     n = positive_int("n", n)
@@ -40,7 +40,7 @@ def heisenberg(n: int) -> LieAlgebra:
         `m + 2`.
 
     Raises:
-        TypeError: If `n` is no integer.
+        TypeError: If `n` is not an integer.
         ValueError: If `n` is even or below 3.
 
     Example:

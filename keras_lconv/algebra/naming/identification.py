@@ -12,23 +12,23 @@ from keras_lconv.algebra.structure import StructureConstants, commutant, complem
 
 @dataclass(frozen=True)
 class Identification:
-    """What `LieAlgebra.identify` found out.
+    """The result of `LieAlgebra.identify`.
 
     Args:
         name: A name such as `"so(3)"`, `"heisenberg(3)"` or `"so(3) + R"`. Isomorphic
-            algebras have one name, whatever their matrices.
+            algebras have one name, whatever their matrices are.
         isomorphic_to: Other names of the same algebra.
         description: Dimension, rank and properties, in words.
-        is_unique: Whether the name stands for one algebra up to isomorphism. If not, it
-            says what is known, and several algebras share it.
-        confidence: `1 - 1 / m` for the margin `m >= 1`: every number that was taken
-            for zero is at least `m` times below the tolerance, and every other one `m`
-            times above it. It is 1 for an exact algebra up to rounding, 0.9 where a
-            tenfold change of the tolerance might change the answer, and no probability.
-        tolerance: Numbers of order 1 up to this size were taken for zero.
-        closure_error: That of the algebra.
-        parameter: The parameter `h` of an algebra of type Bianchi VI_h or VII_h, which the
-            name holds with fewer digits; `None` for all others.
+        is_unique: Whether the name stands for one algebra up to isomorphism. If not, it is
+            a description that several algebras share.
+        confidence: `1 - 1 / m` for the margin `m >= 1`: every number that counts as zero is
+            at least `m` times below the tolerance, and every other number `m` times above
+            it. It is 1 for an exact algebra up to rounding, and 0.9 if a tenfold change of
+            the tolerance might change the answer. It is not a probability.
+        tolerance: Numbers up to this size counted as zero, where 1 is expected.
+        closure_error: The closure error of the algebra.
+        parameter: The parameter `h` of an algebra of type Bianchi VI_h or VII_h; the name
+            has fewer digits of it. `None` for all others.
     """
 
     name: str

@@ -107,13 +107,15 @@ def find_discrete_symmetries(
             `W`, with an offset if there is a `centre`, fitted for each map; this takes 8
             samples for each output. For one number `W` is a sign, so odd functions are
             found. Matrices `(m, k, k)`: that of each of the `m` matrices of `search`.
-        blocks: A row of the table consists of so many vectors of equal size, one after the
-            other, that transform alike.
-        scalars: The first so many columns do not transform. Or a list of their names.
+        blocks: Number of vectors of equal size in a row of the table, one after the other,
+            which transform alike.
+        scalars: Number of columns at the start that do not transform. Or a list of their
+            names.
         columns: The columns of the vectors, as for `find_symmetries`.
         centre: The fixed point of all maps, `(v,)`. By default the origin.
         tolerance: The largest error of a symmetry. If there is a clearer gap at smaller
-            errors, the limit is there. Trained models need more than their own error.
+            errors, the limit is there. For trained models it has to be larger than their
+            error.
         derivatives: By default the backend differentiates `function`. `"finite"`: central
             differences, of a function from NumPy arrays to NumPy arrays.
 
@@ -123,7 +125,7 @@ def find_discrete_symmetries(
     Raises:
         TypeError: If an argument has a wrong type.
         ValueError: If an argument has a wrong value, the function is constant, an output
-            varies by less than its rounding allows to tell, or outputs do not fit `output`.
+            varies by no more than its rounding error, or outputs do not fit `output`.
 
     Example:
     ```python

@@ -24,22 +24,23 @@ class DiscreteReport(Report):
             on all vectors of a row, one after the other, about the centre.
         words: A description of each.
         errors: The error of each: 0 is exact, and unrelated samples give 1.
-        order: The number of elements, or of components where there is a connected part;
-            `None` if there are too many to count.
-        name: The name of the group, or of that of its components; `None` if it has none.
+        order: The number of elements, or of components if there is a connected part; `None`
+            if there are too many to count.
+        name: The name of the group, or of the group of its components; `None` if it has no
+            name.
         algebra: The connected part, matrices `(k, n, n)`.
         connected: The name of the connected part, or `None` if there is none.
-        centre: What all maps leave at rest, `(v,)`.
-        tried: How many maps were tried, of each kind.
-        accepted: How many of these were symmetries.
-        nearest: The smallest error among those that were not.
+        centre: The fixed point of all maps, `(v,)`.
+        tried: Number of maps that were tried, of each kind.
+        accepted: Number of these that are symmetries.
+        nearest: The smallest error among maps that are not symmetries.
         tolerance: The largest error of a symmetry.
         outputs: For equivariance, the matrix by which each element moves the outputs,
-            `(m, k, k)`; where it was fitted, without an offset.
+            `(m, k, k)`; without an offset if it was fitted.
         not_searched: Maps that were not searched, in words.
-        independent: How many directions the function does not depend on.
+        independent: Number of directions that the function does not depend on.
         blocks: Number of vectors in a row, which transform alike.
-        scalars: Number of components before them, which stay.
+        scalars: Number of components before them, which do not transform.
 
     Example:
     ```python
@@ -131,7 +132,7 @@ class DiscreteReport(Report):
         return "\n".join(lines)
 
     def plot(self) -> Figure:
-        """Draws errors of what was found, beside that of the nearest other, and matrices.
+        """Draws errors of the symmetries and of the nearest other map, and matrices.
 
         Returns:
             The figure.

@@ -90,8 +90,7 @@ class Condition:
         """The equations for mixtures of independent fields, `(n, equations, r)`."""
         rows = []
         for chosen in self._batches(len(self.jets)):
-            slopes, moved = self._slopes[chosen], self._moved(chosen) @ self._basis
-            rows.append(np.einsum("nms,nsp->nmp", slopes, moved, optimize=True))
+            rows.append(self._slopes[chosen] @ self._moved(chosen) @ self._basis)
         return np.concatenate(rows)
 
     def spectrum(self) -> tuple[np.ndarray, np.ndarray]:

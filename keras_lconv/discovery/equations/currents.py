@@ -28,12 +28,13 @@ class ConservedCurrent:
     """A current `J^a(x, u, u_b)` whose total divergence vanishes on solutions.
 
     The integral of its first component over space is conserved, if nothing flows through
-    the boundary. Of ordinary equations it is a conserved quantity itself.
+    the boundary. For ordinary equations it is a conserved quantity itself.
 
     Args:
-        symmetry: The symmetry that it follows from, in symbols.
-        names: The coordinates of jets of first order, as `("t", "x", "u", "u_t", "u_x")`.
-        independent: Names of the independent variables, those of the components.
+        symmetry: The symmetry of the current, in symbols.
+        names: The coordinates of jets of first order, such as
+            `("t", "x", "u", "u_t", "u_x")`.
+        independent: Names of the independent variables, one for each component.
         values: The current as a function of jets `(n, names)`, `(n, p)`.
         formulas: Its components in symbols, the density first: polynomials of jets, alone
             and times functions of a library or the Lagrangian, which is `L`.

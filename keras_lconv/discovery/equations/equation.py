@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -10,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._backend import jacobian
+from keras_lconv.discovery.equations.expressions import NamedFunction, from_expression
 from keras_lconv.discovery.equations.jets import JetSpace
 from keras_lconv.discovery.equations.names import columns_of, jet_space
 from keras_lconv.discovery.equations.taylor import Taylor
@@ -21,15 +21,7 @@ STEP = 1e-3
 MOST_ROWS = 4_000
 # What is smaller, relative to the largest derivative of a jet, is rounding: of differences,
 # and where derivatives are exact.
-DEPENDS, DEPENDS_EXACTLY = 1e-6, 1e-25
-
-
-@dataclass(frozen=True)
-class NamedFunction:
-    """A function of some coordinates of jets, whose names are known."""
-
-    names: tuple[str, ...]
-    call: Callable[..., Any]
+DEPENDS, DEPENDS_EXACTLY = 1e-6, 1e-60
 
 
 class Equations:
@@ -49,9 +41,9 @@ class Equations:
         try:
             found = self._all(sample)
             self.is_tensor = any(ops.is_tensor(each) for each in found)
-        except (TypeError, RuntimeError, ValueError, AttributeError):
+        except (TypeError, RuntimeError, ValueError, AttributeError, NameError) as error:
             # Operations of arrays with tensors, which each backend refuses in its own way.
-            found = self._all(_tensor(sample))
+            found = self._of_tensors(sample, error)
             self.is_tensor = True
         self.size = len(found)
         is_single = self.is_tensor and keras.config.floatx() != "float64"
@@ -126,6 +118,23 @@ class Equations:
         """The values of all functions at jets, an array or a tensor."""
         return self._called([jets[:, column] for column in range(self.space.size)])
 
+    def _of_tensors(self, jets: np.ndarray, error: Exception) -> list[Any]:
+        """The values of functions that refuse arrays.
+
+        Args:
+            jets: Array `(n, size)`.
+            error: What they raise for these.
+        """
+        try:
+            return self._all(_tensor(jets))
+        except Exception:
+            raise ValueError(
+                "`equation` must compute for many jets at a time, with functions of NumPy "
+                "or of `keras.ops`: `np.where(u > 0, a, b)` in place of `if`, `np.sin` in "
+                "place of `math.sin`. Received: a function that raises "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
     def _called(self, coordinates: list[Any]) -> list[Any]:
         """The values of all functions of the coordinates of jets."""
         values: list[Any] = []
@@ -141,9 +150,10 @@ def _tensor(jets: np.ndarray) -> Any:
 
 def _array(value: Any, jets: np.ndarray) -> np.ndarray:
     array = ops.convert_to_numpy(value) if ops.is_tensor(value) else np.asarray(value)
-    if array.shape not in ((), (len(jets),)) or array.dtype.kind not in "biuf":
+    if array.shape not in ((), (len(jets),)) or array.dtype.kind not in "iuf":
         raise ValueError(
-            "`equation` must return a real number for each jet, or a tuple of these. "
+            "`equation` must return a real number for each jet, or a tuple of these, "
+            "zero for solutions, such as `u_t - u_xx`. "
             f"Received: shape {array.shape} of type {array.dtype} for {len(jets)} jets"
         )
     return np.broadcast_to(array.astype("float64"), (len(jets),))
@@ -192,24 +202,27 @@ def read_equations(
     given = list(equation) if isinstance(equation, (list, tuple)) else [equation]
     if not given:
         raise ValueError("`equation` must hold an equation. Received: an empty list")
-    functions = []
+    functions, listed = [], [*(independent or ()), *(dependent or ())]
     for each in given:
-        function, variables = named_function("equation", each)
-        independent = independent or variables or None
+        function, variables = named_function("equation", each, listed)
+        independent = (variables or None) if independent is None else independent
         functions.append(function)
     names = [name for function in functions for name in function.names]
     return Equations(functions, jet_space(names, independent, dependent))
 
 
-def named_function(argument: str, given: Any) -> tuple[NamedFunction, list[str]]:
+def named_function(
+    argument: str, given: Any, listed: Sequence[str] = ()
+) -> tuple[NamedFunction, list[str]]:
     """A function or an expression, and the variables its functions of SymPy depend on.
 
     Args:
         argument: The name of the argument that holds it.
         given: What a user gives.
+        listed: Names of variables that the user lists.
     """
     if hasattr(given, "free_symbols"):
-        return _from_sympy(given)
+        return from_expression(argument, given, listed)
     return _from_function(argument, given), []
 
 
@@ -230,25 +243,3 @@ def _from_function(argument: str, function: Any) -> NamedFunction:
             f"`lambda u_t, u_xx: u_t - u_xx`. Received: a function of {list(parameters)}"
         )
     return NamedFunction(tuple(each.name for each in named), function)
-
-
-def _from_sympy(expression: Any) -> tuple[NamedFunction, list[str]]:
-    """An expression as a function of arrays, and the variables its functions depend on."""
-    import sympy
-    from sympy.core.function import AppliedUndef
-
-    if isinstance(expression, sympy.Equality):
-        expression = expression.lhs - expression.rhs
-    variables: dict[str, None] = {}
-    for function in sorted(expression.atoms(AppliedUndef), key=str):
-        variables.update(dict.fromkeys(str(each) for each in function.args))
-    # Derivatives of high order first, which contain those of low order.
-    jets = expression.atoms(sympy.Derivative, AppliedUndef)
-    for jet in sorted(jets, key=lambda each: -getattr(each, "derivative_count", 0)):
-        suffix = "".join(str(v) * int(n) for v, n in getattr(jet, "variable_count", ()))
-        base = str((jet.expr if suffix else jet).func)
-        name = f"{base}_{suffix}" if suffix else base
-        expression = expression.subs(jet, sympy.Symbol(name))
-    symbols = sorted(expression.free_symbols, key=str)
-    names = tuple(str(each) for each in symbols)
-    return NamedFunction(names, sympy.lambdify(symbols, expression, "numpy")), [*variables]

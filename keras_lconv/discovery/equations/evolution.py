@@ -9,7 +9,7 @@ import numpy as np
 from keras_lconv.discovery.equations.equation import Equations, NamedFunction
 from keras_lconv.discovery.equations.jets import JetSpace
 from keras_lconv.discovery.equations.library import LibraryFunction
-from keras_lconv.discovery.equations.names import MOST_ORDER, jet_space
+from keras_lconv.discovery.equations.names import MOST_ORDER, columns_of, jet_space
 from keras_lconv.discovery.equations.regression import (
     LEAST_GAIN,
     NEAR_BEST,
@@ -18,12 +18,13 @@ from keras_lconv.discovery.equations.regression import (
     candidates,
     fit_equation,
 )
+from keras_lconv.discovery.equations.rivals import with_rivals
 from keras_lconv.discovery.equations.samples import Grid
 
 # Derivatives by time of the next order are tried if this part is left of the last ones.
 LARGE_ERROR, MOST_TIME_ORDER = 0.05, 2
-# More terms are not tried.
-MOST_TERMS_TRIED = 400
+# More terms are not tried, and for rivals of an equation no more jets.
+MOST_TERMS_TRIED, MOST_JETS_OF_RIVALS = 400, 4000
 
 
 def fit_system(
@@ -47,27 +48,28 @@ def fit_system(
                 f"Received: {function.label!r}, which has none at some points"
             )
     found: tuple[FittedEquation, ...] = ()
-    least = np.inf
+    least, lowest = np.inf, 1
     for time_order in range(1, MOST_TIME_ORDER + 1):
-        tried: list[tuple[FittedEquation, ...]] = []
+        tried: dict[int, tuple[FittedEquation, ...]] = {}
         for each in orders:
             if each < time_order:
                 continue
             fitted = _fitted(space, jets, functions, time_order, each)
             if fitted is None:
                 break
-            tried.append(fitted)
+            tried[each] = fitted
             if error_of(fitted) < SMALL_ERROR:
                 break
-        best = min(map(error_of, tried), default=np.inf)
+        best = min(map(error_of, tried.values()), default=np.inf)
         # Motions that are alike obey equations of a lower order, too, but not as well.
         if best < least / NEAR_BEST:
             most = best * (NEAR_BEST if best < SMALL_ERROR else LEAST_GAIN)
-            near = (each for each in tried if error_of(each) <= most)
-            found, least = next(near), best
+            lowest = next(n for n, each in tried.items() if error_of(each) <= most)
+            found, least = tried[lowest], best
         if least <= LARGE_ERROR:
             break
-    return found
+    higher = [each for each in orders if each >= lowest]
+    return _with_rivals(found, grid, (space, jets), higher, functions)
 
 
 def error_of(system: Sequence[FittedEquation]) -> float:
@@ -86,13 +88,37 @@ def _fitted(
     tried = candidates(space, jets, functions, time_order, order)
     if len(tried.powers) > MOST_TERMS_TRIED:
         return None
-    by_time = np.zeros(len(space.independent), dtype=int)
-    by_time[0] = time_order
-    place = int(np.flatnonzero(np.all(space.indices == by_time, axis=1))[0])
-    p, j = len(space.independent), len(space.indices)
+    lefts = _left_sides(space, time_order)
+    return tuple(fit_equation(tried, left) for left in lefts)
+
+
+def _left_sides(space: JetSpace, time_order: int) -> list[int]:
+    """The derivative by time of each field, as numbers of coordinates of jets."""
+    names = [f"{name}_{space.independent[0] * time_order}" for name in space.dependent]
+    return columns_of(names, space)
+
+
+def _with_rivals(
+    system: tuple[FittedEquation, ...],
+    grid: Grid,
+    known: tuple[JetSpace, np.ndarray],
+    orders: Sequence[int],
+    functions: tuple[LibraryFunction, ...],
+) -> tuple[FittedEquation, ...]:
+    """Equations that know their rivals, of the highest of some orders with few terms."""
+    space, jets = known
+    every = -(-len(jets) // MOST_JETS_OF_RIVALS)
+    lefts = columns_of([each.left for each in system], space)
+    time_order = int(space.orders[lefts[0]])
+    for order in sorted(orders, reverse=True):
+        tried = candidates(space, jets[::every], functions, time_order, order)
+        if len(tried.powers) <= MOST_TERMS_TRIED:
+            break
+    _, finer = grid.jets(space.order, is_finer=True)
+    others = candidates(space, finer[::every], functions, time_order, order).values
     return tuple(
-        fit_equation(tried, p + number * j + place)
-        for number in range(len(space.dependent))
+        with_rivals(equation, tried, others, left)
+        for equation, left in zip(system, lefts, strict=True)
     )
 
 

@@ -11,10 +11,12 @@ from keras_lconv.discovery.equations.balance import balanced
 from keras_lconv.discovery.equations.equation import Equations, read_equations
 from keras_lconv.discovery.equations.evolution import equations_of, fit_system
 from keras_lconv.discovery.equations.library import LibraryFunction, read_library
+from keras_lconv.discovery.equations.misfit import misfit_of
 from keras_lconv.discovery.equations.names import MOST_ORDER, columns_of, names_of
 from keras_lconv.discovery.equations.report import PointSymmetryReport
 from keras_lconv.discovery.equations.samples import read_grid
 from keras_lconv.discovery.equations.search import search as search_for
+from keras_lconv.discovery.equations.solution_set import SolutionSet
 from keras_lconv.discovery.null_space import NUM_GROUPS
 
 # Jets are drawn between these values, in the units of the equation.
@@ -22,8 +24,9 @@ RANGE = (-1.5, 1.5)
 # Variables that functions of a library take: on a wider range they differ more.
 RANGE_OF_FUNCTIONS = (-3.0, 3.0)
 MOST_DEGREE = 8
-# Jets that tell how much each coordinate matters.
-JETS_OF_UNITS = 100
+# Jets that tell how much each coordinate matters, and whether solutions are near: if not,
+# derivatives are drawn from ranges that are wider by these factors.
+JETS_OF_UNITS, WIDER = 100, (1.0, 10.0, 100.0, 1000.0)
 
 
 def find_point_symmetries(
@@ -44,65 +47,68 @@ def find_point_symmetries(
 
     A field `v = sum xi^a(x, u) d/dx^a + sum phi^A(x, u) d/du^A` maps solutions to solutions
     if and only if its prolongation, the way in which it moves derivatives, keeps the
-    equation: `pr v [Delta] = 0` wherever `Delta = 0`. That is linear in `xi` and `phi`, and
-    for polynomials up to a degree one null space. The condition is evaluated at random
-    jets that solve the equation, which are found by Newton's method, so that any smooth
-    equation will do, also one that no derivative can be taken out of.
+    equation: `pr v [Delta] = 0` wherever `Delta = 0`. This condition is linear in `xi` and
+    `phi`, and for polynomials up to a degree the symmetries are one null space. The
+    condition is evaluated at random jets that solve the equation. Newton's method finds
+    them, so the equation can be any smooth one, also one that cannot be solved for a
+    derivative.
 
-    **From an equation** all is exact up to rounding: what solves the condition nearly is no
-    symmetry. Equations of lower order than the highest one in a system are differentiated
-    up to that order; what follows from several equations together only is not looked for,
-    and may be given as a further one.
+    **From an equation** everything is exact up to rounding: an approximate solution of the
+    condition is not a symmetry. Equations of lower order than the highest one in a system
+    are differentiated up to that order. Consequences of several equations together are not
+    derived; give them as further equations.
 
-    **From fields on a grid**, or trajectories, the equation is found first. Derivatives are
-    those of trigonometric polynomials along periodic axes, and of splines of degree 7 along
-    others, each with as many parameters as generalized cross-validation finds, so that they
-    are exact where there is no noise. The equation is solved for the first or the second
-    derivative by the first coordinate, time. On the right are few products of up to three
-    fields and their derivatives. That the equation is known with errors is taken into
-    account: values of the condition that change by so much from one part of the data to
-    another are zero.
+    **From fields on a grid**, or trajectories, the equation is found first. Derivatives
+    come from trigonometric polynomials along periodic axes, and from splines of degree 7
+    along others. Generalized cross-validation finds their numbers of parameters, so without
+    noise derivatives are as exact as the grid allows. The equation is solved for the first
+    or the second derivative by the first coordinate, time. On the right there are a few
+    products of up to three fields and their derivatives. The errors of the equation are
+    taken into account: values of the condition that change as much from one part of the
+    data to another count as zero. Other equations that fit as well, a missing term, and a
+    given equation that the fields do not obey lower the confidence, and `notes` name them.
 
     Args:
-        equation: What is zero for solutions: a function of NumPy arrays or of `keras.ops`
-            whose arguments name variables and derivatives, as
+        equation: An expression that is zero for solutions: a function of NumPy arrays or of
+            `keras.ops` whose arguments name variables and derivatives, such as
             `lambda u, u_t, u_xx: u_t - u * u_xx`, where arguments with a default value are
             constants. It returns an array, or a tuple of them. Or an expression of SymPy,
             in symbols with such names or in derivatives of functions; or a list of these.
-            Orders up to 4. With `fields` by default what is fitted to them.
+            Orders up to 4. With `fields` the default is an equation that is fitted to them.
         fields: Data, by name: an array of the shape of the grid, or `(runs, *grid)` for
-            solutions from several initial values, which tell more than one.
+            solutions from several initial values, which contain more information.
         coordinates: The points of the grid along each axis, by name, time first; steps may
             differ.
-        periodic: Names of the axes along which fields are periodic: the step from the last
-            point to the first is one like others, which are equal.
+        periodic: Names of the axes along which fields are periodic. All steps are equal,
+            also the step from the last point to the first.
         order: The order of the equation that is fitted, up to 4; by default the lowest one
             that fits nearly as well as the best.
-        library: Functions that terms of the fitted equation may contain, beside fields and
-            derivatives, by name, as `{"sin u": lambda u: np.sin(u), "x": lambda x: x}`.
+        library: Functions that terms of the fitted equation may contain, in addition to
+            fields and derivatives, by name, such as
+            `{"sin u": lambda u: np.sin(u), "x": lambda x: x}`.
         degree: The highest degree of the polynomials `xi` and `phi`.
-        search: Functions that stand beside polynomials in `xi` and `phi`, by name, as
-            `{"sin t": lambda t: np.sin(t)}`: polynomials up to `degree` are taken alone and
-            times each of them. The arguments of functions name variables, or they are
-            expressions of SymPy. They are made of sums, products, quotients, powers and
-            NumPy's elementary functions, and are differentiated by their rules. So are
+        search: Functions in addition to polynomials in `xi` and `phi`, by name, such as
+            `{"sin t": lambda t: np.sin(t)}`: polynomials up to `degree` are used alone and
+            times each function. The arguments of functions name variables, or they are
+            expressions of SymPy. They consist of sums, products, quotients, powers and
+            NumPy's elementary functions, and are differentiated by their rules, as are
             those of `library`.
         independent: Names of the independent variables, one to three. By default the
-            letters that derivatives are taken by, and whatever has no derivative, in the
-            order in which they appear.
-        dependent: Names of the dependent variables. By default what has a derivative.
-        ranges: Between which values variables and derivatives are drawn, by name, as
-            `{"u": (0.5, 2)}` for an equation with a root of `u`; by default -1.5 and 1.5,
-            or, if some of them hardly matter there, in units in which all of them do.
-            Those of the size that solutions have make the clearest gap. Of data they are
-            known.
+            letters of derivatives, in the order in which they appear, or the arguments of
+            functions of SymPy.
+        dependent: Names of the dependent variables. By default those with a derivative.
+        ranges: Ranges of variables and derivatives, by name, such as `{"u": (0.5, 2)}` for
+            an equation with a root of `u`. By default -1.5 to 1.5, or, if some of them have
+            little effect there, in units in which all have. Ranges of the size of solutions
+            make the clearest gap. For data they are known.
 
     Returns:
         A `PointSymmetryReport`.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If names or shapes do not fit, or few of the jets lead to a solution.
+        ValueError: If names or shapes do not fit, few of the jets lead to a solution, or
+            the search would take minutes.
 
     Example:
     ```python
@@ -170,7 +176,9 @@ def find_point_symmetries(
     functions = read_library("search", search, variables)
     if equation is not None:
         equations = read_equations(equation, grid.independent, grid.dependent)
-        return search_for(equations, *grid.ranges(equations.space), degree, functions)
+        bounds = grid.ranges(equations.space)
+        missed = misfit_of(equations, grid)
+        return search_for(equations, *bounds, degree, functions, missed=missed)
     grid.require_independence()
     own = read_library("library", library, variables)
     system = fit_system(grid, optional(highest_order, "order", order), own)
@@ -216,5 +224,12 @@ def _ranges(
             ) from None
         bounds[column], fixed[column] = own, True
     start = np.random.default_rng(0).uniform(size=(JETS_OF_UNITS, space.size))
-    low, high = balanced(equations, bounds, fixed, start).T
-    return low, high
+    bounds = balanced(equations, bounds, fixed, start)
+    for factor in WIDER:
+        # Of `y_tt = -9.81` solutions are farther away.
+        own = np.where(fixed | (space.orders == 0), 1.0, factor)
+        low, high = bounds.T * own
+        jets = low + (high - low) * start
+        if SolutionSet(equations, jets, (high - low) / 2).is_near(jets):
+            return low, high
+    return bounds[:, 0], bounds[:, 1]

@@ -22,7 +22,7 @@ def jet_space(
     Args:
         names: The coordinates that an equation contains.
         independent: Names of the independent variables. By default those that derivatives
-            are taken by, each of one letter, and all others without derivatives.
+            are taken by, each of one letter.
         dependent: Names of the dependent variables. By default those with derivatives.
     """
     names = list(dict.fromkeys(names))
@@ -42,6 +42,7 @@ def jet_space(
             for letter in (name.rpartition("_")[2] if "_" in name else [name])
         ]
         independent = list(dict.fromkeys(letters))
+        _require_derivatives(names, independent)
     _require_names(names, independent, dependent)
     space = JetSpace(tuple(independent), tuple(dependent), 0)
     indices = [multi_index(name, space) for name in names]
@@ -52,6 +53,19 @@ def jet_space(
             f"and `u_xx`. Received: order {order}, of {', '.join(names)}"
         )
     return JetSpace(space.independent, space.dependent, order)
+
+
+def _require_derivatives(names: list[str], independent: Sequence[str]) -> None:
+    """Raises where a name is likely a constant, or a derivative without its `_`."""
+    suffixes = "".join(name.rpartition("_")[2] for name in names if "_" in name)
+    alone = [each for each in independent if each not in suffixes]
+    if alone and suffixes:
+        raise ValueError(
+            "`equation` must name fields, their derivatives, such as `u_t`, and variables "
+            f"that derivatives are taken by. Received: {', '.join(alone)}, in an equation "
+            f"in {', '.join(names)}. Give a constant its value, in a function as a default "
+            "value of the argument, or list a variable in `independent`"
+        )
 
 
 def names_of(argument: str, value: Any) -> list[str]:
@@ -83,7 +97,7 @@ def _require_names(
         raise ValueError(
             f"`independent` must be 1 to {MOST_INDEPENDENT} variables. Received: "
             f"{', '.join(independent)}. Constants get a value in the equation, and names "
-            "of several letters are told by `independent`"
+            "of several letters must be listed in `independent`"
         )
 
 

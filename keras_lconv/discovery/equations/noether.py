@@ -209,7 +209,7 @@ class Potentials:
         self._frame = frame[:, values > DEPENDENT * values[0]]
 
     def outside(self, changes: np.ndarray) -> np.ndarray:
-        """What is no divergence of columns `(n, k)`."""
+        """What is not a divergence of columns `(n, k)`."""
         return changes - self._frame @ (self._frame.T @ changes)
 
     def of(self, change: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

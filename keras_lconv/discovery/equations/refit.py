@@ -62,7 +62,8 @@ def own_parts(fields: VectorFields, condition: Condition) -> np.ndarray:
 
 def _independence(columns: np.ndarray) -> float:
     """The smallest singular value of columns of norm 1."""
-    return float(np.linalg.svd(columns / np.linalg.norm(columns, axis=0))[1][-1])
+    sizes = np.linalg.svd(columns / np.linalg.norm(columns, axis=0), compute_uv=False)
+    return float(sizes[-1])
 
 
 def _sparsest(

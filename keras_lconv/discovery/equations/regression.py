@@ -1,6 +1,7 @@
 """Equations that fit data, with few terms."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,6 +21,9 @@ MOST_TERMS, NEAR_BEST = 20, 3.0
 # Where noise is left, further terms that gain so much count as well. What is left below the
 # first of these are errors of derivatives, which further terms would fit.
 SMALL_ERROR, LEAST_GAIN = 1e-3, 1.2
+# A left side that is smaller, relative to what first derivatives let expect, is zero if no
+# terms explain it well.
+NEGLIGIBLE = 0.05
 # Relative to the largest: what is smaller in the products of terms is rounding.
 RIDGE, SAME = 1e-13, 1e-10
 
@@ -39,6 +43,10 @@ class FittedEquation:
         factors: The names of the factors of each term.
         coefficients_of_parts: The coefficients without each part of the data,
             `(parts, terms)`.
+        lead: By which factor the error is smaller than that of the best equation with
+            another term in place of one of these: how clear the choice of terms is.
+        rivals: Equations with another term that fit as well.
+        noise: What errors of derivatives may leave of it, as far as they are known.
     """
 
     left: str
@@ -49,6 +57,9 @@ class FittedEquation:
     gain: float
     factors: tuple[tuple[str, ...], ...]
     coefficients_of_parts: np.ndarray
+    lead: float = np.inf
+    rivals: tuple["FittedEquation", ...] = ()
+    noise: float = np.inf
 
     def __str__(self) -> str:
         text = ""
@@ -57,9 +68,8 @@ class FittedEquation:
         ):
             digits = int(np.clip(2 - np.log10(max(error / abs(value), 1e-6)), 2, 6))
             size = f"{abs(value):.{digits}g}"
-            text += (
-                f" {'-' if value < 0 else '+'} {'' if size == '1' else size + ' '}{term}"
-            )
+            words = [each for each in (size, term) if each != "1"] or ["1"]
+            text += f" {'-' if value < 0 else '+'} {' '.join(words)}"
         text = text.removeprefix(" + ").strip() or "0"
         return f"{self.left} = {text}  (error {self.fit_error:.1e})"
 
@@ -74,6 +84,7 @@ class Candidates:
         orders: How many derivatives each has, `(names,)`.
         columns: The numbers of those that terms are made of.
         powers: The exponents of the terms, `(terms, columns)`.
+        natural: What size to expect of some coordinates, by their numbers.
     """
 
     names: tuple[str, ...]
@@ -81,6 +92,7 @@ class Candidates:
     orders: np.ndarray
     columns: list[int]
     powers: np.ndarray
+    natural: Mapping[int, float] = field(default_factory=dict)
 
 
 def candidates(
@@ -119,7 +131,21 @@ def candidates(
     most = np.where(of_functions, FACTORS_WITH_FUNCTION, MOST_FACTORS)
     is_in = (of_functions <= 1) & (powers.sum(axis=1) <= most)
     powers = powers[is_in & (powers @ orders[columns] <= order)]
-    return Candidates(names, np.column_stack([jets, *values]), orders, columns, powers)
+    natural = _natural_sizes(space, jets, time_order)
+    jets = np.column_stack([jets, *values])
+    return Candidates(names, jets, orders, columns, powers, natural)
+
+
+def _natural_sizes(space: JetSpace, jets: np.ndarray, order: int) -> dict[int, float]:
+    """The size of derivatives by time that the first ones let expect."""
+    p, j = len(space.independent), len(space.indices)
+    sizes = {}
+    for start in range(p, space.size, j):
+        spread = float(np.std(jets[:, start]))
+        rate = float(np.sqrt(np.mean(jets[:, start + 1] ** 2))) / (spread or 1.0)
+        number = int(np.flatnonzero(space.indices[:, 0] == order)[0])
+        sizes[start + number] = spread * rate**order
+    return sizes
 
 
 def values_of_terms(values: np.ndarray, powers: np.ndarray) -> np.ndarray:
@@ -129,6 +155,85 @@ def values_of_terms(values: np.ndarray, powers: np.ndarray) -> np.ndarray:
         for column in np.flatnonzero(power):
             terms[:, number] *= values[:, column] ** power[column]
     return terms
+
+
+class Regression:
+    """Candidates and the left side of an equation, in units in which all have size 1.
+
+    Args:
+        candidates: The terms at jets in the order of runs and time.
+        left: The coordinate on the left.
+    """
+
+    def __init__(self, candidates: Candidates, left: int):
+        self._names = [candidates.names[column] for column in candidates.columns]
+        self._left, self._powers = candidates.names[left], candidates.powers
+        values = candidates.values[:, candidates.columns]
+        sizes = np.sqrt(np.mean(values**2, axis=0))
+        sizes = np.where(sizes > 0, sizes, 1.0)
+        terms = values_of_terms(values / sizes, self._powers)
+        target = candidates.values[:, left]
+        size = float(np.sqrt(np.mean(target**2)))
+        natural = candidates.natural.get(left, 0.0)
+        # What is negligible is zero, up to an error relative to what it might be.
+        size = size if size > NEGLIGIBLE * natural else natural or 1.0
+        norms = np.sqrt(np.mean(terms**2, axis=0))
+        norms = np.where(norms > 0, norms, 1.0)
+        self.terms, self.target, self.size = terms / norms, target / size, size
+        self._units = size / (norms * np.prod(sizes**self._powers, axis=1))
+        self.gram = self.terms.T @ self.terms
+        self.moments = self.terms.T @ self.target
+
+    @property
+    def labels(self) -> list[str]:
+        """The terms in symbols."""
+        return [monomial_text(power, self._names) or "1" for power in self._powers]
+
+    def misfit(self, support: list[int]) -> float:
+        """The error on every second part of the data, of the fit to the others."""
+        terms, target = self.terms[:, support], self.target
+        parts = np.arange(len(terms)) * NUM_GROUPS // len(terms) % 2
+        squares = 0.0
+        for part in range(2):
+            solution = _solved(terms[parts != part], target[parts != part])
+            own = parts == part
+            squares += float(np.sum((terms[own] @ solution - target[own]) ** 2))
+        return float(np.sqrt(squares / len(terms)))
+
+    def equation(self, support: list[int], error: float, gain: float) -> FittedEquation:
+        """The equation with some terms.
+
+        Args:
+            support: Their numbers.
+            error: Its error on other data.
+            gain: By which factor the last term makes it smaller.
+        """
+        support = sorted(support)
+        own, target = self.terms[:, support], self.target
+        units = self._units[support]
+        parts = np.arange(len(own)) * NUM_GROUPS // len(own)
+        coefficients = _solved(own, target) * units
+        without = np.array(
+            [
+                _solved(own[parts != part], target[parts != part]) * units
+                for part in range(NUM_GROUPS)
+            ]
+        ).reshape(NUM_GROUPS, -1)
+        spread = np.sqrt((NUM_GROUPS - 1) * np.mean((without - coefficients) ** 2, axis=0))
+        factors = tuple(
+            tuple(np.repeat(self._names, self._powers[row]).tolist()) for row in support
+        )
+        labels = self.labels
+        return FittedEquation(
+            self._left,
+            tuple(labels[row] for row in support),
+            coefficients,
+            spread,
+            error,
+            gain,
+            factors,
+            without,
+        )
 
 
 def fit_equation(candidates: Candidates, left: int) -> FittedEquation:
@@ -143,56 +248,19 @@ def fit_equation(candidates: Candidates, left: int) -> FittedEquation:
         candidates: The terms at jets in the order of runs and time.
         left: The coordinate on the left.
     """
-    names = [candidates.names[column] for column in candidates.columns]
-    values, powers = candidates.values[:, candidates.columns], candidates.powers
-    sizes = np.sqrt(np.mean(values**2, axis=0))
-    sizes = np.where(sizes > 0, sizes, 1.0)
-    terms = values_of_terms(values / sizes, powers)
-    target = candidates.values[:, left]
-    size = float(np.sqrt(np.mean(target**2))) or 1.0
-    norms = np.sqrt(np.mean(terms**2, axis=0))
-    terms = terms / np.where(norms > 0, norms, 1.0)
-    path = elimination(terms, target / size)[: MOST_TERMS + 1]
-    gram, moments = terms.T @ terms, terms.T @ target / size
-    path = [
-        _exchanged(gram, moments, len(terms), own) if len(own) <= MOST_EXCHANGED else own
-        for own in path
-    ]
-    errors = np.array([_misfit(terms[:, own], target / size) for own in path])
+    known = Regression(candidates, left)
+    path = elimination(known.terms, known.target)[: MOST_TERMS + 1]
+    path = [_exchanged(known, own) if len(own) <= MOST_EXCHANGED else own for own in path]
+    errors = np.array([known.misfit(own) for own in path])
     # Errors of new data need not fall with the number of terms.
-    before = np.concatenate([errors[:1], np.minimum.accumulate(errors)[:-1]])
+    before = np.concatenate([[1.0], np.minimum.accumulate(errors)[:-1]])
     ratios = before / np.maximum(errors, np.finfo("float64").tiny)
     near = errors <= NEAR_BEST * np.min(errors)
     chosen = int(np.argmax(np.where(near, ratios, 0.0)))
-    if errors[chosen] > SMALL_ERROR:
+    if errors[chosen] > SMALL_ERROR and path[chosen]:
         gaining = np.flatnonzero(ratios[chosen:] >= LEAST_GAIN)
         chosen += int(np.max(gaining, initial=0))
-    support = sorted(path[chosen])
-    units = size / (norms[support] * np.prod(sizes ** powers[support], axis=1))
-    own = terms[:, support]
-    parts = np.arange(len(own)) * NUM_GROUPS // len(own)
-    coefficients = _solved(own, target / size) * units
-    without = np.array(
-        [
-            _solved(own[parts != part], target[parts != part] / size) * units
-            for part in range(NUM_GROUPS)
-        ]
-    ).reshape(NUM_GROUPS, -1)
-    spread = np.sqrt((NUM_GROUPS - 1) * np.mean((without - coefficients) ** 2, axis=0))
-    factors = tuple(
-        tuple(name for name, n in zip(names, powers[row], strict=True) for _ in range(n))
-        for row in support
-    )
-    return FittedEquation(
-        candidates.names[left],
-        tuple(monomial_text(powers[row], names) or "1" for row in support),
-        coefficients,
-        spread,
-        float(errors[chosen]),
-        float(ratios[chosen]),
-        factors,
-        without,
-    )
+    return known.equation(path[chosen], float(errors[chosen]), float(ratios[chosen]))
 
 
 def elimination(terms: np.ndarray, target: np.ndarray) -> list[list[int]]:
@@ -213,47 +281,46 @@ def elimination(terms: np.ndarray, target: np.ndarray) -> list[list[int]]:
     return path[::-1]
 
 
-def _exchanged(
-    gram: np.ndarray, moments: np.ndarray, square: float, support: list[int]
-) -> list[int]:
+def _exchanged(known: Regression, support: list[int]) -> list[int]:
     """A support with terms replaced by others, one by one, that explain more together.
 
     Elimination leaves out a term early if some others can stand for it.
 
     Args:
-        gram: Products of all terms with each other.
-        moments: Their products with what is explained.
-        square: The square of that: what explains less of it is rounding.
+        known: All terms.
         support: Numbers of terms.
     """
-    support, squares = list(support), np.diag(gram)
+    support = list(support)
     for _ in range(MOST_ROUNDS):
         before = list(support)
         for place in range(len(support)):
-            rest = support[:place] + support[place + 1 :]
-            weights = np.linalg.pinv(gram[np.ix_(rest, rest)]) @ gram[rest]
-            left = squares - np.sum(weights * gram[rest], axis=0)
-            # Of what the others explain rounding is left.
-            left = np.where(left > SAME * squares, left, np.inf)
-            explained = (moments - weights.T @ moments[rest]) ** 2 / left
+            explained = explained_in_place(known, support, place)
             best = int(np.argmax(explained))
-            if explained[best] > BETTER * explained[support[place]] + SAME * square:
+            least = SAME * len(known.terms)
+            if explained[best] > BETTER * explained[support[place]] + least:
                 support[place] = best
         if support == before:
             break
     return support
 
 
+def explained_in_place(known: Regression, support: list[int], place: int) -> np.ndarray:
+    """What each term would explain in place of one of a support, `(terms,)`.
+
+    Args:
+        known: All terms.
+        support: Numbers of terms.
+        place: Which of these is replaced.
+    """
+    gram, squares = known.gram, np.diag(known.gram)
+    rest = support[:place] + support[place + 1 :]
+    weights = np.linalg.pinv(gram[np.ix_(rest, rest)]) @ gram[rest]
+    left = squares - np.sum(weights * gram[rest], axis=0)
+    # Of what the others explain rounding is left.
+    left = np.where(left > SAME * squares, left, np.inf)
+    explained: np.ndarray = (known.moments - weights.T @ known.moments[rest]) ** 2 / left
+    return explained
+
+
 def _solved(terms: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(terms, target, rcond=None)[0]
-
-
-def _misfit(terms: np.ndarray, target: np.ndarray) -> float:
-    """The error on every second part of the data, of the fit to the others."""
-    parts = np.arange(len(terms)) * NUM_GROUPS // len(terms) % 2
-    squares = 0.0
-    for part in range(2):
-        solution = _solved(terms[parts != part], target[parts != part])
-        own = parts == part
-        squares += float(np.sum((terms[own] @ solution - target[own]) ** 2))
-    return float(np.sqrt(squares / len(terms)))

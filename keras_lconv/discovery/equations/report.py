@@ -1,4 +1,4 @@
-"""The point symmetries of equations, in numbers, words and pictures."""
+"""The point symmetries of equations, and what a user asks of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,57 +9,55 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_lconv._typing import Figure
-from keras_lconv._validation import finite_array
 from keras_lconv.algebra import Identification, VectorFields
 from keras_lconv.discovery.equations.currents import ConservedCurrent
-from keras_lconv.discovery.equations.grid_motions import keeping_space
-from keras_lconv.discovery.equations.names import names_of
+from keras_lconv.discovery.equations.motions import grid_of, keeping_grid, moved
 from keras_lconv.discovery.equations.noether import Solutions, conserved_currents
 from keras_lconv.discovery.equations.regression import FittedEquation
-from keras_lconv.discovery.equations.samples import Grid, read_grid
-from keras_lconv.discovery.equations.transport import moved_along
 from keras_lconv.discovery.equations.windows import SolutionWindows
+from keras_lconv.discovery.equations.words import formulas_of, summary_of
 from keras_lconv.discovery.fields.library import LibraryFields
 from keras_lconv.report import Report
 
-# Terms of formulas up to so many error bars, or to rounding, are left out.
-ERROR_BARS, ROUNDING = 2.0, 1e-6
+# Terms of formulas up to so many error bars, or to rounding, are left out; larger ones than
+# the last of these are shown, whatever error bars are.
+ERROR_BARS, ROUNDING, LARGEST_DOUBT = 2.0, 1e-6, 0.3
 # Symmetries of the action change it by less, relative to their terms.
 EXACT_CURRENTS = 1e-6
-# An equation that misses its data by more is a doubtful witness.
-LARGE_FIT_ERROR = 0.1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PointSymmetryReport(Report):
-    """The point symmetries that `find_point_symmetries` found, and how sure they are.
+    """The point symmetries that `find_point_symmetries` found, with their confidence.
 
     Args:
-        generators: The symmetries as vector fields on the variables, those of
-            `independent` first, in the units of the equation; without the two kinds that
-            follow. There may be none. They are `algebra.VectorFields`, or where functions
-            occur have its calls, `flow`, `formulas` and `identify`.
-        superposition: Of a linear equation the fields `b(x) d/du` that add a solution `b`,
-            as far as `b` is a polynomial. All solutions together are infinitely many.
-        trivial: Fields along which all solutions move into themselves, as of equations
-            of first order `F(x) . d/dx`. Any function times these is another one.
+        generators: The symmetries as vector fields on the variables, those of `independent`
+            first, in the units of the equation; without superposition and trivial fields.
+            There may be none. They are `algebra.VectorFields`, or, if functions occur, an
+            object with its methods, `flow`, `formulas` and `identify`.
+        superposition: For a linear equation the fields `b(x) d/du` that add a polynomial
+            solution `b`. There are infinitely many solutions.
+        trivial: Fields along which all solutions move into themselves, such as
+            `F(x) . d/dx` for equations of first order. Any function times such a field is
+            another one.
         independent: Names of the independent variables.
         dependent: Names of the dependent variables.
         degree: The highest degree of the components that were searched.
         order: The order of the equation.
-        singular_values: Those of the symmetry condition, growing; 1 is what a random
-            equation gives.
+        singular_values: Singular values of the symmetry condition, growing; 1 is the value
+            of a random equation.
         gap: The ratio of the first value that is not zero to the last that is.
-        confidence: Between 0 and 1: how sure the dimension is.
+        confidence: Between 0 and 1: how clear the dimension is.
         errors: For each solution of the condition an error bar, in radians.
         scales: The spread of each variable in the jets, the unit of coefficients.
         origin: The mean of each variable in the jets.
-        solutions: Jets of solutions, at which symmetries were asked for.
+        solutions: Jets of solutions, at which the condition was evaluated.
         functions: Names of the functions that components may contain.
-        equations: What was fitted to data; empty where the equation was given.
-        fit_error: What the equations leave of the derivatives that they are solved for, on
-            data that they were not fitted to; `None` where the equation was given.
-        notes: What else there is to say.
+        equations: The equations that were fitted to data; empty if the equation was given.
+        fit_error: The relative error of the equations for the derivatives that they are
+            solved for, on data that they were not fitted to; for an equation that was given
+            with data, its error there; `None` without data.
+        notes: Further remarks.
 
     Example:
     ```python
@@ -93,9 +91,9 @@ class PointSymmetryReport(Report):
 
     @property
     def dimension(self) -> int:
-        """How many independent symmetries there are up to the degree, without trivial ones.
+        """Number of independent symmetries up to the degree, without trivial ones.
 
-        Those of superposition count.
+        Symmetries of superposition count.
         """
         return len(self.generators) + len(self.superposition)
 
@@ -106,8 +104,8 @@ class PointSymmetryReport(Report):
 
     @property
     def formulas(self) -> list[str]:
-        """The generators in symbols, as `"2 t d/dx - x u d/du"`."""
-        return self._in_words(self.generators)
+        """The generators in symbols, such as `"2 t d/dx - x u d/du"`."""
+        return formulas_of(self, self.generators)
 
     @property
     def name(self) -> str:
@@ -117,8 +115,8 @@ class PointSymmetryReport(Report):
     def identify(self) -> Identification:
         """The name of the algebra of the generators with its reasons.
 
-        Up to a degree the symmetries may be no algebra, since brackets have a higher one:
-        the name is then `"not closed"`.
+        The symmetries up to a degree may not form an algebra, because brackets may have a
+        higher degree: the name is then `"not closed"`.
 
         Returns:
             An `Identification`.
@@ -137,15 +135,11 @@ class PointSymmetryReport(Report):
             np.diag(self.scales), self.origin, np.diag(1 / self.scales)
         )
 
-    def _in_words(self, fields: VectorFields | LibraryFields) -> list[str]:
-        if isinstance(fields, LibraryFields):
-            return fields.formulas(self.doubt)
-        return fields.formulas(self.variables, self.scales, self.doubt)
-
     @property
     def doubt(self) -> float:
         """Terms up to this size, beside 1, may be zero."""
-        return max(ROUNDING, ERROR_BARS * float(np.max(self.errors, initial=0.0)))
+        doubt = ERROR_BARS * float(np.max(self.errors, initial=0.0))
+        return min(max(ROUNDING, doubt), LARGEST_DOUBT)
 
     def transform(
         self,
@@ -155,19 +149,20 @@ class PointSymmetryReport(Report):
         *,
         periodic: Sequence[str] = (),
     ) -> dict[str, np.ndarray]:
-        """New solutions from old ones, on the same grid: what to augment data with.
+        """New solutions from old ones, on the same grid.
 
         Args:
             fields: Solutions, by name, as for `find_point_symmetries`.
             coordinates: The points of the grid along each axis, by name.
-            parameters: How far to go along each of the generators, `(k,)`: the solutions
-                go along their sum for the time 1.
-            periodic: Names of the axes along which fields are periodic. Maps that keep no
-                period, as scalings, are right away from its ends only.
+            parameters: The parameter of each generator, `(k,)`: solutions move along the
+                sum for the time 1.
+            periodic: Names of the axes along which fields are periodic. Results of maps
+                that do not keep the period, such as scalings, are right away from its ends
+                only.
 
         Returns:
             Arrays `(runs, *grid)`, by name; NaN at points that come from outside of the
-            grid, and where the graph would fold.
+            grid, and at points where the graph would fold.
 
         Raises:
             TypeError: If an argument has a wrong type.
@@ -187,33 +182,27 @@ class PointSymmetryReport(Report):
         assert np.allclose(moved[1:-1, 5:-5], expected[1:-1, 5:-5])
         ```
         """
-        grid = self._own_grid(fields, coordinates, periodic)
-        t = finite_array("parameters", parameters)
-        if t.shape != (len(self.generators),):
-            raise ValueError(
-                f"`parameters` must hold one for each of the {len(self.generators)} "
-                f"generators. Received: shape {t.shape}"
-            )
-        moved = moved_along(self.generators, t, grid)
-        return dict(zip(self.dependent, moved, strict=True))
+        grid = grid_of(self, fields, coordinates, periodic)
+        return moved(self, parameters, grid)
 
     def conserved_currents(self, lagrangian: Any) -> list[ConservedCurrent]:
         """The conserved currents that follow from the symmetries, by Noether's theorem.
 
         Symmetries keep the action of a Lagrangian density `L(x, u, u_a)` if they change it
-        by a total divergence, `pr v(L) + L D_a xi^a = D_a K^a(x, u)`. Which mixtures of
-        them do, and the polynomials `K`, is one null space. Superposition counts.
+        by a total divergence, `pr v(L) + L D_a xi^a = D_a K^a(x, u)`. Their combinations
+        with this property, together with the polynomials `K`, are one null space.
+        Superposition is included.
 
         Args:
             lagrangian: A function of variables and first derivatives whose arguments name
-                them, as `lambda u_t, u_x: (u_t**2 - u_x**2) / 2`, or an expression of
+                them, such as `lambda u_t, u_x: (u_t**2 - u_x**2) / 2`, or an expression of
                 SymPy. The equation must follow from it.
 
         Returns:
             A list of `ConservedCurrent`, each with its total divergence on solutions.
 
         Raises:
-            TypeError: If `lagrangian` is no function.
+            TypeError: If `lagrangian` is not a function.
             ValueError: If it does not fit the equation, or has other arguments.
 
         Example:
@@ -232,29 +221,15 @@ class PointSymmetryReport(Report):
         if self.solutions is None or not self.dimension:
             return []
         both = [each for each in (self.generators, self.superposition) if len(each)]
-        formulas = [text for each in both for text in self._in_words(each)]
+        formulas = [text for each in both for text in formulas_of(self, each)]
 
         def fields(points: np.ndarray) -> np.ndarray:
             return np.concatenate([each(points) for each in both], axis=1)
 
-        limit = max(EXACT_CURRENTS, self.doubt, self.fit_error or 0.0)
+        limit = max(
+            EXACT_CURRENTS, self.doubt, *(each.fit_error for each in self.equations)
+        )
         return conserved_currents(fields, formulas, lagrangian, self.solutions, limit)
-
-    def _own_grid(
-        self,
-        fields: Mapping[str, ArrayLike],
-        coordinates: Mapping[str, ArrayLike],
-        periodic: Sequence[str],
-    ) -> Grid:
-        """Fields of the variables of the equation, on a grid."""
-        grid = read_grid(fields, coordinates, names_of("periodic", periodic))
-        if grid.independent != self.independent or grid.dependent != self.dependent:
-            raise ValueError(
-                f"`fields` must be {', '.join(self.dependent)}, and `coordinates` "
-                f"{', '.join(self.independent)}, in this order. Received: "
-                f"{', '.join(grid.dependent)}, and {', '.join(grid.independent)}"
-            )
-        return grid
 
     def to_augmentation(
         self,
@@ -264,18 +239,18 @@ class PointSymmetryReport(Report):
         periodic: Sequence[str] = (),
         **kwargs: Any,
     ) -> SolutionWindows:
-        """Batches to train a surrogate solver on, of solutions moved along the symmetries.
+        """Batches of solutions moved along the symmetries, to train a surrogate solver.
 
-        Those symmetries are taken, with those of superposition, that keep space: of a
-        periodic axis such as do not contain its coordinate, and of another one such as
-        vanish at its ends. Whether they keep what else holds at the ends, as a given
-        value there, is not known.
+        It uses the symmetries, with superposition, that keep space: those without the
+        coordinate of a periodic axis, and those that vanish at the ends of another axis. It
+        does not check other conditions at the ends, such as given values.
 
         Args:
             fields: Solutions, by name, as for `find_point_symmetries`; the same or others.
             coordinates: The points of the grid along each axis, by name.
             periodic: Names of the axes along which fields are periodic.
-            **kwargs: What `SolutionWindows` takes, as `inputs`, `step` or `distance`.
+            **kwargs: Arguments of `SolutionWindows`, such as `inputs`, `step` or
+                `distance`.
 
         Returns:
             A `SolutionWindows`, for `fit` of a Keras model.
@@ -283,7 +258,7 @@ class PointSymmetryReport(Report):
         Raises:
             TypeError: If an argument has a wrong type.
             ValueError: If names or shapes do not fit, no symmetry keeps space, or the
-                symmetries are no polynomials.
+                symmetries are not polynomials.
 
         Example:
         ```python
@@ -302,23 +277,7 @@ class PointSymmetryReport(Report):
         assert np.allclose(later - mean, np.exp(-t[4]) * (earlier - mean), atol=1e-5)
         ```
         """
-        grid = self._own_grid(fields, coordinates, periodic)
-        generators, superposition = self.generators, self.superposition
-        if isinstance(generators, LibraryFields) or isinstance(
-            superposition, LibraryFields
-        ):
-            raise ValueError(
-                "`to_augmentation` expects polynomial symmetries. Find them without "
-                f"functions in `search`. Received: {', '.join(self.formulas)}"
-            )
-        everything = generators.joined(superposition)
-        kept = keeping_space(everything, grid, self.doubt)
-        if not len(kept):
-            raise ValueError(
-                "No symmetry keeps space: motions take points from outside of the grid. "
-                "`report.transform` tells which. Received: "
-                f"{', '.join(self.formulas) or 'no symmetry'}, and periodic={periodic!r}"
-            )
+        kept = keeping_grid(self, grid_of(self, fields, coordinates, periodic))
         return SolutionWindows(
             fields=fields,
             coordinates=coordinates,
@@ -327,53 +286,9 @@ class PointSymmetryReport(Report):
             **kwargs,
         )
 
-    # ------------------------------------------------------------------ words
-
     def summary(self) -> str:
         """The result in words."""
-        searched = f"{len(self.singular_values)} dimensions searched"
-        if len(self.generators):
-            lines = [
-                f"point symmetries: {self.identify()}, dimension {len(self.generators)}, "
-                f"of degree at most {self.degree} ({searched})"
-            ]
-        else:
-            lines = [f"point symmetries: none of degree at most {self.degree} ({searched})"]
-        for equation in self.equations:
-            lines.append(f"fitted equation: {equation}")
-        if self.fit_error is not None and self.fit_error > LARGE_FIT_ERROR:
-            lines.append(
-                "that error is much: noise, too coarse a grid, or terms that are no "
-                "products of fields and derivatives; `library` may have functions, or an "
-                "`equation` may be given"
-            )
-        lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
-        lines += [f"  {text}" for text in self.formulas]
-        if len(self.generators) and self.name == "not closed":
-            lines.append("no algebra: some brackets have a higher degree than was searched")
-        if len(self.superposition):
-            unknown = ", ".join(self.independent)
-            lines.append(
-                f"and infinitely many b({unknown}) d/d{self.dependent[0]} that add a "
-                f"solution b, of which {len(self.superposition)} up to this degree:"
-                if len(self.dependent) == 1
-                else f"and infinitely many fields of {unknown} that add a solution, of "
-                f"which {len(self.superposition)} up to this degree:"
-            )
-            lines += [f"  {text}" for text in self._in_words(self.superposition)]
-        if len(self.trivial):
-            lines.append("fields along which every solution moves into itself, set apart:")
-            lines += [f"  {text}" for text in self._in_words(self.trivial)]
-        if self.equations and len(self.errors):
-            degrees = np.degrees(np.max(self.errors))
-            lines.append(f"generators known to {degrees:.2g} degrees, from the data")
-        others = (
-            f"with other functions than {', '.join(self.functions)}"
-            if self.functions
-            else "no polynomials"
-        )
-        lines.append(f"not searched: components of degree above {self.degree}, or {others}")
-        return "\n".join([*lines, *self.notes])
+        return summary_of(self)
 
     def plot(self) -> Figure:
         """Draws the spectrum with its gap, and the coefficients of the generators.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_lconv._validation import finite_array
+from keras_lconv._validation import finite_array, real_array
 from keras_lconv.discovery.equations.jets import JetSpace
 from keras_lconv.discovery.equations.smoothing import (
     DEGREE,
@@ -27,6 +27,11 @@ SAME = 1e-7
 # Points that are looked at.
 MOST_POINTS = 20_000
 LEAST_POINTS = 2 * (DEGREE + 1)
+# Where curves close, second differences there are up to so many times as large as others.
+LARGEST_JUMP = 3.0
+# Without a point that repeats another one, short waves have this part of their square, or
+# less; and such is the square of the step between both, beside that of others.
+REPEATED = 0.1
 
 
 @dataclass(frozen=True)
@@ -48,12 +53,21 @@ class Grid:
     values: np.ndarray
 
     def require_variation(self) -> None:
-        """Raises if a field is constant, so that it has no unit."""
+        """Raises if a field, or an axis for all fields, has no unit: nothing varies."""
         for name, field in zip(self.dependent, self.values, strict=True):
             if np.ptp(field) == 0:
                 raise ValueError(
                     f"`fields` must vary. Received: {field.flat[0]:.3g} everywhere for "
                     f"{name!r}"
+                )
+
+        for number, name in enumerate(self.independent):
+            steps = np.diff(self.values, axis=number + 2)
+            if np.max(np.abs(steps)) <= SAME * np.max(np.ptp(self.values, axis=(1, 2))):
+                raise ValueError(
+                    "`fields` must change along each axis. Received: fields that stay the "
+                    f"same along {name!r}: take them at one point of it, and leave it out "
+                    "of `coordinates`"
                 )
 
     def require_independence(self) -> None:
@@ -93,8 +107,13 @@ class Grid:
                 fits[own] = fit_axis(smooth, own + 1, self.axes[own], self.is_periodic[own])
         return [fit for fit in fits if fit is not None]
 
-    def jets(self, order: int) -> tuple[JetSpace, np.ndarray]:
-        """Points and derivatives up to an order, `(n, size)`, run by run."""
+    def jets(self, order: int, is_finer: bool = False) -> tuple[JetSpace, np.ndarray]:
+        """Points and derivatives up to an order, `(n, size)`, run by run.
+
+        Args:
+            order: The order.
+            is_finer: Whether curves have more parameters than fit best.
+        """
         space = JetSpace(self.independent, self.dependent, order)
         chosen = self._chosen()
         places = np.unravel_index(chosen, self.values.shape[1:])
@@ -103,7 +122,8 @@ class Grid:
             for index in space.indices:
                 smooth = field
                 for axis, fit in enumerate(fits):
-                    smooth = fit(smooth, axis + 1, int(index[axis]))
+                    own = fit.finer() if is_finer else fit
+                    smooth = own(smooth, axis + 1, int(index[axis]))
                 columns.append(smooth.ravel()[chosen])
         return space, np.stack(columns, axis=1)
 
@@ -119,6 +139,8 @@ class Grid:
         rates = (
             np.sqrt(np.mean(u[..., 1:] ** 2, axis=0)) / np.std(u[..., 0], axis=0)[:, None]
         )
+        # A field that is the same along an axis has no rate of its own there.
+        rates = np.where(rates > SAME * np.max(rates, axis=0), rates, np.max(rates, axis=0))
         bottoms, tops = [low], [high]
         for number, rate in enumerate(rates):
             values = u[:, number, 0]
@@ -164,40 +186,22 @@ def read_grid(fields: Any, coordinates: Any, periodic: Sequence[str]) -> Grid:
                 f"`{argument}` must map names to arrays, as fields={{'u': u}} and "
                 f"coordinates={{'t': t, 'x': x}}. Received: {type(given).__name__}"
             )
-    axes = {name: finite_array("coordinates", each) for name, each in coordinates.items()}
-    for name, axis in axes.items():
-        steps = np.diff(axis) if axis.ndim == 1 else np.zeros(1)
-        if axis.ndim != 1 or len(axis) < LEAST_POINTS or np.any(steps <= 0):
-            raise ValueError(
-                f"`coordinates` must be at least {LEAST_POINTS} growing numbers for each "
-                f"axis. Received: shape {axis.shape} for {name!r}"
-            )
-        if name in periodic and np.ptp(steps) > UNIFORM * np.ptp(axis):
-            raise ValueError(
-                "An axis in `periodic` must have equal steps. Received: steps from "
-                f"{np.min(steps):.3g} to {np.max(steps):.3g} for {name!r}"
-            )
+    axes = {name: _axis(name, each, name in periodic) for name, each in coordinates.items()}
     if set(periodic) - set(axes):
         raise ValueError(
             f"`periodic` must name axes of `coordinates`, {', '.join(axes)}. "
             f"Received: {', '.join(sorted(set(periodic) - set(axes)))}"
         )
     shape = tuple(len(axis) for axis in axes.values())
-    values = []
-    for name, field in fields.items():
-        array = finite_array("fields", field)
-        array = array[None] if array.shape == shape else array
-        if array.shape[1:] != shape or not len(array):
-            raise ValueError(
-                f"`fields` must have shape {shape}, or (runs, {str(shape)[1:]}, that of "
-                f"`coordinates`. Received: shape {np.shape(field)} for {name!r}"
-            )
-        values.append(array)
+    values = [_field(name, field, shape) for name, field in fields.items()]
     if len({len(each) for each in values}) != 1:
         raise ValueError(
             "`fields` must hold fields of as many runs. Received: "
             f"{[len(each) for each in values]}"
         )
+    for number, name in enumerate(axes):
+        if name in periodic:
+            _require_period(name, np.moveaxis(np.array(values), number + 2, 0))
     return Grid(
         tuple(axes),
         tuple(fields),
@@ -205,3 +209,98 @@ def read_grid(fields: Any, coordinates: Any, periodic: Sequence[str]) -> Grid:
         tuple(name in periodic for name in axes),
         np.array(values),
     )
+
+
+def _axis(name: str, given: Any, is_periodic: bool) -> np.ndarray:
+    """The points along an axis."""
+    if np.asarray(given).dtype.kind in "mM":
+        raise TypeError(
+            "`coordinates` must be numbers: count times from a moment, in some unit, as "
+            f"`({name} - {name}[0]) / np.timedelta64(1, 's')`. "
+            f"Received: {np.asarray(given).dtype} for {name!r}"
+        )
+    axis = finite_array("coordinates", given)
+    steps = np.diff(axis) if axis.ndim == 1 else np.zeros(1)
+    if axis.ndim != 1 or len(axis) < LEAST_POINTS:
+        raise ValueError(
+            f"`coordinates` must be at least {LEAST_POINTS} growing numbers for each "
+            f"axis. Received: shape {axis.shape} for {name!r}"
+        )
+    if np.any(steps <= 0):
+        way_out = "leave out points that repeat others, and sort the rest with the fields"
+        if np.all(steps < 0):
+            way_out = f"turn it and the fields round, as `{name}[::-1]` and `np.flip`"
+        raise ValueError(
+            f"`coordinates` must grow along each axis: {way_out}. Received: steps from "
+            f"{np.min(steps):.3g} to {np.max(steps):.3g} for {name!r}"
+        )
+    if is_periodic and np.ptp(steps) > UNIFORM * np.ptp(axis):
+        raise ValueError(
+            "An axis in `periodic` must have equal steps. Received: steps from "
+            f"{np.min(steps):.3g} to {np.max(steps):.3g} for {name!r}"
+        )
+    return axis
+
+
+def _field(name: str, given: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """A field `(runs, *axes)` on a grid of a shape."""
+    array = real_array("fields", given)
+    array = array[None] if array.shape == shape else array
+    if array.shape[1:] != shape or not len(array):
+        raise ValueError(
+            f"`fields` must have shape {shape}, or (runs, {str(shape)[1:]}, that of "
+            f"`coordinates`. Received: shape {np.shape(given)} for {name!r}"
+        )
+    missing = ~np.isfinite(array)
+    if np.any(missing):
+        raise ValueError(
+            "`fields` must be finite: take a part of the grid or the runs without what is "
+            "missing, or fill it in from its neighbours. Received: NaN or infinite values "
+            f"at {np.sum(missing)} of {missing.size} points for {name!r}"
+        )
+    return array
+
+
+def _require_period(name: str, values: np.ndarray) -> None:
+    """Raises unless the step from the last point to the first one is like others.
+
+    Args:
+        name: The name of the axis.
+        values: The fields, this axis first.
+    """
+    if _is_closed(values):
+        raise ValueError(
+            "An axis in `periodic` must not repeat its first point at the end. "
+            f"Received: {name!r}, whose period is that of all points but the last one: "
+            "leave this one out, of `coordinates` and `fields`"
+        )
+    lines = values.reshape(len(values), -1)
+    around = np.concatenate([lines[-2:], lines, lines[:2]])
+    bends = np.sqrt(np.mean(np.diff(around, 2, axis=0) ** 2, axis=1))
+    # The first two of them and the last two reach across the end.
+    across, inside = max(*bends[:2], *bends[-2:]), np.max(bends[2:-2])
+    if across > LARGEST_JUMP * inside:
+        raise ValueError(
+            "Along an axis in `periodic` fields must go on smoothly from the last point to "
+            f"the first. Received: {name!r}, where they bend {across / inside:.0f} times "
+            "as much there as anywhere else: leave it out of `periodic`"
+        )
+
+
+def _is_closed(values: np.ndarray) -> bool:
+    """Whether lines along the first axis are periodic without their last point only.
+
+    Then short waves, which smooth lines hardly have, are much smaller without it; or, in
+    noise, somewhat smaller, and the step from the last point to the first is one of noise.
+    """
+    lines = values.reshape(len(values), -1)
+    with_end, without = (_short_waves(each) for each in (lines, lines[:-1]))
+    last = np.mean((lines[0] - lines[-1]) ** 2)
+    share = REPEATED if last > REPEATED * np.mean(np.diff(lines, axis=0) ** 2) else 1.0
+    return bool(without < share * with_end)
+
+
+def _short_waves(lines: np.ndarray) -> float:
+    """The mean square of the shorter half of the waves in lines `(n, ...)`."""
+    spectrum = np.fft.rfft(lines, axis=0)
+    return float(np.mean(np.abs(spectrum[len(spectrum) // 2 :]) ** 2) / len(lines))

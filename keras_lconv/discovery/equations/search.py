@@ -7,12 +7,15 @@ import numpy as np
 from keras_lconv.discovery.equations.condition import Condition
 from keras_lconv.discovery.equations.equation import Equations
 from keras_lconv.discovery.equations.evolution import error_of
+from keras_lconv.discovery.equations.kinks import has_kinks
 from keras_lconv.discovery.equations.library import LibraryFunction
 from keras_lconv.discovery.equations.listing import Listing, set_apart
+from keras_lconv.discovery.equations.misfit import Misfit
 from keras_lconv.discovery.equations.noether import Solutions
 from keras_lconv.discovery.equations.refit import own_parts, refitted
 from keras_lconv.discovery.equations.regression import FittedEquation
 from keras_lconv.discovery.equations.report import PointSymmetryReport
+from keras_lconv.discovery.equations.rivals import in_words, is_explained
 from keras_lconv.discovery.equations.solution_set import SolutionSet
 from keras_lconv.discovery.equations.terms import terms_up_to
 from keras_lconv.discovery.gap import LARGEST_NULL_VALUE
@@ -21,8 +24,9 @@ from keras_lconv.discovery.null_space import jackknife_errors, tilt
 
 # At least so many jets, and so many equations for each unknown.
 LEAST_JETS, EQUATIONS_PER_UNKNOWN = 400, 3
-# More coefficients take minutes, and soon hours.
-MOST_UNKNOWNS = 2000
+# More coefficients take minutes, and soon hours. So does more work: the cube of their
+# number for each coordinate of jets and each fit of an equation, so much in a second.
+MOST_UNKNOWNS, MOST_WORK, WORK_IN_A_SECOND = 2000, 1.5e11, 2e9
 # Jets that tell whether an equation is linear.
 JETS_OF_LINEARITY = 50
 # Of fits without noise all coefficients share some error of the derivatives.
@@ -33,6 +37,14 @@ ERROR_BARS = 5.0
 DOUBTFUL_ERROR = 0.3
 # Where this part of what only one field does may be left out, formulas are not sure.
 BLURRED, HALF_SURE = 0.5, 0.5
+KINKS = (
+    "the equation has kinks or jumps: symmetries are those on either side of them, and may "
+    "move jets across. `ranges` may leave out one side"
+)
+DISOBEYED = (
+    "the fields miss the given equation by more than errors of derivatives explain: "
+    "symmetries are those of the equation. Without `equation` one is fitted to the fields"
+)
 # What is smaller in a formula is left out, whatever the error bars are.
 LARGEST_DOUBT = 0.3
 
@@ -45,6 +57,7 @@ def search(
     functions: tuple[LibraryFunction, ...] = (),
     system: Sequence[FittedEquation] = (),
     others: Sequence[Equations] = (),
+    missed: Misfit | None = None,
 ) -> PointSymmetryReport:
     """The fields that keep equations, at jets between two values.
 
@@ -56,6 +69,7 @@ def search(
         functions: By which the polynomials of this degree are multiplied, too.
         system: The equations, where they were fitted.
         others: What fits without each part of the data.
+        missed: By how much data miss equations that were given with them.
     """
     space = equations.space
     exact = EXACT_OF_DATA if others else equations.rounding
@@ -64,6 +78,7 @@ def search(
     unknowns = len(terms) * len(variables)
     searched = f"fields of {', '.join(variables)}" + " with functions" * bool(functions)
     require_degree(degree, searched, unknowns, MOST_UNKNOWNS)
+    _require_time(degree, unknowns, (1 + len(others)) * space.size * unknowns**3)
     number = EQUATIONS_PER_UNKNOWN * unknowns // equations.size
     rng = np.random.default_rng(0)
     start = rng.uniform(low, high, (max(LEAST_JETS, number), space.size))
@@ -84,7 +99,7 @@ def search(
     limits = np.minimum(ERROR_BARS * doubt, LARGEST_NULL_VALUE)
     is_null = values <= np.maximum(limits, exact * max(1.0, float(values[-1])))
     dimension = int(np.argmin(np.append(is_null, False)))
-    fit_error = error_of(system) if system else None
+    fit_error = error_of(system) if system else missed.size if missed else None
     fields, following = every[:dimension], float(np.append(values, 1.0)[dimension])
     known = condition.judged(dimension, min(fit_error or 0.0, 1.0)) if number else None
     if known is None:
@@ -98,8 +113,10 @@ def search(
         errors = np.hypot(errors, jackknife_errors(np.array(tilts)))
     if fit_error is not None:
         confidence *= DOUBTFUL_ERROR**2 / (DOUBTFUL_ERROR**2 + fit_error**2)
-    # The share of the square of the error that the last term of an equation explains.
-    confidence *= min((1 - 1 / each.gain**2 for each in system), default=1.0)
+    # The share of the square of the error that the last term of an equation explains, or
+    # this term instead of another one.
+    gains = [min(each.gain, each.lead) for each in system]
+    confidence *= min((1 - 1 / gain**2 for gain in gains), default=1.0)
     units = condition.units
     # Of ordinary equations the solutions that may be added are finitely many.
     is_partial = len(space.independent) > 1
@@ -116,8 +133,14 @@ def search(
         limit,
         lambda fields: refitted(fields, condition, limit),
     )
-    notes = _blurred(listing, condition, limit, variables)
-    if notes:
+    blurred = _blurred(listing, condition, limit, variables)
+    notes = in_words(system) + blurred
+    if has_kinks(equations, low, high):
+        notes.append(KINKS)
+    if missed and not missed.is_explained:
+        notes.append(DISOBEYED)
+    is_half_sure = blurred or KINKS in notes or DISOBEYED in notes
+    if is_half_sure or not all(map(is_explained, system)):
         confidence = min(confidence, HALF_SURE)
     generators, superposition, trivial = (
         terms.callable(each, points, variables) for each in listing
@@ -142,6 +165,17 @@ def search(
         fit_error=fit_error,
         notes=tuple(notes),
     )
+
+
+def _require_time(degree: int, unknowns: int, work: int) -> None:
+    """Raises where some work takes more than a minute or two."""
+    if work > MOST_WORK:
+        raise ValueError(
+            f"`degree` must leave less work. Received: degree={degree}, which has "
+            f"{unknowns:,} unknowns and takes about {work / WORK_IN_A_SECOND / 60:.0f} "
+            "minutes. A lower `degree`, fewer variables, equations of lower order or fewer "
+            "functions take less"
+        )
 
 
 def _blurred(

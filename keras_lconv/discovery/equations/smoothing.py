@@ -1,11 +1,15 @@
 """Derivatives of data along an axis of a grid, with as much smoothing as noise needs."""
 
+import math
+
 import numpy as np
 
 # Splines have this degree: derivatives up to order 4 stay smooth.
 DEGREE = 7
 # Numbers of parameters that are tried: so many times fewer each, from so many for a point.
 FEWER, MOST_PER_POINT = 1.25, 2 / 3
+# The least numbers of parameters: one wave, or a cubic polynomial.
+LEAST_PERIODIC, LEAST = 3, 4
 # Lines that tell how much noise there is.
 LINES_ASKED = 200
 # Steps of a uniform grid differ by rounding.
@@ -37,6 +41,11 @@ class AxisFit:
         )
         return np.moveaxis(fitted, 0, axis)
 
+    def finer(self) -> "AxisFit":
+        """With more parameters: noise and curves that are too smooth differ by as much."""
+        number = min(math.ceil(self.number * FEWER) + 1, len(self.coordinate))
+        return AxisFit(self.coordinate, self.is_periodic, number)
+
     def _periodic(self, lines: np.ndarray, order: int) -> np.ndarray:
         n = len(lines)
         spectrum = np.fft.rfft(lines, axis=0)
@@ -50,13 +59,14 @@ class AxisFit:
     def _spline(self, lines: np.ndarray, order: int) -> np.ndarray:
         from scipy.interpolate import make_lsq_spline
 
-        inner = max(self.number - DEGREE - 1, 0)
+        degree = min(DEGREE, self.number - 1)
+        inner = self.number - degree - 1
         # Knots at equal shares of the points, so that each has some of them near.
         places = np.linspace(0, len(lines) - 1, inner + 2)[1:-1]
         knots = np.interp(places, np.arange(len(lines)), self.coordinate)
-        ends = self.coordinate[[0, -1]].repeat(DEGREE + 1).reshape(2, -1)
+        ends = self.coordinate[[0, -1]].repeat(degree + 1).reshape(2, -1)
         curve = make_lsq_spline(
-            self.coordinate, lines, np.concatenate([ends[0], knots, ends[1]]), DEGREE
+            self.coordinate, lines, np.concatenate([ends[0], knots, ends[1]]), degree
         )
         return np.asarray(curve(self.coordinate, order))
 
@@ -68,7 +78,7 @@ def fit_axis(
     lines = np.moveaxis(values, axis, 0).reshape(len(coordinate), -1)
     lines = lines[:, :: max(1, lines.shape[1] // LINES_ASKED)]
     n = len(lines)
-    least = 3 if is_periodic else DEGREE + 1
+    least = LEAST_PERIODIC if is_periodic else LEAST
     number = max(int(MOST_PER_POINT * n), least)
     tried = {}
     while number >= least:

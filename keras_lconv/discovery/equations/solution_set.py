@@ -39,6 +39,14 @@ class SolutionSet:
         # Jet by jet: near a pole of one coefficient all others would seem to be zero.
         influences = equations.influences(jets, scales)
         depends = np.any(np.nan_to_num(influences) > 0, axis=0)
+        if not np.all(np.any(depends, axis=1)):
+            number = int(np.argmin(np.any(depends, axis=1)))
+            raise ValueError(
+                "`equation` must depend on derivatives, each of several ones. Received: "
+                f"the same for all jets, or no number, in place {number} of "
+                f"{equations.size}. `ranges` says between which values variables and "
+                "derivatives are drawn"
+            )
         space = equations.space
         #: The order of each equation.
         self.orders = np.max(np.where(depends, space.orders, 0), axis=1)
@@ -92,10 +100,15 @@ class SolutionSet:
         if np.mean(kept) < LEAST_KEPT:
             raise ValueError(
                 "`equation` must have solutions near most jets. Received: one that "
-                f"{np.mean(kept):.0%} of {len(jets)} random jets reach; `ranges` says "
-                "between which values variables and derivatives are drawn"
+                f"{np.mean(kept):.0%} of {len(jets)} random jets reach. If it is a square, "
+                "take its root; if it has solutions for other values only, `ranges` says "
+                "between which ones variables and derivatives are drawn"
             )
         return reached[kept]
+
+    def is_near(self, jets: np.ndarray) -> bool:
+        """Whether enough of some jets reach solutions."""
+        return bool(np.mean(self._newton(jets)[1]) >= LEAST_KEPT)
 
     def _newton(self, jets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Jets moved by shortest steps, and whether each reaches the solution set.

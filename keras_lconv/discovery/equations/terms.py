@@ -1,5 +1,6 @@
 """What the components of fields are made of: monomials, alone and times functions."""
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -73,20 +74,26 @@ class Terms:
 
     def in_data(self, fields: VectorFields, units: Units) -> VectorFields:
         """Fields of variables in units as fields of the variables."""
-        to_units = np.diag(1 / units.scales), -units.origin / units.scales
-        return self._transformed(fields, *to_units, np.diag(units.scales))
+        return self._in_coordinates(fields, 1 / units.scales, -units.origin / units.scales)
 
     def in_units(self, fields: VectorFields, units: Units) -> VectorFields:
         """Fields of the variables as fields of variables in units."""
-        to_data = np.diag(units.scales), units.origin
-        return self._transformed(fields, *to_data, np.diag(1 / units.scales))
+        return self._in_coordinates(fields, units.scales, units.origin)
 
-    def _transformed(self, fields: VectorFields, *change: np.ndarray) -> VectorFields:
-        """Fields in other coordinates, as for `VectorFields.in_coordinates`."""
-        size = self.powers.shape[1]
-        blocks = np.split(fields.coefficients[:, :size], 1 + len(self.functions), axis=2)
-        own = [VectorFields(self.powers, each).in_coordinates(*change) for each in blocks]
-        return self.fields(np.concatenate([each.coefficients for each in own], axis=2))
+    def _in_coordinates(
+        self, fields: VectorFields, scales: np.ndarray, origin: np.ndarray
+    ) -> VectorFields:
+        """Fields of `scales z + origin` as fields of `z`, times the same functions."""
+        size, binomials = self.powers.shape[1], _binomials(int(np.max(self.powers)))
+        expanded = np.ones((len(self.powers), len(self.powers)))
+        for n, scale, start in zip(self.powers.T, scales, origin, strict=True):
+            high, low = n[:, None], n[None, :]
+            rest = np.maximum(high - low, 0)
+            expanded *= binomials[high, low] * scale**low * start**rest
+        shape = len(fields), size, 1 + len(self.functions), len(expanded)
+        blocks = fields.coefficients[:, :size].reshape(shape)
+        own = blocks @ expanded / scales[:, None, None]
+        return self.fields(own.reshape(len(fields), size, len(self)))
 
     def sizes(self, points: np.ndarray, units: Units) -> np.ndarray:
         """How much each variable and each function varies at points."""
@@ -124,6 +131,12 @@ class Terms:
         for function, is_there in zip(self.functions, power[size:], strict=True):
             value = value * function(points) if is_there else value
         return value
+
+
+def _binomials(most: int) -> np.ndarray:
+    """Binomial coefficients `(most + 1, most + 1)`, zero where there is none."""
+    numbers = range(most + 1)
+    return np.array([[math.comb(n, k) for k in numbers] for n in numbers], dtype="float64")
 
 
 def terms_up_to(size: int, degree: int, functions: tuple[LibraryFunction, ...]) -> Terms:

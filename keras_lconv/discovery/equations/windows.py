@@ -28,34 +28,34 @@ ROUNDING = 1e-6
 
 
 class SolutionWindows(RandomBatches):
-    """Batches of earlier and later fields of solutions, to train surrogate solvers on.
+    """Batches of earlier and later fields of solutions, to train surrogate solvers.
 
     A sample is a part of a solution: `inputs` fields, and the `targets` fields that follow.
-    With `generators` the whole solution is moved first, along `sum_i t_i v_i` for the
-    time 1 with new random `t` in each epoch, and earlier and later fields are taken from
-    it at the same points. So both are moved by the same motion, also where it mixes time,
-    space and fields. Only these fields are computed.
+    With `generators` the whole solution moves first, along `sum_i t_i v_i` for the time 1
+    with new random `t` in each epoch. Earlier and later fields are taken from it at the
+    same points. So both move by the same motion, even if it mixes time, space and fields.
+    Only these fields are computed.
 
-    All points of a sample are known: motions keep space, and one that would need times
-    outside of those given is halved until it does not.
+    All points of a sample are known: motions keep space, and a motion that needs times
+    outside of the given ones is halved until it does not.
 
     Args:
         fields: Solutions, by name, `(*grid)` or `(runs, *grid)`.
         coordinates: The points of the grid along each axis, by name, time first.
-        generators: Symmetries, `VectorFields` on coordinates and fields. Those of a
-            periodic axis do not contain its coordinate, and those of other axes of space
-            vanish at its ends: `PointSymmetryReport.to_augmentation` finds these. By
+        generators: Symmetries, `VectorFields` on coordinates and fields. They must not
+            contain the coordinate of a periodic axis, and must vanish at the ends of other
+            axes of space: `PointSymmetryReport.to_augmentation` finds such symmetries. By
             default nothing moves.
         periodic: Names of the axes along which fields are periodic.
         inputs: Number of earlier fields.
-        targets: Number of later ones.
-        step: From one of them to the next are so many points of time.
-        distance: How far each generator moves points of the graph at most, in the root
-            mean square and in units of the spread of each variable.
+        targets: Number of later fields.
+        step: Number of points of time from one field to the next.
+        distance: The largest distance that each generator moves points of the graph, as a
+            root mean square and in units of the spread of each variable.
         batch_size: Number of samples in a batch. The last one may be smaller.
-        shuffle: Whether each epoch has an order of its own.
-        seed: Seed of order and motions. A batch depends on it, on the epoch and on the
-            number of the batch only, so `workers` do not change it.
+        shuffle: Whether each epoch has a new order.
+        seed: Seed of order and motions. A batch depends only on it, on the epoch and on the
+            number of the batch, so `workers` do not change it.
         **kwargs: `workers`, `use_multiprocessing`, `max_queue_size` of
             `keras.utils.PyDataset`.
 

@@ -16,20 +16,20 @@ from keras_lconv.algebra import VectorFields
 class FieldAugmentation(keras.layers.Layer):
     """Moves samples by random times along vector fields, in training only.
 
-    Each sample goes along `sum_i t_i v_i` for the time 1, with `t_i` uniform between
-    `-max_time` and `max_time`, by `steps` steps of Runge-Kutta of order 4: their error is
-    of fourth order in `max_time / steps`. Samples that would leave for infinity stay.
+    Each sample moves along `sum_i t_i v_i` for the time 1, with `t_i` uniform between
+    `-max_time` and `max_time`, by `steps` steps of Runge-Kutta of order 4. The error is of
+    fourth order in `max_time / steps`. Samples that would reach infinity do not move.
 
     Args:
         powers: Exponents of the monomials, `(K, v)`.
-        coefficients: Those of the fields, `(k, v, K)`.
+        coefficients: Coefficients of the fields, `(k, v, K)`.
         max_time: The largest parameter.
-        blocks: A sample consists of so many vectors, which move alike.
-        scalars: So many components before them stay.
+        blocks: Number of vectors in a sample, which move alike.
+        scalars: Number of components before them, which do not move.
         origin: The fields are about this point, `(v,)`; by default about zero.
         steps: Number of steps.
         seed: Seed of the times.
-        **kwargs: What Keras layers take, as `name`.
+        **kwargs: Arguments of Keras layers, such as `name`.
 
     Input shape:
         `(batch, scalars + blocks * v)`.
@@ -101,7 +101,7 @@ class FieldAugmentation(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
-        """Moved samples in training, and else the samples."""
+        """Moved samples in training, otherwise the samples."""
         if not training:
             return x
         shape = (ops.shape(x)[0], 1, self.fields.dimension)

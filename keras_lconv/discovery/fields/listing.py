@@ -1,4 +1,4 @@
-"""Which polynomial symmetries to list: those that are no multiples of others.
+"""Which polynomial symmetries to list: those that are not multiples of others.
 
 A function times a field along which nothing changes is such a field again, and so are all
 sums of these. Of the symmetries of each degree those are listed that do not follow from
@@ -140,7 +140,9 @@ def reduced(rows: np.ndarray, known: np.ndarray, reading: np.ndarray) -> np.ndar
         return rows
     read = known @ reading
     pivots = large_pivots(orthonormal(read))
-    weights = np.linalg.solve(read[:, pivots].T, (rows @ reading)[:, pivots].T).T
+    # What is known may be dependent where functions are.
+    target = (rows @ reading)[:, pivots].T
+    weights = np.linalg.lstsq(read[:, pivots].T, target, rcond=None)[0].T
     result = rows - weights @ known
     return result / np.linalg.norm(result, axis=1, keepdims=True)
 

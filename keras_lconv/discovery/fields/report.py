@@ -27,17 +27,17 @@ DRAWS = 256
 class FieldReport(SymmetryReport):
     """The symmetries that `find_symmetries` found among fields that are not affine.
 
-    Symmetries are listed such that all others follow. Where a function does not change
-    along a field, it does not change along a multiple of it either, whatever function it is
-    multiplied by: multiples are counted in `num_solutions` and not listed. A field that is
-    zero on all samples is none.
+    The list contains symmetries from which all others follow. If a function does not change
+    along a field, it does not change along a product of any function and the field either:
+    such multiples are counted in `num_solutions` and not listed. A field that is zero on
+    all samples does not count.
 
     Args:
         basis: The coefficients of the fields.
         kind: As for `SymmetryReport`.
         output: As for `SymmetryReport`.
         blocks: As for `SymmetryReport`.
-        singular_values: Those of the largest degree with a clear answer.
+        singular_values: Singular values for the largest degree with a clear answer.
         gap: As for `SymmetryReport`.
         confidence: As for `SymmetryReport`.
         errors: As for `SymmetryReport`.
@@ -58,13 +58,13 @@ class FieldReport(SymmetryReport):
         notes: As for `SymmetryReport`.
         discrete: As for `SymmetryReport`.
         fields: The symmetries, as fields of `x - origin` for a vector `x`.
-        in_standard: The same in standard coordinates, in which they are named.
-        num_solutions: How many independent fields are symmetries, with all multiples of
-            those that are listed.
-        origin: What the fields are about, `(v,)`: zero, but for components that are far
+        in_standard: The same in standard coordinates, which determine the name.
+        num_solutions: Number of independent fields that are symmetries, with all multiples
+            of the listed ones.
+        origin: The origin of the fields, `(v,)`: zero, except for components that are far
             from it.
-        vanishing: Polynomials that vanish on the samples, in symbols: what lies on a
-            surface tells nothing about fields that vanish there.
+        vanishing: Polynomials that vanish on the samples, in symbols. Samples on a surface
+            contain no information about fields that vanish there.
 
     Example:
     ```python
@@ -117,10 +117,11 @@ class FieldReport(SymmetryReport):
         return fields.identify(EXACT_TOLERANCE if is_exact else None)
 
     def formulas(self, names: Sequence[str] | None = None) -> list[str]:
-        """The fields in symbols, as `"2 t d/dx - x u d/du"`.
+        """The fields in symbols, such as `"2 t d/dx - x u d/du"`.
 
         Args:
-            names: Names of the components of a vector; functions of a library have theirs.
+            names: Names of the components of a vector; functions of a library have their
+                own.
         """
         if self.fields is None:
             return []
@@ -133,11 +134,11 @@ class FieldReport(SymmetryReport):
         """Samples after the time 1 along `sum_i t_i v_i`.
 
         Args:
-            x: Samples `(batch, n)`, as those of the search. Scalars stay.
-            t: A parameter for each field, or one number where there is one field.
+            x: Samples `(batch, n)`, like those of the search. Scalars do not move.
+            t: A parameter for each field, or one number for one field.
 
         Returns:
-            Array `(batch, n)`. Samples with a vector that leaves for infinity have NaN.
+            Array `(batch, n)`. Samples with a vector that reaches infinity have NaN.
 
         Raises:
             ValueError: If there is no symmetry, or shapes do not fit.
@@ -160,9 +161,9 @@ class FieldReport(SymmetryReport):
         """A Keras layer that moves samples along the flow of the symmetries, in training.
 
         Args:
-            distance: How far a single field moves vectors at most, about, in units of the
-                spread of the data.
-            **kwargs: What `FieldAugmentation` takes, as `steps` or `seed`.
+            distance: The largest distance that a single field moves vectors, approximately,
+                in units of the spread of the data.
+            **kwargs: Arguments of `FieldAugmentation`, such as `steps` or `seed`.
 
         Returns:
             A `FieldAugmentation`.

@@ -221,7 +221,7 @@ class AnyDerivatives:
         return values, slopes
 
     def _takes_arrays(self) -> bool:
-        """Whether the function has values for what is no tensor."""
+        """Whether the function has values for what is not a tensor."""
         if isinstance(self._function, keras.layers.Layer) or self._samples.ndim != 2:
             return False
         try:

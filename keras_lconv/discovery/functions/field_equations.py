@@ -47,15 +47,6 @@ class FieldEquations(VectorEquations):
             )
         self._set_coordinates(is_affine=True)
 
-    def _functions(self, vectors: np.ndarray) -> np.ndarray:
-        """The functions `f` of vectors `(..., v)`, `(..., w)`."""
-        raise NotImplementedError
-
-    @property
-    def _elements(self) -> np.ndarray:
-        """The matrices `E` that are searched, in standard coordinates, `(p, r, w)`."""
-        raise NotImplementedError
-
     def require_outputs(self, size: int) -> None:
         """Raises unless `output` says how so many outputs move."""
         needed = self.samples.shape[1] if self._output == "same" else size
@@ -67,7 +58,7 @@ class FieldEquations(VectorEquations):
 
     def _moved(self, values: np.ndarray, scaling: np.ndarray) -> np.ndarray:
         """The fields at outputs `(batch, m)`, `(batch, m, p)`."""
-        functions, elements = self._functions(self._vectors(values)), self._elements
+        functions, elements = self._extended(self._vectors(values)), self._elements
         velocities = np.einsum(
             "va,paw,sbw->sbvp", self._standard.restore, elements, functions, optimize=True
         )

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._typing import Columns, Data, Function, Search
+from keras_lconv._streams import is_stream
+from keras_lconv._typing import Columns, Data, Function, Search, Stream
 from keras_lconv.discovery.functions.derivatives import JumpsError, values_of
 from keras_lconv.discovery.functions.fit import fit_symmetries
 from keras_lconv.discovery.functions.question import Question
 from keras_lconv.discovery.functions.solve import symmetries_of
+from keras_lconv.discovery.functions.sums import streamed_symmetries
 from keras_lconv.discovery.report import SymmetryReport
 
 BY_NETWORKS = (
@@ -22,7 +24,7 @@ BY_NETWORKS = (
 
 def find_symmetries(
     function: Function | None,
-    x: Data,
+    x: Stream,
     *,
     kind: str = "invariance",
     blocks: int = 1,
@@ -56,10 +58,10 @@ def find_symmetries(
     about 40 components: the system has `v^2` unknowns, or as many as `search` has
     dimensions.
 
-    **Fields that are not affine**, of tables: `search="polynomial"` takes all fields with
-    polynomial components up to `degree`, and a list of functions takes a library of fields.
-    Any function times a symmetry is a symmetry again: the report lists the fields from
-    which all others follow, and counts the rest. If the samples lie on a surface, the
+    **Fields that are not affine**, of tables: `search="polynomial"` searches all fields
+    with polynomial components up to `degree`, and a list of functions is a library of
+    fields. Any function times a symmetry is a symmetry again: the report lists the fields
+    from which all others follow, and counts the rest. If the samples lie on a surface, the
     report states it and leaves out fields that vanish there. Every smooth function is
     nearly constant along some polynomial field, so a symmetry needs values of at most 0.03.
 
@@ -67,35 +69,40 @@ def find_symmetries(
     along a vector field, by default any affine one, such as translations, rotations and
     scaling. They give the Lie derivatives `L_a x`, without any matrix on the pixels. A
     random equation then has derivatives of the same length in a random direction.
-    Symmetries hold only approximately, since moving pixels by half of their width has an
-    error, and those of trained classifiers are approximate anyway. `report.sensitivities`
-    states how much the function changes along each field that has a name. A signal on a
-    line is an image `(batch, n, 1)`.
+    Symmetries hold only approximately, because moving pixels by half of their width has an
+    error, and because those of trained classifiers are approximate. `report.sensitivities`
+    states how much the function changes along each field with a name. A signal on a line is
+    an image `(batch, n, 1)`.
 
     The result is about the function, on the samples. A network that is only approximately
     invariant has the symmetry up to its own error. The distribution of the samples does not
     matter, as long as they vary in all directions. Directions that they do not reach are
     listed as `unidentified`.
 
-    In a `keras.distribution` that shares batches out, each device computes the derivatives
+    In a `keras.distribution` that distributes batches, each device computes the derivatives
     of its share.
 
     Args:
         function: `F`, a Keras model or layer, which is called in inference mode, or a
-            function of `keras.ops` or of the backend that runs, smooth nearly everywhere.
-            It maps `(batch, ...)` to `(batch, ...)`, and samples do not mix. Each component
-            of the output gives an equation; a classifier may return logits or
-            probabilities. For a table it may also be a function of NumPy arrays, or a model
-            with `predict`, such as those of scikit-learn. Derivatives are then central
+            function of `keras.ops` or of the current backend, smooth nearly everywhere. It
+            maps `(batch, ...)` to `(batch, ...)`, and samples do not mix. Each component of
+            the output gives an equation; a classifier may return logits or probabilities.
+            For a table it may also be a function of NumPy arrays, or a model with
+            `predict`, such as those of scikit-learn. Derivatives are then central
             differences. For functions without derivatives, such as trees, smooth networks
             are fitted to the values. `report.notes` states this.
         x: Samples: a table `(batch, n)`, also a `DataFrame`, or images
-            `(batch, *spatial, channels)`.
+            `(batch, *spatial, channels)`. Or batches of such samples, which need not fit
+            into memory: a `tf.data.Dataset`, a `DataLoader`, a `PyDataset`, any iterable or
+            a generator function, which is read once. Of a batch `(x, y)` the first counts.
+            Of a table the first 4096 samples, which should be in random order, determine
+            the units, and repeated samples count each time. `SymmetrySums` shares the
+            batches out to workers.
         kind: `"invariance"` or `"equivariance"`.
-        blocks: A row of the table consists of so many vectors of equal size, one after the
-            other, that transform alike.
-        scalars: How many columns at the start of a table do not transform, such as masses
-            or charges. The blocks follow. Or a list of their names.
+        blocks: Number of vectors of equal size in a row of the table, one after the other,
+            which transform alike.
+        scalars: Number of columns at the start of a table that do not transform, such as
+            masses or charges. The blocks follow. Or a list of their names.
         columns: The columns of a table or a pandas `DataFrame` that make the vectors: a
             list of names or numbers, or a list for each vector, such as
             `[["x", "y", "z"], ["vx", "vy", "vz"]]`. The function receives the scalars and
@@ -103,21 +110,21 @@ def find_symmetries(
         search: Where to search. For tables `"linear"`: all maps `A x`; `"affine"`: all maps
             `A x + b`; a `LieAlgebra`, or matrices `(p, v, v)` for vectors of size `v`, or
             affine maps `[A | b]`, `(p, v, v + 1)`; these need not be an algebra. By default
-            `"affine"` if the mean of the vectors is clearly not zero, and else `"linear"`.
+            `"affine"` if the mean of the vectors is clearly not zero, otherwise `"linear"`.
             For images `"affine"`, the default, `"linear"` or `"quadratic"`: all vector
             fields whose components are such polynomials; a name of
             `keras_lconv.generators.get`, or any square `Generators`. For tables also
             `"polynomial"`, or functions of arrays of vectors `(batch, v)`, in a list or in
-            a dictionary with names: one with values `(batch,)` is a coefficient, and stands
-            for the `v` fields `f(x) d/dx_a`; one with values `(batch, v)` is a field.
+            a dictionary with names: a function with values `(batch,)` is a coefficient of
+            the `v` fields `f(x) d/dx_a`; a function with values `(batch, v)` is a field.
         degree: The largest degree of polynomial fields, by default 2.
-        output: For equivariance, what `K` is. `"same"`: the output consists of vectors that
-            move like those of the input, and its scalars do not move; or it is an image on
-            the same grid that moves like the input. `"tensor2"`: it is a matrix `(v, v)`
-            that transforms by `A F + F A^T`. Matrices `(p, m, m)`: that of each element of
-            `search`. `"free"`: any matrix (with an offset if affine maps are searched),
-            which is found with `A`. Fewer assumptions find more symmetries; the report
-            states those that were made.
+        output: For equivariance, the meaning of `K`. `"same"`: the output consists of
+            vectors that move like those of the input, and its scalars do not move; or it is
+            an image on the same grid that moves like the input. `"tensor2"`: it is a matrix
+            `(v, v)` that transforms by `A F + F A^T`. Matrices `(p, m, m)`: one for each
+            element of `search`. `"free"`: any matrix (with an offset if affine maps are
+            searched), which is found with `A`. Fewer assumptions find more symmetries; the
+            report states the assumption.
         dimension: Dimension of the algebra, if it is known. By default it is found. For
             polynomial fields, the number of all symmetries.
         derivatives: By default the backend differentiates `function` if it can. `"finite"`:
@@ -126,9 +133,9 @@ def find_symmetries(
             order of `x`; the function may then be `None` for invariance.
         data_format: Where the channels of images are, `"channels_last"` or
             `"channels_first"`. By default the `data_format` of the function if it has one,
-            and else that of the Keras configuration.
-        discrete: Whether to search discrete symmetries of a table as well, about the centre
-            of the others if there is one, and else about the origin. The result has the
+            otherwise that of the Keras configuration.
+        discrete: Whether to search also discrete symmetries of a table, about the centre of
+            the others if there is one, otherwise about the origin. The result has the
             `DiscreteReport` of `find_discrete_symmetries` as `discrete`.
         batch_size: Number of samples in memory at a time, with all derivatives of all
             outputs. Functions from images to images need a small one.
@@ -166,15 +173,18 @@ def find_symmetries(
     if not callable(function):
         predict = getattr(function, "predict", function)
         function = getattr(function, "predict_proba", predict)
-    report = _found(
-        function,
-        x,
-        Question(kind, blocks, scalars, columns, search, output, dimension, degree),
-        derivatives=derivatives,
-        data_format=data_format,
-        batch_size=batch_size,
-        verbose=verbose,
-    )
+    question = Question(kind, blocks, scalars, columns, search, output, dimension, degree)
+    settings = {
+        "derivatives": derivatives,
+        "data_format": data_format,
+        "batch_size": batch_size,
+        "verbose": verbose,
+    }
+    samples: Any = x
+    if is_stream(x):
+        report, samples = streamed_symmetries(function, x, question, **settings)
+    else:
+        report = _found(function, samples, question, **settings)
     if not discrete:
         return report
     # It asks for the symmetries that are not discrete, and comes after this.
@@ -194,7 +204,7 @@ def find_symmetries(
         report,
         discrete=find_discrete_symmetries(
             function,
-            x,
+            samples,
             kind=kind,
             output=output,
             blocks=blocks,

@@ -1,15 +1,12 @@
-"""From data alone to symmetries: smooth networks in between."""
+"""From data alone to symmetries: a smooth function in between."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._ops import mean
 from keras_lconv._typing import Columns, Data, Search
 from keras_lconv._validation import (
     any_array,
@@ -18,33 +15,21 @@ from keras_lconv._validation import (
     positive_int,
     progress,
 )
-from keras_lconv.discovery.fields.report import FieldReport
-from keras_lconv.discovery.functions.effects import seemingly_idle, without
-from keras_lconv.discovery.functions.network import (
-    MEMBERS,
-    STEPS_BETWEEN,
-    has_heavy_tails,
-    network,
-    train,
-)
-from keras_lconv.discovery.functions.quadratic import Quadratic, quadratic_fit
+from keras_lconv.discovery.functions.certainty import sure_symmetries
+from keras_lconv.discovery.functions.effects import without
+from keras_lconv.discovery.functions.network import MEMBERS
 from keras_lconv.discovery.functions.question import Question
-from keras_lconv.discovery.functions.solve import (
-    equations_for,
-    require_output,
-    symmetries_of,
+from keras_lconv.discovery.functions.solve import equations_for, require_output
+from keras_lconv.discovery.functions.stand_in import (
+    closed_fit,
+    networks,
+    smooth_fit,
 )
-from keras_lconv.discovery.functions.targets import Targets, targets_of
-from keras_lconv.discovery.gap import LARGEST_NULL_VALUE
-from keras_lconv.discovery.null_space import jackknife_errors, tilt
+from keras_lconv.discovery.functions.targets import targets_of
 from keras_lconv.discovery.report import SymmetryReport
 
-LEAST_EPOCHS, LEAST_STEPS = 30, 2400
 # So many samples are enough for the null space of a network.
 MOST_SAMPLES = 8192
-# What a polynomial is worth that leaves more than noise.
-HALF_SURE = 0.5
-ROUGH = "it leaves more than noise: other terms may hide symmetries, or break these"
 
 
 def fit_symmetries(
@@ -65,34 +50,47 @@ def fit_symmetries(
     validation_split: float = 0.1,
     verbose: bool = True,
 ) -> SymmetryReport:
-    """Finds the symmetries of data `y = F(x)`, by networks that are trained on them.
+    """Finds the symmetries of data `y = F(x)`, by a smooth function that is fitted to them.
 
-    Two networks are trained to predict `y`, with a learning rate that falls to zero. Each
-    keeps the weights with the smallest error on samples that it leaves out.
-    `find_symmetries` then searches the symmetries of their mean. Their difference measures
-    noise, and enters the thresholds, the confidence and the error bars. The result is as
-    good as the fit: if `report.fit_error` is large, use more data, more epochs or a better
-    `model`.
+    `find_symmetries` searches the symmetries of what was fitted: a polynomial where one is
+    enough, else a Gaussian process, else two networks. What the fit does not know enters
+    the thresholds, the confidence and the error bars. The result is as good as the fit: if
+    `report.fit_error` is large, use more data, more epochs or a better `model`.
+
+    **Gaussian processes.** Up to 3,000 samples of at most 20 columns are fitted by a
+    Gaussian process, with a length of each column and the noise of the largest likelihood.
+    Functions are drawn that fit as well: how far generators turn in these is an error bar.
+    Where they leave more than 15% of the derivatives open, networks are trained as well,
+    and what errs less on samples that were left out is used. Labels and columns with heavy
+    tails are left to networks.
+
+    **Networks.** Two networks are trained to predict `y`, with a learning rate that falls
+    to zero. Each keeps the weights with the smallest error on samples that it leaves out.
+    Their mean is asked, and their difference measures noise. If a smooth function foretells
+    their errors on samples that they were not trained on, they miss a part of the function:
+    its size lowers the confidence.
 
     **Polynomials.** If the output is one number, and it or its square is a polynomial of
     degree 2 of `x` to a percent of its spread, the polynomial is used and no network is
-    trained. It is curved, or linear, only in directions in which noise does not explain it
-    as well. The same holds for positive outputs whose logarithm is a polynomial of degree 2
-    of the logarithms of positive columns, such as products of powers. Noise up to a fifth
-    of the spread is allowed there, if terms of degree 3 explain no more than chance.
+    trained. It contains terms only in directions in which noise does not explain them as
+    well. The same holds for positive outputs whose logarithm is a polynomial of degree 2 of
+    the logarithms of positive columns, such as products of powers. Noise up to a fifth of
+    the spread is allowed there, if terms of degree 3 explain no more than chance.
 
-    **Columns without effect.** If networks are as good with a column at its mean, others
-    are trained without it. If these are as good, the column is left out, and so are columns
-    that a polynomial of logarithms does not need. `report.notes` states this, and the
-    column is `unidentified`. With `blocks` or `scalars` no column is left out.
+    **Columns without effect.** If networks are as good with a column at its mean, or a
+    Gaussian process has a length for it of 30 times its spread, another fit does without.
+    If this is as good, the column is left out, and so are columns that a polynomial of
+    logarithms does not need. `report.notes` states this, and the column is `unidentified`.
+    With `blocks` or `scalars` no column is left out.
 
     **Labels.** One column of strings, truth values or at most ten different whole numbers
     counts as labels. The search is then for invariance of the class probabilities.
 
     **Scales.** Positive outputs over more than two decades are fitted by their logarithm,
-    which has the same symmetries; columns of `x` with heavy tails are also given to the
-    network on a logarithmic scale. For counts, whole numbers from 0 on, the square roots
-    are fitted, whose noise does not depend on their size. `report.notes` states this.
+    which has the same symmetries, unless a Gaussian process fits them better as they are.
+    Columns of `x` with heavy tails are also given to the network on a logarithmic scale.
+    For counts, whole numbers from 0 on, the square roots are fitted, whose noise does not
+    depend on their size. `report.notes` states this.
 
     Args:
         x: Inputs `(batch, n)`, also a pandas `DataFrame`.
@@ -106,11 +104,11 @@ def fit_symmetries(
         output: As for `find_symmetries`.
         dimension: As for `find_symmetries`.
         model: A smooth model of your own, from `(batch, n)` to the shape of `y`. It is
-            compiled and trained here, and no second one is made. By default each of two has
+            compiled and trained here, and nothing else is fitted. By default networks have
             three hidden layers of 256 swish units.
-        epochs: Largest number of epochs. Training stops earlier if the validation error has
-            not fallen for a third of them. By default 30, or as many more as make 2,400
-            steps.
+        epochs: Largest number of epochs, if networks are trained. Training stops earlier if
+            the validation error has not fallen for a third of them. By default 30, or as
+            many more as make 2,400 steps.
         batch_size: Number of samples in a step.
         validation_split: Fraction of the samples, drawn at random, that a network is not
             trained on.
@@ -148,8 +146,7 @@ def fit_symmetries(
         )
     targets = targets_of(y, kind)
     held_out = round(len(x) * fraction("validation_split", validation_split))
-    members = MEMBERS if model is None else 1
-    if not 0 < members * held_out < len(x):
+    if not 0 < (MEMBERS if model is None else 1) * held_out < len(x):
         raise ValueError(
             "`validation_split` must leave samples on both sides. "
             f"Received: validation_split={validation_split!r} of {len(x)} samples"
@@ -165,71 +162,25 @@ def fit_symmetries(
     x, targets = x[order], targets.at(order)
     # Vectors are compared with each other, and none loses a component.
     is_plain = question.blocks == 1 and not question.scalars
-    quadratic = None
-    if model is None and targets.outputs is not None:
-        quadratic = quadratic_fit(x, targets.outputs, held_out)
-    if quadratic is not None:
-        members = 1
-        told = (quadratic.note, *([ROUGH] if quadratic.is_rough else []))
-        found = _Fit(quadratic.model, quadratic.error, told, quadratic.idle)
-    else:
-        settings = held_out, epochs, batch_size, bool(progress(verbose))
-        found = _trained(x, targets, model, *settings)
-        if model is None and is_plain:
-            found = _simplest(found, x, targets, *settings)
+    settings = held_out, epochs, batch_size, bool(progress(verbose))
+    found = closed_fit(x, targets, held_out) if model is None else None
+    if found is None and model is None:
+        found = smooth_fit(x, targets, is_plain)
+    if found is None or not found.is_clear(x):
+        other = networks(x, targets, model, is_plain, *settings)
+        found = other if found is None or other.error < found.error else found
     if is_plain and found.idle:
         x = without(x, found.idle)
         found = found._replace(notes=(*found.notes, _left_out(found.idle, table.names)))
     samples = x[:MOST_SAMPLES].astype("float64")
-    report = symmetries_of(
-        found.model,
-        samples,
-        question,
-        members=members,
-        fit_error=found.error,
-        names=table.names,
-    )
-    is_affine = not isinstance(report, FieldReport)
-    if quadratic is not None and report.dimension and is_affine:
-        report = _as_sure_as_the_fit(report, quadratic, samples, question)
-    if not is_affine:
-        # Some field comes near to any function: what a fit does not know may decide.
-        is_rough = quadratic is not None and quadratic.is_rough
-        known = HALF_SURE if is_rough else 1.0 if quadratic else _known(found.error)
-        report = dataclasses.replace(report, confidence=report.confidence * known)
+    report = sure_symmetries(found, samples, question, table.names)
     return dataclasses.replace(
         report,
-        model=_mean(found.model, members),
+        model=found.mean,
         fit_error=found.error,
         notes=(*report.notes, *found.notes),
         names=table.names,
     )
-
-
-class _Fit(NamedTuple):
-    """What stands for the function behind a table.
-
-    Args:
-        model: A function of samples.
-        error: Its relative error.
-        notes: What was done, in words.
-        idle: Columns without measurable effect, which it does not take.
-    """
-
-    model: keras.Model
-    error: float
-    notes: tuple[str, ...]
-    idle: tuple[int, ...] = ()
-
-
-def _simplest(found: _Fit, x: np.ndarray, targets: Targets, *settings: Any) -> _Fit:
-    """Networks without the columns that they do not need, if these err no more."""
-    values, held_out = targets.values.astype("float32"), settings[0]
-    idle = seemingly_idle(found.model, x.astype("float32"), values, MEMBERS, held_out)
-    if not 0 < len(idle) < np.sum(np.ptp(x, axis=0) > 0):
-        return found
-    other = _trained(without(x, idle), targets, None, *settings)
-    return other._replace(idle=idle) if other.error <= found.error else found
 
 
 def _left_out(idle: tuple[int, ...], names: tuple[str, ...] | None) -> str:
@@ -238,22 +189,6 @@ def _left_out(idle: tuple[int, ...], names: tuple[str, ...] | None) -> str:
         f"without measurable effect: {told}. The error of the fit is no larger without, so "
         "this was left out, and nothing is said of it"
     )
-
-
-def _as_sure_as_the_fit(
-    report: SymmetryReport, quadratic: Quadratic, samples: np.ndarray, question: Question
-) -> SymmetryReport:
-    """A report about a polynomial that knows how far its coefficients are known."""
-    asked = dataclasses.replace(question, dimension=report.dimension)
-    again = [symmetries_of(other, samples, asked) for other in quadratic.others]
-    errors = np.hypot(report.errors, _errors_of_refits(report, again))
-    # Generators that turn with the samples are none.
-    known = math.cos(min(float(np.max(errors)), math.pi / 2)) ** 2
-    if quadratic.is_rough:
-        known *= HALF_SURE
-    if quadratic.untidied is not None:
-        known *= _held_by(quadratic.untidied, samples, question, report)
-    return dataclasses.replace(report, errors=errors, confidence=report.confidence * known)
 
 
 def _require_fit(model: object, x: np.ndarray, outputs: tuple[int, ...]) -> None:
@@ -274,77 +209,3 @@ def _require_fit(model: object, x: np.ndarray, outputs: tuple[int, ...]) -> None
         raise ValueError(
             f"`model` must have the output shape {outputs} of `y`. Received: {found}"
         )
-
-
-def _errors_of_refits(report: SymmetryReport, again: list[SymmetryReport]) -> np.ndarray:
-    """Error bars of generators, from fits without each of some groups of samples."""
-    found = [_orthonormal_columns(each) for each in (report, *again)]
-    return jackknife_errors(np.array([tilt(found[0], span) for span in found[1:]]))
-
-
-def _held_by(
-    function: keras.Model, samples: np.ndarray, question: Question, report: SymmetryReport
-) -> float:
-    """How clearly the symmetries that were found are those of another function, too.
-
-    Of the polynomial with the terms that are taken for noise: what these may hide.
-    """
-    inside = dataclasses.replace(question, search=report.basis, dimension=report.dimension)
-    return _known(float(symmetries_of(function, samples, inside).singular_values[-1]))
-
-
-def _known(error: float) -> float:
-    """How clear an answer is if values are wrong by so much."""
-    return LARGEST_NULL_VALUE**2 / (LARGEST_NULL_VALUE**2 + error**2)
-
-
-def _orthonormal_columns(report: SymmetryReport) -> np.ndarray:
-    """The algebra in standard coordinates, one column for each generator."""
-    matrices = np.asarray(report.standard)
-    return np.linalg.qr(matrices.reshape(len(matrices), -1).T)[0]
-
-
-def _trained(
-    x: np.ndarray,
-    targets: Targets,
-    model: keras.Model | None,
-    held_out: int,
-    epochs: int | None,
-    batch_size: int,
-    verbose: bool,
-) -> _Fit:
-    """A network that is trained on samples in random order."""
-    x, values = x.astype("float32"), targets.values.astype("float32")
-    members, notes = (1, targets.notes) if model is not None else (MEMBERS, targets.notes)
-    output_shape = values.shape[1:]
-    if model is None:
-        model = network(x, output_shape, targets.activation)
-        if np.any(has_heavy_tails(x)):
-            notes += ("columns with heavy tails were also given on a logarithmic scale",)
-    values = values.reshape(len(x), *(output_shape or (1,)))
-    steps = -(-(len(x) - held_out) // batch_size)
-    if epochs is None:
-        epochs = max(LEAST_EPOCHS, -(-LEAST_STEPS // steps))
-    # A few passes at a time: what comes after each epoch takes longer than a step.
-    passes = min(epochs, max(1, -(-STEPS_BETWEEN // steps)))
-    rounds = -(-epochs // passes)
-    error = train(
-        model,
-        x,
-        values,
-        members=members,
-        held_out=held_out,
-        epochs=rounds,
-        batch_size=batch_size,
-        bar=keras.utils.Progbar(rounds, verbose=int(verbose), unit_name="round"),
-        passes=passes,
-    )
-    variance = float(np.mean((values - np.mean(values, axis=0)) ** 2))
-    return _Fit(model, math.sqrt(error / variance), notes)
-
-
-def _mean(model: keras.Model, members: int) -> keras.Model:
-    """The mean of the networks in a model."""
-    if members == 1:
-        return model
-    return keras.Model(model.inputs, mean(model.outputs[0], 1))

@@ -1,7 +1,9 @@
 """The equations for generators that act on images."""
 
+import copy
 import itertools
 import math
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,7 +11,7 @@ from numpy.typing import ArrayLike
 from keras_lconv._typing import GeneratorsLike
 from keras_lconv._validation import finite_array, one_of
 from keras_lconv.discovery.grid_space import GridSpace, generators_among
-from keras_lconv.discovery.null_space import NormalMatrices
+from keras_lconv.discovery.null_space import NormalMatrices, groups_of
 from keras_lconv.discovery.report import SymmetryReport
 from keras_lconv.generators import Generators, VectorFieldGenerators
 
@@ -68,7 +70,7 @@ class GridEquations:
         self._is_free = kind == "equivariance" and self._output == "free"
         self._normal: NormalMatrices | None = None
         self.depends_on_input = False
-        self._moves_samples = False
+        self._moves_samples = self._is_streamed = False
 
     def _checked_actions(self, output: ArrayLike) -> np.ndarray | None:
         if self._kind == "invariance":
@@ -87,7 +89,7 @@ class GridEquations:
 
     @property
     def num_searched(self) -> int:
-        """The dimension of what is searched."""
+        """The dimension of the search."""
         return self._space.size
 
     def _channels_last(self, f: np.ndarray) -> np.ndarray:
@@ -144,7 +146,24 @@ class GridEquations:
             expected = expected + np.einsum("smp,smq->spq", scaled, scaled, optimize=True)
         flat = values.reshape(len(x), size)
         eliminated = flat * scale[:, :1] if self._is_free else None
-        self._normal.add(rows * scale[..., None], expected, eliminated)
+        groups = groups_of(x) if self._is_streamed else None
+        self._normal.add(rows * scale[..., None], expected, eliminated, groups=groups)
+
+    def settle(self) -> None:
+        """Forgets the samples so far: units do not depend on them."""
+        self._normal, self._is_streamed = None, True
+        self.depends_on_input = self._moves_samples = False
+
+    def merged(self, other: Self) -> Self:
+        """The sums of the samples of both."""
+        merged = copy.copy(self)
+        both = [each for each in (self._normal, other._normal) if each is not None]
+        merged._normal = (
+            both[0].merged(both[1]) if len(both) > 1 else next(iter(both), None)
+        )
+        merged.depends_on_input |= other.depends_on_input
+        merged._moves_samples |= other._moves_samples
+        return merged
 
     def _moved(self, values: np.ndarray) -> np.ndarray | None:
         """`K_a F(x)` where it is known, `(batch, m, p)`."""

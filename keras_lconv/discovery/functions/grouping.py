@@ -1,5 +1,6 @@
 """Other ways to group the columns of a table into vectors, as a hint."""
 
+import copy
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -124,6 +125,22 @@ class Hints:
         for _, order, equations in self._asked:
             turned = None if each is None else each[..., order]
             equations.add(x[:, order], values, derivatives[..., order], turned)
+
+    def settle(self) -> None:
+        """Takes units from the samples so far, as `TableEquations` do."""
+        for _, _, equations in self._asked:
+            equations.settle()
+
+    def merged(self, other: "Hints") -> "Hints":
+        """The equations of both, after they settled on the same units."""
+        merged = copy.copy(self)
+        merged._asked = [
+            (grouping, order, mine.merged(others))
+            for (grouping, order, mine), (_, _, others) in zip(
+                self._asked, other._asked, strict=True
+            )
+        ]
+        return merged
 
     def told(self, fit_error: float) -> tuple[str, ...]:
         """The groupings with symmetries, in words."""

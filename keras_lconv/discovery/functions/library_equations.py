@@ -38,10 +38,10 @@ class LibraryEquations(FieldEquations):
 
     @property
     def num_searched(self) -> int:
-        """The dimension of what is searched."""
+        """The dimension of the search."""
         return len(self._library)
 
-    def _functions(self, vectors: np.ndarray) -> np.ndarray:
+    def _extended(self, vectors: np.ndarray) -> np.ndarray:
         return self._library.functions(vectors)
 
     @property
@@ -50,18 +50,7 @@ class LibraryEquations(FieldEquations):
 
     def report(self, dimension: int | None, fit_error: float = 0.0) -> FieldReport:
         """What the equations of all samples say."""
-        _, all_values, all_slopes, doubt = self._gathered()
-        slopes, moved, values = self._with_outputs(all_slopes, all_values)
-        space = self._null_space(
-            self._elements,
-            self._functions(self._vectors(self.samples)),
-            slopes,
-            values,
-            moved,
-            doubt,
-            dimension=dimension,
-            fit_error=fit_error,
-        )
+        space, changes, counted = self._solved(dimension, fit_error)
         number = self._number(space, dimension, fit_error)
         found = self._library.fields(space.solutions[:, :number].T)
         report = self._told(
@@ -72,6 +61,6 @@ class LibraryEquations(FieldEquations):
             searched="fields of a library",
             origin=np.zeros(self._all_vectors.shape[1]),
         )
-        judged = self._judged(report, all_slopes, all_values)
+        judged = self._judged(report, changes, counted)
         assert isinstance(judged, FieldReport)
         return judged

@@ -11,7 +11,9 @@ from keras_lconv.algebra.monomials import exponents_up_to, substituted
 from keras_lconv.discovery.fields.listing import Found, Listing
 from keras_lconv.discovery.fields.report import FieldReport
 from keras_lconv.discovery.fields.vanishing import polynomials_on
+from keras_lconv.discovery.functions.changes import Changes
 from keras_lconv.discovery.functions.field_equations import FieldEquations
+from keras_lconv.discovery.functions.system import System
 from keras_lconv.discovery.map_space import check_cost, require_degree
 from keras_lconv.discovery.null_space import NullSpace
 
@@ -61,13 +63,10 @@ class PolynomialEquations(FieldEquations):
 
     @property
     def num_searched(self) -> int:
-        """The dimension of what is searched."""
+        """The dimension of the search."""
         return len(self._standard.whiten) * self._polynomials.ends[-1]
 
-    def _in_standard(self, vectors: np.ndarray) -> np.ndarray:
-        return (vectors - self._standard.mean) @ self._standard.whiten.T
-
-    def _functions(self, vectors: np.ndarray) -> np.ndarray:
+    def _extended(self, vectors: np.ndarray) -> np.ndarray:
         return self._polynomials(self._in_standard(vectors))
 
     @property
@@ -78,42 +77,33 @@ class PolynomialEquations(FieldEquations):
     def report(self, dimension: int | None, fit_error: float = 0.0) -> FieldReport:
         """What the equations of all samples say."""
         vectors, all_values, all_slopes, doubt = self._gathered()
-        slopes, moved, values = self._with_outputs(all_slopes, all_values)
-        functions, ends = self._polynomials(vectors), self._polynomials.ends
+        changes = Changes.of(all_slopes, all_values)
+        scaling = self._output_scaling(changes, all_values)
+        slopes, moved, values = self._with_outputs(all_slopes, all_values, scaling)
+        functions, ends = self._extended(vectors), self._polynomials.ends
         is_alone = self._blocks == 1 and self._kind == "invariance"
         listing = Listing(self._polynomials, self._reading())
         told: tuple[NullSpace, int, int] | None = None
         missed = None
         for degree, end in enumerate(ends):
             # Of the elements `(r, w)` those up to the degree.
-            inside = np.tile(np.arange(ends[-1]) < end, vectors.shape[2])
+            inside = np.tile(np.arange(ends[-1]) < end, slopes.shape[3])
             elements = self._elements[inside][..., :end]
             asked = dimension if degree == self._polynomials.degree else None
-            space = self._null_space(
-                elements,
-                functions[..., :end],
-                slopes,
-                values,
-                None if moved is None else moved[..., inside],
-                doubt,
-                dimension=asked,
-                fit_error=fit_error,
-            )
+            known = None if moved is None else moved[..., inside]
+            parts = functions[..., :end], slopes, known, values
+            space = _solution(elements, *parts, doubt, asked, fit_error)
             number = self._number(space, asked, fit_error)
             rows = _rows(space.solutions[:, :number], inside)
             trivial = rows
             if number and not is_alone:
                 # Of each block alone: nothing changes along these, whatever they move.
                 apart = np.moveaxis(slopes, 2, 1)
-                own = self._null_space(
-                    elements,
+                alone = (
                     functions[..., :end].reshape(-1, 1, end),
                     apart.reshape(-1, slopes.shape[1], 1, slopes.shape[3]),
-                    None,
-                    None,
-                    doubt,
-                    fit_error=fit_error,
                 )
+                own = _solution(elements, *alone, None, None, doubt, None, fit_error)
                 kept = self._number(own, None, fit_error)
                 trivial = _rows(own.solutions[:, :kept], inside)
             if not listing.add(degree, Found(rows, trivial)):
@@ -123,7 +113,7 @@ class PolynomialEquations(FieldEquations):
                 told = space, number, degree
         assert told is not None
         report = self._listed(listing, *told, missed)
-        judged = self._judged(report, all_slopes, all_values)
+        judged = self._judged(report, changes, changes.counted)
         assert isinstance(judged, FieldReport)
         return judged
 
@@ -196,6 +186,22 @@ class PolynomialEquations(FieldEquations):
         return tuple(
             polynomial_formula(powers, each, names, self._units) for each in expanded
         )
+
+
+def _solution(
+    elements: np.ndarray,
+    extended: np.ndarray,
+    slopes: np.ndarray,
+    moved: np.ndarray | None,
+    values: np.ndarray | None,
+    doubt: float,
+    dimension: int | None,
+    fit_error: float,
+) -> NullSpace:
+    """The null space of the equations of all samples."""
+    system = System(elements, extended, slopes, moved, values, doubt)
+    system.add(extended, slopes, moved, values)
+    return system.solve(dimension, fit_error)
 
 
 def _rows(solutions: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -301,7 +301,7 @@ def _chance(samples: int, terms: int, removed: int) -> float:
 
 
 def _rounding(values: np.ndarray) -> float:
-    return ROUNDING**2 * float(np.sum(values**2))
+    return ROUNDING**2 * float(np.sum((values - np.mean(values)) ** 2))
 
 
 def _without_each_group(rows: np.ndarray, values: np.ndarray) -> list[np.ndarray]:

@@ -1,7 +1,6 @@
 """From a function and its derivatives to the equations of its symmetries."""
 
-import dataclasses
-import math
+import functools
 import reprlib
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +27,7 @@ from keras_lconv.discovery.functions.derivatives import (
 )
 from keras_lconv.discovery.functions.grid_equations import GridEquations
 from keras_lconv.discovery.functions.grouping import Grouping, Hints, other_groupings
+from keras_lconv.discovery.functions.inquiry import Inquiry
 from keras_lconv.discovery.functions.library_equations import LibraryEquations
 from keras_lconv.discovery.functions.polynomial_equations import PolynomialEquations
 from keras_lconv.discovery.functions.question import Question
@@ -69,37 +69,41 @@ def symmetries_of(
         names: Names of the columns, where `x` has none.
     """
     verbose = progress(verbose)
+    samples, inquiry = inquiry_about(
+        function, x, question, derivatives, data_format, batch_size, members, names
+    )
+    batches = inquiry.batches(samples)
+    if verbose is None:
+        verbose = len(batches) >= BATCHES_WITH_BAR
+    bar = keras.utils.Progbar(len(batches), verbose=int(verbose), unit_name="batch")
+    for batch in batches:
+        inquiry.add(batch)
+        bar.add(1)
+    return inquiry.report(fit_error)
+
+
+def inquiry_about(
+    function: Function | None,
+    x: Data,
+    question: Question,
+    derivatives: ArrayLike | str | None,
+    data_format: str | None,
+    batch_size: int,
+    members: int = 1,
+    names: tuple[str, ...] | None = None,
+) -> tuple[np.ndarray, Inquiry]:
+    """The samples of `x` that differ, and an inquiry that was not given any yet.
+
+    The arguments are those of `symmetries_of`.
+    """
     batch_size = positive_int("batch_size", batch_size)
     table, question = question.about(x)
     samples = distinct_rows(table.values)
     data_format = data_format_of(function, data_format)
     equations = equations_for(samples, question, data_format, table.names)
     hints = _hints(samples, question, table.names or names)
-    batches = np.array_split(samples, math.ceil(len(samples) / batch_size))
-    if verbose is None:
-        verbose = len(batches) >= BATCHES_WITH_BAR
-    bar = keras.utils.Progbar(len(batches), verbose=int(verbose), unit_name="batch")
-    evaluate = _evaluation(function, derivatives, table.values)
-    for batch in batches:
-        values, slopes = evaluate(batch)
-        each = None
-        if members > 1:
-            slopes = slopes.reshape(len(batch), members, -1, *slopes.shape[2:])
-            each = np.moveaxis(slopes, 1, 0)
-            values, slopes = values.mean(axis=1), each.mean(axis=0)
-        for asked in (equations, hints):
-            asked.add(batch, values, slopes, each)
-        bar.add(1)
-    if not equations.depends_on_input:
-        raise ValueError(
-            "`function` must depend on its input. Received: a function with derivatives "
-            f"that are zero at all {len(samples)} samples of `x` that differ"
-        )
-    report = equations.report(question.dimension, fit_error)
-    notes = getattr(evaluate, "notes", ())
-    if not report.dimension:
-        notes += hints.told(fit_error)
-    return dataclasses.replace(report, notes=report.notes + notes)
+    evaluation = functools.partial(_evaluation, function, derivatives, table.values)
+    return samples, Inquiry(question, equations, hints, evaluation, batch_size, members)
 
 
 def _hints(samples: np.ndarray, question: Question, names: tuple[str, ...] | None) -> Hints:
@@ -162,7 +166,7 @@ def equations_for(
     if (dimension or 0) > equations.num_searched:
         raise ValueError(
             f"`dimension` must be from 0 to {equations.num_searched}, the dimension of "
-            f"what is searched. Received: dimension={dimension!r}"
+            f"the search. Received: dimension={dimension!r}"
         )
     return equations
 
@@ -201,7 +205,7 @@ def require_output(kind: str, output: ArrayLike) -> None:
         finite_array("output", output)
     if kind == "invariance":
         raise ValueError(
-            "`output` tells how outputs move, and needs kind='equivariance'. "
+            "`output` states how outputs move, and needs kind='equivariance'. "
             f"Received: output={reprlib.repr(output)} with kind='invariance'"
         )
 

@@ -65,7 +65,7 @@ class TableEquations(VectorEquations):
 
     @property
     def num_searched(self) -> int:
-        """The dimension of what is searched."""
+        """The dimension of the search."""
         return self._space.size
 
     def require_outputs(self, size: int) -> None:
@@ -86,22 +86,7 @@ class TableEquations(VectorEquations):
 
     def report(self, dimension: int | None, fit_error: float = 0.0) -> SymmetryReport:
         """What the equations of all samples say."""
-        vectors, all_values, all_slopes, doubt = self._gathered()
-        slopes, moved, values = self._with_outputs(all_slopes, all_values)
-        one = np.ones((*vectors.shape[:-1], 1))
-        elements, extended = self._space.elements, np.concatenate([vectors, one], axis=2)
-        if not self._is_affine:
-            elements, extended = elements[..., :-1], vectors
-        space = self._null_space(
-            elements,
-            extended,
-            slopes,
-            values,
-            moved,
-            doubt,
-            dimension=dimension,
-            fit_error=fit_error,
-        )
+        space, changes, counted = self._solved(dimension, fit_error)
         standard = np.tensordot(space.solutions.T, self._space.elements, 1)
         report = symmetry_report(
             space,
@@ -118,7 +103,17 @@ class TableEquations(VectorEquations):
                 names=self._names,
             ),
         )
-        return self._judged(report, all_slopes, all_values)
+        return self._judged(report, changes, counted)
+
+    @property
+    def _elements(self) -> np.ndarray:
+        elements = self._space.elements
+        return elements if self._is_affine else elements[..., :-1]
+
+    def _extended(self, vectors: np.ndarray) -> np.ndarray:
+        inside = self._in_standard(vectors)
+        one = np.ones((*inside.shape[:-1], 1))
+        return np.concatenate([inside, one], axis=-1) if self._is_affine else inside
 
     def _searched_in_words(self) -> str:
         if self._all == "affine":

@@ -13,6 +13,8 @@ MOST_CLASSES = 10
 SAMPLES_OF_A_CLASS = 10
 # Positive outputs over so many decades are fitted on a logarithmic scale.
 DECADES = 2.0
+# A mean that is so many times the spread is taken off.
+LARGE_CONSTANT = 1e4
 
 
 @dataclass(frozen=True)
@@ -25,17 +27,26 @@ class Targets:
         notes: What was done, in words.
         outputs: For invariance of one number, not of labels: the outputs as they came,
             `(batch,)`.
+        are_logarithms: Whether the values are logarithms of these.
     """
 
     values: np.ndarray
     activation: str | None
     notes: tuple[str, ...] = ()
     outputs: np.ndarray | None = None
+    are_logarithms: bool = False
 
     def at(self, order: np.ndarray) -> "Targets":
         """Those of samples in another order."""
         outputs = None if self.outputs is None else self.outputs[order]
         return replace(self, values=self.values[order], outputs=outputs)
+
+    @property
+    def plain(self) -> "Targets":
+        """Those without logarithms."""
+        if not self.are_logarithms or self.outputs is None:
+            return self
+        return Targets(self.outputs / float(np.std(self.outputs)), None)
 
 
 def targets_of(y: Data, kind: str) -> Targets:
@@ -45,7 +56,7 @@ def targets_of(y: Data, kind: str) -> Targets:
     the probability of a class, has the same symmetries.
     """
     raw = _of_one_kind(any_array("y", to_numpy(y)))
-    if kind == "invariance" and (classes := _classes(raw)) is not None:
+    if kind == "invariance" and (classes := classes_of(raw)) is not None:
         return _labels(raw.ravel(), classes)
     values = finite_array("y", raw)
     if values.ndim < 1 or 0 in values.shape:
@@ -56,12 +67,15 @@ def targets_of(y: Data, kind: str) -> Targets:
     if np.ptp(values) == 0:
         raise ValueError("`y` must not be constant. Received: the same number everywhere")
     notes: tuple[str, ...] = ()
+    are_logarithms = False
+    if kind == "invariance":
+        values = _without_large_constant(values)
     is_number = kind == "invariance" and values.size == len(values)
     outputs = values.ravel() if is_number else None
     if kind == "invariance" and np.all(values > 0):
         low, high = np.quantile(values, (0.01, 0.99))
         if np.log10(high / low) > DECADES:
-            values = np.log(values)
+            values, are_logarithms = np.log(values), True
             notes = (
                 "the logarithm of `y` was fitted, which has the same symmetries: `y` "
                 f"spans {np.log10(high / low):.1f} decades",
@@ -74,7 +88,14 @@ def targets_of(y: Data, kind: str) -> Targets:
             "symmetries and noise of one size",
         )
     # Only scaled: a shift would be no output of an equivariant function any more.
-    return Targets(values / float(np.std(values)), None, notes, outputs)
+    spread = float(np.std(values))
+    return Targets(values / spread, None, notes, outputs, are_logarithms)
+
+
+def _without_large_constant(values: np.ndarray) -> np.ndarray:
+    """Outputs `(batch, ...)`, less a mean beside which changes are lost in float32."""
+    mean, spread = np.mean(values, axis=0), np.std(values, axis=0)
+    return values - np.where(np.abs(mean) > LARGE_CONSTANT * spread, mean, 0.0)
 
 
 def _of_one_kind(y: np.ndarray) -> np.ndarray:
@@ -97,8 +118,11 @@ def _are_counts(values: np.ndarray) -> bool:
     return bool(np.all(values >= 0) and np.all(values == np.round(values)))
 
 
-def _classes(y: np.ndarray) -> np.ndarray | None:
-    """The different labels, if outputs are labels."""
+def classes_of(y: np.ndarray) -> np.ndarray | None:
+    """The different labels, if outputs are labels: strings, truth values, or a few numbers.
+
+    At most ten different whole numbers, with ten samples each on average.
+    """
     if y.ndim < 1 or y.size != len(y) or not len(y):
         return None
     is_number = np.issubdtype(y.dtype, np.number)

@@ -5,28 +5,48 @@ have translations, and with second moments of 1. So nothing depends on the units
 offsets or the linear coordinates of the data.
 """
 
+import copy
 import dataclasses
 import math
-from typing import Any
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_lconv._validation import finite_array
-from keras_lconv.discovery.functions.weights import congruent, weights_of
-from keras_lconv.discovery.null_space import NormalMatrices, NullSpace
+from keras_lconv.discovery.functions.changes import Changes
+from keras_lconv.discovery.functions.system import System
+from keras_lconv.discovery.null_space import NullSpace, groups_of
 from keras_lconv.discovery.report import SymmetryReport
-from keras_lconv.discovery.standard import SMALLEST_VARIATION, standard_coordinates
+from keras_lconv.discovery.standard import (
+    SMALLEST_VARIATION,
+    Reach,
+    standard_coordinates,
+)
 
 OUTPUTS = ("free", "same", "tensor2")
 
-# Of all directions: where derivatives are smaller, a function does not depend on them.
-SMALLEST_SLOPE = 1e-3
-# Functions that were fitted to the same data err more than they differ, by some factor.
-LARGE_DOUBT = 3.0
-# An output whose changes are smaller, relative to its values, is constant.
-SMALLEST_CHANGE = 1e-6
 TINY = float(np.finfo("float64").tiny)
+S = TypeVar("S", Changes, Reach)
+
+
+@dataclasses.dataclass(frozen=True)
+class Streamed:
+    """Sums over samples that are not kept.
+
+    Args:
+        system: Their equations.
+        scaling: What brings outputs to standard units.
+        counted: Whether each output counts.
+        changes: How much outputs change; `None` before the first sample.
+        reach: Where the vectors are; `None` before the first sample.
+    """
+
+    system: System
+    scaling: np.ndarray
+    counted: np.ndarray
+    changes: Changes | None
+    reach: Reach | None
 
 
 class VectorEquations:
@@ -59,6 +79,7 @@ class VectorEquations:
             self._given_output = finite_array("output", output)
         self._is_free = kind == "equivariance" and self._output == "free"
         self._batches: list[tuple[np.ndarray, ...]] = []
+        self._streamed: Streamed | None = None
         self.depends_on_input = False
 
     @property
@@ -78,7 +99,7 @@ class VectorEquations:
 
     @property
     def num_searched(self) -> int:
-        """The dimension of what is searched."""
+        """The dimension of the search."""
         raise NotImplementedError
 
     def require_outputs(self, size: int) -> None:
@@ -106,7 +127,6 @@ class VectorEquations:
         """
         values = values.reshape(len(values), -1)
         self.require_outputs(values.shape[1])
-        vectors = (self._vectors(x) - self._standard.mean) @ self._standard.whiten.T
         slopes = self._vectors(derivatives) @ self._standard.restore
         self.depends_on_input |= bool(np.any(slopes))
         noise = np.zeros(len(x))
@@ -115,16 +135,84 @@ class VectorEquations:
             # The variance of their mean.
             factor = 1 / (len(each) * (len(each) - 1))
             noise = factor * np.sum(apart**2, axis=(0, 2, 3, 4))
-        self._batches.append((vectors, values, slopes, noise))
+        if self._streamed is None:
+            self._batches.append((self._vectors(x), values, slopes, noise))
+            return
+        self._add_to(self._streamed, self._vectors(x), slopes, values, groups_of(x))
+
+    # ------------------------------------------------------------------ sums
+
+    def settle(self) -> None:
+        """Takes units from the samples so far, forgets these, and keeps none any more."""
+        vectors, values, slopes, doubt = self._gathered()
+        self._batches.clear()
+        self.depends_on_input = False
+        changes = Changes.of(slopes, values)
+        scaling = self._output_scaling(changes, values)
+        parts = self._with_outputs(slopes, values, scaling)
+        system = System(self._elements, self._extended(vectors), *parts, doubt)
+        self._streamed = Streamed(system, scaling, changes.counted, None, None)
+
+    def _add_to(
+        self,
+        found: Streamed,
+        vectors: np.ndarray,
+        slopes: np.ndarray,
+        values: np.ndarray,
+        groups: np.ndarray,
+    ) -> None:
+        parts = self._with_outputs(slopes, values, found.scaling)
+        found.system.add(self._extended(vectors), *parts, groups)
+        changes = Changes.of(slopes, values)
+        reach = Reach.of(vectors.reshape(-1, vectors.shape[-1]), self._standard)
+        self._streamed = dataclasses.replace(
+            found,
+            changes=_both(found.changes, changes),
+            reach=_both(found.reach, reach),
+        )
+
+    def merged(self, other: Self) -> Self:
+        """The sums of the samples of both, after they settled on the same units."""
+        mine, others = self._streamed, other._streamed
+        assert mine is not None
+        assert others is not None
+        merged = copy.copy(self)
+        merged._streamed = dataclasses.replace(
+            mine,
+            system=mine.system.merged(others.system),
+            changes=_both(mine.changes, others.changes),
+            reach=_both(mine.reach, others.reach),
+        )
+        merged.depends_on_input |= other.depends_on_input
+        return merged
+
+    def _solved(
+        self, dimension: int | None, fit_error: float
+    ) -> tuple[NullSpace, Changes, np.ndarray]:
+        """The null space over all samples, and which outputs change, and count."""
+        if self._streamed is not None:
+            found = self._streamed
+            assert found.changes is not None
+            assert found.reach is not None
+            found.reach.require_like(self._standard)
+            space = found.system.solve(dimension, fit_error)
+            return space, found.changes, found.counted
+        vectors, values, slopes, doubt = self._gathered()
+        changes = Changes.of(slopes, values)
+        scaling = self._output_scaling(changes, values)
+        extended = self._extended(vectors)
+        parts = self._with_outputs(slopes, values, scaling)
+        system = System(self._elements, extended, *parts, doubt)
+        system.add(extended, *parts)
+        return system.solve(dimension, fit_error), changes, changes.counted
 
     def _judged(
-        self, report: SymmetryReport, slopes: np.ndarray, values: np.ndarray
+        self, report: SymmetryReport, changes: Changes, counted: np.ndarray
     ) -> SymmetryReport:
         """The report, without confidence where outputs change too little."""
-        sizes, changing = _changes(slopes, values)
         # Where all are so small, all count.
-        some_count = np.any(changing) if self._kind == "invariance" else self._is_free
-        hidden = np.flatnonzero((sizes > 0) & ~changing & some_count)
+        some_count = np.any(counted) if self._kind == "invariance" else self._is_free
+        hidden = np.flatnonzero((changes.sizes > 0) & ~counted & some_count)
         if not len(hidden):
             return report
         notes = (*report.notes, _hidden_in_words(hidden))
@@ -139,75 +227,45 @@ class VectorEquations:
         doubt = math.sqrt(float(np.sum(noise)) / total) if total else 0.0
         return vectors, values, slopes, doubt
 
-    def _null_space(
-        self,
-        elements: np.ndarray,
-        extended: np.ndarray,
-        slopes: np.ndarray,
-        values: np.ndarray | None,
-        moved: np.ndarray | None,
-        doubt: float,
-        **asked: Any,
-    ) -> NullSpace:
-        """The null space of equations for fields `v = E f`.
+    def _in_standard(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors `(..., v)` in standard coordinates, `(..., r)`."""
+        return (vectors - self._standard.mean) @ self._standard.whiten.T
 
-        Args:
-            elements: The matrices `E` that are searched, `(p, r, w)`.
-            extended: Functions of the vectors, `f`, `(batch, blocks, w)`.
-            slopes: The derivatives `(batch, m, blocks, r)` in standard coordinates.
-            values: The outputs `(batch, n)`, if any `K` will do.
-            moved: What `K` of each element makes of them, `(batch, m, p)`, if it is known.
-            doubt: The relative error of the slopes.
-            **asked: The dimension, if it is known, and the error of a fit.
-        """
-        weights, sizes, slope_moments, moments = weights_of(
-            extended,
-            slopes,
-            moved,
-            values is not None or moved is not None,
-            max(SMALLEST_SLOPE, LARGE_DOUBT * doubt),
-        )
-        flat = elements.reshape(len(elements), -1)
-        unit = congruent(elements, slope_moments, moments)
-        normal = NormalMatrices(
-            len(flat),
-            0 if values is None else values.shape[1],
-            slopes.shape[1],
-            unit,
-        )
-        num_per_batch = max(1, int(2e7 // (slopes.shape[1] * flat.shape[1])))
-        # In multiples of the groups, which are dealt out in turn.
-        for start in range(0, len(extended), num_per_batch):
-            rows = slice(start, start + num_per_batch)
-            factors = np.einsum(
-                "smbi,sbj->smij", slopes[rows], extended[rows], optimize=True
-            ).reshape(len(extended[rows]), slopes.shape[1], -1)
-            equations = factors @ flat.T
-            roots = np.sqrt(weights[rows])
-            also = None
-            if moved is not None:
-                equations = equations - moved[rows]
-                also = moved[rows] * roots[..., None]
-            normal.add(
-                equations * roots[..., None],
-                np.sum(weights[rows] * sizes[rows], axis=1) / flat.shape[1],
-                None if values is None else values[rows] * roots[:, :1],
-                also,
-            )
-        return normal.solve(noise=LARGE_DOUBT * doubt, **asked)
+    @property
+    def _elements(self) -> np.ndarray:
+        """The matrices `E` that are searched, in standard coordinates, `(p, r, w)`."""
+        raise NotImplementedError
+
+    def _extended(self, vectors: np.ndarray) -> np.ndarray:
+        """The functions `f` of vectors `(..., v)` that they mix, `(..., w)`."""
+        raise NotImplementedError
 
     def _moved(self, values: np.ndarray, scaling: np.ndarray) -> np.ndarray:
         """What `K` of each element makes of outputs `(batch, m)`: `(batch, m, p)`."""
         raise NotImplementedError
 
+    def _output_scaling(self, changes: Changes, values: np.ndarray) -> np.ndarray:
+        """A matrix that brings outputs to standard units.
+
+        For invariance these are their own mean changes, and outputs that hardly change are
+        left out.
+        """
+        if self._kind == "equivariance":
+            return self._output_coordinates(values)
+        counted, identity = changes.counted, np.eye(len(changes.sizes))
+        return (
+            identity[counted] / changes.sizes[counted, None]
+            if np.any(counted)
+            else identity
+        )
+
     def _with_outputs(
-        self, slopes: np.ndarray, values: np.ndarray
+        self, slopes: np.ndarray, values: np.ndarray, scaling: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         """Slopes, what `K` makes of outputs, and these if it is free, in standard units."""
-        if self._kind == "invariance":
-            return _same_scale(slopes, values), None, None
-        scaling = self._output_coordinates(values)
         slopes = np.einsum("nm,smbi->snbi", scaling, slopes, optimize=True)
+        if self._kind == "invariance":
+            return slopes, None, None
         if self._is_free:
             values = values @ scaling.T
             if self._is_affine:
@@ -237,21 +295,11 @@ class VectorEquations:
         return (axes / roots).T * scales
 
 
-def _same_scale(slopes: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Slopes `(batch, m, blocks, r)` of outputs in units of their own mean size.
-
-    Outputs that hardly change are left out.
-    """
-    sizes, changing = _changes(slopes, values)
-    if not np.any(changing):
-        return slopes
-    return slopes[:, changing] / sizes[changing, None, None]
-
-
-def _changes(slopes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean sizes of the slopes of outputs, `(m,)`, and whether they are no rounding."""
-    sizes = np.sqrt(np.mean(np.sum(slopes**2, axis=(2, 3)), axis=0))
-    return sizes, sizes > SMALLEST_CHANGE * np.max(np.abs(values), axis=0)
+def _both(first: S | None, second: S | None) -> S | None:
+    """Sums that are merged, of which some may be of nothing."""
+    if first is None or second is None:
+        return second if first is None else first
+    return first.merged(second)
 
 
 def _hidden_in_words(numbers: np.ndarray) -> str:

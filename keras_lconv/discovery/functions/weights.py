@@ -1,5 +1,7 @@
 """How much the equations of samples count, and the second moments that are their unit."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from keras_lconv.discovery.standard import SMALLEST_VARIATION
@@ -12,19 +14,49 @@ LARGEST_SHARE = 3.0
 TINY = float(np.finfo("float64").tiny)
 
 
-def weights_of(
-    extended: np.ndarray,
-    slopes: np.ndarray,
-    moved: np.ndarray | None,
-    is_shared: bool,
-    smallest: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """How much equations count, their sizes, and the second moments that are their unit.
+@dataclass(frozen=True)
+class Weighing:
+    """How much equations count.
 
     Of size 1 they would all count alike, also where a function is flat, and what a network
     makes of it there is noise. As they are, a few large ones would count alone. This is
     half way: an equation counts by its size, up to some times the mean. Sizes are those
     before the sum over blocks, since this sum vanishes where there are symmetries.
+
+    Args:
+        slope_moments: Second moments of slopes, `(r, r)`, which sizes are relative to.
+        moments: Those of vectors, `(w, w)`.
+        largest: What larger sizes count as.
+        is_shared: Whether the equations of a sample have one weight.
+        unit_of_slopes: Second moments of slopes with these weights.
+        unit: Those of vectors.
+    """
+
+    slope_moments: np.ndarray
+    moments: np.ndarray
+    largest: float
+    is_shared: bool
+    unit_of_slopes: np.ndarray
+    unit: np.ndarray
+
+    def __call__(
+        self, extended: np.ndarray, slopes: np.ndarray, moved: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and squared sizes without `moved`, both `(batch, m)`."""
+        lengths = _squares(extended, self.moments)[:, None]
+        sizes = np.sum(_squares(slopes, self.slope_moments) * lengths, axis=2)
+        squares = _with_moved(sizes, moved, self.is_shared)
+        return _weights(squares, self.largest), sizes
+
+
+def weighing_of(
+    extended: np.ndarray,
+    slopes: np.ndarray,
+    moved: np.ndarray | None,
+    is_shared: bool,
+    smallest: float,
+) -> Weighing:
+    """How much equations count, and the second moments that are their unit.
 
     Args:
         extended: Vectors `(batch, blocks, w)`.
@@ -34,38 +66,46 @@ def weights_of(
         smallest: Slopes that are smaller, relative to the mean, count as zero.
 
     Returns:
-        Weights and squared sizes without `moved`, both `(batch, m)`, and second moments
-        `(r, r)` of slopes and `(w, w)` of vectors.
+        A `Weighing` that samples like these have.
     """
-    size_of_slopes, size = slopes.shape[-1], extended.shape[-1]
-    slope_moments, moments = np.eye(size_of_slopes), np.eye(size)
+    unit_of_slopes, unit = np.eye(slopes.shape[-1]), np.eye(extended.shape[-1])
     for _ in range(ROUNDS):
+        slope_moments, moments = unit_of_slopes, unit
         lengths = _squares(extended, moments)[:, None]
         steepness = _squares(slopes, slope_moments)
         sizes = np.sum(steepness * lengths, axis=2)
-        squares = sizes if moved is None else sizes + np.sum(moved**2, axis=2)
-        if is_shared:
-            squares = np.repeat(
-                np.mean(squares, axis=1, keepdims=True), squares.shape[1], axis=1
-            )
-        weights = _capped(np.sqrt(squares)) / np.maximum(squares, TINY)
-        slope_moments = _moments(slopes, weights[..., None] * lengths, smallest)
-        moments = _moments(extended[:, None], weights[..., None] * steepness, 0.0)
-    return weights, sizes, slope_moments, moments
+        squares = _with_moved(sizes, moved, is_shared)
+        largest = _largest(np.sqrt(squares))
+        weights = _weights(squares, largest)[..., None]
+        unit_of_slopes = _moments(slopes, weights * lengths, smallest)
+        unit = _moments(extended[:, None], weights * steepness, 0.0)
+    return Weighing(slope_moments, moments, largest, is_shared, unit_of_slopes, unit)
 
 
-def _capped(sizes: np.ndarray) -> np.ndarray:
-    """Sizes of which none is larger than some times their mean, after this."""
+def _with_moved(sizes: np.ndarray, moved: np.ndarray | None, is_shared: bool) -> np.ndarray:
+    """Squared sizes `(batch, m)` with what outputs become."""
+    squares = sizes if moved is None else sizes + np.sum(moved**2, axis=2)
+    if is_shared:
+        mean = np.mean(squares, axis=1, keepdims=True)
+        squares = np.repeat(mean, squares.shape[1], axis=1)
+    return squares
+
+
+def _weights(squares: np.ndarray, largest: float) -> np.ndarray:
+    return np.minimum(np.sqrt(squares), largest) / np.maximum(squares, TINY)
+
+
+def _largest(sizes: np.ndarray) -> float:
+    """What sizes are cut at, so that none is larger than some times their mean then."""
     growing = np.sort(sizes[sizes > 0])
     below = np.cumsum(growing) - growing
     number = np.arange(len(growing), 0, -1)
     # If all from one on had its size, would that be too large?
     is_large = LARGEST_SHARE * (below + number * growing) < len(growing) * growing
     if not np.any(is_large):
-        return sizes
+        return np.inf
     first = np.argmax(is_large)
-    largest = below[first] / (len(growing) / LARGEST_SHARE - number[first])
-    return np.minimum(sizes, largest)
+    return float(below[first] / (len(growing) / LARGEST_SHARE - number[first]))
 
 
 def _squares(vectors: np.ndarray, moments: np.ndarray) -> np.ndarray:

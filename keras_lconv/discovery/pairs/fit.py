@@ -52,17 +52,17 @@ def fit_generators(
     """Finds the generators `L_i` of pairs `y = exp(sum_i t_i L_i) x`.
 
     Each pair has its own parameters `t`, known or not. The search is over combinations of
-    given generators, `L_i = sum_a W_ia E_a`. Both samples of a pair are moved half way
-    towards each other, `x' = exp(A / 2) x` and `y' = exp(-A / 2) y`, by the present
-    estimate of `A = sum_i t_i L_i`, at first zero. The remaining difference is, to second
-    order, linear in the correction: `y' - x' = dA (x' + y') / 2`. All pairs together are a
-    least squares problem for `A = sum_ia t_i W_ia E_a`. It has a closed form if `t` is
-    known, and otherwise is a factorisation of low rank. A few such steps solve it for large
-    motions as well: they converge quadratically if `A` and `dA` commute, and linearly if
-    they do not. Pairs that fit badly count less.
+    given generators, `L_i = sum_a W_ia E_a`. The current estimate of `A = sum_i t_i L_i`,
+    at first zero, moves both samples of a pair half way towards each other,
+    `x' = exp(A / 2) x` and `y' = exp(-A / 2) y`. Up to terms of third order, the remaining
+    difference is linear in the correction: `y' - x' = dA (x' + y') / 2`. All pairs together
+    are a least squares problem for `A = sum_ia t_i W_ia E_a`. It has a closed form if `t`
+    is known, and otherwise is a factorisation of low rank. A few such steps solve it for
+    large motions as well: they converge quadratically if `A` and `dA` commute, and linearly
+    if they do not. Pairs that fit badly count less.
 
-    On grids the details are found from coarse to fine. A single generator is followed
-    through half a turn for each pair, so that the parameters may be large.
+    On grids the search goes from coarse to fine details. A single generator is followed
+    through half a turn for each pair, so parameters may be large.
 
     If the parameters are not known, the generators are a readable basis of the span that
     was found. Their sign and scale, and the basis if there are several, are a convention.
@@ -75,18 +75,18 @@ def fit_generators(
             `"affine"`: all such maps. Matrices `(p, d, d)` or a `LieAlgebra`: combinations
             of these, on all `d` positions. Names of fields, or fixed generators of any
             kind: combinations of these.
-        parameters: Those of each pair, `(batch, k)`, or `(batch,)` for one generator.
+        parameters: Parameters of each pair, `(batch, k)`, or `(batch,)` for one generator.
             `None`: unknown, and different in each pair. `"common"`: unknown, and the same
-            in all pairs; the parameter is then 1, since the scale of a generator is a
+            in all pairs; the parameter is then 1, because the scale of a generator is a
             convention.
         dimension: Number of generators, if it is known. By default it is found, or is that
             of `parameters`.
-        blocks: A row of a table consists of so many vectors, one after the other, that move
+        blocks: Number of vectors in a row of a table, one after the other, which move
             alike.
-        smoothing: On grids, the width in grid steps of a Gaussian blur of `x` and `y`: the
-            finest details carry the errors of interpolation.
-        border: On grids, number of points next to each border that are not compared, since
-            their content came from outside. By default a tenth of each side.
+        smoothing: On grids, the width in grid steps of a Gaussian blur of `x` and `y`,
+            because interpolation has errors in the finest details.
+        border: On grids, number of points next to each border that are not compared,
+            because their content comes from outside. By default a tenth of each side.
         verbose: Whether to show progress.
 
     Returns:
@@ -134,7 +134,7 @@ def fit_generators(
         )
     if dimension is not None and not 0 < dimension <= motion.size:
         raise ValueError(
-            f"`dimension` must be from 1 to {motion.size}, that of what is searched. "
+            f"`dimension` must be from 1 to {motion.size}, that of the search. "
             f"Received: dimension={dimension!r}"
         )
     if len(x) * motion.size**2 > MOST_NUMBERS:

@@ -18,28 +18,28 @@ AFFINE_ANGLE = 0.2
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GeneratorReport(Report):
-    """The generators that `fit_generators` found, and how sure they are.
+    """The generators that `fit_generators` found, with their confidence.
 
     Args:
         generators: The generators, fixed; `None` if there are none.
-        parameters: Those of each pair, `(batch, k)`, found or as given.
+        parameters: Parameters of each pair, `(batch, k)`, found or given.
         coefficients: The generators as combinations of what was searched, `(k, p)`. For
             vector fields: of monomials, in units of half of the grid's width.
-        singular_values: The noise over the sizes of the motions along principal directions
-            of all `p` that were searched, growing: small ones belong to generators, and 1
-            is noise. `None` where parameters are known, or a pair has no more equations
-            than unknowns.
+        singular_values: The noise divided by the sizes of the motions along principal
+            directions of all `p` searched dimensions, growing. Small values belong to
+            generators, and 1 is noise. `None` if parameters are known, or a pair has no
+            more equations than unknowns.
         gap: The ratio of the first value that is noise to the last that is not.
         confidence: From 0 to 1: how clear the dimension is. It is the fraction of subsets
             of the pairs that give the same dimension, times `1 - 1 / gap`, and less if a
             large part of the difference of the pairs remains. It is at most 0.5 if a pair
-            has no more equations than unknowns and parameters are not known, since other
+            has no more equations than unknowns and parameters are not known, because other
             generators may then fit equally well. It is 1 if parameters are known.
         errors: An error bar of each generator, in radians: how far it would turn with other
             pairs. It does not include errors common to all pairs.
         residuals: For each pair the distance between `exp(t . L) x` and `y`, relative to
             that of `x` and `y`, at the finest level of detail.
-        fit_error: The same of all pairs together.
+        fit_error: The same for all pairs together.
         searched: Number of dimensions that were searched.
 
     Example:
@@ -78,7 +78,7 @@ class GeneratorReport(Report):
         """The Lie algebra that the generators span.
 
         Quadratic fields do not close under brackets. If the fields are affine up to 0.2
-        radians, it is the algebra of the nearest affine fields, and else that of the
+        radians, it is the algebra of the nearest affine fields, otherwise that of the
         matrices on the grid.
 
         Raises:
@@ -149,11 +149,11 @@ class GeneratorReport(Report):
         return type(generators).from_config(config)
 
     def assign_to(self, generators: Generators) -> None:
-        """Gives learned generators the values that were found, as a start for training.
+        """Gives learned generators the values that were found, to start training.
 
         Args:
-            generators: `VectorFieldGenerators` of the field that was searched, or
-                `DenseGenerators`, as many as were found.
+            generators: `VectorFieldGenerators` of the field of the search, or
+                `DenseGenerators`, of the same number as in the report.
 
         Raises:
             ValueError: If there are none, or weights have other shapes.

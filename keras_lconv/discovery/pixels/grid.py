@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_lconv._typing import Data
+from keras_lconv._typing import Stream
 from keras_lconv._validation import fraction, positive_ints
 from keras_lconv.discovery.pixels.lattice import embed, prune
+from keras_lconv.discovery.pixels.moments import Moments, moments_of
 from keras_lconv.discovery.pixels.neighbors import mutual_pairs, neighbor_table
-from keras_lconv.discovery.pixels.partial_correlation import (
-    correlations,
-    partial_correlations,
-)
+from keras_lconv.discovery.pixels.partial_correlation import partial_correlations
 from keras_lconv.discovery.pixels.placement import (
     MARGIN,
     grow,
@@ -36,7 +34,7 @@ LEAST_CORE = 0.2
 
 
 def infer_grid(
-    x: Data,
+    x: Stream,
     *,
     shape: tuple[int, int] | None = None,
     min_correlation: float = 0.1,
@@ -44,28 +42,32 @@ def infer_grid(
 ) -> GridReport:
     """Finds the grid of images whose pixels are in an unknown order.
 
-    1. A graph: pixels are joined that are among the four with the largest partial
+    1. A graph: it joins pixels that are among the four with the largest partial
        correlations of each other (`infer_neighbors`).
-    2. Its core: edges that lie on no square of the graph, or on one and are weak, are
-       shortcuts and are dropped. What hangs together by squares is laid out in the plane
-       by distances along the edges. Each edge then becomes a unit step along an axis,
-       edges that contradict the others are dropped, and the core sits on a lattice.
-    3. The rest: a pixel that knows two neighbours about an empty cell belongs there. So the
-       core grows, in each position that it may have in the whole grid.
-    4. Pixels are moved while this makes the sum of the partial correlations of all
-       neighbours larger, by linear assignments. The position where it is largest is taken.
+    2. Its core: edges that lie on no square of the graph, and weak edges on one square, are
+       dropped, because they join pixels that are not neighbours. The part connected by
+       squares is laid out in the plane by distances along the edges. Each edge then becomes
+       a unit step along an axis, edges that contradict the others are dropped, and the core
+       lies on a lattice.
+    3. The rest: a pixel with two neighbours about an empty cell belongs there. So the core
+       grows, for each position that it may have in the whole grid.
+    4. Pixels are moved as long as the sum of the partial correlations of all neighbours
+       grows, by linear assignments. The position with the largest sum is chosen.
 
     It needs images that are mostly smooth from pixel to pixel, and more of them than
-    pixels. It cannot distinguish mirror images and quarter turns, nor see the ends of the
-    grid beyond the pixels that vary.
+    pixels. It cannot distinguish mirror images and quarter turns, and cannot find the ends
+    of the grid beyond the pixels that vary.
 
     Args:
         x: Data `(samples, d)` or `(samples, *spatial)`, whose positions are in any order.
-            Take the mean over channels before.
+            Take the mean over channels first. Or batches of such data, which need not fit
+            into memory: a `tf.data.Dataset`, a `DataLoader`, a `PyDataset`, any iterable or
+            a generator function, which is read once. Of a batch `(x, y)` the first counts.
+            `GridSums` shares the batches out to workers.
         shape: Height and width of the grid, with up to four cells a pixel. By default their
             product is `d` and the grid holds the found patch. If no such numbers exist
             because pixels are missing, the grid is as large as the found patch.
-        min_correlation: What partial correlation neighbours have at least.
+        min_correlation: The smallest partial correlation of neighbours.
         verbose: Whether to show a progress bar. By default for many samples.
 
     Returns:
@@ -93,10 +95,28 @@ def infer_grid(
     generators = NeighborGenerators(2, grid.neighbors(size=3))
     ```
     """
-    least = fraction("min_correlation", min_correlation)
-    if shape is not None:
-        shape = _checked_shape(shape)
-    found, varies, needed = correlations(x, verbose)
+    asked = Asked.checked(shape, min_correlation)
+    return grid_of(moments_of(x, verbose), asked)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What grid is asked for: its shape if it is known, and the least correlation."""
+
+    shape: tuple[int, int] | None
+    least: float
+
+    @classmethod
+    def checked(cls, shape: object, min_correlation: object) -> "Asked":
+        """The arguments of `infer_grid`, or an error."""
+        least = fraction("min_correlation", min_correlation)
+        return cls(None if shape is None else _checked_shape(shape), least)
+
+
+def grid_of(moments: Moments, asked: Asked) -> GridReport:
+    """The grid of samples with given moments."""
+    shape, least = asked.shape, asked.least
+    found, varies, needed = moments.correlations()
     if shape is not None and math.prod(shape) > MOST_CELLS * len(varies):
         raise ValueError(
             f"`shape` must have at most {MOST_CELLS} cells for each of the {len(varies)} "

@@ -2,16 +2,14 @@
 
 import numpy as np
 
-from keras_lconv._typing import Data
+from keras_lconv._typing import Stream
 from keras_lconv._validation import fraction, positive_int
-from keras_lconv.discovery.pixels.partial_correlation import (
-    correlations,
-    partial_correlations,
-)
+from keras_lconv.discovery.pixels.moments import moments_of
+from keras_lconv.discovery.pixels.partial_correlation import partial_correlations
 
 
 def infer_neighbors(
-    x: Data,
+    x: Stream,
     *,
     num_neighbors: int = 4,
     min_correlation: float = 0.1,
@@ -30,13 +28,13 @@ def infer_neighbors(
 
     Args:
         x: Data `(samples, d)` or `(samples, *spatial)`, whose positions are in any order.
-            Take the mean over channels before.
+            Take the mean over channels first.
         num_neighbors: Largest number of neighbours of a position: 4 for a grid of pixels.
-        min_correlation: What partial correlation neighbours have at least. White noise has
-            none, since the shrinkage is then complete.
-        shrinkage: How far correlations are shrunk towards zero before, between 0 and 1. By
+        min_correlation: The smallest partial correlation of neighbours. White noise has no
+            neighbours, because the shrinkage is then complete.
+        shrinkage: How far correlations are first shrunk towards zero, between 0 and 1. By
             default the value that minimises their expected error. Very smooth data need
-            more, such as 0.1, since rounding decides otherwise.
+            more, such as 0.1, because otherwise rounding decides.
         verbose: Whether to show a progress bar. By default for many samples.
 
     Returns:
@@ -65,7 +63,7 @@ def infer_neighbors(
     least = fraction("min_correlation", min_correlation)
     if shrinkage is not None:
         shrinkage = fraction("shrinkage", shrinkage)
-    found, varies, needed = correlations(x, verbose)
+    found, varies, needed = moments_of(x, verbose).correlations()
     partial = partial_correlations(found, varies, shrinkage or needed)
     return neighbor_table(partial, num_neighbors, least)
 

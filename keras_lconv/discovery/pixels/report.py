@@ -35,7 +35,7 @@ def ring_shares(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GridReport(Report):
-    """The grid that `infer_grid` found, and how sure it is.
+    """The grid that `infer_grid` found, with its confidence.
 
     Data cannot distinguish a grid from its mirror images and quarter turns. The result is
     one of these eight, the one closest to the order of the input. If a grid has an empty
@@ -81,9 +81,9 @@ class GridReport(Report):
 
     @property
     def ring_shares(self) -> tuple[float, float]:
-        """Along each axis the part of the lines whose two ends the data join.
+        """Along each axis the fraction of lines whose two ends are neighbours in the data.
 
-        It is 0 on a grid, and 1 where an axis closes to a ring, which is cut open here.
+        It is 0 on a grid, and 1 if an axis closes to a ring, which is cut open here.
         """
         return ring_shares(self.cells, self.shape, self.data_pairs)
 
@@ -96,9 +96,9 @@ class GridReport(Report):
     def order(self) -> np.ndarray:
         """The pixel on each cell, `(height * width,)` in C order, -1 for none.
 
-        Pixels that could not be placed are put on cells that are left over, one after the
-        other, so that their values are not lost. If more pixels than cells are left, the
-        last ones have none.
+        Pixels without a known place are put on the remaining cells, one after the other, so
+        that their values are not lost. If there are more such pixels than cells, the last
+        ones have no cell.
         """
         order = self._placed_order()
         empty, left = np.flatnonzero(order < 0), np.flatnonzero(~self.placed)
@@ -119,8 +119,9 @@ class GridReport(Report):
             size: Size of the window, as for `grid_neighbors`.
 
         Returns:
-            Integer table `(d, n)` for `NeighborGenerators`: for each pixel those in the
-            window about it, -1 where there is none, and for pixels that were not placed.
+            Integer table `(d, n)` for `NeighborGenerators`: for each pixel the pixels in
+            the window about it, -1 where there is none, and for pixels that were not
+            placed.
         """
         window = grid_neighbors(self.shape, size)
         # -1 points to the last entry, which is -1.
@@ -137,8 +138,8 @@ class GridReport(Report):
 
         Returns:
             Array `(samples, height, width)` or `(samples, height, width, channels)`, zero
-            on cells without a pixel. Pixels that were not placed are on cells that are
-            left over (see `order`).
+            on cells without a pixel. Pixels that were not placed are on the remaining cells
+            (see `order`).
 
         Raises:
             ValueError: If `x` has another number of pixels.
@@ -200,7 +201,7 @@ class GridReport(Report):
             if share > RING:
                 lines.append(f"{share:.0%} of the {axis} close to a ring, cut open here")
         if constant := int(np.sum(~self.varies)):
-            lines.append(f"{constant} pixels hardly vary, and tell nothing")
+            lines.append(f"{constant} pixels hardly vary, and contain no information")
         if unknown := int(np.sum(self.varies & ~self.placed)):
             lines.append(f"{unknown} pixels vary, but were not placed")
         lines.append("known up to mirror images and quarter turns")

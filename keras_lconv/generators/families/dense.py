@@ -21,9 +21,9 @@ from keras_lconv.generators.families.factored import FactoredGenerators
 class DenseGenerators(FactoredGenerators):
     """Learned generators without any structure: `k` matrices of shape `(d', d)`.
 
-    The family of the paper, the most general one. Memory and time grow with `d' d`: it is
-    suitable for up to about a thousand positions. It can represent every symmetry, and
-    needs the most data to find one.
+    This is the family of the paper, and the most general one. Memory and time grow with
+    `d' d`, so it is suitable for up to about a thousand positions. It can represent every
+    linear symmetry, and needs the most data to find one.
 
     Args:
         num: Number `k` of generators.
@@ -44,7 +44,7 @@ class DenseGenerators(FactoredGenerators):
         `output_dim`.
 
     Raises:
-        TypeError: If `num` or `output_dim` is no integer.
+        TypeError: If `num` or `output_dim` is not an integer.
         ValueError: If `num` or `output_dim` is not positive.
 
     Example:

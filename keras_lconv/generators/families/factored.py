@@ -1,4 +1,4 @@
-"""What generators made of learned matrices have in common."""
+"""The common base of generators made of learned matrices."""
 
 import math
 import warnings

@@ -40,8 +40,8 @@ class VectorFieldGenerators(Generators):
 
     `exp(t L_i)` moves the content of an image along the flow of the vector field `v_i`: for
     a linear field `v(x) = A x` it is `(exp(t L) f)(x) = f(exp(-t A) x)`. A field has a
-    handful of numbers, a matrix has `d^2`. So a field is learned from little data, and no
-    `d x d` matrix is formed to apply it.
+    handful of numbers, a matrix has `d^2`. So a field can be learned from little data, and
+    it acts without a `d x d` matrix.
 
     Coordinates are centred, `x = index - (n - 1) / 2`, on every spatial axis.
 
@@ -58,8 +58,8 @@ class VectorFieldGenerators(Generators):
         derivative: `"spectral"` (zero outside of the grid, most accurate), `"fourier"`
             (periodic) or `"central"` (central differences, cheapest).
         coefficients: Given fields in units of grid steps, `(k, ndim, p)` with the monomials
-            in the order above: `1`, then linear, then quadratic. By default they are drawn
-            small, so a layer starts near a mix of channels.
+            in the order above: `1`, then linear, then quadratic. By default they are random
+            and small, so a layer starts near a mix of channels.
         regularizer: Regularizer of `coefficients`.
         constraint: Constraint on `coefficients`.
         **kwargs: `trainable`, `name`, `dtype`.
@@ -71,7 +71,8 @@ class VectorFieldGenerators(Generators):
         `(batch, *spatial, k, channels)`.
 
     Raises:
-        TypeError: If `num` is no integer or `coefficients` no array of real numbers.
+        TypeError: If `num` is not an integer, or `coefficients` are not an array of real
+            numbers.
         ValueError: If `num` is not positive, `field` or `derivative` is unknown, or
             `coefficients` do not fit `num`, `field` or the input.
 
@@ -150,8 +151,8 @@ class VectorFieldGenerators(Generators):
 
         Args:
             values: Array `(k, *spatial, ndim)`, in grid steps, as `vector_fields` returns.
-            field: Kind of the field. The nearest field of this kind by least squares is
-                taken.
+            field: Kind of the field. The result is the nearest field of this kind by least
+                squares.
             **kwargs: `derivative` and other arguments of the class; `trainable` is `False`
                 by default.
 
@@ -273,12 +274,13 @@ class VectorFieldGenerators(Generators):
         grid.
 
         Args:
-            tolerance: What counts as zero, as for `LieAlgebra`.
+            tolerance: Threshold for zero, as for `LieAlgebra`.
 
         Returns:
             A `LieAlgebra`: of `(ndim + 1) x (ndim + 1)` matrices for affine fields, of
-            `ndim x ndim` ones for linear fields, and else of `d x d` ones. Lengths are in
-            units of half of the grid's width, or in grid steps before there is a grid.
+            `ndim x ndim` matrices for linear fields, and of `d x d` matrices otherwise.
+            Lengths are in units of half of the grid's width, or in grid steps before there
+            is a grid.
 
         Raises:
             ValueError: If the generators have no values yet, or are linearly dependent.
@@ -307,7 +309,7 @@ class VectorFieldGenerators(Generators):
         return -np.asarray(sum(fields[:, a, :, None] * D(a) for a in range(len(shape))))
 
     def representation(self) -> np.ndarray:
-        """Matrices with the brackets of generators that are not learned, in NumPy.
+        """Matrices with the brackets of fixed generators, in NumPy.
 
         For linear and affine fields those of `algebra`, with lengths in grid steps.
         """

@@ -32,36 +32,36 @@ class LeftInvariantGenerators(Generators):
 
     The group has all translations of `n` coordinates, and the linear maps
     `h(s) = exp(s_1 A_1 + ... + s_m A_m)` of `m` matrices `A_i` that commute. Its element
-    `(s, x)` moves a point `y` to `h(s) y + x`: a position `x` with a frame `h(s)`. Features
-    `(s_1, ..., s_m, *positions)` have one sample of each coordinate `s_i` for each index of
-    its axis, from `s_i = 0` on in equal steps. In its frame each element can move along an
-    axis, or change the frame:
+    `(s, x)` moves a point `y` to `h(s) y + x`: it is a position `x` with a frame `h(s)`.
+    Features `(s_1, ..., s_m, *positions)` have an axis for each coordinate `s_i`, with
+    samples at equal steps from `s_i = 0` on. There are two kinds of fields, along the axes
+    of the frame and to other frames:
 
     - `L_a = -sum_b h(s)_ba d_b`, for each of the `n` axes;
     - `L_(n + i) = -d/ds_i`, for each of the `m` matrices.
 
-    Rotations of the plane give SE(2), the fields of `SE2Generators`; rotations and scalings
-    the similarity group; scalings of a line the affine group of wavelets.
+    Rotations of the plane give SE(2) and the fields of `SE2Generators`. Rotations and
+    scalings give the similarity group, and scalings of a line the affine group of wavelets.
 
     **Equivariance.** The group acts on features from the left, by
-    `(g F)(s, x) = F(s - s_g, h(s_g)^-1 (x - x_g))`. The fields move points from the right,
-    each in its own frame, so they commute with the whole group, though not with each other:
+    `(g F)(s, x) = F(s - s_g, h(s_g)^-1 (x - x_g))`. The fields act from the right, each in
+    its own frame. So they commute with the whole group, but not with each other:
     `[L_(n + i), L_a] = -sum_c (A_i)_ca L_c`. An `LConv` with them is equivariant with any
-    weights. On the grid that is exact for translations (on a periodic grid, or as long as
-    nothing meets the border) and for whole steps along coordinates `s_i` that are circles,
-    if `h(s)` maps the grid of positions to itself. Along a line, such as sizes, whole steps
-    are exact up to what leaves the samples at its ends. Where `h(s)` maps grid points
-    between others there is an error of sampling too, which falls with the resolution.
+    weights. On the grid this is exact for translations (on a periodic grid, or for content
+    away from the border) and for whole steps along coordinates `s_i` that are circles, if
+    `h(s)` maps the grid of positions to itself. Along a line, such as sizes, whole steps
+    lose the samples at the ends. If `h(s)` maps grid points between others, there is also
+    an error of sampling, which falls with the resolution.
 
     Args:
         algebra: The matrices `A_i`, `(m, n, n)`, or a `LieAlgebra` of these.
-        steps: The distance of two samples of `s_i`: one for each `i`, or for all. `None`
-            closes a coordinate to a circle, whose samples share its period equally: `2 pi`
-            for rotations. Other coordinates are lines.
+        steps: The distance of two samples of `s_i`: one for each `i`, or one for all.
+            `None` makes a coordinate a circle, and its samples divide the period equally,
+            `2 pi` for rotations. Other coordinates are lines.
         derivative: Derivatives along positions: `"spectral"` (zero outside of the grid,
             most accurate), `"fourier"` (periodic) or `"central"` (central differences,
-            cheapest). Along `s_i` it is the Fourier derivative on circles, and on lines
-            central differences, in which each end affects its neighbour only.
+            cheapest). Along `s_i` it is the Fourier derivative on circles, and central
+            differences on lines, where each end affects only its neighbour.
         **kwargs: `name`, `dtype`.
 
     Input shape:
@@ -73,9 +73,9 @@ class LeftInvariantGenerators(Generators):
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If the matrices do not commute or depend on each other, a coordinate
-            without a step is no circle, `derivative` is unknown, or the input has another
-            number of axes.
+        ValueError: If the matrices do not commute or are linearly dependent, a coordinate
+            without a step is not a circle, `derivative` is unknown, or the input has
+            another number of axes.
 
     Example:
     ```python
@@ -289,7 +289,7 @@ class LeftInvariantGenerators(Generators):
         coordinates of frames.
 
         Args:
-            tolerance: What counts as zero, as for `LieAlgebra`.
+            tolerance: Threshold for zero, as for `LieAlgebra`.
 
         Returns:
             A `LieAlgebra` of dimension `n + m`.

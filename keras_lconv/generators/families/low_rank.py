@@ -24,14 +24,14 @@ from keras_lconv.generators.families.factored import FactoredGenerators
 class LowRankGenerators(FactoredGenerators):
     """Learned generators of low rank: `L_i = U_i V_i`, or a longer chain of factors.
 
-    With rank `r` they cost `r (d' + d)` numbers and multiply-adds for each generator and
-    channel, instead of `d' d` for full matrices.
+    With rank `r` a generator has `r (d' + d)` numbers, and needs as many multiply-adds for
+    each channel, instead of `d' d` for a full matrix.
 
     Args:
         num: Number `k` of generators.
         rank: The rank `r`; or hidden sizes `(r_1, ..., r_m)` of a chain
-            `L_i = F_i^(m) ... F_i^(0)` that leads from `d` over `r_1`, ..., `r_m` to
-            `d'`, whose rank is at most the smallest of them.
+            `L_i = F_i^(m) ... F_i^(0)` from `d` over `r_1`, ..., `r_m` to `d'`. The rank of
+            a chain is at most the smallest size.
         output_dim: `None` for square generators. An integer `d'`, or a spatial shape,
             for generators that lead to another grid, as a strided layer does.
         initializer: Initializer of the factors. The default draws normal numbers, such
@@ -49,7 +49,7 @@ class LowRankGenerators(FactoredGenerators):
         `output_dim`.
 
     Raises:
-        TypeError: If `num`, `rank` or `output_dim` is no integer.
+        TypeError: If `num`, `rank` or `output_dim` is not an integer.
         ValueError: If one of them is not positive, or `rank` is an empty chain.
 
     Example:

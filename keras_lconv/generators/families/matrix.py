@@ -16,13 +16,13 @@ from keras_lconv.generators.families.dense import DenseGenerators
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class MatrixGenerators(DenseGenerators):
-    """Given matrices, fixed or as the start of learned ones.
+    """Given matrices, fixed or as initial values of learned matrices.
 
     Args:
         matrices: Array `(k, d', d)`, one matrix `(d', d)`, or a `LieAlgebra`.
         trainable: Whether the matrices are learned, starting from the given values.
-        output_dim: Spatial shape of the output, where the `d'` positions form a grid.
-            By default it is that of the input if `d' = d`, and `(d',)` otherwise.
+        output_dim: Spatial shape of the output, if the `d'` positions form a grid. By
+            default it is that of the input if `d' = d`, and `(d',)` otherwise.
         regularizer: Regularizer of `L`.
         constraint: Constraint on `L`.
         **kwargs: `name`, `dtype`.
@@ -34,8 +34,8 @@ class MatrixGenerators(DenseGenerators):
         `(batch, *spatial', k, channels)`.
 
     Raises:
-        TypeError: If `matrices` is no array of real numbers.
-        ValueError: If it is not finite or no stack of matrices, or if `d` or `d'` does
+        TypeError: If `matrices` is not an array of real numbers.
+        ValueError: If it is not finite or not a stack of matrices, or if `d` or `d'` does
             not fit the input or `output_dim`.
 
     Example:
@@ -116,14 +116,14 @@ class MatrixGenerators(DenseGenerators):
         return are_antisymmetric(self._matrices)
 
     def matrices(self) -> np.ndarray:
-        """The given matrices, where they are fixed, `(k, d', d)`: also before a build."""
+        """The given matrices, if they are fixed, `(k, d', d)`; also before a build."""
         return super().matrices() if self.is_learned else self._matrices
 
     def algebra(self, tolerance: float | None = None) -> LieAlgebra:
         """The Lie algebra that the matrices span, also before the generators are built.
 
         Args:
-            tolerance: What counts as zero, as for `LieAlgebra`.
+            tolerance: Threshold for zero, as for `LieAlgebra`.
 
         Returns:
             A `LieAlgebra` of `d x d` matrices.

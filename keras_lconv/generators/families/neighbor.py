@@ -9,9 +9,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
-from keras_lconv._backend import take
+from keras_lconv._backend import segment_sum, take
 from keras_lconv._memory import require_memory
-from keras_lconv._ops import segment_sum
 from keras_lconv._typing import (
     Constraint,
     Initializer,
@@ -46,17 +45,17 @@ class NeighborGenerators(Generators):
     """Generators with a few entries in each row: `(L_i f)(x) = sum_m w_xmi f(x_m)`.
 
     `x_1, ..., x_n` are the neighbours of the position `x` in a given table, and `w` the
-    learned weights. All other entries are zero: a generator costs `n d` numbers and
-    multiply-adds, a full matrix `d^2`. On grids, infinitesimal symmetries are of this kind,
-    since derivatives only involve neighbours.
+    learned weights. All other entries are zero. So a generator has `n d` numbers and needs
+    `n d` multiply-adds, where a full matrix has `d^2`. On grids, derivatives by differences
+    are of this kind, because they involve neighbours only.
 
     Args:
         num: Number `k` of generators.
         neighbors: Integer table `(d, n)`: the neighbours of each position, in C order of
             the grid, -1 for none. See `grid_neighbors`.
-        values: Given weights `(d, n, k)`, fixed or the start of learned ones. By default
-            they are drawn small, so a layer starts near a mix of channels.
-        initializer: Initializer of the weights, in place of the default.
+        values: Given weights `(d, n, k)`, fixed or as initial values of learned ones. By
+            default they are random and small, so a layer starts near a mix of channels.
+        initializer: Initializer of the weights, instead of the default.
         regularizer: Regularizer of the weights.
         constraint: Constraint on the weights.
         **kwargs: `trainable`, `name`, `dtype`.
@@ -68,10 +67,10 @@ class NeighborGenerators(Generators):
         `(batch, *spatial, k, channels)`.
 
     Raises:
-        TypeError: If `num` or the table is not of integers, or `values` no array of real
-            numbers.
+        TypeError: If `num` or the table does not consist of integers, or `values` are not
+            an array of real numbers.
         ValueError: If `num` is not positive, the table has another shape or an entry that
-            is no position, or `values` or the input do not fit it.
+            is not a position, or `values` or the input do not fit it.
 
     Example:
     ```python

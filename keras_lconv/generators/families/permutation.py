@@ -27,8 +27,8 @@ class PermutationGenerators(Generators):
         **kwargs: `name`, `dtype`.
 
     Raises:
-        TypeError: If `images` is no array of integers.
-        ValueError: If a row is no permutation.
+        TypeError: If `images` is not an array of integers.
+        ValueError: If a row is not a permutation.
     """
 
     def __init__(self, images: ArrayLike, **kwargs: Any):

@@ -19,33 +19,35 @@ class SE2Generators(LeftInvariantGenerators):
     A position in the plane together with an orientation is an element of SE(2), the group
     of rotations and translations. The `n` orientations are `theta_j = 2 pi j / n`, each
     with the direction `e = cos(theta) e_0 + sin(theta) e_1`, where `e_0` points along the
-    first image axis and `e_1` along the second. Seen from there, one can go forwards, to
-    the side, or turn:
+    first image axis and `e_1` along the second. From there the three fields lead forwards,
+    to the side, and to other orientations:
 
     - `L_1 = -(cos(theta) d_0 + sin(theta) d_1)`
     - `L_2 = -(-sin(theta) d_0 + cos(theta) d_1)`
     - `L_3 = -d/dtheta`, in radians.
 
     **Equivariance.** The group acts on features from the left: it turns the plane, and
-    shifts `theta` by the same angle. The fields move points from the right, each in its own
-    frame. So all three commute with the whole group, although they do not commute with each
-    other: `[L_3, L_1] = -L_2`, `[L_3, L_2] = L_1`. An `LConv` with them is equivariant to
-    SE(2) with any weights. On the grid that is exact for quarter turns, if `n` is a
-    multiple of 4 and the image is square (`numpy.rot90` in the plane, and `numpy.roll` by
-    `n / 4` in `theta`), and for translations: on a periodic grid, or as long as nothing
-    meets the border.
+    shifts `theta` by the same angle. The fields act from the right, each in its own frame.
+    So all three commute with the whole group, although they do not commute with each other:
+    `[L_3, L_1] = -L_2`, `[L_3, L_2] = L_1`. An `LConv` with them is equivariant to SE(2)
+    with any weights. On the grid this is exact for quarter turns, if `n` is a multiple of 4
+    and the image is square (`numpy.rot90` in the plane, and `numpy.roll` by `n / 4` in
+    `theta`). It is exact for translations on a periodic grid, and for content away from the
+    border.
 
-    **Reflections.** Elements of E(2) have a handedness besides: `reflections=True` is for
+    **Reflections.** Elements of E(2) also have a handedness: `reflections=True` is for
     features `(2 n, y, x)`, with the mirror images of the `n` orientations after them. There
-    `e'` and the sense of a turn are opposite, so `L_2` and `L_3` change their sign. A flip
-    of an image, `numpy.flip` along the second axis, flips the plane, takes `theta` to
-    `-theta` and exchanges the two halves, which is exact on the grid.
+    the direction to the side and the sense of a turn are opposite, so `L_2` and `L_3`
+    change their sign. A flip of an image, `numpy.flip` along the second axis, flips the
+    plane, takes `theta` to `-theta` and exchanges the two halves. This is exact on the
+    grid.
 
     Args:
-        reflections: Whether the first axis holds the mirror images of the orientations too.
+        reflections: Whether the first axis also contains the mirror images of the
+            orientations.
         derivative: Derivatives in the plane: `"spectral"` (zero outside of the grid, most
             accurate), `"fourier"` (periodic) or `"central"` (central differences,
-            cheapest). In `theta`, which is periodic, it is the Fourier derivative always.
+            cheapest). In `theta`, which is periodic, it is always the Fourier derivative.
         **kwargs: `name`, `dtype`.
 
     Input shape:
@@ -55,8 +57,8 @@ class SE2Generators(LeftInvariantGenerators):
         `(batch, theta, y, x, 3, channels)`.
 
     Raises:
-        ValueError: If `derivative` is unknown, the input has not three spatial axes, or
-            with `reflections` an odd number of orientations.
+        ValueError: If `derivative` is unknown, the input does not have three spatial axes,
+            or its first axis is odd with `reflections`.
 
     Example:
     ```python

@@ -34,12 +34,12 @@ MANY = 128
 class ShiftGenerators(Generators):
     """Fixed finite shifts on a grid: `(L_i f)(x) = f(x + offset_i)`.
 
-    An `LConv` with the shifts of a window is an ordinary convolution with this window
-    (a cross-correlation, as Keras computes it): the weight `W_i` is the entry of the
-    kernel at `offset_i`. Applied by slices: no matrix is formed.
+    An `LConv` with the shifts of a window is an ordinary convolution with this window (a
+    cross-correlation, as Keras computes it): the weight `W_i` is the entry of the kernel at
+    `offset_i`. Slices apply the shifts: no matrix is formed.
 
     Strides and the boundary `"valid"` lead to a smaller grid, as in a convolution. An
-    `LConv` then has no self-interaction; a shift by zero takes its place.
+    `LConv` then has no self-interaction; a shift by zero replaces it.
 
     Args:
         offsets: Integers `(k, ndim)`, in grid steps along each spatial axis; or `(k,)`
@@ -47,8 +47,8 @@ class ShiftGenerators(Generators):
         boundary: `"zero"`: `f` is zero outside of the grid. `"periodic"`: the grid is
             closed to a torus. `"valid"`: only positions `x` for which all `x + offset_i`
             lie on the grid are kept.
-        strides: One position of so many is kept, along each spatial axis or along all,
-            starting with the first.
+        strides: Every n-th position is kept, starting with the first, with one `n` for all
+            spatial axes or one for each.
         **kwargs: `name`, `dtype`.
 
     Input shape:
@@ -59,10 +59,10 @@ class ShiftGenerators(Generators):
         positions that are kept.
 
     Raises:
-        TypeError: If `offsets` or `strides` are no integers.
-        ValueError: If `offsets` have another shape, `strides` are not positive or of
-            another number, `boundary` is unknown, or the input has another number of
-            spatial axes or no position to keep.
+        TypeError: If `offsets` or `strides` are not integers.
+        ValueError: If `offsets` have another shape, `strides` are not positive or not one
+            for each axis, `boundary` is unknown, or the input has another number of spatial
+            axes or no position to keep.
 
     Example:
     ```python

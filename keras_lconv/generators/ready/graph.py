@@ -20,24 +20,24 @@ def graph(adjacency: Any, kind: str = "adjacency", **kwargs: Any) -> NeighborGen
     """The matrix of a graph as a fixed generator.
 
     A graph convolution is an L-conv with this generator: `f W_0 + (L f) W_1`. The matrix is
-    stored by neighbours, and costs the number of nodes times the largest number of
-    neighbours.
+    stored by neighbours. Memory and time are the number of nodes times the largest number
+    of neighbours.
 
     Args:
         adjacency: Array or SciPy sparse matrix `(d, d)` with the weights of the edges,
             from the column's node to the row's.
         kind: `"adjacency"`: `A` itself. `"laplacian"`: `D - A` with the degrees
             `D = diag(sum_j A_ij)`. `"normalized"`: `D^-1/2 A D^-1/2`, where nodes without
-            edges stay zero. `"renormalized"`: that of `A + 1`, as in Kipf and Welling.
+            edges stay zero. `"renormalized"`: the same for `A + 1`, as in Kipf and Welling.
         **kwargs: `name`, `dtype`, `trainable` (`False` by default).
 
     Returns:
         One fixed generator.
 
     Raises:
-        TypeError: If `adjacency` is no matrix of real numbers.
+        TypeError: If `adjacency` is not a matrix of real numbers.
         ValueError: If it is not square or not finite, `kind` is unknown, or degrees are
-            negative where `kind` needs their roots.
+            negative and `kind` needs their roots.
 
     Example:
     ```python
@@ -90,7 +90,8 @@ def chebyshev_graph(
         `degree` fixed generators, which commute with each other.
 
     Raises:
-        TypeError: If `adjacency` is no matrix of real numbers, or `degree` no integer.
+        TypeError: If `adjacency` is not a matrix of real numbers, or `degree` is not an
+            integer.
         ValueError: If `adjacency` is not square or not finite, degrees of nodes are
             negative, or `degree` or `largest_eigenvalue` is not positive.
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lconv._backend import take
 from keras_lconv._memory import require_memory
 from keras_lconv._typing import (
     Activation,
@@ -38,9 +39,9 @@ MOST_FRAMES = 4096
 class GroupLift(KernelLayer):
     """Lifts features on positions to features on a group, on positions and frames.
 
-    A group of translations and of linear maps `h(s)` acts on positions, as
-    `LeftInvariantGenerators` describe it. In each frame the input is seen through one
-    learned filter, which is moved with the frame:
+    A group of translations and linear maps `h(s)` acts on positions, as
+    `LeftInvariantGenerators` describe it. One learned filter is moved to each frame and
+    applied to the input:
 
     `F(s, x) = sum_y |det h(s)|^-1 psi(h(s)^-1 (y - x)) f(y) + b`.
 
@@ -49,29 +50,31 @@ class GroupLift(KernelLayer):
     `F(s) = sum_p (h_1 . d)^p_1 ... (h_n . d)^p_n G(s) f W_p + b`, with `|p| <= order`,
 
     where `h_a` are the columns of `h(s)`, and `G(s)` a Gaussian blur with the covariance
-    `scale^2 h(s) h(s)^T`. The blur and its derivatives are functions of the derivatives
-    along the axes, and are computed as such: no filter is sampled or interpolated.
+    `scale^2 h(s) h(s)^T`. The blur and its derivatives are computed from the derivatives
+    along the axes: no filter is sampled or interpolated.
+    `SE2Lift` gives the same numbers for rotations of the plane with fewer products, because
+    a rotation mixes finitely many derivatives.
 
     **Equivariance.** An element `(s_0, x_0)` of the group takes `f(y)` to
     `f(h(s_0)^-1 (y - x_0))`, and its features to `F(s - s_0, h(s_0)^-1 (x - x_0))`, for
     every filter. The fields of `LeftInvariantGenerators` commute with that action. On a
     periodic grid (`derivative="fourier"`) it is exact for translations, and for whole steps
-    of `s` if `h` maps the grid to itself, such as quarter turns. For other steps, such as
-    scalings, the error is that of sampling: it is small if the input is smooth, and if the
-    blur of each frame is at least about 0.8 grid steps wide. Coordinates that are lines
-    have ends: features beyond them are missing.
+    of `s` if `h` maps the grid to itself, such as quarter turns. Other steps, such as
+    scalings, have the error of sampling. It is small if the input is smooth and the blur of
+    each frame is at least about 0.8 grid steps wide. Coordinates that are lines have ends,
+    and features beyond the ends are missing.
 
     Args:
         filters: Number of output channels.
         generators: `LeftInvariantGenerators`, `SE2Generators`, or a name: `"se2"`, `"e2"`,
             `"sim2"`.
         num_samples: The number of samples of each coordinate `s_i`, in all at most 4096.
-            With mirror images, as in `"e2"`, they count too.
+            Mirror images, as in `"e2"`, count as well.
         order: The highest order of derivatives, at most 20.
         scale: Width (standard deviation) of the blur in the first frame, `h = 1`, in grid
             steps.
-        strides: Blocks of as many positions, along each axis, are averaged to one. They
-            must divide the sizes of the input.
+        strides: The size of blocks of positions, along each axis, that are averaged to one.
+            It must divide the sizes of the input.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         activation: Activation function.
         use_bias: Whether there is a bias.
@@ -102,9 +105,9 @@ class GroupLift(KernelLayer):
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If an argument has a wrong value, the generators are others, there is
-            not one number of samples for each coordinate, or the input has another number
-            of axes.
+        ValueError: If an argument has a wrong value, the generators are of another kind,
+            there is not one number of samples for each coordinate, or the input has another
+            number of axes.
 
     Example:
     ```python
@@ -224,7 +227,7 @@ class GroupLift(KernelLayer):
         # The coefficients of waves, and of their partners.
         for axis, basis in enumerate(self._bases):
             f = _along(basis.T, f, axis, sizes)
-        f = ops.take(f, ops.convert_to_tensor(self._partners.T.ravel(), "int32"), axis=1)
+        f = take(f, self._partners.T.ravel().astype("int32"), axis=1)
         f = ops.reshape(f, (-1, math.prod(sizes), len(self._partners) * channels))
         # Each wave has a kernel of its own, from partners and channels to frames and
         # filters.

@@ -40,39 +40,39 @@ class LConv(KernelLayer):
     """Lie algebra convolution (L-conv): a convolution by infinitesimal generators.
 
     `Q[f] = f W_0 + sum_i (L_i f) W_i + b`, with generators `L_1, ..., L_k` that act on
-    positions and matrices `W_0, ..., W_k` that act on channels. It is the first-order
-    term of a group convolution whose kernel sits near the identity. The generators may
-    be known (`"rotation"`) or learned (an integer), and may be shared by layers.
+    positions and matrices `W_0, ..., W_k` that act on channels. It is the first-order term
+    of a group convolution whose kernel is concentrated near the identity. The generators
+    are known (`"rotation"`) or learned (an integer), and several layers may share them.
 
-    **Width.** A first derivative sees a point only. With `order=r` and `smoothing` the
-    layer has all products of generators up to degree `r` on smoothed features, which see a
+    **Width.** A first derivative sees one point only. With `order=r` and `smoothing` the
+    layer uses all products of generators up to degree `r` on smoothed features. These see a
     neighbourhood, as the window of a convolution does:
 
     `Q[f] = f W_0 + sum_a (L^a exp(-tau C) f / u_a) W_a + b`, with `|a| <= r`,
 
-    where `C` is the Casimir operator, as in `CasimirPooling` (minus the Laplacian, and
-    `exp(-tau C)` the Gaussian blur of width `sqrt(2 tau)`, for translations). There is one
-    operator for each multi-index `a`: the mean over all orders of the factors, which for
-    generators that commute is the product. The units `u_a` are constants that let all
-    weights learn at the same speed. For translations every operator keeps the variance of
-    noise; for others the units are bounds of norms, where learned generators count with the
-    norm 1. No matrix on all positions is formed.
+    where `C` is the Casimir operator, as in `CasimirPooling`. For translations `C` is minus
+    the Laplacian, and `exp(-tau C)` the Gaussian blur of width `sqrt(2 tau)`. There is one
+    operator for each multi-index `a`: the mean of the products over all orders of the
+    factors. The units `u_a` are constants that let all weights learn at the same speed. For
+    translations every operator keeps the variance of noise. For other generators the units
+    are bounds of norms; learned generators count with the norm 1. No matrix on all
+    positions is formed.
 
     **Equivariance.** If an operator `S` on positions commutes with every `L_i`, then
     `Q[S f] = S Q[f]` (with any bias, if `S` maps constants to themselves, and any pointwise
     activation, if `S` moves points). So the layer is equivariant to `exp(t L)` of one
     generator, or of generators that commute with each other, such as translations. With
     generators that do not commute it is not equivariant: conjugation mixes them. With
-    `order=0` only the functions `exp(-tau C)` of the Casimir operator are left, which
-    commute with all of the algebra, and for translations with rotations, too. On features
-    on the group itself, such as those of `SE2Lift` and `GroupLift`, the left-invariant
-    fields commute with the whole group.
+    `order=0` only the functions `exp(-tau C)` of the Casimir operator remain. They commute
+    with the whole algebra, and for translations with rotations, too. On features on the
+    group itself, such as those of `SE2Lift` and `GroupLift`, the left-invariant fields
+    commute with the whole group.
 
     Args:
         filters: Number of output channels.
         generators: The generators. An integer `k`: learned, dense, or of low rank with
             `rank`. A name, for images: `"rotation"`, `"translation"`, `"scaling"`,
-            `"shear"`, `"affine"`; for features of `SE2Lift`: `"se2"`, or `"e2"` with
+            `"shear"`, `"affine"`; for features of `SE2Lift` `"se2"`, or `"e2"` with
             reflections. An array `(k, d', d)` or a `LieAlgebra`: fixed matrices. Or an
             instance of `keras_lconv.generators.Generators`, which layers may share.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
@@ -80,10 +80,10 @@ class LConv(KernelLayer):
             1000 products; 0 with `smoothing` only.
         smoothing: `None`, one `tau` or several, in squared units of the parameters, or
             `"learned"` for one that is learned. 0.5 suits translations: a blur of one grid
-            step. For others a good value is 0.5 over the square of the largest
-            displacement, in grid steps, that a unit of the parameter makes. If learned
+            step. For other generators a good value is 0.5 divided by the square of the
+            largest displacement, in grid steps, for a unit of the parameter. If learned
             generators grow beyond the range of the series, `tau` is scaled back.
-        num_steps: How often `Q` is applied with the same weights, at most 1000 times.
+        num_steps: Number of times that `Q` is applied with the same weights, at most 1000.
             Several steps reach group elements farther from the identity,
             `(1 + t/n L)^n -> exp(t L)`. The number of channels must then be `filters`.
         self_interaction: The term without a generator. `"learned"`: `f W_0`. `"identity"`:
@@ -94,11 +94,11 @@ class LConv(KernelLayer):
             Keras configuration.
         activation: Activation, applied once, after the last step.
         use_bias: Whether to add a bias, in each step.
-        kernel_initializer: Initializer of `kernel`. The default, `None`, takes `W_0`
-            orthogonal and `W_i` normal, scaled by the norms of the generators and for
-            the activation, so that the variance of activations stays about that of
-            the input, over many layers. Products of translations start as convolutions
-            do, with equal shares of all operators.
+        kernel_initializer: Initializer of `kernel`. By default `W_0` is orthogonal and
+            `W_i` are normal, scaled by the norms of the generators and for the activation,
+            so that the variance of activations stays about that of the input over many
+            layers. Products of translations start as convolutions do, with equal shares of
+            all operators.
         bias_initializer: Initializer of `bias`.
         kernel_regularizer: Regularizer of `kernel`.
         bias_regularizer: Regularizer of `bias`.
@@ -107,16 +107,16 @@ class LConv(KernelLayer):
         bias_constraint: Constraint on `bias`.
         contraction: Order of the products: `"generators_first"`, `"channels_first"`; with
             dense and neighbor generators also `"precombined"`, one matrix for positions and
-            channels; with generators of low rank also `"between_factors"`; with products
-            of translations also `"between_axes"`. All give the same result. `"auto"` takes
-            the one with the least `Cost.effort`, see `contraction_costs`.
+            channels; with generators of low rank also `"between_factors"`; with products of
+            translations also `"between_axes"`. All give the same result. `"auto"` uses the
+            one with the least `Cost.effort`, see `contraction_costs`.
         **kwargs: `name`, `dtype`, `trainable`.
 
     Input shape:
-        `(batch, *spatial, channels)` with any number of spatial axes, all of defined
-        size (`(batch, channels, *spatial)` with `data_format="channels_first"`), or
-        `(batch, d)`, which is used as `(batch, d, 1)`. A mask `(batch, *spatial)`, or
-        of the first of these axes, is respected: masked positions count as zero.
+        `(batch, *spatial, channels)` with any number of spatial axes, all of defined size
+        (`(batch, channels, *spatial)` with `data_format="channels_first"`), or
+        `(batch, d)`, which is used as `(batch, d, 1)`. With a mask `(batch, *spatial)`, or
+        a mask of the first of these axes, masked positions count as zero.
 
     Output shape:
         `(batch, *spatial', filters)`, or `(batch, filters, *spatial')`. `spatial'` is
@@ -124,7 +124,7 @@ class LConv(KernelLayer):
 
     Attributes:
         generators: The generators, a Keras layer.
-        operators: What acts on positions: `generators`, or their products.
+        operators: The operators on positions: `generators`, or their products.
         kernel: `W`, of shape `(k + 1, channels, filters)`, with `W_0` first; without
             a learned self-interaction of shape `(k, channels, filters)`. With `order` or
             `smoothing`, `k` is the number of operators, which are sorted by `tau`, then by
@@ -152,7 +152,7 @@ class LConv(KernelLayer):
     assert model.output_shape == (None, 10)
     ```
 
-    In place of a convolution with a small window:
+    This layer replaces a convolution with a small window:
 
     ```python
     from keras_lconv import LConv
@@ -233,7 +233,7 @@ class LConv(KernelLayer):
 
     @property
     def operators(self) -> Generators:
-        """What acts on positions: the generators, or their products."""
+        """The operators on positions: the generators, or their products."""
         return self.generators if self._enveloping is None else self._enveloping
 
     def _wider(self) -> Enveloping | None:
@@ -311,13 +311,13 @@ class LConv(KernelLayer):
         return min(costs, key=lambda order: costs[order].effort)
 
     def contraction_costs(self, channels: int) -> dict[str, Cost]:
-        """What the products of `sum_i (L_i f) W_i` cost for one sample, in each order.
+        """The cost of the products in `sum_i (L_i f) W_i` for one sample, in each order.
 
         Args:
             channels: Number of input channels.
 
         Returns:
-            By name, the `Cost` of each order that the generators can do.
+            By name, the `Cost` of each order that the generators support.
 
         Raises:
             ValueError: If the layer is not built yet.

@@ -26,13 +26,13 @@ NOT_SHARED = ("activity_regularizer", "dtype", "filters", "generators", "name")
 class LieBlock(keras.layers.Layer):
     """`num_layers` L-convs, one after the other, with the same generators.
 
-    One L-conv moves features a little, along its generators. A stack that shares the
-    generators reaches the rest of the group, and approximates a group convolution with a
-    wide kernel. The block owns the generators, so that they stay shared through saving,
-    loading, cloning and every other copy of the block.
+    One L-conv is a small step along its generators. A stack that shares the generators
+    reaches the rest of the group, and approximates a group convolution with a wide kernel.
+    The block owns the generators. So they stay shared when the block is saved, loaded,
+    cloned or copied in any other way.
 
-    The block is equivariant where each `LConv` is: to operators that commute with all
-    generators.
+    Without biases and activations the block is equivariant to operators that commute with
+    all generators, as `LConv` is.
 
     Args:
         filters: Number of output channels of each layer.

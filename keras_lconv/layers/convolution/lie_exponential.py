@@ -32,14 +32,13 @@ from keras_lconv.layers.convolution.kernel_layer import KernelLayer
 class LieExponential(KernelLayer):
     """Group convolution by exponentials: `Q[f] = sum_j exp(t_j . L) f W_j + b`.
 
-    A convolution over the group of the generators whose kernel sits at `m` elements
-    `exp(t_j . L)`, with `t_j . L = sum_i t_ji L_i`. The elements are learned together with
-    the matrices `W_j`. `LConv` is its first-order term: for small parameters the two agree
-    with `W_0 = sum_j W_j` and `W_i = sum_j t_ji W_j`, up to an error of second order.
+    This is a convolution over the group of the generators with a kernel at `m` elements
+    `exp(t_j . L)`, with `t_j . L = sum_i t_ji L_i`. The layer learns the elements together
+    with the matrices `W_j`. `LConv` is its first-order term: for small parameters the two
+    agree with `W_0 = sum_j W_j` and `W_i = sum_j t_ji W_j`, up to an error of second order.
 
-    The exponentials are series, applied without forming a matrix, see
-    `Generators.transform`. Their cost grows with `max_parameter` times the norms of the
-    generators.
+    Series apply the exponentials without forming a matrix, see `Generators.transform`. The
+    cost grows with `max_parameter` times the norms of the generators.
 
     **Equivariance.** The same as that of `LConv`: to the group of one generator, or of
     generators that commute with each other, but not in general.

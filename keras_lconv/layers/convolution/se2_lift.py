@@ -33,39 +33,40 @@ MOST_ORIENTATIONS = 4096
 class SE2Lift(KernelLayer):
     """Lifts images to features on positions and orientations `(theta, y, x)`.
 
-    At each of the `n` orientations `theta_j = 2 pi j / n` the image is seen along
-    `e = cos(theta) e_0 + sin(theta) e_1` and across it. The features are mixtures of the
-    directional derivatives of the smoothed image, up to some order:
+    At each of the `n` orientations `theta_j = 2 pi j / n` the layer takes derivatives of
+    the smoothed image along `e = cos(theta) e_0 + sin(theta) e_1` and across it. The
+    features are mixtures of these derivatives, up to `order`:
 
     `F(theta) = sum_pq (e . d)^p (e' . d)^q G f W_pq + b`, with `p + q <= order`,
 
-    where `e'` is `e` turned by a quarter, and `G` a Gaussian blur of width `scale`. That
-    is a convolution with one kernel, learned as its Gaussian derivatives, which is turned
-    to each orientation exactly: there is no interpolation.
+    where `e'` is `e` after a quarter turn, and `G` a Gaussian blur of width `scale`. This
+    is a convolution with one kernel, which is turned to each orientation without
+    interpolation. The layer learns the coefficients of its Gaussian derivatives.
 
     **Equivariance.** If the image is turned, the lifted features turn in the plane and are
-    shifted in `theta` by the same angle; that is the action of SE(2) with which the fields
-    of `SE2Generators` commute. On the grid it is exact for quarter turns, if `n` is a
-    multiple of 4 and the image is square: `numpy.rot90` of the image is `numpy.rot90` and
-    `numpy.roll` by `n / 4` of the features. It is exact for translations on a periodic
-    grid, or as long as nothing meets the border.
+    shifted in `theta` by the same angle. The fields of `SE2Generators` commute with this
+    action of SE(2). On the grid it is exact for quarter turns, if `n` is a multiple of 4
+    and the image is square: `numpy.rot90` of the image is `numpy.rot90` and `numpy.roll` by
+    `n / 4` of the features. It is exact for translations on a periodic grid, and for
+    content that stays away from the border.
 
     **Reflections.** With `reflections=True` each orientation has its mirror image, for
     which `e'` points to the other side: the features are on E(2), `(2 n, y, x)`, the `n`
     mirror images after the orientations. If the image is flipped along its second axis,
     features are flipped there, `theta` becomes `-theta`, and the halves are exchanged. On
-    the grid that is exact, for any `n`; along the first axis for even `n`.
+    the grid this is exact for any `n`. For flips along the first axis it is exact for even
+    `n`.
 
     Args:
         filters: Number of output channels.
         num_orientations: Number `n` of orientations, up to 4096.
-        reflections: Whether each orientation sees the mirror image too.
+        reflections: Whether each orientation also has its mirror image.
         order: The highest order of derivatives, at most 20.
-        scale: Width (standard deviation) of the blur, in grid steps. The kernel reaches
-            about three times as far.
-        strides: Blocks of as many positions, along both axes, are averaged to one. They
-            must divide the size of the image. A `scale` of half the stride keeps aliasing
-            small.
+        scale: Width (standard deviation) of the blur, in grid steps. The reach of the
+            kernel is about three times the width.
+        strides: The size of blocks of positions, along both axes, that are averaged to one.
+            It must divide the size of the image. A `scale` of half the stride keeps
+            aliasing small.
         derivative: `"spectral"` (zero outside of the grid, most accurate), `"fourier"`
             (periodic) or `"central"`. The blur is a function of it, too.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
@@ -97,8 +98,8 @@ class SE2Lift(KernelLayer):
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If an argument has a wrong value, or the input is no image of defined
-            size.
+        ValueError: If an argument has a wrong value, or the input is not an image of
+            defined size.
 
     Example:
     ```python

@@ -35,53 +35,56 @@ class EquivariantDense(KernelLayer):
 
     The input is a list of `c` objects, one for each channel, on which the algebra acts by
     `L_i`. The output is a list of `units` objects on which it acts by `K_i`. The matrices
-    `B_m` are a basis of the maps with `K_i B = B L_i` (`keras_lconv.algebra.intertwiners`),
-    found once, when the layer is built. The layer learns the matrices `w_m`, of shape
-    `(c, units)`, and a bias in the directions of the output that `K_i` leaves unchanged.
+    `B_m` are a basis of the maps with `K_i B = B L_i` (`keras_lconv.algebra.intertwiners`).
+    The layer finds them once, when it is built. The layer learns the matrices `w_m`, of
+    shape `(c, units)`, and a bias in the directions of the output that `K_i` leaves
+    unchanged.
 
-    This is the fully connected layer under the constraint of a symmetry. With vectors and
-    tensors for the representations it is that of EMLP; with images, and the
-    translations of a periodic grid, it is a convolution with a kernel of the size of the
-    image; with permutations of `n` numbers the layer of DeepSets. Groups with further
-    elements, such as reflections, and finite groups are given as a
-    `keras_lconv.algebra.MatrixGroup`, which acts on vectors, or as a `Representation`:
-    maps then satisfy `rho_out(h) B = B rho_in(h)` too.
+    This is the fully connected layer under the constraint of a symmetry. For vectors and
+    tensors it is the layer of EMLP. For images and the translations of a periodic grid it
+    is a convolution with a kernel of the size of the image. For permutations of `n` numbers
+    it is the layer of DeepSets. For groups with further elements, such as reflections, and
+    for finite groups, give a `keras_lconv.algebra.MatrixGroup`, which acts on vectors, or a
+    `Representation`. Maps then also satisfy `rho_out(h) B = B rho_in(h)`.
 
-    By Schur's lemma, the maps between two irreducible representations are zero unless these
-    are isomorphic. Then they are the multiples of one map by real or complex numbers or by
-    quaternions. So a layer on single vectors only mixes channels. Sums and products of
-    representations have more maps (`keras_lconv.algebra.direct_sum`, `tensor_product`):
-    from products of two vectors of space there is a map to numbers, the dot product, and
-    one to vectors, the cross product. `keras_lconv.TensorProduct` makes such products.
+    By Schur's lemma, the maps between two irreducible representations are zero unless the
+    representations are isomorphic. If they are, the maps are multiples of one map by real
+    or complex numbers or by quaternions. So a layer on single vectors only mixes channels.
+    Sums and products of representations have more maps (`keras_lconv.algebra.direct_sum`,
+    `tensor_product`). From products of two vectors in space there is one map to numbers,
+    the dot product, and one to vectors, the cross product. `keras_lconv.TensorProduct`
+    makes such products.
 
     **Equivariance.** `Q[exp(t L) f] = exp(t K) Q[f]` for all `t`, exactly, also for
     algebras that are not compact or do not commute, and for further elements of a group. On
-    a periodic grid of even size `exp(t L)` does not move the highest frequency, so that a
-    shift by one position is not among these; odd sizes have no such frequency. With a
-    pointwise `activation` this holds for outputs that are invariant, or that the group
-    permutes. Others raise an error; `GatedActivation` and `NormActivation` serve them.
+    a periodic grid of even size `exp(t L)` does not move the highest frequency, so a shift
+    by one position is not among these motions; odd sizes have no such frequency. With a
+    pointwise `activation` this holds for outputs that are invariant, or whose components
+    the group permutes. For others an `activation` raises an error; use `GatedActivation` or
+    `NormActivation`.
 
     Args:
-        units: Number of output channels: how many objects there are in the output.
+        units: Number of output channels, the objects in the output.
         generators_in: Fixed generators `L_i`, as for `LConv`: a name, an array `(k, n, n)`,
             a `LieAlgebra` or an instance. For generators found in data, give
-            `report.algebra.nearest_closed()`: a span that is not closed has no maps. Or a
-            `MatrixGroup`, or a `Representation` of one.
-        generators_out: Fixed generators `K_i` of the output: those of the same elements of
-            the algebra, in the same order; or another representation of the group. By
-            default `generators_in`. `"trivial"` is for numbers that the group does not
-            change: the output then has no spatial axes.
-        output_dim: Spatial shape of the output, where `generators_out` would fit several.
-            By default the size of its matrices, or the spatial shape of the input.
-        tolerance: What counts as commuting, as for `intertwiners`. By default `1e-5`, more
-            than the rounding of float32; `1e-7` for generators that commute with each
-            other, whose eigenvalues are compared and may lie close.
+            `report.algebra.nearest_closed()`, because a span that is not closed usually has
+            no maps. Or a `MatrixGroup`, or a `Representation` of one.
+        generators_out: Fixed generators `K_i` of the output, for the same elements of the
+            algebra in the same order; or another representation of the group. By default
+            `generators_in`. `"trivial"` is for numbers that the group does not change; the
+            output then has no spatial axes.
+        output_dim: Spatial shape of the output, if `generators_out` fits several. By
+            default the size of its matrices, or the spatial shape of the input.
+        tolerance: Threshold for commuting, as for `intertwiners`. By default `1e-5`, more
+            than the rounding error of float32, and `1e-7` for generators that commute with
+            each other, whose eigenvalues may be close.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         activation: Activation function, for `generators_out="trivial"` and for
             representations that permute components.
-        use_bias: Whether there is a bias, where the output has invariant directions.
-        kernel_initializer: Initializer of the kernel. The basis is scaled such that those
-            of Keras, which count `m` times `channels` inputs, keep the variance.
+        use_bias: Whether there is a bias, if the output has invariant directions.
+        kernel_initializer: Initializer of the kernel. The basis is scaled such that the
+            initializers of Keras, which count `m` times `channels` inputs, keep the
+            variance.
         bias_initializer: Initializer of the bias.
         kernel_regularizer: Regularizer of the kernel.
         bias_regularizer: Regularizer of the bias.
@@ -109,9 +112,9 @@ class EquivariantDense(KernelLayer):
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If generators are learned, since their maps change with them, or not
-            square, if their numbers differ, if they have no maps, or if an `activation` is
-            not equivariant.
+        ValueError: If generators are learned, because their maps would change with them, or
+            not square, if their numbers differ, if they have no maps, or if an `activation`
+            is not equivariant.
 
     Example:
     ```python
@@ -131,7 +134,7 @@ class EquivariantDense(KernelLayer):
     assert tuple(lengths.shape) == (8, 5)
     ```
 
-    A layer for sets of ten numbers, whatever their order:
+    A layer for sets of ten numbers, in any order:
 
     ```python
     from keras_lconv import EquivariantDense

@@ -1,4 +1,4 @@
-"""The non-linearity that respects any representation."""
+"""The nonlinearity for any representation."""
 
 from typing import Any
 
@@ -25,26 +25,26 @@ class GatedActivation(FeatureLayer):
     its product with a number does. The numbers `s` come from invariant features, by a
     `keras.layers.Dense` layer or by `EquivariantDense(units, generators, "trivial")`.
 
-    **Equivariance.** For any representation of any algebra or group, exactly, if the gates
-    are invariant under it. Where the group moves points of a grid, that is one gate for a
-    whole feature map.
+    **Equivariance.** Exact for any representation of any algebra or group, if the gates are
+    invariant. If the group moves points of a grid, this means one gate for a whole feature
+    map.
 
     Args:
-        activation: The function `a`, pointwise. By default the logistic one.
+        activation: The function `a`, pointwise. By default the logistic function.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`, `activity_regularizer`.
 
     Input shape:
-        A list of two: features `(batch, *spatial, channels)` and gates
-        `(batch, channels)`, or `(batch, *positions, channels)` with the first of the
-        spatial axes, as of fields `(batch, *positions, m, channels)`. With
-        `data_format="channels_first"` channels are the second axis.
+        A list of two: features `(batch, *spatial, channels)` and gates `(batch, channels)`,
+        or `(batch, *positions, channels)` with the first of the spatial axes, for fields
+        `(batch, *positions, m, channels)`. With `data_format="channels_first"` channels are
+        the second axis.
 
     Output shape:
         That of the features. Masked positions count as zero.
 
     Raises:
-        ValueError: If there are not two inputs, or there is not one gate a channel.
+        ValueError: If there are not two inputs, or not one gate for each channel.
 
     Example:
     ```python

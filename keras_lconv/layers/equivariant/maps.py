@@ -1,4 +1,4 @@
-"""The spaces of linear maps that `EquivariantDense` has coefficients on."""
+"""The spaces of linear maps whose coefficients `EquivariantDense` learns."""
 
 import math
 from collections.abc import Callable
@@ -50,7 +50,7 @@ class DenseMaps:
     def add_to(self, add_constant: Callable[[str, np.ndarray], Tensor]) -> None:
         """Stores what is computed with as weights.
 
-        A null space has many bases, so that a saved layer has to bring its own.
+        A null space has many bases, so a saved layer must contain its own basis.
         """
         self._basis = add_constant("basis", self._values)
 
@@ -114,7 +114,7 @@ def equivariant_maps(
     Args:
         source: What `matrices_or_images` tells of the inputs.
         target: The like of the outputs.
-        tolerance: What counts as commuting.
+        tolerance: Threshold for commuting.
     """
     images = _images(source), _images(target)
     if images[0] is not None and images[1] is not None:

@@ -1,4 +1,4 @@
-"""A non-linearity of vectors that sees their length only."""
+"""A nonlinearity of vectors that depends on their length only."""
 
 from typing import Any
 
@@ -25,12 +25,12 @@ from keras_lconv.layers.fibre_layer import FibreLayer
 class NormActivation(FibreLayer):
     """Vectors, each multiplied by a function of its invariant length: `v a(|v| + b)`.
 
-    `|v| = sign(q) sqrt(|q|)` with `q = v^T M v`, where `M` is the form that the generators
-    leave invariant, found as for `FibreNorm`: the Euclidean product for
-    orthogonal representations, Minkowski's for the Lorentz group. Where it is indefinite,
-    the length has both signs. It is smoothed at `q = 0`.
+    `|v| = sign(q) sqrt(|q|)` with `q = v^T M v`, where `M` is the invariant form of the
+    generators, found as for `FibreNorm`: the Euclidean product for orthogonal
+    representations, Minkowski's for the Lorentz group. If it is indefinite, the length has
+    both signs. It is smoothed at `q = 0`.
 
-    **Equivariance.** To `exp(t L)` on the fibres, exactly. The positions do not change. A
+    **Equivariance.** Exact for `exp(t L)` on the fibres. The positions do not change. A
     representation without an invariant form has no lengths; `GatedActivation` works for
     every representation.
 
@@ -38,18 +38,18 @@ class NormActivation(FibreLayer):
         generators: Of the fibres: matrices `(k, n, n)`, a `LieAlgebra`,
             `MatrixGenerators`, or learned ones; or a `keras_lconv.algebra.MatrixGroup`, or
             a `Representation` of one.
-        activation: The function `a`, pointwise; a bounded one keeps vectors from growing.
-            By default the logistic one.
+        activation: The function `a`, pointwise; a bounded function keeps vectors from
+            growing. By default the logistic function.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
-        form: `M`, a symmetric invariant matrix `(n, n)`. By default the only one, with the
-            norm of the identity. If there are several, such as for sums of representations,
-            `"nearest"` takes the one nearest to the identity.
+        form: `M`, a symmetric invariant matrix `(n, n)`. By default the only invariant
+            form, with the norm of the identity. If there are several, such as for sums of
+            representations, `"nearest"` chooses the one nearest to the identity.
         use_bias: Whether there is a `b` for each channel.
         bias_initializer: Initializer of the bias.
         bias_regularizer: Regularizer of the bias.
         bias_constraint: Constraint on the bias.
         epsilon: Length below which the root is smoothed.
-        tolerance: What counts as invariant, as for `invariant_forms`.
+        tolerance: Threshold for invariance, as for `invariant_forms`.
         defect_weight: With learned generators: weight of the loss that makes the learned
             form invariant.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
@@ -57,8 +57,8 @@ class NormActivation(FibreLayer):
 
     Input shape:
         `(batch, *spatial, n, channels)`, where channels count vectors, or `(batch, n)`.
-        With `data_format="channels_first"` channels are the second axis. Where a mask is
-        given, masked positions count as zero.
+        With `data_format="channels_first"` channels are the second axis. With a mask,
+        masked positions count as zero.
 
     Output shape:
         That of the input.

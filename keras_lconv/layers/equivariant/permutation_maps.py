@@ -31,16 +31,16 @@ class _Map:
 class PermutationMaps:
     """Maps from `V**p` to `V**q` that commute with all permutations of `n` things.
 
-    There is one for each partition of the `p + q` indices into sets of equal ones: 2 maps
-    of sets, 15 of matrices. Each takes a diagonal of the input, sums over what the output
-    does not have, and repeats over what the input does not have. Time and memory are those
-    of the tensors, where a matrix of a map has `n**(p + q)` entries.
+    There is one for each partition of the `p + q` indices into sets of equal indices: 2
+    maps of sets, 15 of matrices. Each takes a diagonal of the input, sums over indices that
+    the output does not have, and repeats over indices that the input does not have. Time
+    and memory are those of the tensors, while the matrix of a map has `n**(p + q)` entries.
 
     Sums are scaled such that coefficients with the variance `1 / (m c)` keep the variance
     of an input with `c` channels, in the mean over all entries.
 
     Args:
-        n: How many things are permuted, at least `p + q`.
+        n: Number of items that are permuted, at least `p + q`.
         p: Order of the input, up to 2.
         q: Order of the output, up to 2.
 

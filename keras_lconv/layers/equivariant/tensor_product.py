@@ -30,10 +30,10 @@ class TensorProduct(FeatureLayer):
     and an `EquivariantDense` layer after it takes their invariants, or the parts that
     transform in another way.
 
-    **Equivariance.** For any algebra, compact or not: `(exp(t L) u) (x) (exp(t M) v) =
-    exp(t (L (x) 1 + 1 (x) M)) y`, exactly. For a group with further elements, such as
-    `keras_lconv.algebra.O(3)`, inputs in the representations `V` and `W` give an output in
-    `V * W`.
+    **Equivariance.** Exact for any algebra, compact or not:
+    `(exp(t L) u) (x) (exp(t M) v) = exp(t (L (x) 1 + 1 (x) M)) y`, exactly. For a group
+    with further elements, such as `keras_lconv.algebra.O(3)`, inputs in the representations
+    `V` and `W` give an output in `V * W`.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.

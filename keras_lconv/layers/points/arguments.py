@@ -1,4 +1,4 @@
-"""What layers on points are given, checked: shapes, and groups that keep a distance."""
+"""Checks of the arguments of layers on points: shapes, and groups that keep a distance."""
 
 from functools import reduce
 from math import comb

@@ -1,4 +1,4 @@
-"""A small network of what a group does not change, for each pair of points."""
+"""A small network of invariants for each pair of points."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -14,8 +14,8 @@ from keras_lconv.layers.points.geometry import Edges
 class EdgeNetwork(BoundedWeights):
     """Dense layers of the invariants of an edge and of both of its ends.
 
-    The first layer is linear in what each end says, so that this is computed once for each
-    point, and not for each edge.
+    The first layer is linear in the invariants of each end, so it is computed once for each
+    point and not for each edge.
 
     Args:
         units: Number of outputs.

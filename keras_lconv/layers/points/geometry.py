@@ -105,7 +105,7 @@ def from_table(table: Tensor, counts: Tensor) -> Edges:
     """Neighbours that are given.
 
     Args:
-        table: Integers `(batch, n, k)`; what is no number of a point is no neighbour.
+        table: Integers `(batch, n, k)`; what is not a number of a point is no neighbour.
         counts: Which points there are, `(batch, n)`.
     """
     table = ops.cast(table, "int32")

@@ -59,10 +59,11 @@ class PointConv(FieldKernel):
 
     `T_p` are all polynomial kernels with `T(g d) = rho_out(g) T(d) rho_in(g)^-1`, up to
     `degree` (`keras_lconv.algebra.equivariant_kernels`), and `S_s` all maps that commute
-    with the group. `R_p`, one number for each channel, is a small network of invariants:
-    the invariant forms of the difference of positions, the invariant features of both
-    points, and the numbers of their pair, such as a product of charges or a kind of bond,
-    if these are given. The kernels take the difference in units of its invariants,
+    with the group. `R_p`, one number for each channel, is a small network. Its inputs
+    `a_ij` are the invariant forms `q` of the difference of positions, the invariant
+    features of both points, and the numbers of their pair, such as a product of charges or
+    a kind of bond, if these are given. The kernels take the difference divided by an
+    invariant number,
     `d = (x_j - x_i) / (1 + sum q(x_j - x_i)^2)^(1/4)`.
 
     The group acts on positions by its matrices: rotations, the Lorentz group, or a group
@@ -70,7 +71,7 @@ class PointConv(FieldKernel):
 
     **Equivariance.** Exact for the group, compact or not, for permutations of the points,
     and for translations if `relative`, up to rounding. With `num_neighbors` the output
-    jumps where two points are equally near and exchange places among the neighbours.
+    jumps when two points at equal distance change their order.
 
     Args:
         filters: Number of output fields.
@@ -79,7 +80,7 @@ class PointConv(FieldKernel):
         representation_in: How the features of the input transform: `"trivial"`,
             `"standard"`, a `Representation`, or another value that `SteerableConv` takes.
         representation_out: How the features of the output transform.
-        num_neighbors: How many neighbours each point has: the points with the smallest
+        num_neighbors: Number of neighbours of each point, those with the smallest
             invariants. By default all other points.
         radius: The largest distance, for groups that keep one. Messages vanish there.
         degree: The largest degree of the kernels, up to 8.
@@ -88,7 +89,7 @@ class PointConv(FieldKernel):
             weights `exp(l) / (1 + sum exp(l))`, where `R` gives `l` as well.
         relative: Whether only differences of positions count, and not their invariants.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
-        activation: Activation function, for features whose components are permuted.
+        activation: Activation function, for features whose components the group permutes.
         use_bias: Whether there is a bias, in the directions that the group does not move.
         kernel_initializer: Initializer of `W`, and of the weights of `R`.
         bias_initializer: Initializer of the bias.
@@ -102,9 +103,9 @@ class PointConv(FieldKernel):
     Input shape:
         A list of two: features `(batch, n, m_in, channels)`, without the axis of `m_in` if
         they are invariant numbers, and positions `(batch, n, v)`. A table of neighbours may
-        follow, integers `(batch, n, k)`; a number that is no point, such as -1, stands for
-        no neighbour. Numbers of pairs may be the last, `(batch, n, n, e)`, with the point
-        that hears first, or `(batch, n, k, e)` beside a table. With
+        follow, integers `(batch, n, k)`; a number outside of the points, such as -1, stands
+        for no neighbour. Numbers of pairs may be the last, `(batch, n, n, e)`, with the
+        receiving point first, or `(batch, n, k, e)` with a table. With
         `data_format="channels_first"` channels, coordinates and numbers of pairs are the
         second axis. A mask `(batch, n)` marks the points that exist.
 
@@ -377,7 +378,7 @@ class PointConv(FieldKernel):
         return ops.concatenate(found, axis=-1) if found else None
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The mask of the points: those that no input's mask hides."""
+        """The mask of the points, where no mask of an input hides them."""
         return joint_mask(previous_mask)
 
     def get_config(self) -> dict[str, Any]:

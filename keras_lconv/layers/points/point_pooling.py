@@ -16,10 +16,10 @@ REDUCTIONS = ("sum", "average", "max")
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class PointPooling(FeatureLayer):
-    """Features of a sample from those of its points, whatever their order.
+    """Features of a sample from those of its points, in any order.
 
-    **Equivariance.** Sum and average are linear: the output transforms as the features of
-    the points do, in any representation. The maximum is for invariant numbers.
+    **Equivariance.** Sum and average are linear: the output transforms like the features of
+    the points, in any representation. The maximum is for invariant numbers.
 
     Args:
         reduction: `"sum"`, for quantities that grow with the number of points, such as an
@@ -29,7 +29,7 @@ class PointPooling(FeatureLayer):
 
     Input shape:
         `(batch, n, m, channels)`, or `(batch, n, channels)`. With a mask `(batch, n)` only
-        its points count; a sample without any gives zeros.
+        its points count; a sample without points gives zeros.
 
     Output shape:
         `(batch, m, channels)` or `(batch, channels)`.

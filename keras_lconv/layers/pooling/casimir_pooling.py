@@ -17,43 +17,43 @@ from keras_lconv.layers.forms import checked_form
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class CasimirPooling(GeneratorLayer):
-    """Equivariant smoothing, `y = exp(-tau C) f`, and then every n-th position.
+    """Equivariant smoothing, `y = exp(-tau C) f`, with strides.
 
-    `C = -sum_ij h_ij L_i L_j` is the quadratic Casimir operator: `h` is a form on the
-    algebra that is invariant. For one generator `C = -L^2`, and for generators that commute
+    `C = -sum_ij h_ij L_i L_j` is the quadratic Casimir operator, where `h` is an invariant
+    form on the algebra. For one generator `C = -L^2`, and for generators that commute
     `C = -sum_i L_i^2`. For others `h` is the inverse of `B_ij = -tr(L_i L_j)`, in units in
-    which the eigenvalues of `B` have the mean size 1. Where `B` is degenerate it is the
-    invariant form nearest to the identity, a positive semidefinite one if there is any: for
-    translations with rotations, se(n), `C` is minus the Laplacian.
+    which the eigenvalues of `B` have the mean size 1. If `B` is degenerate, `h` is the
+    invariant form nearest to the identity, a positive semidefinite one if there is any. For
+    translations with rotations, se(n), `C` is then minus the Laplacian.
 
     So `tau` has the unit of a squared parameter (radians squared for rotations, grid steps
-    squared for translations). Where the `L_i` commute `y` is the mean of `exp(t . L) f`
-    over normally distributed `t` of variance `2 tau`. For translations that is a Gaussian
-    blur, for a rotation of images a blur along circles.
+    squared for translations). If the `L_i` commute, `y` is the mean of `exp(t . L) f` over
+    normally distributed `t` of variance `2 tau`. For translations this is a Gaussian blur,
+    for a rotation of images a blur along circles.
 
     **Equivariance.** `C` commutes with every `L_i`, so `exp(-tau C)` commutes with all
-    `exp(t L)`, also for non-compact algebras. This holds to the rounding of the dtype for
-    any number of terms. On a grid, the brackets of vector fields such as `rotation(3)`
+    `exp(t L)`, also for non-compact algebras. This holds up to rounding, for any number of
+    terms of the series. On a grid, the brackets of vector fields such as `rotation(3)`
     close for smooth features only. With strides the layer commutes with motions of the
     remaining positions, such as translations by whole strides.
 
-    No matrix is formed. Antisymmetric generators, for which `C >= 0`, take a Chebyshev
-    series of about `6 sqrt(max_tau |C|)` products with `C`; others, for which parts of the
-    signal may grow, take a Taylor series, and `max_tau` is bounded so that nothing
-    overflows.
+    No matrix is formed. For antisymmetric generators, with `C >= 0`, the layer uses a
+    Chebyshev series of about `6 sqrt(max_tau |C|)` products with `C`. For others parts of
+    the signal may grow. Then it uses a Taylor series, and `max_tau` is bounded so that
+    nothing overflows.
 
     Args:
         generators: The generators, as for `LConv`.
         tau: The amount of smoothing, a positive number. `max_tau |C|` is at most `10^9`.
-        strides: One position of so many is kept, along each spatial axis or along all. The
-            kept positions lie symmetric about the centre, if the size allows it. Against
-            aliasing, `tau` of translations should be about `strides**2 / 8`.
+        strides: Every n-th position is kept, with one `n` for all spatial axes or one for
+            each. The kept positions lie symmetrically about the centre, if the size allows
+            it. Against aliasing, `tau` of translations should be about `strides**2 / 8`.
         trainable_tau: Whether `tau` is learned.
-        max_tau: The largest value that `tau` may take. The number of terms follows from
-            it. By default `tau`, and `4 tau` where it is learned.
-        form: `h`, a symmetric matrix `(k, k)`, in place of the default. Learned generators
-            have the identity by default, since a form of their traces would change with
-            them. The layer is then equivariant if there is one generator, or if they
+        max_tau: The largest value that `tau` may take. The number of terms follows from it.
+            By default `tau`, or `4 tau` if it is learned.
+        form: `h`, a symmetric matrix `(k, k)`, instead of the default. The default for
+            learned generators is the identity, because the trace form would change with
+            them. The layer is then equivariant for one generator, or for generators that
             commute.
         data_format: `"channels_last"` or `"channels_first"`; by default the one of the
             Keras configuration.

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lconv._ops import segment_sum, working_dtype
+from keras_lconv._backend import segment_sum
+from keras_lconv._ops import working_dtype
 from keras_lconv._typing import ArrayLike, GeneratorsLike, Tensor
 from keras_lconv._validation import integer_array
 from keras_lconv.layers.pooling.coarse_pooling import CoarsePooling
@@ -21,8 +22,8 @@ class ClusterPooling(CoarsePooling):
     `L'_i = P L_i P^+`, are `induced_generators()`.
 
     **Equivariance.** If `P L_i = L'_i P`, then `P exp(t L) f = exp(t L') P f`. `defect` is
-    the relative error of this, `|P L - L' P| / |P L|`. It is zero for a graph whose
-    clusters have equal numbers of edges to one another.
+    the relative error of this, `|P L - L' P| / |P L|`. For a graph it is zero if all nodes
+    of a cluster have the same number of edges to each cluster.
 
     Args:
         generators: As in `LConv`; square ones. Only `induced_generators`, `defect` and the
@@ -36,8 +37,8 @@ class ClusterPooling(CoarsePooling):
 
     Input shape:
         `(batch, *spatial, channels)`; with `data_format="channels_first"`
-        `(batch, channels, *spatial)`; or `(batch, d)`. Where a mask is given, masked
-        positions count as zero; the output has no mask.
+        `(batch, channels, *spatial)`; or `(batch, d)`. With a mask, masked positions count
+        as zero; the output has no mask.
 
     Output shape:
         `(batch, d', channels)`, `(batch, channels, d')`, or `(batch, d')`.

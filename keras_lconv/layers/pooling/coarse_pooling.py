@@ -26,8 +26,9 @@ class CoarsePooling(GeneratorLayer):
     is the relative error of this, `|P L - L' P| / |P L|`, with norms over all generators.
 
     A subclass implements `_pool(f)`, `P f` for flat features, `_matrix_on(shape)`, the
-    matrix `P` on a spatial shape in NumPy, and `_output_spatial_shape`. It may know better
-    generators on the coarse positions than matrices: `_induced(trainable)`.
+    matrix `P` on a spatial shape in NumPy, and `_output_spatial_shape`. A subclass with
+    better generators on the coarse positions than matrices returns them in
+    `_induced(trainable)`.
 
     Args:
         generators: As in `LConv`; square ones.
@@ -70,14 +71,14 @@ class CoarsePooling(GeneratorLayer):
         raise NotImplementedError
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
-        """No mask: a coarse position stands for masked and other ones."""
+        """No mask: a coarse position combines masked and other positions."""
         return None
 
     # ------------------------------------------------------------ intertwining
 
     @property
     def matrix(self) -> np.ndarray:
-        """`P`, an array `(d', d)`; of learned rows, as they are now.
+        """`P`, an array `(d', d)`; learned rows have their current values.
 
         Raises:
             ValueError: If the layer is not built yet, or the matrix would take more than
@@ -100,7 +101,7 @@ class CoarsePooling(GeneratorLayer):
     def defect(self) -> float:
         """`|P L - L' P| / |P L|` with `L' = P L P^+`, over all generators, as they are now.
 
-        It takes the generators as matrices, `k d^2` numbers, whatever family they are of.
+        It forms the matrices of the generators, `k d^2` numbers, for every family.
 
         Raises:
             ValueError: If the layer is not built yet.
@@ -133,14 +134,15 @@ class CoarsePooling(GeneratorLayer):
     def induced_generators(self, *, trainable: bool = False) -> Generators:
         """The generators on the coarse positions, for the next layer.
 
-        They have the values that generators and learned rows have now, and do not follow
-        them in training. Generators made with `trainable=True` are learned on from there.
+        They are made from the current values of generators and learned rows, and do not
+        follow later training. With `trainable=True` their training starts from these
+        values.
 
         Args:
             trainable: Whether the induced generators are learned. Shifts never are.
 
         Returns:
-            Matrices `P L_i P^+`, with `k d'^2` numbers, or, where the layer knows them,
+            Matrices `P L_i P^+`, with `k d'^2` numbers, or, if the layer has them,
             generators of the family of the fine ones.
 
         Raises:

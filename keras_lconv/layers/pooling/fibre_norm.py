@@ -18,14 +18,14 @@ class FibreNorm(FibreLayer):
     """The length of vectors, by the form that the generators leave invariant.
 
     `y = sign(q) sqrt(|q|)` with `q = v^T M v`, at each position and for each channel. `v`
-    is the fibre at a position, on which the generators act as `n x n` matrices, and `M` the
-    solution of `L_i^T M + M L_i = 0`, found as a null space
-    (`keras_lconv.algebra.invariant_forms`). For rotations it is the Euclidean product; for
-    the Lorentz group Minkowski's, also where the basis is random.
+    is the vector at a position, called the fibre, on which the generators act as `n x n`
+    matrices. `M` is the solution of `L_i^T M + M L_i = 0`, found as a null space
+    (`keras_lconv.algebra.invariant_forms`). For rotations it is the Euclidean product, for
+    the Lorentz group Minkowski's, in any basis.
 
-    If `M` is indefinite, `q` and `y` have both signs. The root has no gradient at `q = 0`,
-    where light-like vectors are, so it is smoothed: `y = q / (q^2 + epsilon^4)^(1/4)`, as
-    in `GradientNorm`. `kind="square"` leaves the root out.
+    If `M` is indefinite, `q` and `y` have both signs. The root has no derivative at
+    `q = 0`, the value for light-like vectors, so it is smoothed:
+    `y = q / (q^2 + epsilon^4)^(1/4)`, as in `GradientNorm`. `kind="square"` omits the root.
 
     **Invariance.** `y` is exactly the same for `v` and `exp(t L) v`. The positions do not
     change.
@@ -36,21 +36,21 @@ class FibreNorm(FibreLayer):
             one.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         kind: `"length"`, or `"square"` for `q` itself.
-        form: `M`, a symmetric invariant matrix `(n, n)`. By default the only one, with the
-            norm of the identity; several are an error. `"nearest"` takes the one nearest to
-            the identity.
+        form: `M`, a symmetric invariant matrix `(n, n)`. By default the only invariant
+            form, with the norm of the identity; if there are several, there is an error.
+            `"nearest"` chooses the one nearest to the identity.
         epsilon: Length below which the root is smoothed.
-        tolerance: What counts as invariant, as for `invariant_forms`. Generators found in
-            data need more than their noise.
+        tolerance: Threshold for invariance, as for `invariant_forms`. For generators found
+            in data it has to be larger than their noise.
         defect_weight: Weight of the loss `defect^2`, for learned generators. Their form is
-            a weight, and the loss makes it invariant.
+            then a weight, and the loss makes it invariant.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
 
     Input shape:
         `(batch, *spatial, n, channels)`, where channels count vectors, or `(batch, n)`.
-        With `data_format="channels_first"` channels are the second axis. Where a mask is
-        given, masked positions count as zero.
+        With `data_format="channels_first"` channels are the second axis. With a mask,
+        masked positions count as zero.
 
     Output shape:
         `(batch, *spatial, channels)`; for `(batch, n)` it is `(batch, 1)`.
@@ -117,7 +117,7 @@ class FibreNorm(FibreLayer):
         return ops.cast(signed_length(f, self._square, self.epsilon), f.dtype)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """The mask of the input, where it masks positions and not parts of a fibre."""
+        """The mask of the input, if it masks positions and not parts of a fibre."""
         if previous_mask is None or len(previous_mask.shape) > len(inputs.shape) - 2:
             return None
         return previous_mask

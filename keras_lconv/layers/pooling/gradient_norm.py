@@ -22,36 +22,35 @@ class GradientNorm(GeneratorLayer):
     `y = sign(q) sqrt(|q|)` with `q = B^ij (L_i f) (L_j f)`, at each position and for each
     channel. For translations this is the length of the gradient.
 
-    If `B` is indefinite, `q` and `y` have both signs. The root has no gradient at `q = 0`,
-    so it is smoothed: `y = q / (q^2 + epsilon^4)^(1/4)`. This is `q / epsilon` for small
-    `q`, and `sign(q) sqrt(|q|) (1 - epsilon^4 / (4 q^2) + ...)` for large `q`. Its
-    derivative with respect to `q` is at most `1 / epsilon`. `kind="square"` leaves the root
-    out.
+    If `B` is indefinite, `q` and `y` have both signs. The root has no derivative at
+    `q = 0`, so it is smoothed: `y = q / (q^2 + epsilon^4)^(1/4)`. This is `q / epsilon` for
+    small `q`, and `sign(q) sqrt(|q|) (1 - epsilon^4 / (4 q^2) + ...)` for large `q`. Its
+    derivative with respect to `q` is at most `1 / epsilon`. `kind="square"` omits the root.
 
     **Equivariance.** Conjugation by a group element mixes the `L_i` and leaves the form
-    unchanged, so `y` moves as the feature map does. That is exact for maps that move points
-    to points, such as quarter turns, or whole steps on a periodic grid, and holds up to the
-    resolution of the grid for others. Generators that act on the components of a vector
-    move no points; `FibreNorm` is for these.
+    unchanged, so `y` moves with the feature map. This is exact for maps that move points to
+    points, such as quarter turns, or whole steps on a periodic grid. For others it holds up
+    to the error of the grid. Generators that act on the components of a vector move no
+    points; for these use `FibreNorm`.
 
     Args:
         generators: As in `LConv`.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         kind: `"length"`, or `"square"` for `q` itself.
         form: `B^ij`, a symmetric invariant matrix `(k, k)`. By default the identity if
-            generators commute, are learned or have an algebra that is not known by matrices
-            of 64 rows at most; the inverse of `-tr(L_i L_j) / 2` where that is not
-            degenerate; and otherwise the invariant form that is nearest to the identity, as
-            in `CasimirPooling`. For se(2) that is the length of the gradient.
+            generators commute, are learned, or have no matrices of at most 64 rows for
+            their algebra; the inverse of `-tr(L_i L_j) / 2` if this is not degenerate; and
+            otherwise the invariant form nearest to the identity, as in `CasimirPooling`.
+            For se(2) this gives the length of the gradient.
         epsilon: Length below which the root is smoothed.
-        tolerance: What counts as invariant, as for `invariant_forms`. Generators found in
-            data need more than their noise.
+        tolerance: Threshold for invariance, as for `invariant_forms`. For generators found
+            in data it has to be larger than their noise.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
 
     Input shape:
         `(batch, *spatial, channels)`, or `(batch, d)`. With `data_format="channels_first"`
-        channels are the second axis. Where a mask is given, masked positions count as zero.
+        channels are the second axis. With a mask, masked positions count as zero.
 
     Output shape:
         That of the input.

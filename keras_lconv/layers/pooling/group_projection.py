@@ -26,9 +26,9 @@ class GroupProjection(FeatureLayer):
     **Equivariance.** An element of the group shifts the features of `GroupLift` along the
     coordinates of frames, which changes neither the maximum nor the average over all of
     them. So the output moves as positions do. Without positions, after a global pooling, it
-    is invariant. On circles that is exact for whole steps. On lines, such as sizes,
-    features enter and leave at the ends: the maximum is the same if it lies inside, the
-    average if the features vanish at both ends.
+    is invariant. On circles this is exact for whole steps. On lines, such as sizes,
+    features enter and leave at the ends: the maximum stays the same if it lies inside, and
+    the average if the features vanish at both ends.
 
     Args:
         num_coordinates: Number of coordinates of frames, the axes that are removed.
@@ -39,7 +39,7 @@ class GroupProjection(FeatureLayer):
     Input shape:
         `(batch, *coordinates, *positions, channels)`, or
         `(batch, channels, *coordinates, *positions)` with `data_format="channels_first"`.
-        Also without positions. Masked positions count as zero.
+        Positions may be missing. Masked positions count as zero.
 
     Output shape:
         That of the input without the coordinates.
@@ -107,7 +107,7 @@ class GroupProjection(FeatureLayer):
         return f
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """The positions that have any frame, if the mask tells them."""
+        """The positions with at least one frame, if the mask has them."""
         removed = self.num_coordinates
         if previous_mask is None or len(previous_mask.shape) < 2 + removed:
             return None

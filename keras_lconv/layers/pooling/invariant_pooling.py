@@ -10,8 +10,9 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
+from keras_lconv._backend import segment_sum
 from keras_lconv._memory import require_memory
-from keras_lconv._ops import safe_sqrt, segment_sum, working_dtype
+from keras_lconv._ops import safe_sqrt, working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import (
     boolean,
@@ -45,9 +46,9 @@ class InvariantPooling(GeneratorLayer):
     numbers.
 
     `"spectrum"`: `y_a = |P_a f|`, the norms of `f` on the eigenspaces of the Casimir
-    operator `C`, of which `-L^2` is the case of one generator. For translations of a
-    periodic grid this is the spectrum by wavelength, for rotations the one by angular
-    order. Eigenspaces whose eigenvalues `sqrt(C)` are equal to `tolerance` are one.
+    operator `C`, which is `-L^2` for one generator. For translations of a periodic grid
+    this is the spectrum by wavelength, for rotations the spectrum by angular order.
+    Eigenspaces are joined if their values of `sqrt(C)` are equal up to `tolerance`.
 
     `refine` splits the eigenspaces further, by a second operator that commutes with the
     generators, and keeps far more information about `f`. For the rotation of images there
@@ -59,15 +60,15 @@ class InvariantPooling(GeneratorLayer):
       those of each angular order on rings in Fourier space.
 
     **Invariance.** `y` is the same for `f` and `exp(t L) f`, for all `t`. Norms are
-    invariant because antisymmetric generators, which `"spectrum"` asks for, have orthogonal
-    exponentials. On a grid the operators above commute with the rotation generator up to
-    the highest frequencies only (`[d/dx, x] = 1` fails there). So the layer takes their
+    invariant because antisymmetric generators, which `"spectrum"` needs, have orthogonal
+    exponentials. On a grid the operators above do not commute with the rotation generator
+    at the highest frequencies (`[d/dx, x] = 1` fails there). So the layer uses their
     average over the orbit, `exp(t L) R exp(-t L)`, which commutes exactly, up to
-    `tolerance`. `refinement_errors` is the part that is lost.
+    `tolerance`. `refinement_errors` is the size of the part that is left out.
 
-    `elements` are further elements of the group, such as reflections. Linear invariants are
-    then those that these leave unchanged, too. A spectrum stays the same: elements must
-    commute with the Casimir operator and with `refine`, which is checked. So the spectra of
+    `elements` are further elements of the group, such as reflections. They must leave
+    linear invariants unchanged, too. A spectrum stays the same: elements must commute with
+    the Casimir operator and with `refine`, and the layer checks this. So the spectra of
     rotations and of all translations of an image are invariant to flips, exactly.
 
     Everything is computed once, in float64, when the layer is built. It needs `d x d`
@@ -77,12 +78,12 @@ class InvariantPooling(GeneratorLayer):
         generators: Fixed generators, as for `LConv`: a name, an array, a `LieAlgebra` or
             an instance.
         kind: `"linear"` or `"spectrum"`.
-        num_invariants: How many invariants to keep, from the smallest eigenvalues of `C`,
+        num_invariants: Number of invariants to keep, from the smallest eigenvalues of `C`,
             then of `refine`. By default all.
         refine: Symmetric matrix `(d, d)` that commutes with all generators, or a name from
-            above. A list holds several, which need not commute with each other; their norms
-            are concatenated. `"linear"` takes one and uses its eigenvectors as the basis,
-            by growing eigenvalue.
+            above. A list contains several operators, which need not commute with each
+            other; their norms are concatenated. `"linear"` needs a single one, and uses its
+            eigenvectors as the basis, by growing eigenvalue.
         elements: Further elements of the group that must change no invariant:
             `"flips"` of each spatial axis, `"quarter_turns"` of squares and cubes, both in
             a list, or orthogonal matrices `(d, d)`, as permutations of positions, or a
@@ -91,7 +92,8 @@ class InvariantPooling(GeneratorLayer):
             `(batch, m, 1, ..., channels)`.
         tolerance: Eigenvalues `sqrt(C)`, and singular values of the generators, that differ
             by less than this, relative to the largest, are equal. A larger tolerance joins
-            more of the angular orders of an image, which are integers only approximately.
+            more eigenspaces of an image, whose angular orders are integers only
+            approximately.
         data_format: `"channels_last"` or `"channels_first"`; by default the one of the
             Keras configuration.
         **kwargs: `name`, `dtype`, `activity_regularizer`.
@@ -118,8 +120,8 @@ class InvariantPooling(GeneratorLayer):
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If the generators are learned, since their invariants change with them,
-            or are not square, have fewer invariants than asked for, or none; for
+        ValueError: If the generators are learned, because their invariants would change
+            with them, or are not square, or have no invariants or fewer than requested; for
             `"spectrum"`, if they are not antisymmetric, or their Casimir operator or
             `refine` does not commute with them, or with `elements`.
 

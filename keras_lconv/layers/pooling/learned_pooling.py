@@ -52,8 +52,8 @@ class LearnedPooling(CoarsePooling):
 
     Input shape:
         `(batch, *spatial, channels)`; with `data_format="channels_first"`
-        `(batch, channels, *spatial)`; or `(batch, d)`. Where a mask is given, masked
-        positions count as zero; the output has no mask.
+        `(batch, channels, *spatial)`; or `(batch, d)`. With a mask, masked positions count
+        as zero; the output has no mask.
 
     Output shape:
         `(batch, *output_dim, channels)`, or with the channels first; `(batch, d')` for
@@ -62,7 +62,7 @@ class LearnedPooling(CoarsePooling):
     Attributes:
         generators: The generators on the fine positions, a Keras layer.
         logits: The weights, of shape `(d', d)`.
-        matrix: The present `P`, an array `(d', d)`.
+        matrix: The current `P`, an array `(d', d)`.
         defect: The intertwining defect.
 
     Raises:

@@ -22,13 +22,13 @@ class LieMaxPooling(GeneratorLayer):
     `y(x) = max(f(x), (L_1 f)(x), ..., (L_k f)(x))`, and with `hops=2` also over all
     `(L_i L_j f)(x)`. For finite operators this is a maximum over neighbours. With the
     shifts of a window, without the zero, it is `MaxPooling2D` of this window with
-    `strides=1` and `padding="same"`: exactly, if `f` is not negative (after a ReLU, say) or
-    at positions whose window lies inside the grid. They differ at the border, where shifts
-    bring in zeros and Keras ignores missing positions. `"periodic"` shifts pool the image
-    wrapped around. `hops=2` doubles the reach.
+    `strides=1` and `padding="same"`: exactly, if `f` is not negative (for example after a
+    ReLU), or at positions whose window lies inside the grid. They differ at the border,
+    where shifts bring in zeros and Keras ignores missing positions. `"periodic"` shifts
+    wrap the image around. `hops=2` doubles the reach.
 
     **Equivariance.** A maximum at each point commutes with operators `S` that move points
-    to points. The layer commutes with those among them that permute the generators,
+    to points. The layer commutes with those that permute the generators,
     `S L_i S^-1 = L_p(i)`: whole steps on a periodic grid for shifts or translations, and
     quarter turns for the shifts of a square window. With infinitesimal generators this
     layer is in general not equivariant: motions mix them or change their sign.
@@ -39,14 +39,14 @@ class LieMaxPooling(GeneratorLayer):
         generators: As in `LConv`; square ones.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         hops: The largest number of generators in a product. There are `k^hops` products of
-            `hops` generators, and all are held in memory.
+            `hops` generators, all in memory at once.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
 
     Input shape:
         `(batch, *spatial, channels)`; with `data_format="channels_first"`
-        `(batch, channels, *spatial)`; or `(batch, d)`. Where a mask is given, masked
-        positions count as zero.
+        `(batch, channels, *spatial)`; or `(batch, d)`. With a mask, masked positions count
+        as zero.
 
     Output shape:
         That of the input.

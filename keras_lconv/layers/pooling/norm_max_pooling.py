@@ -1,4 +1,4 @@
-"""Of the vectors in each window, the longest."""
+"""The longest vector in each window."""
 
 import itertools
 import math
@@ -22,16 +22,16 @@ Window: TypeAlias = tuple[int, int, int, tuple[int, int]]
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class NormMaxPooling(FibreLayer):
-    """Keeps, of the vectors in each window, the one with the largest invariant form.
+    """Keeps the vector with the largest invariant form in each window.
 
     At each position of a feature map there are vectors (fibres), on which the generators
-    act as `n x n` matrices. The form `q = v^T M v` that they leave invariant is that of
-    `FibreNorm`. Each window keeps, for each channel, the whole vector with the largest `q`,
-    and the first one if several are equal. If `M` is indefinite, `q` counts with its sign:
-    by default, for the Lorentz group, the most space-like vector is kept.
+    act as `n x n` matrices. Their invariant form `q = v^T M v` is that of `FibreNorm`. Each
+    window keeps, for each channel, the whole vector with the largest `q`, and the first one
+    if several are equal. If `M` is indefinite, `q` counts with its sign: for the Lorentz
+    group, the default keeps the most space-like vector.
 
     **Equivariance.** The layer commutes exactly with `exp(t L)` on the fibres, which does
-    not change any `q`. Like every pooling with windows it commutes with steps of `strides`
+    not change any `q`. Like every pooling with windows, it commutes with steps of `strides`
     positions on the grid, away from the border.
 
     Args:
@@ -44,17 +44,19 @@ class NormMaxPooling(FibreLayer):
             there are no vectors.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         form: `M`, a symmetric invariant matrix `(n, n)`, or `"nearest"`: the invariant form
-            that is nearest to the identity. By default the only one; several are an error.
-        tolerance: What counts as invariant, as for `keras_lconv.algebra.invariant_forms`.
+            that is nearest to the identity. By default the only invariant form; if there
+            are several, there is an error.
+        tolerance: Threshold for invariance, as for `keras_lconv.algebra.invariant_forms`.
         defect_weight: Weight of the loss `defect^2`, for learned generators. Their form is
-            a weight that has no other gradient, since the layer only chooses the largest.
+            then a weight without any other gradient, because the layer only chooses the
+            largest vector.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
 
     Input shape:
-        `(batch, *spatial, n, channels)` with one spatial axis at least, all of defined
-        size; `(batch, channels, *spatial, n)` with `data_format="channels_first"`. Where
-        a mask is given, masked positions count as zero.
+        `(batch, *spatial, n, channels)` with at least one spatial axis, all of defined
+        size; `(batch, channels, *spatial, n)` with `data_format="channels_first"`. With a
+        mask, masked positions count as zero.
 
     Output shape:
         The same with the spatial shape of Keras' pooling layers.
@@ -168,7 +170,7 @@ class NormMaxPooling(FibreLayer):
 
 
 def largest_vectors(f: Tensor, square: Tensor, windows: list[Window]) -> Tensor:
-    """Of the vectors in each window the one with the largest square, the first of several.
+    """The vector with the largest square in each window, the first of several.
 
     Args:
         f: Vectors, `(batch, *spatial, n, channels)`.

@@ -25,21 +25,21 @@ REDUCTIONS = ("max", "average", "logsumexp")
 class OrbitPooling(GeneratorLayer):
     """Pools over sampled group elements: `y = max_j exp(t_j L) f`, at each position.
 
-    Each position pools the values that pass it while the group moves the feature map. With
+    Each position pools the values that pass it while the group moves the feature map. For
     several generators the samples are a grid of parameters,
     `... exp(t_2 L_2) exp(t_1 L_1) f`: the first generator acts first.
 
     **Invariance.** Over a full `period`, `exp(period L) = 1`, the `n` samples are a cyclic
     group, and `y` is the same for `f` and `exp(j period / n L) f`. For elements between the
-    samples, the error is the variation of `f` from sample to sample; with `"average"` only
-    its frequencies `n`, `2 n`, ... count. The exponential must have that period:
-    translations on a periodic grid of odd size do, and rotations of vectors; rotations of
-    images have it up to the highest frequencies on the grid.
+    samples, the error is the variation of `f` from sample to sample; for `"average"` only
+    its frequencies `n`, `2 n`, ... count. The exponential must have this period.
+    Translations on a periodic grid of odd size have it, and so do rotations of vectors.
+    Rotations of images have it except at the highest frequencies on the grid.
 
     **Equivariance.** Over a window, `|t_j| <= max_parameter`, the layer commutes with
-    `exp(s L)` where the generators commute with each other: `"average"` always, `"max"`
-    and `"logsumexp"` where the action moves points, as it does for features that are
-    smooth on the scale of the grid.
+    `exp(s L)` if the generators commute with each other: `"average"` always, `"max"` and
+    `"logsumexp"` if the action moves points to points. For features that are smooth on the
+    scale of the grid this holds approximately.
 
     Args:
         generators: The generators, as for `LConv`.
@@ -51,8 +51,9 @@ class OrbitPooling(GeneratorLayer):
         period: The samples are `t_j = j period / n`, with `j` from 0 to `n - 1`: for
             example `2 pi` for a rotation, the number of grid steps for a translation. One
             number, or one for each generator.
-        max_parameter: The samples are `n` equidistant ones from `-max_parameter` to
-            `max_parameter`. One number, or one for each generator. Give this or `period`.
+        max_parameter: The samples are `n` equidistant numbers from `-max_parameter` to
+            `max_parameter`. One number, or one for each generator. Give either this or
+            `period`.
         data_format: `"channels_last"` or `"channels_first"`; by default the one of the
             Keras configuration.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.

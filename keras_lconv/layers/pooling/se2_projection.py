@@ -13,11 +13,11 @@ class SE2Projection(GroupProjection):
 
     **Equivariance.** A turn shifts the features in `theta`, which changes neither the
     maximum nor the average. So the output turns in the plane, as an image does. Without
-    positions, after a global pooling, it is invariant. With `n` orientations that is exact
-    for the turns by multiples of `2 pi / n` that are exact in the plane. For angles between
-    the orientations the average is exact up to the angular frequency `n` of the features,
-    and the maximum as far as it does not fall between two samples. If the axis holds mirror
-    images too (`SE2Lift` with `reflections`), flips leave it invariant as well.
+    positions, after a global pooling, it is invariant. With `n` orientations this is exact
+    for those turns by multiples of `2 pi / n` that are exact in the plane. For angles
+    between the orientations the average is exact if the angular frequencies of the features
+    are below `n`; a maximum between two samples is missed. If the axis also contains mirror
+    images (`SE2Lift` with `reflections`), the output flips with the image.
 
     Args:
         reduction: `"max"` or `"average"`.
@@ -26,7 +26,7 @@ class SE2Projection(GroupProjection):
 
     Input shape:
         `(batch, theta, y, x, channels)`, or `(batch, channels, theta, y, x)` with
-        `data_format="channels_first"`. Also with another number of axes after `theta`, as
+        `data_format="channels_first"`. The number of axes after `theta` may differ, as in
         `(batch, theta, channels)`. Masked positions count as zero.
 
     Output shape:

@@ -23,17 +23,17 @@ class StridedPooling(CoarsePooling):
     """Every n-th position along each axis, or the averages of blocks: `y = P f`.
 
     The next layer needs generators on the coarse positions, `induced_generators()`. Shifts
-    by multiples of the strides are shifts by the quotients. Vector fields are the same
-    fields in the coordinates of the coarse grid, where blocks are averaged only if these
-    fill the grid and fields are affine; they act as the fine ones do on images that are
-    smooth on the scale of the strides. For all other generators they are the matrices that
-    fit best, `L'_i = P L_i P^+`.
+    by multiples of the strides become shifts by the quotients. Vector fields become the
+    same fields in the coordinates of the coarse grid; for averages of blocks this needs
+    affine fields and blocks that fill the grid. They act like the fine ones on images that
+    are smooth on the scale of the strides. Other generators become the matrices that fit
+    best, `L'_i = P L_i P^+`.
 
     **Equivariance.** If `P L_i = L'_i P`, then `P exp(t L) f = exp(t L') P f`. `defect` is
     the relative error of this, `|P L - L' P| / |P L|`. It is zero for shifts by multiples
-    of the strides. It is taken over all inputs, including details that the coarse grid
-    cannot hold. So for vector fields it is of order one, although images that are smooth on
-    the scale of the strides are pooled equivariantly.
+    of the strides. It takes all inputs into account, including details that the coarse grid
+    cannot represent. So for vector fields it is of order one, although the pooling of
+    images that are smooth on the scale of the strides is nearly equivariant.
 
     Args:
         generators: As in `LConv`; square ones. Only `induced_generators`, `defect` and the
@@ -48,8 +48,8 @@ class StridedPooling(CoarsePooling):
 
     Input shape:
         `(batch, *spatial, channels)`; with `data_format="channels_first"`
-        `(batch, channels, *spatial)`; or `(batch, d)`. Where a mask is given, masked
-        positions count as zero; the output has no mask.
+        `(batch, channels, *spatial)`; or `(batch, d)`. With a mask, masked positions count
+        as zero; the output has no mask.
 
     Output shape:
         The same, with spatial sizes divided by the strides and rounded up.

@@ -24,9 +24,9 @@ class FieldDropout(FieldLayer):
             by `1 / (1 - rate)`.
         group: As for `SteerableConv`.
         representation: How the fields turn.
-        kind: `"position"`: each position for itself. `"channel"`: all positions of a
-            channel, as Keras' spatial dropout does.
-        seed: Of the random numbers.
+        kind: `"position"`: each position separately. `"channel"`: all positions of a
+            channel together, as in Keras' spatial dropout.
+        seed: Seed of the random numbers.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`.
 

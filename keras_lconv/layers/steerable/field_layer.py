@@ -22,8 +22,8 @@ class FieldLayer(FeatureLayer):
     """Base of layers of fields `(batch, *spatial, m, channels)`.
 
     A subclass implements `_transform_fields(f)`, for features that have the axis of `m`,
-    which is of size 1 for trivial fields. `_field_output_shape(shape)` tells another shape
-    of the output.
+    which is of size 1 for trivial fields. `_field_output_shape(shape)` returns the
+    shape of the output if it differs.
 
     Args:
         group: What `SteerableConv` takes.

@@ -21,14 +21,14 @@ class FieldNormalization(FieldLayer):
     """Subtracts the invariant mean of fields, and divides by their length.
 
     `y = gamma (f - P mean(f)) / sqrt(variance + epsilon) + beta`, where `P` projects onto
-    the components that the group leaves as they are, and the variance is the mean square of
-    all components of `f - P mean(f)`. There is one `gamma` for each channel, and one
-    `beta` for each invariant direction and channel. For regular fields `P` is the mean
-    over the group: batch normalization with statistics that all components share.
+    the components that the group does not change, and the variance is the mean square of
+    all components of `f - P mean(f)`. There is one `gamma` for each channel, and one `beta`
+    for each invariant direction and channel. For regular fields `P` is the mean over the
+    group: batch normalization with statistics that all components share.
 
     **Equivariance.** Exact for any representation by orthogonal matrices: lengths and
-    invariant components do not change. In training the statistics of a batch are those of
-    all its samples.
+    invariant components do not change. In training the statistics are those of all samples
+    of a batch.
 
     Args:
         group: As for `SteerableConv`.
@@ -36,8 +36,8 @@ class FieldNormalization(FieldLayer):
         kind: `"batch"`: statistics over the batch and all positions, and their running
             averages for inference. `"layer"`: statistics over the channels, at each
             position.
-        momentum: How much of a running average a step keeps.
-        epsilon: What is added to the variance.
+        momentum: The share of a running average that remains after a step.
+        epsilon: A number that is added to the variance.
         center: Whether there is a `beta`.
         scale: Whether there is a `gamma`.
         beta_initializer: Initializer of `beta`.

@@ -18,25 +18,25 @@ from keras_lconv.layers.steerable.fields import GroupArgument
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class FourierActivation(FieldLayer):
-    """A pointwise function of the functions whose coefficients the fields hold.
+    """A pointwise function of functions, which the fields represent by coefficients.
 
     The `m` components of a field are the coefficients of a function on the circle or the
-    sphere, up to a degree (`MatrixGroup.harmonics`). The function is sampled at points, the
-    activation acts on the samples, and its coefficients up to the degree are found by least
-    squares.
+    sphere, up to a degree (`MatrixGroup.harmonics`). The layer samples the function at
+    points, applies the activation to the samples, and finds the coefficients up to the
+    degree by least squares.
 
     **Equivariance.** Exact for elements that permute the points: multiples of
     `2 pi / num_samples` on the circle, the symmetries of the cube on the sphere. For others
-    the error is aliasing: the activation makes degrees that the samples cannot resolve.
-    With the default number it is about 1% for a ReLU, and less for smooth functions such as
-    `"gelu"`.
+    the error is aliasing: the activation creates degrees that the samples cannot resolve.
+    With the default number of samples it is about 1% for a ReLU, and less for smooth
+    functions such as `"gelu"`.
 
     Args:
         group: As for `SteerableConv`.
         degree: The largest degree, as in `representation_out=degree`.
-        activation: The function, pointwise.
+        activation: The pointwise function.
         num_samples: Number of points on the circle, by default `4 degree + 4`. On the
-            sphere the least number, by default `6 (degree + 2)^2`: points are those of a
+            sphere the minimum number, by default `6 (degree + 2)^2`; points are those of a
             grid on the faces of a cube.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`.

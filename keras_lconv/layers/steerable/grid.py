@@ -40,11 +40,12 @@ class Grid:
     """The positions of a window, as seen from its centre.
 
     A function `Y(x / |x|)` of the direction, times a bell around a radius, has moments with
-    polynomials. In space a harmonic of degree `p` has none with those that hold another
-    degree, and the same with each of its own. On a square grid `cos(4 phi)` has a mean, and
-    `cos(2 phi)` and `sin(2 phi)` are of different strength. Here the functions are
-    changed by what makes their moments right, up to the degree that the window tells apart:
-    the response to a smooth image then turns with it.
+    polynomials. In space the moments of a harmonic of degree `p` with harmonics of other
+    degrees are zero, and those with harmonics of its own degree have equal size. On a
+    square grid the mean of `cos(4 phi)` is not zero, and `cos(2 phi)` and `sin(2 phi)` have
+    different sizes. Here the functions are corrected such that their moments are those in
+    space, up to the degree that the window resolves. Then the response to a smooth image
+    turns with the image.
 
     Args:
         window: The sizes of the window.

@@ -25,12 +25,11 @@ class GroupPooling(FieldLayer):
     Args:
         group: As for `SteerableConv`.
         representation: How the fields turn.
-        reduction: `"max"` or `"average"` over the components, where the group permutes
-            them, as of regular fields; `"norm"`, the length of the vector, for any
+        reduction: `"max"` or `"average"` over the components, if the group permutes them,
+            as for regular fields; `"norm"`, the length of the vector, for any
             representation by orthogonal matrices.
-        positions: What is done to the positions before: `"average"` or `"max"` over all of
-            them, or nothing by default. That comes before the reduction, so that it is seen
-            which orientations occur together.
+        positions: `"average"` or `"max"` over all positions, or `None`. It comes before the
+            reduction, so the result depends on which orientations occur together.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`.
 
@@ -110,7 +109,7 @@ class GroupPooling(FieldLayer):
         return ops.cast(safe_sqrt(ops.sum(wide**2, axis=-2)), f.dtype)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """The mask of the positions, where there still are any."""
+        """The mask of the positions, if they remain."""
         return None if self.positions else previous_mask
 
     def get_config(self) -> dict[str, Any]:

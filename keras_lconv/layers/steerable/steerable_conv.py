@@ -40,46 +40,47 @@ PADDINGS = ("valid", "same")
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class SteerableConv(FieldKernel):
-    """A convolution that commutes with rotations, reflections, or any such group.
+    """A convolution that commutes with rotations, reflections, or a similar group.
 
     Features are fields: at each position there are `channels` vectors of `m` numbers, on
     which the group acts by a representation. If the image is turned, positions turn, and
-    the vectors turn with them. A convolution commutes with that if and only if its kernel
-    satisfies `K(g x) = rho_out(g) K(x) rho_in(g)^-1`. All such kernels on the window are
-    found once, as a basis of constants (`keras_lconv.algebra.equivariant_kernels`).
-    Learned are their coefficients. At run time the kernel is one contraction, and the layer
-    an ordinary convolution from `m_in * channels` to `m_out * filters` channels;
-    `keras_lconv.convert.to_conv` makes it a `Conv2D` or `Conv3D` for good.
+    the vectors turn with them. A convolution commutes with this motion if and only if its
+    kernel satisfies `K(g x) = rho_out(g) K(x) rho_in(g)^-1`. The layer finds a basis of
+    such kernels on the window once, as constants
+    (`keras_lconv.algebra.equivariant_kernels`), and learns coefficients. At run time the
+    kernel is one contraction, and the layer an ordinary convolution from `m_in * channels`
+    to `m_out * filters` channels. `keras_lconv.convert.to_conv` converts it to a `Conv2D`
+    or `Conv3D`.
 
     The kernels are functions of the direction times bells around radii. The radii are whole
     steps inwards from the edge of the window, and the degree of the function of the
-    direction goes up to twice the radius: 2 at radius 1, 4 at 2, 6 at 3. Higher ones a
-    grid does not tell apart. On the grid they are changed such that their moments with
-    polynomials are those that they have in space: the response to smooth images turns with
-    the image also where a turn leads between grid points.
+    direction goes up to twice the radius: 2 at radius 1, 4 at 2, 6 at 3. A grid does not
+    resolve higher degrees. On the grid the kernels are corrected such that their moments
+    with polynomials are those in space. So the response to smooth images turns with the
+    image, also if a turn leads between grid points.
 
     **Equivariance.** Exact for elements that map the grid onto itself: quarter turns and
-    reflections of square images, the rotations of the cube in space. For others, up to the
-    error of turning a grid: below 1e-2 for smooth images, falling with the resolution. For
-    `strides` above 1 it needs windows that lie symmetric about the centre: for
-    `padding="same"` and `strides=2` an odd `kernel_size` for odd sizes of the image, and an
-    even one for even sizes. `SteerablePool` is exact for all sizes.
-    A pointwise `activation` commutes with the group where it permutes the components, as in
-    regular fields, and is refused elsewhere: see `FourierActivation`,
-    `GatedActivation` and `NormActivation`.
+    reflections of square images, the rotations of the cube in space. For others it holds up
+    to the error of turning a grid, which is below 1e-2 for smooth images and falls with the
+    resolution. For `strides` above 1 windows have to lie symmetrically about the centre:
+    for `padding="same"` and `strides=2` an odd `kernel_size` for odd sizes of the image,
+    and an even one for even sizes. `SteerablePool` is exact for all sizes. A pointwise
+    `activation` commutes with the group if the group permutes the components, as in regular
+    fields. Otherwise the layer refuses it: see `FourierActivation`, `GatedActivation` and
+    `NormActivation`.
 
     Args:
         filters: Number of output fields.
         kernel_size: Size of the window, one number or one for each axis, at most 100.
         group: The name of a group, as for `keras_lconv.algebra.named_group`: `"c8"`,
             `"d8"`, `"so2"`, `"o2"` for images, `"so3"`, `"o3"`, `"cube"` for volumes,
-            `"reflection"` for signals; or a `MatrixGroup` of orthogonal matrices, of the
-            size of the number of spatial axes. It acts on positions `(row, column)`.
-        representation_in: How the fields of the input turn. `"trivial"`: numbers, as of an
-            image. `"regular"`: functions on a finite group. An integer: functions on the
+            `"reflection"` for signals; or a `MatrixGroup` of orthogonal matrices, one row
+            for each spatial axis. It acts on positions `(row, column)`.
+        representation_in: How the fields of the input turn. `"trivial"`: numbers, such as
+            pixels. `"regular"`: functions on a finite group. An integer: functions on the
             circle or sphere up to this degree (`MatrixGroup.harmonics`). `"standard"`:
-            vectors. `"sign"`: numbers that reflections turn round. Or a
-            `Representation` of the group.
+            vectors. `"sign"`: numbers whose sign reflections change. Or a `Representation`
+            of the group.
         representation_out: How the fields of the output turn.
         strides: Steps from window to window, one number or one for each axis.
         padding: `"valid"` or `"same"`, as for Keras' convolutions.
@@ -88,10 +89,10 @@ class SteerableConv(FieldKernel):
         degrees: The largest degree for each ring, the innermost first. By default twice
             the radius.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
-        activation: Activation function, for fields whose components are permuted.
+        activation: Activation function, for fields whose components the group permutes.
         use_bias: Whether there is a bias, in the directions that the group does not move.
-        kernel_initializer: Initializer of the kernel. The basis is scaled such that those
-            of Keras, which count `k * channels` inputs, keep the variance.
+        kernel_initializer: Initializer of the kernel. The basis is scaled such that the
+            initializers of Keras, which count `k * channels` inputs, keep the variance.
         bias_initializer: Initializer of the bias.
         kernel_regularizer: Regularizer of the kernel.
         bias_regularizer: Regularizer of the bias.
@@ -111,16 +112,16 @@ class SteerableConv(FieldKernel):
 
     Attributes:
         basis: The kernels, an array `(k, *window, m_out, m_in)`, once the layer is built.
-            It is not saved, but found again.
+            It is not saved, but computed again.
         kernel: The coefficients, of shape `(k, channels / groups, filters)`.
         bias: The coefficients of the bias, `(s, filters)` for `s` invariant directions of
             the output, or `None` if there are none.
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If an argument has a wrong value, the group is not one of orthogonal
-            matrices of the right size, or no kernel leads from one representation to the
-            other.
+        ValueError: If an argument has a wrong value, the matrices of the group are not
+            orthogonal or have a wrong size, or there is no kernel from one representation
+            to the other.
 
     Example:
     ```python
@@ -288,7 +289,7 @@ class SteerableConv(FieldKernel):
     # ------------------------------------------------------------------ call
 
     def conv_kernel(self) -> Tensor:
-        """The present kernel of the convolution.
+        """The current kernel of the convolution.
 
         Returns:
             Tensor `(*window, m_in * channels / groups, m_out * filters)`, ordered by group,

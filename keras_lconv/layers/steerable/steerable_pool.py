@@ -1,4 +1,4 @@
-"""Pooling whose windows lie symmetric about the centre."""
+"""Pooling whose windows lie symmetrically about the centre."""
 
 import math
 from typing import Any
@@ -25,25 +25,24 @@ REDUCTIONS = ("blur", "average", "max")
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class SteerablePool(FieldLayer):
-    """Makes fields smaller, with windows that lie symmetric about the centre.
+    """Makes fields smaller, with windows that lie symmetrically about the centre.
 
-    The output has `ceil(size / strides)` positions along each axis. They lie symmetric
-    about the centre of the grid for any size: windows are `strides` or `strides + 1`
-    positions wide, whichever is symmetric, and reach over the border where they have to.
-    So quarter turns before the layer are quarter turns after it, for even sizes and odd
-    ones.
+    The output has `ceil(size / strides)` positions along each axis. They lie symmetrically
+    about the centre of the grid for any size. Windows are `strides` or `strides + 1`
+    positions wide, whichever is symmetric, and reach over the border if necessary. So
+    quarter turns before the layer are quarter turns after it, for even sizes and odd ones.
 
     **Equivariance.** Exact for elements that map the grid onto itself. For others the error
-    is that of the lower resolution: smallest for `"blur"`, which leaves the least above it
-    (antialiasing).
+    is that of the lower resolution. It is smallest for `"blur"`, which suppresses aliasing
+    most.
 
     Args:
         group: As for `SteerableConv`.
         representation: How the fields turn.
-        strides: How many times smaller the output is, at most 100.
+        strides: Factor by which the output is smaller, at most 100.
         reduction: `"blur"`: an average over a window, of averages over windows.
-            `"average"`: over windows. `"max"`: the maximum of each component, where the
-            group permutes them; of other fields the longest vector.
+            `"average"`: over windows. `"max"`: the maximum of each component if the group
+            permutes components, otherwise the longest vector.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`.
 

@@ -22,11 +22,11 @@ INTERPOLATIONS = ("linear", "nearest")
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
 class SteerableUpSampling(FieldLayer):
-    """Interpolates fields on a finer grid with the same centre: the way back of a pooling.
+    """Interpolates fields on a finer grid with the same centre, the reverse of a pooling.
 
     Each axis has `size` times as many positions, which cover the same pixels. With a
-    `SteerableConv` after it, this takes the place of a transposed convolution, whose
-    windows overlap unevenly.
+    `SteerableConv` after it, it replaces a transposed convolution, whose windows overlap
+    unevenly.
 
     **Equivariance.** Exact for elements that map the grid onto itself. For others the error
     is that of the grid, smaller for `"linear"`.
@@ -34,7 +34,7 @@ class SteerableUpSampling(FieldLayer):
     Args:
         group: As for `SteerableConv`.
         representation: How the fields turn.
-        size: How many times finer the output is, at most 100.
+        size: Factor by which the output is finer, at most 100.
         interpolation: `"linear"` between the nearest positions along each axis, or the
             value at the `"nearest"`. Beyond the outermost positions fields are constant.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.

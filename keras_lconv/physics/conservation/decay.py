@@ -17,9 +17,9 @@ def decaying(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mixtures of values, up to a constant, that decay or grow exponentially.
 
-    With the values `V_0` at all times but the last of each trajectory, and `V_1` one step
-    later, these are real eigenvectors of `V_0^+ V_1`: observables that the motion
-    multiplies by a number. How well they follow it decides.
+    Let `V_0` be the values at all times except the last of each trajectory, and `V_1` those
+    one step later. The mixtures are real eigenvectors of `V_0^+ V_1`, which each step
+    multiplies by a number. They count if they follow this rule well.
 
     Args:
         values: Values `(points, p)` in units of spread 1.

@@ -43,9 +43,10 @@ class ConservedFunction:
         coefficients: Array `(K,)`.
         names: Names of the `n` coordinates, and of the functions.
         functions: The functions, of points `(batch, n)`.
-        origin: What the variables are about, `(m,)`.
-        spread: How much each of them varies, `(m,)`: a formula leaves out terms that
+        origin: The origin of the variables, `(m,)`.
+        spread: The spread of each variable, `(m,)`: a formula leaves out terms that
             contribute little.
+        errors: Error bars of the coefficients, `(K,)`.
     """
 
     powers: np.ndarray
@@ -54,6 +55,7 @@ class ConservedFunction:
     functions: tuple[Callable[..., Any], ...]
     origin: np.ndarray
     spread: np.ndarray
+    errors: np.ndarray | None = None
 
     def __call__(self, z: ArrayLike) -> np.ndarray:
         """The values at points `(..., n)`, of shape `(...)`."""
@@ -85,18 +87,20 @@ class ConservedFunction:
                 f"Received: names={list(names)!r}"
             )
         own = self.names if names is None else (*names, *self.names[size:])
-        tolerance = 0.5 * 10.0**-digits
+        tolerance, doubt = 0.5 * 10.0**-digits, 0.0
+        if self.errors is not None:
+            doubt = float(np.max(self.errors / np.abs(self.coefficients)))
         about = shifted_names(own, self.origin)
         return polynomial_formula(
-            self.powers, self.coefficients, about, self.spread, tolerance
+            self.powers, self.coefficients, about, self.spread, tolerance, doubt
         )
 
 
 class Candidates:
     """All polynomials up to a degree, of coordinates and of given functions of these.
 
-    What is constant on the points is left out: of functions that depend on each other, as
-    `1/|q|` and `q`, some polynomials are.
+    Polynomials that are constant on the points are left out, as some are for functions that
+    depend on each other, such as `1/|q|` and `q`.
 
     Args:
         points: The points, `(N, n)`.
@@ -160,21 +164,52 @@ class Candidates:
             chain[:, :, axis] = (up - down) / (2 * size)
         return np.swapaxes(along, 1, 2)[:, 1:] @ (self._standard.whiten @ chain)
 
-    def function(self, row: np.ndarray) -> ConservedFunction:
-        """A mixture of the candidates, or of the first ones, `(w,)`."""
-        powers = exponents_up_to(len(self._names), self._polynomials.degree)
-        read = row @ self.reading[: len(row)]
+    @property
+    def degrees(self) -> np.ndarray:
+        """The degrees of the terms that formulas are made of, `(K,)`."""
+        return self._powers.sum(axis=1)
+
+    def terms(self, points: np.ndarray) -> np.ndarray:
+        """These terms as mixtures of the candidates, `(K, w)`, up to constants.
+
+        In the units of the formulas: variables have spread 1 there.
+        """
+        variables = (_extended(points, self._functions) - self._origin) / self._spread
+        values = self.values(points)
+        return monomials(self._powers, variables).T @ values / len(points)
+
+    def function(
+        self, read: np.ndarray, errors: np.ndarray | None = None
+    ) -> ConservedFunction:
+        """A quantity from the coefficients of terms, of all or of the first ones.
+
+        Args:
+            read: The coefficients.
+            errors: Their error bars, if they are known.
+        """
+        powers = self._powers[: len(read)]
         read = np.where(np.abs(read) > 1e-9 * np.max(np.abs(read)), read, 0.0)
-        coefficients = read / monomials(powers, self._spread)
+        units = monomials(powers, self._spread)
+        coefficients = read / units
         kept = coefficients != 0
+        largest = np.max(np.abs(coefficients))
         return ConservedFunction(
             powers[kept],
-            coefficients[kept] / np.max(np.abs(coefficients)),
+            coefficients[kept] / largest,
             self._names,
             self._functions,
             self._origin,
             self._spread,
+            None if errors is None else (errors / units)[kept] / largest,
         )
+
+    def mixed(self, row: np.ndarray) -> ConservedFunction:
+        """A mixture of the candidates, or of the first ones, `(w,)`."""
+        return self.function(row @ self.reading[: len(row)])
+
+    @property
+    def _powers(self) -> np.ndarray:
+        return exponents_up_to(len(self._names), self._polynomials.degree)
 
     def _in_standard(self, points: np.ndarray) -> np.ndarray:
         variables = _extended(points, self._functions)

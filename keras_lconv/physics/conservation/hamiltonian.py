@@ -8,11 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lconv._typing import Data, Tensor
+from keras_lconv._streams import batches_of, is_stream
+from keras_lconv._typing import Stream, Tensor
 from keras_lconv._validation import one_of
 from keras_lconv.discovery import find_symmetries
 from keras_lconv.discovery.functions.derivatives import AnyDerivatives
-from keras_lconv.discovery.functions.weights import weights_of
+from keras_lconv.discovery.functions.sums import first_samples
+from keras_lconv.discovery.functions.weights import weighing_of
 from keras_lconv.discovery.null_space import NormalMatrices
 from keras_lconv.discovery.standard import standard_coordinates
 from keras_lconv.physics.conservation.canonical import (
@@ -42,14 +44,14 @@ SMALLEST_SLOPE = 1e-3
 
 def find_conserved_quantities(
     hamiltonian: Callable[[Tensor], Tensor],
-    x: Data,
+    x: Stream,
     *,
     search: SearchQuantities = None,
     degree: int | None = None,
     action: str = "affine",
     dimension: int | None = None,
 ) -> ConservationReport:
-    """Finds the conserved quantities of a Hamiltonian, with the symmetry behind each.
+    """Finds the conserved quantities of a Hamiltonian, with the symmetry of each.
 
     On phase space, `z = (q, p)`, a quantity `G` is conserved by a Hamiltonian `H` if and
     only if `H` is invariant under the flow of `G`: `{G, H} = -<grad H, J grad G> = 0`.
@@ -69,13 +71,14 @@ def find_conserved_quantities(
         hamiltonian: `H`, a Keras model or a function of `keras.ops` from `(batch, 2n)` to
             `(batch,)` or `(batch, 1)`, in canonical coordinates, all positions before all
             momenta.
-        x: Points `(batch, 2n)` of phase space.
+        x: Points `(batch, 2n)` of phase space; or batches of these, as for
+            `find_symmetries`, for quantities of affine flows.
         search: Where to search. By default all affine maps that keep the symplectic form.
             Matrices `(k, n, n)`, a `LieAlgebra` or fixed generators of this size act on
-            positions, and on momenta by the dual. Those of size `2n` act on phase space.
-            `"polynomial"`: all polynomials up to `degree`. Functions of arrays `(batch,
-            2n)` with values `(batch,)`, in a list or in a dictionary with names: all
-            polynomials of the coordinates and of them.
+            positions, and on momenta by the dual. Matrices of size `2n` act on phase space.
+            `"polynomial"`: all polynomials up to `degree`. Functions of arrays
+            `(batch, 2n)` with values `(batch,)`, in a list or in a dictionary with names:
+            all polynomials of the coordinates and of them.
         degree: The largest degree of such polynomials, by default 3, and 2 with functions.
         action: `"affine"`, or `"linear"` for maps with `b = 0`.
         dimension: The number of quantities, if it is known. By default it is found.
@@ -113,7 +116,16 @@ def find_conserved_quantities(
             "`fit_conserved_quantities`. "
             f"Received: an object of type {type(hamiltonian).__name__}"
         )
-    points = phase_space("x", x, 2)
+    batches: Any = None
+    samples: Any = x
+    if is_stream(x):
+        if is_nonlinear(search, degree):
+            raise ValueError(
+                "`x` must be in memory for conserved quantities that are not affine. "
+                "Received: batches. Take some thousand points of them"
+            )
+        samples, batches = first_samples(batches_of("x", x))
+    points = phase_space("x", samples, 2)
     if is_nonlinear(search, degree):
         names = names_of(points.shape[1], True)
         functions = Candidates(points, search, degree, names)
@@ -124,7 +136,7 @@ def find_conserved_quantities(
         hamiltonian = functools.partial(hamiltonian, training=False)
     report = find_symmetries(
         hamiltonian,
-        points,
+        points if batches is None else batches,
         search=candidates if action == "affine" else candidates[..., :-1],
         dimension=dimension,
     )
@@ -163,7 +175,9 @@ def _functions(
     standard = standard_coordinates(points, True)
     steps = (slopes @ standard.restore)[:, None, None]
     one = np.ones((len(points), 1, 1))
-    weights, sizes, moments, _ = weights_of(one, steps, None, False, SMALLEST_SLOPE)
+    weighing = weighing_of(one, steps, None, False, SMALLEST_SLOPE)
+    weights, sizes = weighing(one, steps, None)
+    moments = weighing.unit_of_slopes
     moved = flows @ standard.whiten.T
     unit = np.einsum("swa,ab,svb->wv", moved, moments, moved, optimize=True) / len(points)
     # Candidates count alike, however steep they are.
@@ -175,5 +189,13 @@ def _functions(
         own = rows[:, None, :end] * np.sqrt(weights)[..., None]
         system.add(own, (weights * sizes)[:, 0] / moments.shape[0])
         space = system.solve(dimension if end == candidates.ends[-1] else None)
-        listed.add(degree, space.basis.T * scales[:end], space)
+        unscaled = functools.partial(_parts, system, scales[:end])
+        listed.add(degree, space.basis.T * scales[:end], space, unscaled)
     return listed.report(space, space.dimension)
+
+
+def _parts(
+    system: NormalMatrices, scales: np.ndarray, mixtures: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Those of mixtures of candidates, where the unknowns are of scaled ones."""
+    return system.parts(mixtures / scales)

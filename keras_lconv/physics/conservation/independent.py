@@ -12,6 +12,7 @@ from keras_lconv.physics.conservation.quantities import (
     Drift,
     Quantity,
 )
+from keras_lconv.physics.conservation.sparse import Parts, Sparse, sparse_terms
 
 # Differentials of length 1 depend on each other if their smallest singular value is less,
 # at most of the points.
@@ -24,7 +25,7 @@ CLEAR = 3.0
 
 
 class Independent:
-    """Quantities, degree by degree, that are no functions of those before.
+    """Quantities, degree by degree, that are not functions of those before.
 
     Args:
         candidates: What quantities are mixtures of.
@@ -37,18 +38,24 @@ class Independent:
         some = points[:: max(1, len(points) // MOST_POINTS)]
         # In units of the spread of each coordinate.
         self._gradients = candidates.gradients(some) * np.std(points, axis=0)
+        self._terms = candidates.terms(points)
         self._rows: list[np.ndarray] = []
+        self._listed: list[Sparse] = []
         self._dependent: list[np.ndarray] = []
+        self._also: list[Sparse] = []
         self._degrees: list[int] = []
         self._errors: list[float] = []
 
-    def add(self, degree: int, mixtures: np.ndarray, space: NullSpace) -> None:
+    def add(
+        self, degree: int, mixtures: np.ndarray, space: NullSpace, parts: Parts
+    ) -> None:
         """Lists what is new at a degree.
 
         Args:
             degree: The degree.
             mixtures: What is conserved, as mixtures of the first candidates, `(k, p)`.
             space: The null space that they are from.
+            parts: How well the equations are fulfilled by mixtures of the first candidates.
         """
         found = np.zeros((len(mixtures), self._values.shape[1]))
         found[:, : mixtures.shape[1]] = mixtures
@@ -64,14 +71,20 @@ class Independent:
         frame = orthonormal(read)
         noise = float(np.clip(CLEAR * error, ROUNDING, LARGEST))
         mixed = sparse_basis(frame[:, None], noise)[:, 0]
-        for row in mixed @ np.linalg.pinv(read) @ new:
+        terms = self._terms[self._candidates.degrees <= degree, : mixtures.shape[1]]
+        for coefficients in mixed[:, self._candidates.degrees <= degree]:
+            sparse = sparse_terms(coefficients, terms, parts)
+            row = np.zeros(self._values.shape[1])
+            row[: mixtures.shape[1]] = sparse.coefficients @ terms
             row = row / np.linalg.norm(row)
             if self._is_independent(row):
                 self._rows.append(row)
+                self._listed.append(sparse)
                 self._degrees.append(degree)
                 self._errors.append(error)
             else:
                 self._dependent.append(row)
+                self._also.append(sparse)
 
     def report(
         self, space: NullSpace, number: int, drifting: tuple[Drift[Quantity], ...] = ()
@@ -81,8 +94,8 @@ class Independent:
         return ConservationReport(
             algebra=None,
             standard=None,
-            quantities=tuple(map(function, self._rows)),
-            dependent=tuple(map(function, self._dependent)),
+            quantities=tuple(function(*each) for each in self._listed),
+            dependent=tuple(function(*each) for each in self._also),
             num_solutions=number,
             singular_values=space.singular_values,
             gap=space.gap,

@@ -56,11 +56,12 @@ class Motion(Generic[Q]):
         self._scales = np.divide(1.0, sizes, out=np.zeros_like(sizes), where=sizes > 0)
         self._values, self._clock = values * self._scales, np.concatenate(clocks)
         self._combined = combined
+        self._system = NormalMatrices(self._values.shape[1])
         self.is_rough = False
 
     def solve(self, dimension: int | None) -> NullSpace:
         """What varies between trajectories only, as mixtures of the candidates."""
-        system = NormalMatrices(self._values.shape[1])
+        system = self._system = NormalMatrices(self._values.shape[1])
         along = self._along.centred(self._values)
         noise = self._along.noise(self._values, self._clock)
         # If it were more, the motion would be too fast to be told from noise.
@@ -85,6 +86,11 @@ class Motion(Generic[Q]):
     def mixtures(self, basis: np.ndarray) -> np.ndarray:
         """Columns `(p, d)` of a null space as mixtures `(d, p)` of the quantities."""
         return basis.T * self._scales
+
+    def parts(self, mixtures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How well mixtures `(K, p)` of the quantities are conserved, after `solve`."""
+        scales = np.where(self._scales > 0, self._scales, 1.0)
+        return self._system.parts(mixtures / scales)
 
     def without_drift(self, basis: np.ndarray) -> tuple[np.ndarray, list[Drift[Q]]]:
         """What of a null space `(p, d)` does not drift, and what does."""

@@ -31,9 +31,9 @@ class ConservedQuantity:
     Args:
         quadratic: The symmetric matrix `S`, `(2n, 2n)`.
         linear: The vector `c`, `(2n,)`.
-        spread: How much each coordinate varies, `(2n,)`: a formula leaves out terms that
-            contribute little. By default all alike.
-        centre: A point `(2n,)` far from the origin: a formula is about it.
+        spread: The spread of each coordinate, `(2n,)`: a formula leaves out terms that
+            contribute little. By default all are equal.
+        centre: A point `(2n,)` far from the origin, about which formulas are written.
 
     Example:
     ```python
@@ -182,7 +182,7 @@ class ConservationReport(Report):
         is_determined: Whether there are enough points, or trajectories, for an answer.
         drifting: For trajectories, the quantities that change steadily or exponentially.
         dependent: If other functions were searched: conserved quantities that follow from
-            `quantities`, but are no polynomials of these.
+            `quantities`, but are not polynomials of these.
         num_solutions: How many candidates are conserved, including those that follow from
             others.
         is_rough: Whether trajectories are rough, by noise or since the motion is fast. Then

@@ -46,26 +46,27 @@ def fit_conserved_quantities(
     """Finds the conserved quantities of a motion, from trajectories alone.
 
     A quantity `G = z^T S z / 2 + c . z` is conserved if it varies between trajectories and
-    not along them: with the covariances of all monomials over all points and along
-    trajectories it is one null space. Units, offsets and linear coordinates do not matter.
-    It answers the question of `find_conserved_quantities` without a Hamiltonian, for
-    polynomials of degree 2 at most, or for those that `search` adds. With such a search
-    coordinates need not be canonical.
+    not along them. The covariances of all monomials over all points and along trajectories
+    give one null space. Units, offsets and linear coordinates do not matter. This function
+    is `find_conserved_quantities` without a Hamiltonian, for polynomials of degree 2 at
+    most, or for those that `search` adds. With such a search coordinates need not be
+    canonical.
 
     A quantity that changes slowly and steadily is not conserved. If a straight line in time
     explains most of its variation along trajectories, it is listed under `report.drifting`
-    with its rate of decay. If there is none, and steps are even, quantities that change by
-    the same factor in each step are listed there. The noise of the coordinates is estimated
-    from differences of neighbouring times, so these should be close compared with the
-    motion. If the noise is large, the confidence is low, and the summary says so.
+    with its rate of decay. If there is no such quantity, and steps are even, quantities
+    that change by the same factor in each step are listed there. The noise of the
+    coordinates is estimated from differences of neighbouring times, so these should be
+    close compared with the motion. If the noise is large, the confidence is low, and the
+    summary states this.
 
     Args:
         trajectories: Array `(trajectories, times, 2n)` in canonical coordinates, all
             positions before all momenta (or any `(trajectories, times, n)`, with a `search`
             that is not affine), or a list of arrays `(times, 2n)` of different lengths.
             Points with NaN are left out, and their times may be NaN too. Many trajectories
-            are needed, with different values of the conserved quantities; a repeated one
-            counts once.
+            are needed, with different values of the conserved quantities; repeated
+            trajectories count once.
         times: Times of the points, `(times,)`, or one array for each trajectory; by default
             0, 1, 2 and so on. They determine rates, and whether steps are even.
         search: As for `find_conserved_quantities`.
@@ -160,13 +161,13 @@ def _functions(
     values, listed = candidates.values(points), Independent(candidates, points)
     drifting: list[Drift[ConservedFunction]] = []
     for degree, end in enumerate(candidates.ends, 1):
-        motion = Motion(values[:, :end], clocks, candidates.function)
+        motion = Motion(values[:, :end], clocks, candidates.mixed)
         asked = dimension if end == candidates.ends[-1] else None
         space = motion.solve(asked)
         basis = space.basis
         if dimension is None:
             basis, drifting = motion.without_drift(basis)
-        listed.add(degree, motion.mixtures(basis), space)
+        listed.add(degree, motion.mixtures(basis), space, motion.parts)
     report = listed.report(space, basis.shape[1], tuple(drifting))
     return dataclasses.replace(report, is_rough=motion.is_rough)
 

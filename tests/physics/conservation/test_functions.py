@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from keras_lconv.physics import find_conserved_quantities, fit_conserved_quantities
+from keras_lconv.physics.conservation.sparse import sparse_terms
 
 pytestmark = pytest.mark.backend_free
 
@@ -105,6 +106,71 @@ def test_toda(springs):
         values = quantity(z)
         rest = values - basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
         assert np.std(rest) < 1e-3 * np.std(values)
+
+
+def noisy(orbits, noise, seed=1):
+    spread = np.std(orbits, axis=(0, 1))
+    return orbits + noise * spread * np.random.default_rng(seed).normal(size=orbits.shape)
+
+
+@pytest.mark.parametrize("noise", [1e-3, 1e-2])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_noise_gives_formulas_no_other_terms(noise, seed):
+    rng = np.random.default_rng(seed)
+    swings = runs(
+        lambda z: np.stack([z[:, 1], -np.sin(z[:, 0])], axis=1),
+        rng.uniform(-1, 1, (60, 2)) * [2, 1],
+    )
+    report = fit_conserved_quantities(noisy(swings, noise), search=COSINE)
+    assert formulas(report) == ["x2^2 - 2 cos q"]
+    # Coefficients are within their error bars.
+    (found,) = report.quantities
+    off = found.coefficients - [-1, 0.5]
+    assert np.all(np.abs(off) < 0.01)
+    assert np.all(found.errors < 0.01)
+    stars = runs(
+        lambda z: np.stack(
+            [
+                z[:, 2],
+                z[:, 3],
+                -z[:, 0] - 2 * z[:, 0] * z[:, 1],
+                -z[:, 1] - z[:, 0] ** 2 + z[:, 1] ** 2,
+            ],
+            axis=1,
+        ),
+        rng.uniform(-0.3, 0.3, (60, 4)),
+    )
+    report = fit_conserved_quantities(noisy(stars, noise), search="polynomial")
+    assert formulas(report) == ["6 x1^2 x2 - 2 x2^3 + 3 x1^2 + 3 x2^2 + 3 x3^2 + 3 x4^2"]
+
+
+def test_functions_that_depend_on_each_other_from_noisy_trajectories():
+    """Of the ring of springs `a b c = 1`, and each is nearly a polynomial."""
+
+    def field(z):
+        a, b, c = (f(z) for f in RING.values())
+        return np.column_stack([z[:, 3:], c - a, a - b, b - c])
+
+    orbits = runs(field, points(40, [0.5] * 6), kept=30)
+    report = fit_conserved_quantities(noisy(orbits, 1e-3), search=RING, degree=3)
+    assert formulas(report)[0] == "x4 + x5 + x6"
+    assert report.confidence < 0.5
+
+
+def test_terms_that_equations_do_not_ask_for():
+    """One needed term lies in few samples, which differ in size a thousand times."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(800, 4)) * 10.0 ** rng.uniform(-1.5, 1.5, (800, 1))
+    rows[:, 3] = (2 * rows[:, 0] - rows[:, 1]) + 1e-3 * rng.normal(size=800)
+    groups = rows.reshape(8, 100, 4)
+    squares = np.swapaxes(groups, 1, 2) @ groups
+    expected = squares * np.eye(4)
+    found = sparse_terms(
+        np.array([2, -1.001, 0.002, -1]), np.eye(4), lambda terms: (squares, expected)
+    )
+    assert np.allclose(found.coefficients, [1, -0.5, 0, -0.5], atol=1e-3)
+    assert found.coefficients[2] == found.errors[2] == 0
+    assert np.all(found.errors[[0, 1, 3]] < 1e-3)
 
 
 def test_predators_and_prey_from_trajectories():

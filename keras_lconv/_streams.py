@@ -1,0 +1,54 @@
+"""Data that come in batches, one after the other, and need not fit into memory."""
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from typing import Any
+
+import keras
+
+
+def is_stream(value: object) -> bool:
+    """Whether a value is an iterable of batches, and no array, table or list."""
+    if isinstance(value, keras.utils.PyDataset) or inspect.isgeneratorfunction(value):
+        return True
+    is_iterable = isinstance(value, Iterable)
+    is_collection = isinstance(value, Sequence | Mapping | Set)
+    is_array = any(hasattr(value, each) for each in ("__array__", "shape", "columns"))
+    return is_iterable and not (is_collection or is_array or isinstance(value, type))
+
+
+def batches_of(name: str, stream: Any) -> Iterator[Any]:
+    """The inputs in each batch of a stream.
+
+    Args:
+        name: Name of the argument, for messages.
+        stream: An iterable of batches, a generator function, or a `PyDataset`. A batch is
+            an array, a tensor or a data frame. Of a tuple or list of these, such as
+            `(x, y)`, the first counts.
+    """
+    is_empty = True
+    for batch in _iterated(name, stream):
+        is_empty = False
+        yield _inputs(batch)
+    if is_empty:
+        raise ValueError(
+            f"`{name}` must give batches. Received: an iterable without any (an iterator "
+            "can be used once)"
+        )
+
+
+def _iterated(name: str, stream: Any) -> Iterable[Any]:
+    if inspect.isgeneratorfunction(stream):
+        return stream()
+    if isinstance(stream, keras.utils.PyDataset):
+        if stream.num_batches is None:
+            raise ValueError(
+                f"`{name}` must end. Received: a `PyDataset` whose `num_batches` is None"
+            )
+        return (stream[index] for index in range(stream.num_batches))
+    return stream
+
+
+def _inputs(batch: Any) -> Any:
+    is_several = isinstance(batch, list | tuple) and len(batch) > 0
+    return batch[0] if is_several and hasattr(batch[0], "shape") else batch
