@@ -1,0 +1,50 @@
+"""Networks on points beside others.
+
+Run: KERAS_BACKEND=jax python benchmarks/points charges [--full]
+(or `speed`, `growth`). All draws are seeded. `--json FILE` writes the rows to a
+file. Without `--full` a run takes seconds and shows that it runs. Rows of e3nn need an
+environment with e3nn 0.6 and PyTorch: `charges --networks e3nn`, and `speed`, whose row is
+left out where there is none.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+
+# What shows tables is beside this folder.
+sys.path.append(str(pathlib.Path(__file__).parents[1]))
+
+from charges import charges
+from growth import growth
+from markdown_table import show
+from speed import speed
+
+BENCHMARKS = {"charges": charges, "speed": speed, "growth": growth}
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=BENCHMARKS)
+    parser.add_argument("--full", action="store_true", help="takes minutes")
+    parser.add_argument("--networks", nargs="+", help="only these, of `charges`")
+    parser.add_argument("--seconds", type=float, help="of training, of `charges`")
+    parser.add_argument("--tune", action="store_true", help="on validation, of `charges`")
+    parser.add_argument("--json", type=pathlib.Path, help="where to write the rows")
+    options = parser.parse_args(arguments)
+    more = {}
+    if options.what == "charges":
+        more = {
+            "networks": options.networks,
+            "seconds": options.seconds,
+            "tune": options.tune,
+        }
+    rows = BENCHMARKS[options.what](options.full, **more)
+    show(rows)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    return rows
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""The data of the benchmarks on points, and that each of them runs."""
+
+import importlib
+import pathlib
+import sys
+
+import numpy as np
+import pytest
+
+FOLDER = pathlib.Path(__file__).parents[1] / "benchmarks" / "points"
+
+
+@pytest.fixture(scope="module")
+def module():
+    """Modules of the folder by their names, which are importable meanwhile."""
+    sys.path.insert(0, str(FOLDER))
+    yield importlib.import_module
+    sys.path.remove(str(FOLDER))
+
+
+@pytest.mark.backend_free
+def test_charges_repel_as_their_potential_says(module):
+    bodies = module("charged_bodies")
+    rng = np.random.default_rng(0)
+    x, charges = rng.normal(size=(3, 5, 2)), rng.choice([-1.0, 1.0], (5, 2))
+
+    def potential(x):
+        total = 0.0
+        for i in range(5):
+            for j in range(i):
+                distance = np.linalg.norm(x[:, i] - x[:, j], axis=0)
+                total = total + charges[i] * charges[j] / distance
+        return total
+
+    forces = bodies.forces(x, charges[bodies.FIRST] * charges[bodies.SECOND])
+    for place in np.ndindex(3, 5):
+        shift = np.zeros((3, 5, 1))
+        shift[place] = 1e-6
+        slope = (potential(x + shift) - potential(x - shift)) / 2e-6
+        np.testing.assert_allclose(-forces[place], slope, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.backend_free
+def test_motion_keeps_momentum_and_energy(module):
+    bodies = module("charged_bodies")
+    motion = bodies.simulate(20, seed=0, before=300)
+    assert [each.shape for each in motion] == [(20, 5, 1), *3 * [(20, 5, 3)]]
+    assert np.all(np.abs(motion.charges) == 1)
+    centre = motion.positions.mean(axis=1) + motion.velocities.mean(axis=1)
+    # But where the limit of forces was met.
+    away = np.abs(motion.targets.mean(axis=1) - centre).max(axis=1)
+    assert np.median(away) < 1e-6
+    # Two bodies that repel each other, with 1 / 2 of potential energy; others far away.
+    x, v = np.zeros((2, 3, 5, 1))
+    x[0, :, 0] = [0, 2, 1e6, -1e6, 3e6]
+    products = np.ones((10, 1))
+    x, v = bodies.moved(x, v, products, 2000)
+    distance = x[0, 1, 0] - x[0, 0, 0]
+    assert distance > 2.5
+    assert 1 / distance + 0.5 * np.sum(v**2) == pytest.approx(0.5, rel=1e-4)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["charges", "growth"])
+def test_each_runs(module, name):
+    rows = getattr(module(name), name)(False)
+    assert len(rows) > 1
+    numbers = [v for row in rows for v in row.values() if not isinstance(v, str)]
+    assert np.all(np.isfinite(numbers))
