@@ -32,6 +32,8 @@ SURE_NOISE = 0.9
 # A coordinate that varies less, relative to its largest value, does not vary: nothing is
 # differentiated here, and float64 has some more digits.
 SMALLEST_SPREAD = 1e-12
+# Mixtures whose squares are smaller, relative to the largest, do not vary.
+SMALLEST_VARIATION = 1e-12
 TINY = float(np.finfo("float64").tiny)
 
 
@@ -82,6 +84,17 @@ class Motion(Generic[Q]):
         if not self.is_rough or dimension is not None:
             return space
         return replace(space, confidence=space.confidence * LARGEST_NOISE / share)
+
+    @property
+    def varies(self) -> bool:
+        """Whether no mixture of the quantities is the same at all points.
+
+        Of one that is, such as the energy of trajectories on one circle, nobody can tell
+        whether it is conserved.
+        """
+        values = self._values[:, self._scales > 0]
+        squares = np.linalg.eigvalsh(values.T @ values)
+        return bool(squares[0] > SMALLEST_VARIATION * squares[-1])
 
     def mixtures(self, basis: np.ndarray) -> np.ndarray:
         """Columns `(p, d)` of a null space as mixtures `(d, p)` of the quantities."""

@@ -242,7 +242,8 @@ class ConservationReport(Report):
             if not self.is_determined:
                 lines = [
                     f"undetermined among {searched} dimensions searched",
-                    "too few points or trajectories: take more, or search less",
+                    "too few points or trajectories, or all with the same values of some "
+                    "quantity: take more and others, or search less",
                 ]
         else:
             further = (self.num_solutions or len(self)) - len(self)

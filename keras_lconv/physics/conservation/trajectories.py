@@ -32,6 +32,8 @@ from keras_lconv.physics.conservation.readable import (
 
 # Rates that differ by less are one.
 SAME_RATE = 0.01
+# What moves less, relative to its largest coordinate, is at rest.
+STILL = 1e-12
 
 
 def fit_conserved_quantities(
@@ -122,9 +124,9 @@ def fit_conserved_quantities(
         {
             "singular_values": space.singular_values,
             "gap": space.gap,
-            "confidence": space.confidence,
+            "confidence": space.confidence * (bool(mixed) or motion.varies),
             "errors": space.errors[: len(mixed)],
-            "is_determined": space.is_determined,
+            "is_determined": space.is_determined and (bool(mixed) or motion.varies),
             "drifting": _readable_drifts(drifting, points, tolerance),
             "is_rough": motion.is_rough,
         },
@@ -189,8 +191,9 @@ def _paths(
         path = real_array("trajectories", given)
         clock = _clock(times, number, len(path)) if path.ndim else np.zeros(0)
         if path.ndim == 2 and len(path):
-            known = np.all(np.isfinite(path), axis=1)
-            path, clock = path[known], finite_array("times", clock[known])
+            known = ~np.any(np.isnan(path), axis=1)
+            path = finite_array("trajectories", path[known])
+            clock = finite_array("times", clock[known])
             if not len(path):
                 continue
         path = phase_space("trajectories", path, 2, is_canonical)
@@ -208,6 +211,12 @@ def _paths(
         raise ValueError(
             "`trajectories` must all have the same coordinates. Received: numbers of "
             f"coordinates {sorted({path.shape[1] for path in paths})}"
+        )
+    if all(np.all(np.ptp(path, axis=0) <= STILL * np.max(np.abs(path))) for path in paths):
+        raise ValueError(
+            "`trajectories` must move: of what stays at rest everything is conserved. "
+            "Received: the same point at all times, in each of "
+            f"{len(paths)} trajectories"
         )
     return paths, clocks
 

@@ -29,6 +29,14 @@ def test_what_hardly_varies_is_not_conserved():
     assert len(fit_conserved_quantities(orbits)) == 0
 
 
+def test_one_energy_for_all_trajectories_tells_nothing():
+    """On one circle the energy is the same everywhere, whether it is conserved or not."""
+    angles = np.linspace(0, 6, 80) + np.arange(6)[:, None]
+    found = fit_conserved_quantities(np.stack([np.cos(angles), -np.sin(angles)], axis=-1))
+    assert (len(found), found.confidence, found.is_determined) == (0, 0, False)
+    assert "the same values of some quantity" in found.summary()
+
+
 @pytest.mark.parametrize(
     ("error", "message", "trajectories", "arguments"),
     [
@@ -39,6 +47,13 @@ def test_what_hardly_varies_is_not_conserved():
         (ValueError, "the same coordinates", [np.ones((3, 4)), np.ones((3, 2))], {}),
         (ValueError, "one for each point", points(4).reshape(5, 100, 4), {"times": [1, 2]}),
         (ValueError, "`dimension` must be from", kepler_orbits(9, 9, 1), {"dimension": 99}),
+        (ValueError, "must move", np.repeat(points(4)[:, None], 9, axis=1), {}),
+        (
+            ValueError,
+            "`trajectories` must be finite",
+            np.where(points(4).reshape(5, 100, 4) > 2, np.inf, 1),
+            {},
+        ),
         (TypeError, "belongs to `find_conserved_quantities`", kepler, {}),
         (TypeError, "`trajectories` must be an array", "kepler", {}),
     ],
