@@ -12,7 +12,6 @@ from keras_lconv._typing import Figure
 from keras_lconv.algebra import Identification, LieAlgebra
 from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.discovery.discrete.report import DiscreteReport
-from keras_lconv.discovery.gap import EXACT_LEVEL
 from keras_lconv.discovery.kinds import TOLERANCE, formula_of, kind_of
 from keras_lconv.discovery.level import Level
 from keras_lconv.generators import Generators, MatrixGenerators
@@ -219,10 +218,9 @@ class SymmetryReport(Report):
         if self.dimension:
             degrees = np.degrees(np.max(self.errors))
             size = float(self.singular_values[self._num_null - 1])
-            exact = f"to {size:.2g} of what a random direction gives"
             where = "" if self.fit_error is None else "in what was fitted "
             return [
-                f"holds {where}{'exactly' if size <= EXACT_LEVEL else exact}",
+                f"holds {where}to {size:.2g} of what a random direction gives",
                 f"gap {self.gap:.3g}, confidence {self.confidence:.2f}",
                 f"generators known to {degrees:.2g} degrees, from the "
                 + ("samples" if self.fit_error is None else "samples and the fit"),
