@@ -194,6 +194,20 @@ def test_one_wave_obeys_several_equations(waves, noise):
         assert report.confidence > 0.9
 
 
+def test_one_soliton_moves_and_solves_korteweg_de_vries():
+    """`u_t = -c u_x` is true of it as well."""
+    times, places = np.linspace(0, 1, 60), np.linspace(-10, 10, 120)
+    k = 0.6
+    u = 2 * k**2 / np.cosh(k * (places - 4 * k**2 * times[:, None] + 1)) ** 2
+    report = find_point_symmetries(fields={"u": u}, coordinates={"t": times, "x": places})
+    (equation,) = report.equations
+    found = [equation.terms, *(each.terms for each in equation.rivals)]
+    assert ("u_x",) in found
+    assert ("u_xxx", "u u_x") in found
+    assert len(set(found)) == len(found)
+    assert report.confidence < 0.1
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.01])
 @pytest.mark.parametrize("rate", [1.0, 1.2, -1.0])
 def test_a_given_equation_that_the_fields_miss_is_told(rate, noise):

@@ -18,6 +18,11 @@ from keras_lconv.discovery.equations.regression import (
 
 # So many terms are tried in place of each one: those that explain most.
 MOST_TRIED = 5
+# A term that explains this share is the same one, which another term beside it corrects, as
+# `u u_xx` is far from `u = 0`.
+ALIKE = 0.999
+# So many others are named.
+MOST_NAMED = 3
 # Errors of derivatives may be so many times larger than what less smooth curves change.
 EXPLAINED = 2.0
 TINY = float(np.finfo("float64").tiny)
@@ -26,7 +31,9 @@ TINY = float(np.finfo("float64").tiny)
 def with_rivals(
     equation: FittedEquation, candidates: Candidates, finer: np.ndarray, left: int
 ) -> FittedEquation:
-    """An equation that knows its noise, and which others with as many terms fit as well.
+    """An equation that knows its noise, and which others fit as well.
+
+    They have another term in place of one, or, without noise, two others.
 
     Without noise another equation may miss the data a little more only since derivatives
     in its terms are known less well. Those of curves that are less smooth tell how much
@@ -44,21 +51,44 @@ def with_rivals(
     own = known.misfit(support)
     is_exact = equation.fit_error < SMALL_ERROR
     lead, rivals = np.inf, []
+
+    def compared(rival: FittedEquation) -> float:
+        """How many times more than the equation another one misses."""
+        doubt = _doubt(rival, known, candidates, finer) if is_exact else 0.0
+        return rival.fit_error / max(own + min(doubt, SMALL_ERROR), TINY)
+
     for place in range(len(support)):
         explained = explained_in_place(known, support, place)
+        alike = ALIKE * explained[support[place]]
         explained[support] = 0.0
         for other in np.argsort(-explained)[:MOST_TRIED]:
             if explained[other] <= 0:
                 continue
             tried = [*support[:place], int(other), *support[place + 1 :]]
             rival = known.equation(tried, known.misfit(tried), equation.gain)
-            doubt = _doubt(rival, known, candidates, finer) if is_exact else 0.0
-            ratio = rival.fit_error / max(own + min(doubt, SMALL_ERROR), TINY)
+            ratio = compared(rival)
             lead = min(lead, max(ratio, 1.0))
             if ratio <= (NEAR_BEST if is_exact else LEAST_GAIN):
                 rivals.append(rival)
+            elif is_exact and explained[other] < alike:
+                # One soliton is a wave that moves, and solves Korteweg-de Vries as well.
+                more = _with_another(known, tried, support[place])
+                longer = known.equation(more, known.misfit(more), equation.gain)
+                ratio = compared(longer)
+                if ratio <= NEAR_BEST:
+                    lead = min(lead, max(ratio, 1.0))
+                    rivals.append(longer)
     noise = _doubt(equation, known, candidates, finer)
-    return replace(equation, lead=float(lead), rivals=tuple(rivals), noise=noise)
+    # One may come about in several ways.
+    different = tuple({each.terms: each for each in rivals}.values())
+    return replace(equation, lead=float(lead), rivals=different, noise=noise)
+
+
+def _with_another(known: Regression, support: list[int], without: int) -> list[int]:
+    """A support with the term that explains most beside it, but for one."""
+    explained = explained_in_place(known, [*support, without], len(support))
+    explained[[*support, without]] = 0.0
+    return [*support, int(np.argmax(explained))]
 
 
 def is_explained(equation: FittedEquation) -> bool:
@@ -77,7 +107,7 @@ def in_words(system: Sequence[FittedEquation]) -> list[str]:
                 "another variable"
             )
         if equation.rivals:
-            others = "; ".join(str(each) for each in equation.rivals)
+            others = "; ".join(str(each) for each in equation.rivals[:MOST_NAMED])
             notes.append(
                 f"the data fit other equations as well: {others}. Take solutions from "
                 "other initial values, of more shapes"
