@@ -13,7 +13,12 @@ import keras_lconv as k
 from keras_lconv import generators as g
 from keras_lconv.algebra import so
 from keras_lconv.callbacks import EquivarianceMonitor, GeneratorMonitor
-from keras_lconv.discovery import find_symmetries, fit_generators, fit_symmetries
+from keras_lconv.discovery import (
+    SymmetrySums,
+    find_symmetries,
+    fit_generators,
+    fit_symmetries,
+)
 from keras_lconv.generators.exponential import linear_combination, operator_norm
 from keras_lconv.losses import InvariantLoss
 from keras_lconv.metrics import equivariance_error, invariance_error
@@ -304,6 +309,14 @@ LEARNED_CALLS = {
     ),
     "GeneratorMonitor": monitored_generators,
 }
+
+
+def summed(sums):
+    """The symmetries on all samples, in one batch."""
+    sums.update(X)
+    return sums.result()
+
+
 FIXED_CALLS = {
     "find_symmetries": lambda L, s: span_found(find_symmetries(invariant, X, search=L)),
     "find_symmetries, equivariance": lambda L, s: span_found(
@@ -318,6 +331,7 @@ FIXED_CALLS = {
     "find_symmetries, positions": lambda L, s: span_found(
         find_symmetries(lambda x: invariant(x[..., 0]), X[..., None], search=L)
     ),
+    "SymmetrySums": lambda L, s: span_found(summed(SymmetrySums(invariant, X, search=L))),
     "fit_symmetries": lambda L, s: span_found(
         fit_symmetries(X, np.sum(X @ SQUARES * X, axis=1), search=L, verbose=False)
     ),
