@@ -32,7 +32,7 @@ from keras_lconv import (
 )
 from keras_lconv import generators as g
 from keras_lconv.discovery import map_space
-from keras_lconv.discovery.pixels import partial_correlation
+from keras_lconv.discovery.pixels import moments
 from keras_lconv.layers.pooling import invariant_pooling
 
 pytestmark = pytest.mark.backend_free
@@ -151,12 +151,12 @@ def test_too_much_is_refused_before_it_is_allocated(name):
 
 # What allocates about as much as was asked for.
 ESTIMATES = {
-    "partial_correlation": lambda: discovery.infer_neighbors(table(60, 300)),
+    "moments": lambda: discovery.infer_neighbors(table(60, 300)),
     "map_space": lambda: discovery.find_symmetries(squares, table(100, 14)),
     "invariant_pooling": lambda: built(InvariantPooling("rotation"), 18, 18, 1),
 }
 ASKING = {
-    "partial_correlation": partial_correlation,
+    "moments": moments,
     "map_space": map_space,
     "invariant_pooling": invariant_pooling,
 }
