@@ -1,15 +1,12 @@
 """Models whose weights and batches are spread over devices."""
 
-import json
-import os
-import subprocess
-import sys
 import textwrap
 
 import keras
 import pytest
 
 from keras_lconv.distribution import ModelParallel
+from tests.devices import run_on_devices
 
 PROGRAM = textwrap.dedent(
     """
@@ -53,15 +50,7 @@ PROGRAM = textwrap.dedent(
 @pytest.mark.nightly
 @pytest.mark.skipif(keras.config.backend() != "jax", reason="Keras distributes on JAX")
 def test_weights_on_several_devices_have_the_loss_of_one():
-    flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env={**os.environ, "XLA_FLAGS": flags, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = run_on_devices(PROGRAM)
     assert found["shared"] == pytest.approx(found["alone"], rel=1e-5)
     shares = found["shares"]
     assert shares["l_conv/dense_generators/L"] == [2, 64, 32]

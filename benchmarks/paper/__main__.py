@@ -10,7 +10,6 @@ Reference:
 """
 
 import argparse
-import json
 import pathlib
 import sys
 
@@ -43,9 +42,7 @@ def main(arguments=None):
     if options.what == "images":
         more = {"dataset": options.dataset, "folder": options.folder}
     rows = BENCHMARKS[options.what](options.full, **more)
-    show(rows)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    show(rows, options.json)
     return rows
 
 

@@ -8,7 +8,6 @@ left out where there is none.
 """
 
 import argparse
-import json
 import pathlib
 import sys
 
@@ -40,9 +39,7 @@ def main(arguments=None):
             "tune": options.tune,
         }
     rows = BENCHMARKS[options.what](options.full, **more)
-    show(rows)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    show(rows, options.json)
     return rows
 
 

@@ -1,14 +1,12 @@
 """Derivatives that are shared out to the devices of a Keras distribution."""
 
-import json
-import os
-import subprocess
-import sys
 import textwrap
 
 import keras
 import numpy as np
 import pytest
+
+from tests.devices import run_on_devices
 
 # Two batches of 29 samples, which four devices cannot share evenly.
 PROGRAM = textwrap.dedent(
@@ -45,15 +43,7 @@ PROGRAM = textwrap.dedent(
 
 @pytest.mark.skipif(keras.config.backend() != "jax", reason="Keras distributes on JAX")
 def test_devices_share_batches_and_find_the_same():
-    flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env={**os.environ, "XLA_FLAGS": flags, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    alone, shared = json.loads(done.stdout.splitlines()[-1])
+    alone, shared = run_on_devices(PROGRAM)
     assert not alone["shares"]
     # A quarter of 32 samples, to which 29 are filled up.
     assert set(shared["shares"]) == {8}

@@ -12,7 +12,7 @@ from keras_lconv._typing import Columns, Data, Function, Search, Stream
 from keras_lconv.discovery.functions.derivatives import JumpsError, values_of
 from keras_lconv.discovery.functions.fit import fit_symmetries
 from keras_lconv.discovery.functions.question import Question
-from keras_lconv.discovery.functions.solve import symmetries_of
+from keras_lconv.discovery.functions.solve import as_function, symmetries_of
 from keras_lconv.discovery.functions.sums import streamed_symmetries
 from keras_lconv.discovery.report import SymmetryReport
 
@@ -170,9 +170,7 @@ def find_symmetries(
         for the null space of one polarization matrix. N. Gruver et al., "The Lie Derivative
         for Measuring Learned Equivariance", ICLR 2023, for Lie derivatives of classifiers.
     """
-    if not callable(function):
-        predict = getattr(function, "predict", function)
-        function = getattr(function, "predict_proba", predict)
+    function = as_function(function)
     question = Question(kind, blocks, scalars, columns, search, output, dimension, degree)
     settings = {
         "derivatives": derivatives,

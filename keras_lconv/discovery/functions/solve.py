@@ -189,6 +189,14 @@ def _table_equations(
     return TableEquations(*asked, search, output, names)
 
 
+def as_function(function: Any) -> Any:
+    """What predicts with a model that cannot be called, or the function itself."""
+    if callable(function):
+        return function
+    predict = getattr(function, "predict", function)
+    return getattr(function, "predict_proba", predict)
+
+
 def is_polynomial(search: object) -> bool:
     """Whether polynomial fields are asked for."""
     return isinstance(search, str) and search == "polynomial"

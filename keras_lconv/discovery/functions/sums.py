@@ -17,6 +17,7 @@ from keras_lconv._validation import one_of, optional, progress
 from keras_lconv.discovery.functions.question import Question
 from keras_lconv.discovery.functions.solve import (
     BATCHES_WITH_BAR,
+    as_function,
     inquiry_about,
     is_polynomial,
 )
@@ -103,9 +104,7 @@ class SymmetrySums:
         batch_size: int = 512,
     ):
         optional(_named, "derivatives", derivatives)
-        if not callable(function):
-            predict = getattr(function, "predict", function)
-            function = getattr(function, "predict_proba", predict)
+        function = as_function(function)
         if is_polynomial(search):
             raise ValueError(IN_MEMORY)
         self._question = Question(kind, blocks, scalars, columns, search, output, dimension)
