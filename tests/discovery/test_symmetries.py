@@ -11,10 +11,7 @@ from keras_lconv import LConv
 from keras_lconv import algebra as a
 from keras_lconv.discovery import find_symmetries
 from tests.families import relative_error, to_numpy
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
+from tests.samples import normal
 
 
 def tensor(array):

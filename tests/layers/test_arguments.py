@@ -8,10 +8,7 @@ from keras_lconv import LConv, LieBlock, LieExponential
 from keras_lconv import generators as g
 from tests import families
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+from tests.samples import random
 
 
 def test_every_keras_argument_is_used():
