@@ -256,6 +256,7 @@ def test_complex_matrices_are_refused():
     [
         (np.full((2, 5), 0.5, "float32"), TypeError, "`mask` must be of booleans"),
         (np.ones((2, 4), bool), ValueError, "`mask` must have the first axes"),
+        (np.ones((2, 1), bool), ValueError, "`mask` must have the first axes"),
         (np.ones((2, 5, 3), bool), ValueError, "`mask` must have the first axes"),
     ],
 )
