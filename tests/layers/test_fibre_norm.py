@@ -81,7 +81,7 @@ def test_vectors_and_masks():
 
 
 def test_forms_that_are_missing_or_not_unique():
-    with pytest.raises(ValueError, match="No symmetric bilinear form is invariant"):
+    with pytest.raises(ValueError, match="must have an invariant symmetric bilinear form"):
         FibreNorm(a.gl(3))
     two = a.so(3).direct_sum(a.so(2))
     with pytest.raises(ValueError, match="not unique: there is a space of 2 dimensions"):
@@ -266,7 +266,7 @@ def test_save_load_clone_and_fit(tmp_path):
         (
             lambda: FibreNorm(a.so(3), defect_weight=1.0),
             ValueError,
-            "`defect_weight` is for",
+            "`defect_weight` applies",
         ),
         (
             lambda: FibreNorm(2, defect_weight=-1.0),
@@ -277,7 +277,7 @@ def test_save_load_clone_and_fit(tmp_path):
         (
             lambda: FibreNorm(a.so(3)).find_form(),
             ValueError,
-            "is for learned forms",
+            "needs a learned form",
         ),
         (
             lambda: FibreNorm(a.so(3))(np.ones((2, 4))),
