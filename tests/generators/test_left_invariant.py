@@ -162,7 +162,7 @@ def test_bad_arguments(arguments, error, words):
 def test_inputs_that_do_not_fit():
     with pytest.raises(ValueError, match=r"\(batch, s_1, s_2, x_1, x_2, channels\)"):
         g.get("sim2").build((None, 8, 8, 8, 3))
-    with pytest.raises(ValueError, match="one number for each matrix of the algebra, 2"):
+    with pytest.raises(ValueError, match="one number for each of the 2 matrices"):
         g.get("sim2").frames((8,))
     with pytest.raises(ValueError, match="rames must scale by"):
         g.LeftInvariantGenerators([[1.0]], steps=3.0).frames((6,))

@@ -196,7 +196,7 @@ def test_block_names_its_own_argument():
         (lambda: LConv(4, 2), (None, 5, 5, None), "defined number of channels"),
         (lambda: LConv(4, 2), (None,), r"\(batch, d\)"),
         (lambda: LConv(4, np.ones((2, 9, 9))), (None, 4, 4, 3), "d=9 positions"),
-        (lambda: LConv(4, "rotation"), (None, 5, 3), "for 2 spatial axes"),
+        (lambda: LConv(4, "rotation"), (None, 5, 3), "an input with 2 spatial axes"),
         (
             lambda: LConv(4, 2, self_interaction="identity"),
             (None, 5, 3),

@@ -256,7 +256,7 @@ def test_save_load_clone_and_fit(tmp_path):
         (
             lambda: FibreNorm("rotation")(np.ones((2, 4))),
             ValueError,
-            "for 2 spatial axes",
+            "an input with 2 spatial axes",
         ),
         (
             lambda: FibreNorm(np.ones((1, 2, 3))),
@@ -287,7 +287,7 @@ def test_save_load_clone_and_fit(tmp_path):
         (
             lambda: FibreNorm(2, form=np.eye(3))(np.ones((2, 4))),
             ValueError,
-            "of vectors with 3 components",
+            "must have the 3 components",
         ),
         (
             lambda: NormMaxPooling(a.so(3), pool_size=0),
