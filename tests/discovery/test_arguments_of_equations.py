@@ -39,7 +39,7 @@ OF_EQUATIONS = {
     "fifth order": ({"equation": lambda u_xxxxx: u_xxxxx}, ValueError, "order 5"),
     "an unknown name": ({"equation": lambda u_t, w: u_t - w, "independent": ["t"],
                              "dependent": ["u"]}, ValueError, "Received: 'w'"),
-    "no solution": ({"equation": lambda u_x: u_x**2 + 1}, ValueError, "Give `ranges`"),
+    "no solution": ({"equation": lambda u_x: u_x**2 + 1}, ValueError, "give `ranges`"),
     "ranges": ({"equation": lambda u_x: u_x, "ranges": {"u": (1, 0)}}, ValueError,
                "`ranges`"),
     "degree": ({"equation": lambda u_x: u_x, "degree": -1}, ValueError, "`degree`"),
@@ -107,7 +107,7 @@ OF_DATA = {
                                     coordinates={"t": T, "x": np.append(X, 2 * np.pi)}),
                               ValueError, "must not repeat its first point"),
     "no period": (other(fields={"u": HEAT + 0.2 * X * np.sin(T)[:, None]}), ValueError,
-                  "leave it out of `periodic`"),
+                  "Leave it out of `periodic`"),
 }  # fmt: skip
 OF_LIBRARIES = {
     "a list of functions": ({**EQUATION, "search": [np.sin]}, TypeError, "must map names"),

@@ -279,7 +279,7 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="polynomial fields of 30 components"):
         found(quartic, normal(40, 30), search="polynomial", degree=6)
     report = found(quartic, x, search="polynomial", degree=3)
-    with pytest.raises(ValueError, match="are no matrices"):
+    with pytest.raises(ValueError, match="have no matrices as generators"):
         report.to_generators()
     with pytest.raises(ValueError, match="must have shape"):
         report.flow(x[:, :1], 1.0)

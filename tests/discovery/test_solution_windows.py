@@ -135,7 +135,7 @@ WRONG = {
     "no fields": ({"generators": np.eye(3)}, TypeError, "must be `VectorFields`"),
     "other fields": ({"generators": VectorFields.basis(2, 0)}, ValueError,
                      "fields of t, x, u"),
-    "none": ({"generators": boost()[:0]}, ValueError, "Received: 0 in 3"),
+    "none": ({"generators": boost()[:0]}, ValueError, "Received: 0 fields in 3"),
     "leaving": ({"generators": boost()}, ValueError, "must keep space"),
     "scaling": ({"generators": VectorFields([[0, 1, 0]], np.eye(3)[1:2, :, None]),
                  "periodic": ["x"]}, ValueError, "Received: x d/dx"),
