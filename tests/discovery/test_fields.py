@@ -266,13 +266,13 @@ def test_a_library_of_fields():
 @pytest.mark.backend_free
 def test_what_does_not_fit_is_refused():
     x = normal(100, 2)
-    with pytest.raises(ValueError, match="`degree` belongs to"):
+    with pytest.raises(ValueError, match="`degree` applies to"):
         found(quartic, x, search="affine", degree=2)
     with pytest.raises(ValueError, match="`degree` must be"):
         found(quartic, x, search="polynomial", degree=0)
     with pytest.raises(ValueError, match="`output` must be one of"):
         found(cusp, x, search="polynomial", kind="equivariance", output="tensor2")
-    with pytest.raises(ValueError, match="belongs to tables"):
+    with pytest.raises(ValueError, match="needs a table"):
         found(quartic, normal(3, 8).reshape(3, 2, 2, 2), search="polynomial")
     with pytest.raises(ValueError, match="`search` must hold functions"):
         found(quartic, x, search=[lambda x: x[:1]])

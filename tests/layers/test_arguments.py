@@ -278,7 +278,7 @@ def test_masks_that_do_not_fit_are_refused(mask, error, words):
     [
         (lambda: LConv(16, (3, 3)), "must not be a window.*a number of learned"),
         (lambda: LConv(16, "rotation", strides=2), "`StridedPooling` for a coarser grid"),
-        (lambda: LConv(16, 2, padding="same"), "`LConv` has no `padding`"),
+        (lambda: LConv(16, 2, padding="same"), "`LConv` takes no `padding`"),
         (lambda: LConv(2, "rotation")(np.ones((1, 5, 5, 5, 1))), r"`rotation\(3\)`"),
         (lambda: LConv(2, "translation")(np.ones((1, 9, 1))), r"`translation\(1\)`"),
     ],

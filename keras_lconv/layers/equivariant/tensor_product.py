@@ -81,7 +81,7 @@ class TensorProduct(FeatureLayer):
         shapes = [tuple(shape) for shape in input_shape if isinstance(shape, (list, tuple))]
         if len(shapes) != 2 or any(len(shape) < 3 for shape in shapes):
             raise ValueError(
-                f"{self._owner} needs two inputs of shape `(batch, *spatial, channels)`. "
+                f"{self._owner} expects two inputs of shape `(batch, *spatial, channels)`. "
                 f"Received: {input_shape}"
             )
         u, v = (channels_last_shape(shape, self.data_format) for shape in shapes)
