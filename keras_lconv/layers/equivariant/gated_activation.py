@@ -85,8 +85,8 @@ class GatedActivation(FeatureLayer):
         fits = len(last) == 2 and 2 <= len(last[1]) <= len(last[0])
         if not fits or (*last[0][1 : len(last[1]) - 1], last[0][-1]) != last[1][1:]:
             raise ValueError(
-                f"{self._owner} expects features of shape `(batch, *spatial, channels)` and "
-                "one gate for each of their channels, `(batch, channels)` or `(batch, "
+                f"{self._owner} expects features of shape `(batch, *spatial, channels)` "
+                "and one gate for each of their channels, `(batch, channels)` or `(batch, "
                 "*positions, channels)` with the first of the spatial axes. Received: "
                 f"{input_shape}"
             )

@@ -90,8 +90,8 @@ class GroupProjection(FeatureLayer):
         if len(input_shape) < 2 + self.num_coordinates:
             removed = self._coordinates
             raise ValueError(
-                f"{self._owner} expects features of shape (batch, {removed}, ..., channels), "
-                f"or (batch, channels, {removed}, ...) with "
+                f"{self._owner} expects features of shape (batch, {removed}, ..., "
+                f"channels), or (batch, channels, {removed}, ...) with "
                 "`data_format='channels_first'`. Received: an input of shape "
                 f"{tuple(input_shape)}"
             )

@@ -71,8 +71,8 @@ def field_shape(feature_shape: Shape, representation: Representation, owner: str
     if not fits or tuple(feature_shape[rank + 1 : -1]) != fibre:
         axes = ", ".join(("batch", *["size"] * rank, *map(str, fibre), "channels"))
         raise ValueError(
-            f"{owner} expects an input of shape ({axes}), for {representation!r}. Received: "
-            f"shape {feature_shape}, channels last"
+            f"{owner} expects an input of shape ({axes}), for {representation!r}. "
+            f"Received: shape {feature_shape}, channels last"
         )
     return (*feature_shape[: rank + 1], representation.size, feature_shape[-1])
 
