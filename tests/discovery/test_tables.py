@@ -122,7 +122,7 @@ def test_names_of_unidentified_columns():
         (
             {"columns": [["x", "y"], ["z"]]},
             ValueError,
-            "equally many columns for each vector",
+            "equally many columns for each",
         ),
         ({"columns": ["x", ["y"]]}, ValueError, "a list of columns, or a list of such"),
         ({"columns": ["x"], "scalars": ["mass"]}, ValueError, "must be columns"),

@@ -261,7 +261,7 @@ def test_complex_matrices_are_refused():
 @pytest.mark.parametrize(
     ("mask", "error", "words"),
     [
-        (np.full((2, 5), 0.5, "float32"), TypeError, "`mask` must be of booleans"),
+        (np.full((2, 5), 0.5, "float32"), TypeError, "`mask` must hold booleans"),
         (np.ones((2, 4), bool), ValueError, "`mask` must have the first axes"),
         (np.ones((2, 5, 3), bool), ValueError, "`mask` must have the first axes"),
     ],

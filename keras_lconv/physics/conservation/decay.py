@@ -2,13 +2,14 @@
 
 import numpy as np
 
-# A quantity follows its factor to this part of how much it changes from time to time.
+# The largest deviation of a quantity from its factor, relative to its changes from time to
+# time.
 LARGEST_RESIDUAL = 0.02
-# What changes less along a trajectory is seen as a straight line. What falls further in one
-# step leaves too little to be told from noise.
+# A smaller change along a trajectory looks like a straight line. A larger fall in one step
+# leaves too little above noise.
 SMALLEST_DECAY, LARGEST_STEP = 0.1, 5.0
 EVEN = 1e-3
-# Directions in which values vary less are combinations of the others.
+# Directions in which values vary less are dependent on the others.
 CUTOFF = 1e-8
 
 
@@ -24,7 +25,7 @@ def decaying(
     Args:
         values: Values `(points, p)` in units of spread 1.
         slices: The points of each trajectory.
-        clock: Times `(points,)`. Where steps are not even, nothing is found.
+        clock: Times `(points,)`. If steps are not even, nothing is found.
 
     Returns:
         Mixtures `(p, found)` and their rates of decay `(found,)`.
@@ -42,7 +43,7 @@ def decaying(
     duration = max(each.stop - each.start for each in slices) - 1
     rates, found = [], []
     for value, vector in zip(factors, vectors.T, strict=True):
-        # Of two that rounding makes a conjugate pair, one has the real part.
+        # If rounding turns two into a conjugate pair, one of them has the real part.
         factor, mixture = value.real, vector.real if value.imag >= 0 else vector.imag
         if (
             factor <= 0

@@ -36,9 +36,9 @@ from keras_lconv.physics.conservation.quantities import (
 )
 from keras_lconv.physics.conservation.readable import conservation_report
 
-# Points whose derivatives are in memory at a time.
+# The number of points whose derivatives are in memory at a time.
 BATCH_SIZE = 512
-# Of all directions: where derivatives are smaller, a function does not depend on them.
+# A function does not depend on directions with smaller derivatives than this.
 SMALLEST_SLOPE = 1e-3
 
 
@@ -112,9 +112,8 @@ def find_conserved_quantities(
     one_of("action", action, ACTIONS)
     if not callable(hamiltonian):
         raise TypeError(
-            "`hamiltonian` must be a model or a function; trajectories belong to "
-            "`fit_conserved_quantities`. "
-            f"Received: an object of type {type(hamiltonian).__name__}"
+            "`hamiltonian` must be a model or a function. Received: an object of type "
+            f"{type(hamiltonian).__name__}. For trajectories use `fit_conserved_quantities`"
         )
     batches: Any = None
     samples: Any = x
@@ -171,7 +170,7 @@ def _functions(
     form = symplectic_form(points.shape[1] // 2)
     flows = candidates.gradients(points) @ form.T
     rows = np.einsum("sn,swn->sw", slopes, flows)
-    # A random gradient has the same second moments, and no relation to the point.
+    # A random gradient has the same second moments, but no relation to the point.
     standard = standard_coordinates(points, True)
     steps = (slopes @ standard.restore)[:, None, None]
     one = np.ones((len(points), 1, 1))
@@ -180,7 +179,7 @@ def _functions(
     moments = weighing.unit_of_slopes
     moved = flows @ standard.whiten.T
     unit = np.einsum("swa,ab,svb->wv", moved, moments, moved, optimize=True) / len(points)
-    # Candidates count alike, however steep they are.
+    # All candidates count equally, however steep they are.
     scales = 1 / np.sqrt(np.diag(unit))
     rows, unit = rows * scales, unit * np.outer(scales, scales)
     listed = Independent(candidates, points)
@@ -197,5 +196,7 @@ def _functions(
 def _parts(
     system: NormalMatrices, scales: np.ndarray, mixtures: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Those of mixtures of candidates, where the unknowns are of scaled ones."""
+    """The sums for mixtures of candidates. The unknowns of the equations belong to scaled
+    candidates.
+    """
     return system.parts(mixtures / scales)

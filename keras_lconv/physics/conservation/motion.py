@@ -1,4 +1,4 @@
-"""How quantities vary along trajectories, and between them."""
+"""The variation of quantities along trajectories and between them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,31 +19,31 @@ from keras_lconv.physics.conservation.quantities import (
     quantity_of,
 )
 
-# A quantity drifts if a straight line explains this share of how it varies along
-# trajectories, and is not conserved if it does so by this part of its spread.
+# A quantity drifts if a straight line explains the first share of its variation along
+# trajectories. It is not conserved if the drift is the second part of its spread.
 LINEAR_SHARE = 0.5
 SMALLEST_DRIFT = 1e-4
-# Trajectories with fewer points say nothing about noise; and what is taken for it must be
-# a smaller part of how quantities vary along trajectories.
+# Trajectories with fewer points tell nothing about noise. Noise must be a smaller part of
+# the variation of quantities along trajectories.
 SMOOTH_POINTS = 10
 LARGEST_NOISE = 0.05
-# The estimate errs: so much of it is taken off.
+# The estimate of the noise has errors, so only this part of it is subtracted.
 SURE_NOISE = 0.9
-# A coordinate that varies less, relative to its largest value, does not vary: nothing is
-# differentiated here, and float64 has some more digits.
+# A coordinate is constant if it varies less, relative to its largest value. Nothing is
+# differentiated here, so float64 resolves more than elsewhere.
 SMALLEST_SPREAD = 1e-12
-# Mixtures whose squares are smaller, relative to the largest, do not vary.
+# Mixtures whose squares are smaller, relative to the largest, are constant.
 SMALLEST_VARIATION = 1e-12
 TINY = float(np.finfo("float64").tiny)
 
 
 class Motion(Generic[Q]):
-    """Values of quantities along trajectories, and what varies of them.
+    """Values of quantities along trajectories, and their variation.
 
     Args:
         values: The quantities at all points, `(points, p)`, one trajectory after the other.
         clocks: Times `(times,)` of each trajectory.
-        combined: Makes a quantity of a mixture `(p,)` of them.
+        combined: Makes a quantity from a mixture `(p,)` of them.
     """
 
     def __init__(
@@ -62,22 +62,23 @@ class Motion(Generic[Q]):
         self.is_rough = False
 
     def solve(self, dimension: int | None) -> NullSpace:
-        """What varies between trajectories only, as mixtures of the candidates."""
+        """The mixtures of the candidates that vary between trajectories only."""
         system = self._system = NormalMatrices(self._values.shape[1])
         along = self._along.centred(self._values)
         noise = self._along.noise(self._values, self._clock)
-        # If it were more, the motion would be too fast to be told from noise.
+        # A larger share would mean that the motion is too fast to be distinguished from
+        # noise.
         share = float(np.sum(noise**2)) / max(float(np.sum(along**2)), TINY)
         self.is_rough = share >= LARGEST_NOISE
-        # All trajectories of a group at once, in the order in which they are dealt out.
+        # All trajectories of a group at once, in the order of the groups.
         points = np.arange(len(along))
         for group in range(min(NUM_GROUPS, len(self._along.slices))):
             rows = np.concatenate(
                 [points[s] for s in self._along.slices[group::NUM_GROUPS]]
             )
             own = self._values[rows]
-            # Against the variance over all points, what is constant along trajectories is
-            # told from what is nearly constant everywhere.
+            # The unit is the variance over all points. It separates quantities that are
+            # constant along trajectories from those that are nearly constant everywhere.
             spurious = None if self.is_rough else noise[None, rows]
             system.add(along[None, rows], (own.T @ own)[None], noise=spurious)
         space = system.solve(dimension)
@@ -87,10 +88,10 @@ class Motion(Generic[Q]):
 
     @property
     def varies(self) -> bool:
-        """Whether no mixture of the quantities is the same at all points.
+        """Whether no mixture of the quantities is constant over all points.
 
-        Of one that is, such as the energy of trajectories on one circle, nobody can tell
-        whether it is conserved.
+        If one is constant, such as the energy of trajectories on one circle, the data
+        cannot tell whether it is conserved.
         """
         values = self._values[:, self._scales > 0]
         squares = np.linalg.eigvalsh(values.T @ values)
@@ -106,17 +107,20 @@ class Motion(Generic[Q]):
         return self._system.parts(mixtures / scales)
 
     def without_drift(self, basis: np.ndarray) -> tuple[np.ndarray, list[Drift[Q]]]:
-        """What of a null space `(p, d)` does not drift, and what does."""
+        """The part of a null space `(p, d)` that does not drift, and the part that does."""
         if not basis.shape[1]:
             return basis, []
-        # Ordered by how much they drift, so that one that does not is no mixture.
+        # They are sorted by their drift, so that one without drift does not mix with
+        # others.
         basis = basis @ self._drift_directions(basis)
         drifts = self._drifts(basis)
         kept = [number for number, drift in enumerate(drifts) if drift is None]
         return basis[:, kept], [drift for drift in drifts if drift is not None]
 
     def decaying(self) -> list[Drift[Q]]:
-        """What decays or grows exponentially, faster than a straight line describes."""
+        """The quantities that decay or grow exponentially, faster than a straight line
+        describes.
+        """
         mixtures, rates = decaying(self._values, self._along.slices, self._clock)
         mixed = self._values @ mixtures
         sizes = np.std(self._along.centred(mixed), axis=0) / np.std(mixed, axis=0)
@@ -133,7 +137,7 @@ class Motion(Generic[Q]):
         return inverse.T @ np.linalg.eigh(inverse @ line.T @ line @ inverse.T)[1]
 
     def _drifts(self, basis: np.ndarray) -> list[Drift[Q] | None]:
-        """The drift of each mixture `(p, d)`, where it is more than noise."""
+        """The drift of each mixture `(p, d)`, if it is more than noise."""
         mixed = self._values @ basis
         means, centred = self._along.means(mixed), self._along.centred(mixed)
         line = self._along.lines(mixed, self._clock)
@@ -163,13 +167,13 @@ def affine_motion(
 ) -> Motion[ConservedQuantity]:
     """Motion with the quantities of affine canonical maps.
 
-    Where all are searched they are monomials of standard coordinates, which have mean zero
-    and second moments 1.
+    If all are searched, the quantities are monomials of standard coordinates, which have
+    mean zero and second moments 1.
 
     Args:
         paths: Points `(times, 2n)` of each trajectory.
         clocks: Times `(times,)` of each trajectory.
-        search: Where to search, or `None`.
+        search: The search space, or `None`.
         action: `"affine"` or `"linear"`.
     """
     points, standard = np.concatenate(paths), None
@@ -209,10 +213,11 @@ def _monomials(size: int, is_affine: bool) -> list[ConservedQuantity]:
 
 
 class _Along:
-    """What values `(points, p)` do along trajectories, one after the other.
+    """Statistics of values `(points, p)` along trajectories, which come one after the
+    other.
 
     Args:
-        lengths: The number of points of each.
+        lengths: The number of points of each trajectory.
     """
 
     def __init__(self, lengths: list[int]):
@@ -222,19 +227,19 @@ class _Along:
 
     @property
     def slices(self) -> list[slice]:
-        """The points of each."""
+        """The points of each trajectory."""
         return [slice(*ends) for ends in zip(self._starts, self._ends, strict=True)]
 
     def sums(self, values: np.ndarray) -> np.ndarray:
-        """Sums over each, `(trajectories, p)`."""
+        """Sums over each trajectory, `(trajectories, p)`."""
         return np.add.reduceat(values, self._starts, axis=0)
 
     def means(self, values: np.ndarray) -> np.ndarray:
-        """Means over each, `(trajectories, p)`."""
+        """Means over each trajectory, `(trajectories, p)`."""
         return self.sums(values) / self._lengths[:, None]
 
     def centred(self, values: np.ndarray) -> np.ndarray:
-        """What differs from the mean over each, `(points, p)`."""
+        """Values minus the mean over each trajectory, `(points, p)`."""
         return values - np.repeat(self.means(values), self._lengths, axis=0)
 
     def slopes(self, values: np.ndarray, clock: np.ndarray) -> np.ndarray:
@@ -244,23 +249,22 @@ class _Along:
         return self.sums(time * values) / np.where(squares > 0, squares, 1.0)
 
     def lines(self, values: np.ndarray, clock: np.ndarray) -> np.ndarray:
-        """These lines, about the mean over each, `(points, p)`."""
+        """These lines, about the mean over each trajectory, `(points, p)`."""
         slopes = np.repeat(self.slopes(values, clock), self._lengths, axis=0)
         return self.centred(clock[:, None]) * slopes
 
     def noise(self, values: np.ndarray, clock: np.ndarray) -> np.ndarray:
-        """Rows whose squares are about those of the noise in values, `(points, p)`.
+        """Rows whose squares approximate those of the noise in values, `(points, p)`.
 
-        Differences of fourth order, divided where times are not even, leave little of what
-        is smooth. With weights of norm 1 they keep the variance of what differs from time
-        to time.
+        Differences of fourth order, divided if times are not even, leave little of smooth
+        functions. With weights of norm 1 they keep the variance of noise.
         """
         rough, order = np.zeros_like(values), 4
         if len(values) > order:
             weights = _divided_differences(clock, order)
             windows = sliding_window_view(values, order + 1, axis=0)
             rough[:-order] = np.einsum("sk,spk->sp", weights, windows)
-        # The last ones reach into the next trajectory.
+        # The last differences reach into the next trajectory.
         left = np.repeat(self._ends, self._lengths) - np.arange(len(values))
         rows = np.maximum(self._lengths - order, 1)
         factors = np.sqrt(SURE_NOISE * self._lengths / rows)
@@ -271,7 +275,7 @@ class _Along:
 
 
 def _divided_differences(clock: np.ndarray, order: int) -> np.ndarray:
-    """Weights of norm 1 that take polynomials of a lower degree to zero.
+    """Weights of norm 1 that map polynomials of a lower degree to zero.
 
     Args:
         clock: Times `(n,)`.

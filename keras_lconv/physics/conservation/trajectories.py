@@ -30,9 +30,9 @@ from keras_lconv.physics.conservation.readable import (
     readable_basis,
 )
 
-# Rates that differ by less are one.
+# Rates that differ by less are equal.
 SAME_RATE = 0.01
-# What moves less, relative to its largest coordinate, is at rest.
+# A trajectory that moves less, relative to its largest coordinate, is at rest.
 STILL = 1e-12
 
 
@@ -136,7 +136,7 @@ def fit_conserved_quantities(
 def _readable_drifts(
     drifts: list[Drift[ConservedQuantity]], points: np.ndarray, tolerance: float
 ) -> tuple[Drift[ConservedQuantity], ...]:
-    """With a basis that is easy to read of all that drift at the same rate."""
+    """The drifts, with a sparse basis of all quantities that drift at the same rate."""
     drifts = sorted(drifts, key=lambda drift: drift.rate)
     rates = np.array([drift.rate for drift in drifts])
     alike = np.cumsum(np.abs(np.diff(rates, prepend=rates[:1])) > SAME_RATE * np.abs(rates))
@@ -177,14 +177,14 @@ def _functions(
 def _paths(
     trajectories: Any, times: Any, is_canonical: bool
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Trajectories that differ, without points that are not known, and their times."""
+    """The different trajectories, without unknown points, and their times."""
     trajectories = to_numpy(trajectories)
     is_listed = isinstance(trajectories, (list, tuple, np.ndarray))
     if not is_listed or not getattr(trajectories, "ndim", 1):
         raise TypeError(
             "`trajectories` must be an array `(trajectories, times, 2n)`, or a list of "
-            "arrays; a Hamiltonian belongs to `find_conserved_quantities`. "
-            f"Received: an object of type {type(trajectories).__name__}"
+            f"arrays. Received: an object of type {type(trajectories).__name__}. For a "
+            "Hamiltonian use `find_conserved_quantities`"
         )
     paths, clocks, seen = [], [], set()
     for number, given in enumerate(trajectories):
@@ -203,9 +203,9 @@ def _paths(
             clocks.append(clock)
     if len(paths) < 2:
         raise ValueError(
-            "`trajectories` must hold at least 2 trajectories that differ: a single one "
-            "cannot distinguish conserved quantities from constants. "
-            f"Received: {len(paths)}"
+            "`trajectories` must hold at least 2 different trajectories: a single one "
+            "cannot distinguish conserved quantities from constants. Received: "
+            f"{len(paths)}"
         )
     if len({path.shape[1] for path in paths}) > 1:
         raise ValueError(
@@ -214,9 +214,8 @@ def _paths(
         )
     if all(np.all(np.ptp(path, axis=0) <= STILL * np.max(np.abs(path))) for path in paths):
         raise ValueError(
-            "`trajectories` must move: of what stays at rest everything is conserved. "
-            "Received: the same point at all times, in each of "
-            f"{len(paths)} trajectories"
+            "`trajectories` must move: at rest every quantity is conserved. Received: the "
+            f"same point at all times, in each of {len(paths)} trajectories"
         )
     return paths, clocks
 
@@ -231,7 +230,7 @@ def _clock(times: Any, number: int, length: int) -> np.ndarray:
     clock = real_array("times", own)
     if clock.shape != (length,):
         raise ValueError(
-            f"`times` must be one for each point. Received: shape {clock.shape} for the "
-            f"{length} points of trajectory {number}"
+            f"`times` must hold one time for each point. Received: shape {clock.shape} for "
+            f"the {length} points of trajectory {number}"
         )
     return clock

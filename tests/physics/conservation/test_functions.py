@@ -224,5 +224,5 @@ def test_what_does_not_fit_is_refused():
     found = find_conserved_quantities(
         lambda z: np.sum(z**4, axis=1), z, search="polynomial", degree=4
     )
-    with pytest.raises(ValueError, match="`names` must be one for each"):
+    with pytest.raises(ValueError, match="`names` must hold one name for each"):
         found.quantities[0].formula(["q"])
