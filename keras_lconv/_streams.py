@@ -1,4 +1,4 @@
-"""Data that come in batches, one after the other, and need not fit into memory."""
+"""Data in batches, which need not fit into memory together."""
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -8,7 +8,7 @@ import keras
 
 
 def is_stream(value: object) -> bool:
-    """Whether a value is an iterable of batches, and no array, table or list."""
+    """Whether a value is an iterable of batches, instead of an array, table or list."""
     if isinstance(value, keras.utils.PyDataset) or inspect.isgeneratorfunction(value):
         return True
     is_iterable = isinstance(value, Iterable)

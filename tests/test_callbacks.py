@@ -92,7 +92,7 @@ def test_plot():
         (
             {"kind": "invariance", "generators_out": BOOST},
             ValueError,
-            "`generators_out` belong to",
+            "`generators_out` apply to",
         ),
     ],
 )

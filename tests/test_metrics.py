@@ -223,7 +223,7 @@ def test_groups_of_permutations():
         equivariance_error(
             lambda x: x, a.symmetric(5), rows, 6, generators_out=np.eye(5)[None]
         )
-    with pytest.raises(ValueError, match="`unit` must be 'generators' for random"):
+    with pytest.raises(ValueError, match="`unit` must be 'generators' for flows"):
         invariance_error(lambda x: x, a.symmetric(5), rows, 6, unit="data")
 
 

@@ -157,7 +157,7 @@ def test_families_take_them():
         (
             lambda: Closure()(np.ones((2, 5, 3))),
             ValueError,
-            r"Closure is for .*\(2, 5, 3\)",
+            r"Closure needs .*\(2, 5, 3\)",
         ),
     ],
 )

@@ -240,7 +240,7 @@ def test_a_large_offset_hides_nothing_in_float64():
 @pytest.mark.parametrize("offset", [1e6, 1e8])
 def test_an_offset_that_float32_cannot_hold_is_told(offset):
     x = np.random.default_rng(0).normal(size=(60, 2))
-    with pytest.raises(ValueError, match="subtract the mean inside of it"):
+    with pytest.raises(ValueError, match="subtract the mean inside of the function"):
         find_discrete_symmetries(
             lambda x: offset + ops.sin(x[:, 0]) * x[:, 1], x, search="signs"
         )

@@ -143,7 +143,7 @@ def test_both_kinds_at_once():
         ({"kind": "covariance"}, "`kind` must be one of"),
         ({"output": "vector"}, "`output` must be one of"),
         ({"output": "tensor2"}, "needs a function with 4 outputs"),
-        ({"output": [np.eye(2)]}, "`output` as matrices needs as many in `search`"),
+        ({"output": [np.eye(2)]}, "`output` can hold matrices only if `search` holds"),
         ({"search": [np.eye(2)], "output": [np.eye(3)]}, r"matrices of shape \(1, 2, 2\)"),
         ({"x": normal(15, 2)}, "needs 16 samples at least for 2 outputs"),
     ],

@@ -408,7 +408,7 @@ def test_summary_and_plot():
         ({"scalars": -1}, ValueError, "`scalars` must be an integer"),
         ({"scalars": 0.5}, TypeError, "`scalars` must be an integer"),
         ({"search": np.ones((2, 3, 3))}, ValueError, "`search` must be matrices"),
-        ({"search": []}, ValueError, "`search` must be .* one or more"),
+        ({"search": []}, ValueError, "`search` must be .* at least one"),
         ({"search": a.SO(4)}, TypeError, "matrices or a `LieAlgebra`, as `search.algebra`"),
         ({"search": a.SO(4).standard}, TypeError, "as `search.generators`"),
         (

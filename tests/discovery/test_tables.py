@@ -116,7 +116,11 @@ def test_names_of_unidentified_columns():
     ("arguments", "error", "words"),
     [
         ({"columns": ["x", "q"]}, ValueError, "must be columns of the table.*'q'"),
-        ({"columns": [["x", "y"], ["z"]]}, ValueError, "as many columns for each vector"),
+        (
+            {"columns": [["x", "y"], ["z"]]},
+            ValueError,
+            "equally many columns for each",
+        ),
         ({"columns": ["x", ["y"]]}, ValueError, "a list of columns, or a list of such"),
         ({"columns": ["x"], "scalars": ["mass"]}, ValueError, "must be columns"),
     ],

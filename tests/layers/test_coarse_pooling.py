@@ -274,12 +274,12 @@ def test_is_built_inside_fit(jit_compile):
         (
             lambda: ClusterPooling(1, clusters=[0, 1])(np.ones((1, 3, 1))),
             ValueError,
-            "labels for 2 positions",
+            "an input with 2 positions",
         ),
         (
             lambda: LearnedPooling(1, output_dim=4)(np.ones((1, 3, 1))),
             ValueError,
-            "no more than the 3 positions",
+            "at most the 3 positions",
         ),
         (
             lambda: StridedPooling("rotation", strides=2).defect,

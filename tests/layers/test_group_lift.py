@@ -243,7 +243,7 @@ def test_bad_arguments(arguments, error, words):
 
 @pytest.mark.backend_free
 def test_inputs_that_do_not_fit():
-    with pytest.raises(ValueError, match="lifts features with 2 axes of positions"):
+    with pytest.raises(ValueError, match="needs an input with 2 axes of positions"):
         GroupLift(2, "sim2", num_samples=(4, 2)).build((None, 8, 8))
     with pytest.raises(ValueError, match=r"`strides` .* must divide the size"):
         GroupLift(2, "sim2", num_samples=(4, 2), strides=2).build((None, 8, 7, 1))

@@ -245,8 +245,8 @@ def test_config_keeps_every_argument():
     ("arguments", "error", "words"),
     [
         ({"reduction": "mean", "period": 1}, ValueError, "`reduction` must be one of"),
-        ({}, ValueError, "Either `period` or `max_parameter`"),
-        ({"period": 1, "max_parameter": 1}, ValueError, "Either `period` or"),
+        ({}, ValueError, "Exactly one of `period` and `max_parameter`"),
+        ({"period": 1, "max_parameter": 1}, ValueError, "Exactly one of `period` and"),
         ({"period": 0}, ValueError, "`period` must be a positive number"),
         ({"period": "pi"}, TypeError, "`period` must be"),
         ({"max_parameter": -1.0}, ValueError, "`max_parameter` must be a positive"),

@@ -136,7 +136,7 @@ def test_refined_spaces_are_those_of_scipy():
     ("refine", "generators", "shape", "error", "words"),
     [
         ("angle", "rotation", (4, 4, 1), ValueError, "`refine` must be one of"),
-        ("radius", "translation", (4, 4, 1), ValueError, "is for one generator"),
+        ("radius", "translation", (4, 4, 1), ValueError, "needs one generator"),
         (np.ones(3), "rotation", (4, 4, 1), ValueError, "a matrix of shape"),
         (np.eye(3), "rotation", (4, 4, 1), ValueError, r"shape \(16, 16\)"),
         (np.diag(np.arange(3.0)), a.so(3), (3,), ValueError, "`refine` of .* must commute"),

@@ -389,7 +389,7 @@ def test_a_field_with_a_divergence_carries_the_density_away():
 def test_a_bias_breaks_the_symmetries_of_channels():
     layer, shape = layer_of("rotation")
     assert np.any(to_numpy(layer.bias))
-    with pytest.raises(ValueError, match="no symmetry of a layer with a bias"):
+    with pytest.raises(ValueError, match="if there is a bias or a target"):
         Lagrangian(layer).noether_current(np.ones(shape), CHARGE)
 
 
@@ -480,9 +480,9 @@ def test_a_bias_counts_and_few_symmetries_are_left():
     assert empty.algebra is None
     with pytest.raises(ValueError, match="must not be empty"):
         affine.noether_current(np.ones((1, 5, 5, 2)), empty)
-    with pytest.raises(ValueError, match="no symmetries"):
+    with pytest.raises(ValueError, match="no symmetry was found"):
         empty.to_generators()
-    with pytest.raises(ValueError, match="3 points at least"):
+    with pytest.raises(ValueError, match="at least 3 points"):
         Lagrangian(layer_of((g.affine, (2, 5)))[0]).symmetries()
 
 

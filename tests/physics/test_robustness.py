@@ -206,15 +206,15 @@ def test_families_may_be_named():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"y": np.zeros(2)}, ValueError, "`y` and `loss` belong together"),
-        ({"loss": "mse"}, ValueError, "`y` and `loss` belong together"),
-        ({"y": np.zeros(3), "loss": "mse"}, ValueError, "as many entries as `x`, 2"),
+        ({"y": np.zeros(2)}, ValueError, "`y` and `loss` must be given together"),
+        ({"loss": "mse"}, ValueError, "`y` and `loss` must be given together"),
+        ({"y": np.zeros(3), "loss": "mse"}, ValueError, "the 2 entries of `x`"),
         ({"generators": 3}, TypeError, "`generators` must be known"),
         ({"generators": {}}, ValueError, "must not be empty"),
         ({"generators": {"turn": 2}}, TypeError, "`turn` must be known"),
         ({"generators": np.zeros((1, 2, 4))}, ValueError, "must be square"),
-        ({"names": ["a", "b"]}, ValueError, "`names` must be 1"),
-        ({"names": "a"}, ValueError, "`names` must be 1"),
+        ({"names": ["a", "b"]}, ValueError, "one name for each generator, 1 in all"),
+        ({"names": "a"}, ValueError, "one name for each generator, 1 in all"),
         (
             {"names": ["a", "a"], "generators": np.eye(4)[None].repeat(2, 0)},
             ValueError,

@@ -16,7 +16,7 @@ from keras_lconv.layers.fibre_layer import FibreLayer
 
 PADDINGS = ("valid", "same")
 
-# Along an axis: size, step, number, and how far windows reach over the border.
+# Windows along an axis: size, step, number, and how far they reach over the border.
 Window: TypeAlias = tuple[int, int, int, tuple[int, int]]
 
 
@@ -126,8 +126,8 @@ class NormMaxPooling(FibreLayer):
         shape = spatial_shape(feature_shape, owner)[:-1]
         if not shape:
             raise ValueError(
-                f"{owner} needs a spatial axis beside the fibre axis. "
-                f"Received: an input of shape {tuple(feature_shape)}, channels last"
+                f"{owner} needs a spatial axis besides the fibre axis. Received: an input "
+                f"of shape {tuple(feature_shape)}, channels last"
             )
         found = []
         sizes = for_each_axis("pool_size", self.pool_size, len(shape))
@@ -156,7 +156,7 @@ class NormMaxPooling(FibreLayer):
         return largest_vectors(f, self._square(f), self._windows(tuple(f.shape)))
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """None: windows have no mask."""
+        """`None`: windows have no mask."""
         return None
 
     def get_config(self) -> dict[str, Any]:
@@ -170,7 +170,8 @@ class NormMaxPooling(FibreLayer):
 
 
 def largest_vectors(f: Tensor, square: Tensor, windows: list[Window]) -> Tensor:
-    """The vector with the largest square in each window, the first of several.
+    """The vector with the largest square in each window, the first one if several are
+    equal.
 
     Args:
         f: Vectors, `(batch, *spatial, n, channels)`.

@@ -108,12 +108,13 @@ class SteerablePool(FieldLayer):
     # ---------------------------------------------------------------- shapes
 
     def _windows(self, sizes: tuple[int, ...], before: int = 0) -> list[Window]:
-        """Symmetric windows, for sizes of which a first average takes `before` away."""
+        """Symmetric windows, for sizes from which a first average has removed `before`."""
         found = []
         for size in sizes:
             number = math.ceil(size / self.strides)
             steps = (number - 1) * self.strides
-            # What windows cover beside the image is even, half on either side.
+            # Windows reach over the border by an even number of positions, half on either
+            # side.
             width = self.strides + (steps + self.strides + before - size) % 2
             outside = (steps + width + before - size) // 2
             found.append((width, self.strides, number, (outside, outside)))
@@ -142,7 +143,7 @@ class SteerablePool(FieldLayer):
         outside = [(0, 0), *(pad for *_, pad in windows), (0, 0)]
         widths: Any = tuple(width for width, *_ in windows)
         if len(set(widths)) == 1:
-            # A tuple is a list after loading, which Keras refuses on JAX.
+            # After loading a tuple is a list, which Keras refuses on JAX.
             widths = widths[0]
         if self.reduction == "max":
             f = ops.pad(f, outside, constant_values=-np.inf)
@@ -155,7 +156,7 @@ class SteerablePool(FieldLayer):
         return ops.reshape(f, (-1, *f.shape[1:-1], size, channels))
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """None: windows have no mask."""
+        """`None`: windows have no mask."""
         return None
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A finer grid, on which fields are interpolated."""
+"""Interpolation of fields on a finer grid."""
 
 from typing import Any
 
@@ -88,7 +88,7 @@ class SteerableUpSampling(FieldLayer):
         return resampled(f, matrices)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """None: the output has other positions."""
+        """`None`: the output has other positions."""
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""
@@ -100,7 +100,7 @@ def interpolation_matrix(number: int, size: int, interpolation: str) -> np.ndarr
     """Values at `size * number` positions from those at `number`, with the same centre."""
     places = (np.arange(size * number) + 0.5) / size - 0.5
     if interpolation == "nearest":
-        # Places lie within half a step of one position.
+        # Each place lies within half a step of one position.
         return np.eye(number)[np.round(places).astype(int)]
     distances = np.abs(np.clip(places, 0, number - 1)[:, None] - np.arange(number))
     return np.maximum(1 - distances, 0)

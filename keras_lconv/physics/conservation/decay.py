@@ -6,8 +6,8 @@ from keras_lconv.physics.conservation.path_sums import PathSums
 
 # A quantity follows its factor to this part of how much it changes from time to time.
 LARGEST_RESIDUAL = 0.02
-# What changes less along a trajectory is seen as a straight line. What falls further in one
-# step leaves too little to be told from noise.
+# A smaller change along a trajectory looks like a straight line. A larger fall in one step
+# leaves too little above noise.
 SMALLEST_DECAY, LARGEST_STEP = 0.1, 5.0
 EVEN = 1e-3
 # Directions in which squares of values are smaller are combinations of the others.
@@ -44,7 +44,7 @@ def decaying(sums: PathSums) -> tuple[np.ndarray, np.ndarray]:
     factors, vectors = np.linalg.eig(inverse @ across)
     rates, found = [], []
     for value, vector in zip(factors, vectors.T, strict=True):
-        # Of two that rounding makes a conjugate pair, one has the real part.
+        # If rounding turns two into a conjugate pair, one of them has the real part.
         factor, mixture = value.real, vector.real if value.imag >= 0 else vector.imag
         least = SMALLEST_DECAY / sums.extremes[2]
         if factor <= 0 or not least <= abs(np.log(factor)) < LARGEST_STEP:

@@ -11,8 +11,8 @@ from keras_lconv.physics.conservation.decay import decaying
 from keras_lconv.physics.conservation.path_sums import TINY, PathSums
 from keras_lconv.physics.conservation.quantities import Drift, Q
 
-# A quantity drifts if a straight line explains this share of how it varies along
-# trajectories, and is not conserved if it does so by this part of its spread.
+# A quantity drifts if a straight line explains the first share of its variation along
+# trajectories. It is not conserved if the drift is the second part of its spread.
 LINEAR_SHARE = 0.5
 SMALLEST_DRIFT = 1e-4
 # What is taken for noise must be a smaller part of how quantities vary along trajectories.
@@ -59,10 +59,10 @@ class Motion(Generic[Q]):
 
     @property
     def varies(self) -> bool:
-        """Whether no mixture of the quantities is the same at all points.
+        """Whether no mixture of the quantities is constant over all points.
 
-        Of one that is, such as the energy of trajectories on one circle, nobody can tell
-        whether it is conserved.
+        If one is constant, such as the energy of trajectories on one circle, the data
+        cannot tell whether it is conserved.
         """
         moving = np.flatnonzero(self._scales)
         squares = np.linalg.eigvalsh(self._values[np.ix_(moving, moving)])
@@ -78,10 +78,11 @@ class Motion(Generic[Q]):
         return self._system.parts(mixtures / scales)
 
     def without_drift(self, basis: np.ndarray) -> tuple[np.ndarray, list[Drift[Q]]]:
-        """What of a null space `(p, d)` does not drift, and what does."""
+        """The part of a null space `(p, d)` that does not drift, and the part that does."""
         if not basis.shape[1]:
             return basis, []
-        # Ordered by how much they drift, so that one that does not is no mixture.
+        # They are sorted by their drift, so that one without drift does not mix with
+        # others.
         basis = basis @ self._drift_directions(basis)
         drifts = self._drifts(basis)
         kept = [number for number, drift in enumerate(drifts) if drift is None]
