@@ -179,7 +179,7 @@ def largest_vectors(f: Tensor, square: Tensor, windows: list[Window]) -> Tensor:
         windows: The windows along each spatial axis.
     """
     padding = [(0, 0), *(pad for *_, pad in windows), (0, 0)]
-    # What is no number is kept, whatever a backend takes for the largest, and nothing
+    # NaN is kept, whatever a backend takes for the largest, and nothing
     # outside of the grid ever is. Infinity, times zero, would be NaN in exported models.
     most = float(np.finfo(keras.backend.standardize_dtype(square.dtype)).max)
     square = ops.where(ops.isnan(square), most, square)
