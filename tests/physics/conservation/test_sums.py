@@ -226,10 +226,10 @@ def test_more_trajectories_than_determine_the_units(monkeypatch):
     found = fit_conserved_quantities(iter(np.split(paths, 12)), times=TIMES)
     assert_same(found, expected)
     close = np.concatenate([0.01 * paths[:20], paths])
-    with pytest.raises(ValueError, match="times the spread of those at first"):
+    with pytest.raises(ValueError, match="times the spread of the first ones"):
         fit_conserved_quantities(iter(np.split(close, 8)))
     flat = np.concatenate([paths[:20] * [1, 0, 1, 0], paths])
-    with pytest.raises(ValueError, match="directions in which those at first do not"):
+    with pytest.raises(ValueError, match="directions in which the first ones do not"):
         fit_conserved_quantities(iter(np.split(flat, 8)))
 
 
@@ -306,5 +306,5 @@ def test_sums_at_points_that_do_not_fit_are_refused():
     with pytest.raises(TypeError, match="HamiltonianSums"):
         first.merge(MotionSums(oscillators()))
     first.update(100 * points(4))
-    with pytest.raises(ValueError, match="times the spread of those at first"):
+    with pytest.raises(ValueError, match="times the spread of the first ones"):
         first.result()
