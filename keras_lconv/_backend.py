@@ -104,7 +104,8 @@ def repeat(
     """
     if times > 1 and is_traced(state[0]):
         if keras.config.backend() == "jax":
-            return ops.fori_loop(0, times, lambda i, state: body(i, *state), state)
+            numbers = np.arange(times, dtype="int32")
+            return ops.scan(lambda state, i: (body(i, *state), None), state, numbers)[0]
         if keras.config.backend() == "tensorflow":
             return ops.while_loop(
                 lambda i, *_: i < times,

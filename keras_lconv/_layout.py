@@ -126,7 +126,7 @@ def masked(f: Tensor, mask: Tensor | None) -> Tensor:
     given, axes = tuple(mask.shape), tuple(f.shape[:-1])
     pairs = zip(given, axes, strict=False)
     if len(given) > len(axes) or any(
-        n not in (1, size) for n, size in pairs if None not in (n, size)
+        n != size for n, size in pairs if None not in (n, size)
     ):
         raise ValueError(
             f"`mask` must have the first axes of the input, out of {axes}. "

@@ -68,14 +68,15 @@ def largest(x: Tensor, axis: int, keepdims: bool = False) -> Tensor:
     """The maximum along an axis. It accepts an empty batch, for which Keras' raises an
     error.
 
-    It is NaN if an entry is NaN, which some compilers ignore.
+    It is NaN if an entry is NaN, which some compilers ignore. A sum with NaN is NaN; the
+    constant NaN is what an exporter to ONNX multiplies by zero to leave it out.
     """
     reduce = ops.sum if 0 in x.shape else ops.max
     top = reduce(x, axis=axis, keepdims=keepdims)
     if not loses_nan_in_maxima():
         return top
     is_nan = ops.any(ops.isnan(x), axis=axis, keepdims=keepdims)
-    return ops.where(is_nan, ops.full_like(top, float("nan")), top)
+    return ops.where(is_nan, ops.sum(x, axis=axis, keepdims=keepdims), top)
 
 
 def safe_sqrt(x: Tensor) -> Tensor:

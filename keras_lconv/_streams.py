@@ -26,10 +26,15 @@ def batches_of(name: str, stream: Any) -> Iterator[Any]:
             an array, a tensor or a data frame. Of a tuple or list of these, such as
             `(x, y)`, the first counts.
     """
+    return map(_inputs, whole_batches_of(name, stream))
+
+
+def whole_batches_of(name: str, stream: Any) -> Iterator[Any]:
+    """Each batch of a stream, with all that is in it."""
     is_empty = True
     for batch in _iterated(name, stream):
         is_empty = False
-        yield _inputs(batch)
+        yield batch
     if is_empty:
         raise ValueError(
             f"`{name}` must give batches. Received: an iterable without any (an iterator "

@@ -15,10 +15,7 @@ from keras_lconv import algebra as a
 from keras_lconv import generators as g
 from keras_lconv.metrics import EquivarianceReport, equivariance_error, invariance_error
 from tests.families import to_numpy
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+from tests.samples import random
 
 
 def test_errors_of_a_matrix_are_those_of_scipy():

@@ -9,12 +9,9 @@ from keras_lconv import generators as g
 from keras_lconv.regularizers import Closure, Orthogonality, Sparsity, UnitNorm
 from tests.autodiff import assert_gradients_match, float64, gradients
 from tests.families import to_numpy
+from tests.samples import normal
 
 ALL = [Closure, Orthogonality, Sparsity, UnitNorm]
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
 
 
 def value(regularizer, array):

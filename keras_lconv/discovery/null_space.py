@@ -91,10 +91,32 @@ class NormalMatrices:
         self._squares = np.zeros((NUM_GROUPS, p, p))
         self._mixed = np.zeros((NUM_GROUPS, m, rows if m else 0, p))
         self._eliminated = np.zeros((NUM_GROUPS, m, m))
-        self._unit = np.eye(p) if unit is None else unit
+        self.unit = np.eye(p) if unit is None else unit
         self._expected = np.zeros((NUM_GROUPS, p, p))
         self._next = 0
         self._num_equations = 0
+
+    @classmethod
+    def of(
+        cls, squares: np.ndarray, expected: np.ndarray, num_equations: int
+    ) -> "NormalMatrices":
+        """Sums that are known.
+
+        Args:
+            squares: Of the equations of each group, `(groups, p, p)`.
+            expected: What random ones would give.
+            num_equations: How many equations there are.
+        """
+        sums = cls(0)
+        sums._squares, sums._expected = squares, expected
+        sums._mixed = np.zeros((NUM_GROUPS, 0, 0, squares.shape[-1]))
+        sums._num_equations = num_equations
+        return sums
+
+    def leading(self, number: int) -> "NormalMatrices":
+        """The sums for the first unknowns, where none are eliminated."""
+        first = self._squares[:, :number, :number], self._expected[:, :number, :number]
+        return NormalMatrices.of(*first, self._num_equations)
 
     def add(
         self,
@@ -102,7 +124,6 @@ class NormalMatrices:
         expected: np.ndarray,
         eliminated: np.ndarray | None = None,
         also_expected: np.ndarray | None = None,
-        noise: np.ndarray | None = None,
         groups: np.ndarray | None = None,
     ) -> None:
         """Adds samples.
@@ -114,7 +135,6 @@ class NormalMatrices:
             eliminated: `F_s`, array `(batch, n)`: the eliminated unknowns are a matrix
                 `K`, `(m, n)`, and the equations `A_s c = K F_s`.
             also_expected: Rows `(batch, m, p)` whose squares are expected in addition.
-            noise: Rows `(batch, m, p)` with the size of the noise in the equations.
             groups: The group of each sample, `(batch,)`; by default they take turns.
         """
         first, self._next = self._next, self._next + len(rows)
@@ -131,9 +151,7 @@ class NormalMatrices:
             own = rows[chosen]
             self._squares[group] += _gram(own)
             total = np.sum(expected[chosen], axis=0)
-            self._expected[group] += total * self._unit if np.ndim(total) == 0 else total
-            if noise is not None:
-                self._squares[group] -= _gram(noise[chosen])
+            self._expected[group] += total * self.unit if np.ndim(total) == 0 else total
             if also_expected is not None:
                 self._expected[group] += _gram(also_expected[chosen])
             if eliminated is not None:
@@ -148,7 +166,7 @@ class NormalMatrices:
         merged._mixed = self._mixed + other._mixed
         merged._eliminated = self._eliminated + other._eliminated
         merged._expected = self._expected + other._expected
-        merged._unit = self._unit
+        merged.unit = self.unit
         merged._next = self._next + other._next
         merged._num_equations = self._num_equations + other._num_equations
         return merged

@@ -10,8 +10,8 @@ from scipy.special import eval_chebyt
 from keras_lconv import generators as g
 from keras_lconv.convert import from_graph_conv
 from tests.autodiff import gradients
-from tests.convert.test_conv import random
 from tests.families import relative_error, to_numpy, weighted_graph
+from tests.samples import random
 
 SIZE = 9
 

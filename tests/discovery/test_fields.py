@@ -7,10 +7,7 @@ from keras import ops
 from keras_lconv.algebra import VectorFields
 from keras_lconv.discovery import find_symmetries
 from keras_lconv.metrics import invariance_error
-
-
-def normal(number, size, seed=0):
-    return np.random.default_rng(seed).normal(size=(number, size))
+from tests.samples import normal
 
 
 def quartic(x):

@@ -326,7 +326,9 @@ def test_solutions_are_moved_to_solutions():
     known = np.isfinite(moved)
     assert np.mean(known) > 0.7
     np.testing.assert_allclose(moved[known], ((x - 0.3) / 2.3 + 1)[known], atol=1e-6)
-    with pytest.raises(ValueError, match="`parameters` must hold one for each of the 8"):
+    with pytest.raises(
+        ValueError, match="`parameters` must hold one number for each of the 8"
+    ):
         line.transform({"u": x}, {"x": x}, [0.1])
     with pytest.raises(ValueError, match="in this order"):
         line.transform({"w": x}, {"x": x}, shear)

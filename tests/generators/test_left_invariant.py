@@ -7,7 +7,8 @@ from scipy.linalg import expm
 from keras_lconv import generators as g
 from keras_lconv.algebra.torus import period
 from tests.families import relative_error, to_numpy
-from tests.generators.test_se2 import moved, random
+from tests.generators.test_se2 import moved
+from tests.samples import random
 
 TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
 ZOOM = np.eye(2)

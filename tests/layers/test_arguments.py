@@ -8,10 +8,7 @@ from keras_lconv import LConv, LieBlock, LieExponential
 from keras_lconv import generators as g
 from tests import families
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+from tests.samples import random
 
 
 def test_every_keras_argument_is_used():
@@ -263,6 +260,7 @@ def test_complex_matrices_are_refused():
     [
         (np.full((2, 5), 0.5, "float32"), TypeError, "`mask` must hold booleans"),
         (np.ones((2, 4), bool), ValueError, "`mask` must have the first axes"),
+        (np.ones((2, 1), bool), ValueError, "`mask` must have the first axes"),
         (np.ones((2, 5, 3), bool), ValueError, "`mask` must have the first axes"),
     ],
 )

@@ -12,7 +12,8 @@ from keras_lconv import ClusterPooling, LConv, LearnedPooling, StridedPooling
 from keras_lconv import generators as g
 from tests.autodiff import BACKEND, assert_gradients_match, float64, run
 from tests.families import relative_error, to_numpy
-from tests.layers.coarse import matrices, random, ring
+from tests.layers.coarse import matrices, ring
+from tests.samples import random
 
 
 def coarse(generators, **arguments):

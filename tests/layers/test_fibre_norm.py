@@ -13,13 +13,10 @@ from keras_lconv import generators as g
 from keras_lconv.metrics import invariance_error
 from tests.autodiff import BACKEND, assert_gradients_match, float64, gradients
 from tests.families import relative_error, to_numpy
+from tests.samples import random
 
 MINKOWSKI = np.diag([1.0, 1.0, 1.0, -1.0])
 BOOST = np.array([[[0.0, 1.0], [1.0, 0.0]]])
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
 
 
 def signed_root(square):

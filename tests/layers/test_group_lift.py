@@ -9,8 +9,9 @@ import pytest
 from keras_lconv import GroupLift, GroupProjection, LConv, SE2Lift
 from keras_lconv import generators as g
 from tests.families import relative_error, to_numpy
-from tests.generators.test_se2 import moved, random
+from tests.generators.test_se2 import moved
 from tests.layers.test_se2 import DERIVATIVES, randomise
+from tests.samples import random
 
 SHEAR = np.array([[0.0, 1.0], [0.0, 0.0]])
 

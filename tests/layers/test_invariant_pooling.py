@@ -21,10 +21,7 @@ from tests.autodiff import (
     transformed,
 )
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+from tests.samples import random
 
 
 def tensors(algebra):

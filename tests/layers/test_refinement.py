@@ -9,10 +9,7 @@ from keras_lconv import InvariantPooling
 from keras_lconv import algebra as a
 from keras_lconv import generators as g
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+from tests.samples import random
 
 
 @pytest.mark.parametrize("size", [7, 28])

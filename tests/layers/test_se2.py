@@ -10,7 +10,8 @@ from keras_lconv import CasimirPooling, LConv, LieBlock, SE2Lift, SE2Projection
 from keras_lconv import generators as g
 from tests.autodiff import assert_gradients_match, float64
 from tests.families import relative_error, to_numpy
-from tests.generators.test_se2 import flipped, moved, random, turned
+from tests.generators.test_se2 import flipped, moved, turned
+from tests.samples import random
 
 DERIVATIVES = ["spectral", "fourier", "central"]
 

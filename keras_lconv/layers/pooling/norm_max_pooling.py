@@ -179,10 +179,11 @@ def largest_vectors(f: Tensor, square: Tensor, windows: list[Window]) -> Tensor:
         windows: The windows along each spatial axis.
     """
     padding = [(0, 0), *(pad for *_, pad in windows), (0, 0)]
-    # NaN is kept, whatever a backend takes for the largest.
-    square = ops.where(ops.isnan(square), np.inf, square)
-    # Positions outside of the grid are never the largest.
-    square = ops.pad(square, padding, constant_values=-np.inf)
+    # What is no number is kept, whatever a backend takes for the largest, and nothing
+    # outside of the grid ever is. Infinity, times zero, would be NaN in exported models.
+    most = float(np.finfo(keras.backend.standardize_dtype(square.dtype)).max)
+    square = ops.where(ops.isnan(square), most, square)
+    square = ops.pad(square, padding, constant_values=-most)
     vectors = ops.pad(f, [*padding, (0, 0)])
     slices = [
         (
@@ -194,9 +195,11 @@ def largest_vectors(f: Tensor, square: Tensor, windows: list[Window]) -> Tensor:
         )
         for offset in itertools.product(*(range(size) for size, *_ in windows))
     ]
-    largest = ops.argmax(ops.stack([square[cut] for cut in slices], axis=-1), axis=-1)
-    kept = ops.zeros_like(vectors[slices[0]])
-    for number, cut in enumerate(slices):
-        chosen = ops.expand_dims(largest == number, -2)
-        kept = ops.where(chosen, vectors[cut], kept)
+    # Exporters to ONNX lack an `argmax` of floats.
+    first, *others = slices
+    kept, largest = vectors[first], square[first]
+    for cut in others:
+        is_larger = square[cut] > largest
+        kept = ops.where(ops.expand_dims(is_larger, -2), vectors[cut], kept)
+        largest = ops.where(is_larger, square[cut], largest)
     return kept

@@ -1,11 +1,9 @@
 """Interpolation of fields on a finer grid."""
 
-import math
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_lconv._typing import Shape, Tensor
 from keras_lconv._validation import (
@@ -16,6 +14,7 @@ from keras_lconv._validation import (
 )
 from keras_lconv.layers.steerable.field_layer import FieldLayer
 from keras_lconv.layers.steerable.fields import FieldArgument, GroupArgument
+from keras_lconv.layers.steerable.resampling import resampled
 
 INTERPOLATIONS = ("linear", "nearest")
 
@@ -84,15 +83,9 @@ class SteerableUpSampling(FieldLayer):
         return (field_shape[0], *(self.size * n for n in sizes), *field_shape[-2:])
 
     def _transform_fields(self, f: Tensor) -> Tensor:
-        for axis in range(1, self.rank + 1):
-            matrix = interpolation_matrix(f.shape[axis], self.size, self.interpolation)
-            weights = ops.convert_to_tensor(matrix, dtype=f.dtype)
-            before, after = f.shape[1:axis], f.shape[axis + 1 :]
-            # The batch and all earlier axes are merged into one.
-            rows = ops.reshape(f, (-1, f.shape[axis], math.prod(after)))
-            rows = ops.einsum("on,bnr->bor", weights, rows)
-            f = ops.reshape(rows, (-1, *before, len(matrix), *after))
-        return f
+        sizes = f.shape[1 : self.rank + 1]
+        matrices = [interpolation_matrix(n, self.size, self.interpolation) for n in sizes]
+        return resampled(f, matrices)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         """`None`: the output has other positions."""

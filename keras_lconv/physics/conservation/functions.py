@@ -15,7 +15,7 @@ from keras_lconv.algebra.monomials import exponents_up_to, monomials, substitute
 from keras_lconv.discovery.fields.library import is_library, named_functions, values_of
 from keras_lconv.discovery.fields.vanishing import polynomials_on
 from keras_lconv.discovery.map_space import require_degree
-from keras_lconv.discovery.standard import standard_coordinates
+from keras_lconv.discovery.standard import Reach, standard_coordinates
 
 # The argument `search` for conserved quantities: matrices, "polynomial", or functions.
 Functions: TypeAlias = Sequence[Callable[..., Any]] | Mapping[str, Callable[..., Any]]
@@ -142,6 +142,11 @@ class Candidates:
         self.reading[:, 0] = 0.0
 
     @property
+    def number(self) -> int:
+        """How many there are."""
+        return self.ends[-1]
+
+    @property
     def ends(self) -> tuple[int, ...]:
         """For each degree from 1 on the number of candidates up to it."""
         return tuple(end - 1 for end in self._polynomials.ends[1:])
@@ -207,6 +212,14 @@ class Candidates:
     def mixed(self, row: np.ndarray) -> ConservedFunction:
         """A mixture of the candidates, or of the first ones, `(w,)`."""
         return self.function(row @ self.reading[: len(row)])
+
+    def reach(self, points: np.ndarray) -> Reach:
+        """Where points `(N, n)` are, relative to the first ones."""
+        return Reach.of(_extended(points, self._functions), self._standard)
+
+    def require_like(self, reach: Reach) -> None:
+        """Raises if points are unlike the first ones."""
+        reach.require_like(self._standard)
 
     @property
     def _powers(self) -> np.ndarray:

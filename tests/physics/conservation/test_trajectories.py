@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import expm
 
 from keras_lconv.physics import fit_conserved_quantities
-from keras_lconv.physics.conservation.motion import _Along
+from keras_lconv.physics.conservation.path_sums import _Course
 from tests.physics.conservation.kepler import kepler, kepler_orbits, points
 
 
@@ -180,7 +180,7 @@ def test_gaps_are_no_noise():
     rng = np.random.default_rng(0)
     clock = np.sort(rng.uniform(0, 20, 60))
     smooth, noise = clock[:, None] ** [0, 1, 2, 3] / 20.0**3, rng.normal(size=(60, 1))
-    along = _Along([60])
+    along = _Course([60])
     assert np.max(np.abs(along.noise(smooth, clock))) < 1e-12
     variance = np.sum(along.noise(noise, clock) ** 2) / 60
     assert 0.5 < variance < 1.5
