@@ -294,7 +294,7 @@ def test_variables_far_from_zero_are_told(where):
         assert report.notes == ()
     else:
         assert report.confidence <= 0.5
-        assert "count t, which is 1.7e+09" in report.summary()
+        assert "Measure t, which is 1.7e+09" in report.summary()
 
 
 def test_noise_alone_has_no_equation_to_be_sure_of():

@@ -285,8 +285,8 @@ class PointConv(FieldKernel):
         if built != given:
             raise ValueError(
                 f"{self._owner} needs inputs with {built[0]} channels and {built[1]} "
-                f"numbers of each pair, for which it was built. Received: {given[0]} "
-                f"channels and {given[1]} numbers"
+                f"numbers of each pair. Received: {given[0]} channels and {given[1]} "
+                "numbers"
             )
         mask = self.compute_mask(inputs, mask)
         points = points_of(inputs, sizes, mask, self.data_format, self.compute_dtype)
