@@ -1,4 +1,4 @@
-"""What is conserved, drifts or decays, from sums over trajectories."""
+"""Conserved, drifting and decaying quantities, from sums over trajectories."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,14 +15,14 @@ from keras_lconv.physics.conservation.quantities import Drift, Q
 # trajectories. It is not conserved if the drift is the second part of its spread.
 LINEAR_SHARE = 0.5
 SMALLEST_DRIFT = 1e-4
-# What is taken for noise must be a smaller part of how quantities vary along trajectories.
+# Noise must be a smaller part than this of the variation of quantities along trajectories.
 LARGEST_NOISE = 0.05
 # Mixtures whose squares are smaller, relative to the largest, are constant.
 SMALLEST_VARIATION = 1e-12
 
 
 class Motion(Generic[Q]):
-    """What varies of quantities along trajectories.
+    """The variation of quantities along trajectories.
 
     Args:
         sums: Sums over trajectories, of the quantities.
@@ -48,7 +48,7 @@ class Motion(Generic[Q]):
 
     @property
     def is_rough(self) -> bool:
-        """Whether there is so much noise that it cannot be told from the motion."""
+        """Whether there is too much noise to distinguish it from the motion."""
         return self._share >= LARGEST_NOISE
 
     def solve(self, dimension: int | None) -> NullSpace:
