@@ -68,7 +68,7 @@ def largest(x: Tensor, axis: int, keepdims: bool = False) -> Tensor:
     """The maximum along an axis. It accepts an empty batch, for which Keras' raises an
     error.
 
-    NaN where one of them is NaN, which some compilers pass over. A sum with NaN is NaN; the
+    It is NaN if an entry is NaN, which some compilers ignore. A sum with NaN is NaN; the
     constant NaN is what an exporter to ONNX multiplies by zero to leave it out.
     """
     reduce = ops.sum if 0 in x.shape else ops.max

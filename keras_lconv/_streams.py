@@ -30,15 +30,15 @@ def batches_of(name: str, stream: Any) -> Iterator[Any]:
 
 
 def whole_batches_of(name: str, stream: Any) -> Iterator[Any]:
-    """Each batch of a stream, with all that is in it."""
+    """Each batch of a stream, with all of its parts."""
     is_empty = True
     for batch in _iterated(name, stream):
         is_empty = False
         yield batch
     if is_empty:
         raise ValueError(
-            f"`{name}` must give batches. Received: an iterable without any (an iterator "
-            "can be used once)"
+            f"`{name}` must give batches. Received: an iterable without any. An iterator "
+            "can be used only once"
         )
 
 
@@ -48,7 +48,8 @@ def _iterated(name: str, stream: Any) -> Iterable[Any]:
     if isinstance(stream, keras.utils.PyDataset):
         if stream.num_batches is None:
             raise ValueError(
-                f"`{name}` must end. Received: a `PyDataset` whose `num_batches` is None"
+                f"`{name}` must be finite. Received: a `PyDataset` whose `num_batches` is "
+                "None"
             )
         return (stream[index] for index in range(stream.num_batches))
     return stream

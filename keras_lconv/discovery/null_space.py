@@ -61,10 +61,10 @@ class NullSpace:
 class NormalMatrices:
     """Sums `sum_s A_s^T A_s` of equations `A_s c = 0`, for each group of samples.
 
-    If unknowns with the coefficients `F_s` are eliminated, it is `sum_s A_s^T A_s - (sum_s
-    F_s^T A_s)^T (sum_s F_s^T F_s)^+ (sum_s F_s^T A_s)`. The sum of the expected squares of
-    random equations of the same sizes is kept as well. It is the unit of the singular
-    values. Memory does not depend on the number of samples.
+    If unknowns with the coefficients `F_s` are eliminated, the sums are `sum_s A_s^T A_s -
+    (sum_s F_s^T A_s)^T (sum_s F_s^T F_s)^+ (sum_s F_s^T A_s)`. The sum of the expected
+    squares of random equations of the same sizes is kept as well. It is the unit of the
+    singular values. Memory does not depend on the number of samples.
 
     Args:
         num_unknowns: Number `p` of unknowns.
@@ -100,12 +100,12 @@ class NormalMatrices:
     def of(
         cls, squares: np.ndarray, expected: np.ndarray, num_equations: int
     ) -> "NormalMatrices":
-        """Sums that are known.
+        """Makes the object from known sums.
 
         Args:
-            squares: Of the equations of each group, `(groups, p, p)`.
-            expected: What random ones would give.
-            num_equations: How many equations there are.
+            squares: Sums of the equations of each group, `(groups, p, p)`.
+            expected: The expected sums of random equations.
+            num_equations: Number of equations.
         """
         sums = cls(0)
         sums._squares, sums._expected = squares, expected
@@ -114,7 +114,7 @@ class NormalMatrices:
         return sums
 
     def leading(self, number: int) -> "NormalMatrices":
-        """The sums for the first unknowns, where none are eliminated."""
+        """The sums for the first unknowns, if none are eliminated."""
         first = self._squares[:, :number, :number], self._expected[:, :number, :number]
         return NormalMatrices.of(*first, self._num_equations)
 
@@ -134,9 +134,8 @@ class NormalMatrices:
                 p)`, or `(batch,)` for multiples of the unit.
             eliminated: `F_s`, array `(batch, n)`: the eliminated unknowns are a matrix
                 `K`, `(m, n)`, and the equations `A_s c = K F_s`.
-            also_expected: Rows `(batch, m, p)` whose squares are expected besides.
-            groups: The group of each sample, `(batch,)`; by default they are dealt out in
-                turn.
+            also_expected: Rows `(batch, m, p)` whose squares are expected in addition.
+            groups: The group of each sample, `(batch,)`; by default they take turns.
         """
         first, self._next = self._next, self._next + len(rows)
         if groups is None:

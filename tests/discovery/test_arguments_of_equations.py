@@ -114,7 +114,7 @@ OF_LIBRARIES = {
     "a number as function": ({**EQUATION, "search": {"a": 3}}, TypeError,
                              "`search` must hold functions"),
     "a function of derivatives": ({**EQUATION, "search": {"a": lambda u_t: u_t}},
-                                  ValueError, "functions of t, u"),
+                                  ValueError, "are among t, u"),
     "no rule": ({**EQUATION, "search": {"a": lambda t: ops.sin(t)}}, ValueError,
                 "these functions of NumPy"),
     "without data": ({**EQUATION, "library": {"a": lambda u: u}}, ValueError, "to data"),

@@ -145,7 +145,7 @@ def test_both_kinds_at_once():
         ({"output": "tensor2"}, "needs a function with 4 outputs"),
         ({"output": [np.eye(2)]}, "`output` can hold matrices only if `search` holds"),
         ({"search": [np.eye(2)], "output": [np.eye(3)]}, r"matrices of shape \(1, 2, 2\)"),
-        ({"x": normal(15, 2)}, "needs 16 samples at least for 2 outputs"),
+        ({"x": normal(15, 2)}, "law of the 2 outputs and needs at least 16 different"),
     ],
 )
 def test_errors(options, message):

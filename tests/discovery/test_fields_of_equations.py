@@ -294,7 +294,7 @@ def test_variables_far_from_zero_are_told(where):
         assert report.notes == ()
     else:
         assert report.confidence <= 0.5
-        assert "count t, which is 1.7e+09" in report.summary()
+        assert "Measure t, which is 1.7e+09" in report.summary()
 
 
 def test_noise_alone_has_no_equation_to_be_sure_of():
@@ -326,7 +326,9 @@ def test_solutions_are_moved_to_solutions():
     known = np.isfinite(moved)
     assert np.mean(known) > 0.7
     np.testing.assert_allclose(moved[known], ((x - 0.3) / 2.3 + 1)[known], atol=1e-6)
-    with pytest.raises(ValueError, match="`parameters` must hold one for each of the 8"):
+    with pytest.raises(
+        ValueError, match="`parameters` must hold one number for each of the 8"
+    ):
         line.transform({"u": x}, {"x": x}, [0.1])
     with pytest.raises(ValueError, match="in this order"):
         line.transform({"w": x}, {"x": x}, shear)

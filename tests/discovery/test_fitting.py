@@ -195,7 +195,7 @@ def test_a_bad_fit_says_so():
         ),
         (
             {"model": keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])},
-            r"`model` must take samples of shape \(2,\)",
+            r"`model` must map samples of shape \(2,\)",
         ),
         ({"kind": "equivariance", "output": "same"}, "with 2 outputs.*1 outputs"),
         ({"output": "same"}, "`output` states how outputs move"),

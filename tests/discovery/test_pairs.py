@@ -221,7 +221,7 @@ IMAGES = np.random.default_rng(0).normal(size=(2, 10, 5, 5, 1))
         ((X, Y, {"parameters": "same"}), ValueError, "'common' or an array"),
         ((X, Y, {"parameters": T[:3]}), ValueError, "`parameters` must have shape"),
         ((X, Y, {"parameters": np.ones((20, 2))}), ValueError, "linearly independent"),
-        ((X, Y, {"parameters": T, "dimension": 2}), ValueError, "be that of `parameters`"),
+        ((X, Y, {"parameters": T, "dimension": 2}), ValueError, "agree with `parameters`"),
         ((X, Y, {"search": a.gl(4)}), ValueError, "`dimension` must be given"),
         ((X, Y, {"search": "cubic"}), ValueError, "`search` must be one of"),
         ((X, Y, {"search": g.LowRankGenerators(1, 2)}), TypeError, "fixed generators"),

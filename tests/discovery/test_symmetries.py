@@ -409,8 +409,8 @@ def test_summary_and_plot():
         ({"scalars": 0.5}, TypeError, "`scalars` must be an integer"),
         ({"search": np.ones((2, 3, 3))}, ValueError, "`search` must be matrices"),
         ({"search": []}, ValueError, "`search` must be .* at least one"),
-        ({"search": a.SO(4)}, TypeError, "matrices or a `LieAlgebra`, as `search.algebra`"),
-        ({"search": a.SO(4).standard}, TypeError, "as `search.generators`"),
+        ({"search": a.SO(4)}, TypeError, "or a `LieAlgebra`.*Give its `algebra`"),
+        ({"search": a.SO(4).standard}, TypeError, "Give its `generators`"),
         (
             {"search": a.so(2), "x": np.ones((3, 5, 5, 1))},
             ValueError,

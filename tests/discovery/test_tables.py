@@ -116,11 +116,7 @@ def test_names_of_unidentified_columns():
     ("arguments", "error", "words"),
     [
         ({"columns": ["x", "q"]}, ValueError, "must be columns of the table.*'q'"),
-        (
-            {"columns": [["x", "y"], ["z"]]},
-            ValueError,
-            "equally many columns for each",
-        ),
+        ({"columns": [["x", "y"], ["z"]]}, ValueError, "equally many columns for each"),
         ({"columns": ["x", ["y"]]}, ValueError, "a list of columns, or a list of such"),
         ({"columns": ["x"], "scalars": ["mass"]}, ValueError, "must be columns"),
     ],
@@ -138,7 +134,7 @@ def test_columns_without_numbers_are_named():
     words = np.array([["one", "1"], ["two", "2"]], dtype=object)
     with pytest.raises(TypeError, match=r"Received: columns.*\['a'\]"):
         find_symmetries(lambda x: x[:, 0], Frame(words, ["a", "b"]))
-    with pytest.raises(ValueError, match="belong to a table"):
+    with pytest.raises(ValueError, match="apply to a table"):
         find_symmetries(lambda x: x, normal(4, 5, 5, 1), columns=[0, 1])
 
 

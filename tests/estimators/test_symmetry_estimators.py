@@ -215,7 +215,7 @@ def test_scikit_learn_accepts_them_at_a_glance(made):
 def test_what_cannot_be_trained_is_refused(argument, value):
     x = np.random.default_rng(0).normal(size=(40, 3))
     made = SymmetryRegressor(epochs=2, search_epochs=2, **{argument: value})
-    with pytest.raises(ValueError, match=f"`{argument}` must be"):
+    with pytest.raises(ValueError, match=f"`{argument}`"):
         made.fit(x, x[:, 0])
 
 

@@ -179,8 +179,8 @@ def largest_vectors(f: Tensor, square: Tensor, windows: list[Window]) -> Tensor:
         windows: The windows along each spatial axis.
     """
     padding = [(0, 0), *(pad for *_, pad in windows), (0, 0)]
-    # NaN is kept, whatever a backend takes for the largest, and nothing
-    # outside of the grid ever is. Infinity, times zero, would be NaN in exported models.
+    # NaN is kept, whatever a backend takes for the largest. Positions outside of the grid
+    # are never the largest. Infinity times zero would be NaN in exported models.
     most = float(np.finfo(keras.backend.standardize_dtype(square.dtype)).max)
     square = ops.where(ops.isnan(square), most, square)
     square = ops.pad(square, padding, constant_values=-most)
@@ -195,7 +195,7 @@ def largest_vectors(f: Tensor, square: Tensor, windows: list[Window]) -> Tensor:
         )
         for offset in itertools.product(*(range(size) for size, *_ in windows))
     ]
-    # Exporters to ONNX lack an `argmax` of floats.
+    # Exporters to ONNX do not support an `argmax` of floats.
     first, *others = slices
     kept, largest = vectors[first], square[first]
     for cut in others:

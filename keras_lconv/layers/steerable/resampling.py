@@ -1,4 +1,4 @@
-"""Fields at other positions of the grid."""
+"""Resampling of fields to other positions."""
 
 import math
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ def resampled(f: Tensor, matrices: Sequence[np.ndarray]) -> Tensor:
 
     Args:
         f: Fields `(batch, *spatial, m, channels)`.
-        matrices: For each axis, one of shape `(positions after, positions before)`.
+        matrices: For each axis a matrix `(positions after, positions before)`.
     """
     *sizes, size, channels = integer_sizes(f.shape[1:])
     if channels is None:
         channels = ops.shape(f)[-1]
     for axis, matrix in enumerate(matrices):
-        # With the batch and all earlier axes as one, and what follows as one.
+        # The batch and all earlier axes are merged into one, and so are all later axes.
         following = math.prod(sizes[axis + 1 :]) * size * channels
         rows = ops.reshape(f, (-1, sizes[axis], following))
         f = ops.matmul(ops.convert_to_tensor(matrix, dtype=f.dtype), rows)

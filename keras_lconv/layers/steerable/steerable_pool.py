@@ -22,8 +22,8 @@ from keras_lconv.layers.steerable.fields import FieldArgument, GroupArgument
 from keras_lconv.layers.steerable.resampling import resampled
 
 REDUCTIONS = ("blur", "average", "max")
-# Averages along an axis are a product with a matrix, which is several times as fast as
-# windows. On longer axes the matrix has too many zeros.
+# Up to this size, averages along an axis are a product with a matrix, several times as fast
+# as windows. For longer axes the matrix has too many zeros.
 LONGEST = 512
 
 

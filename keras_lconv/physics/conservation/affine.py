@@ -1,4 +1,4 @@
-"""Quantities of affine canonical maps: polynomials of degree 2 at most."""
+"""Quantities of affine canonical maps: polynomials of degree at most 2."""
 
 import numpy as np
 
@@ -7,20 +7,20 @@ from keras_lconv.discovery.standard import Reach, standard_coordinates
 from keras_lconv.physics.conservation.canonical import canonical_maps
 from keras_lconv.physics.conservation.quantities import ConservedQuantity, quantity_of
 
-# A coordinate that varies less, relative to its largest value, does not vary: nothing is
-# differentiated here, and float64 has some more digits.
+# A coordinate is constant if it varies less, relative to its largest value. Nothing is
+# differentiated here, so float64 resolves more than elsewhere.
 SMALLEST_SPREAD = 1e-12
 
 
 class AffineCandidates:
     """Quantities whose flows are affine maps.
 
-    Where all are searched they are monomials of standard coordinates, which have mean zero
-    and second moments 1.
+    If all are searched, the quantities are monomials of standard coordinates, which have
+    mean zero and second moments 1.
 
     Args:
         points: The points, `(N, 2n)`.
-        search: Where to search, or `None`.
+        search: The search space, or `None`.
         action: `"affine"` or `"linear"`.
     """
 
@@ -41,11 +41,13 @@ class AffineCandidates:
 
     @property
     def number(self) -> int:
-        """How many there are."""
+        """The number of candidates."""
         return len(self._linear)
 
     def values(self, points: np.ndarray) -> np.ndarray:
-        """The candidates at points `(N, 2n)`, `(N, p)`, about their mean at the first."""
+        """The candidates `(N, p)` at points `(N, 2n)`, minus their mean at the first
+        points.
+        """
         if self._is_standard:
             points = (points - self._standard.mean) @ self._standard.whiten.T
         squares = np.einsum("na,pab,nb->np", points, self._quadratic, points, optimize=True)
@@ -62,11 +64,11 @@ class AffineCandidates:
         return ConservedQuantity(form, whiten.T @ linear - form @ mean)
 
     def reach(self, points: np.ndarray) -> Reach:
-        """Where points `(N, 2n)` are, relative to the first ones."""
+        """The range of points `(N, 2n)`, relative to the first ones."""
         return Reach.of(points, self._standard)
 
     def require_like(self, reach: Reach) -> None:
-        """Raises if points are unlike the first ones."""
+        """Raises an error if points are unlike the first ones."""
         reach.require_like(self._standard)
 
 

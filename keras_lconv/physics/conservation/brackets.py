@@ -20,19 +20,19 @@ from keras_lconv.physics.conservation.quantities import (
     symplectic_form,
 )
 
-# Points whose derivatives are in memory at a time.
+# The number of points whose derivatives are in memory at a time.
 BATCH_SIZE = 512
-# Of all directions: where derivatives are smaller, a function does not depend on them.
+# A function does not depend on directions with smaller derivatives than this.
 SMALLEST_SLOPE = 1e-3
 
 
 class Brackets:
-    """The equations at points, in units that the first points determine.
+    """The equations at points, in units of the first points.
 
     Args:
         hamiltonian: `H`.
-        points: The first points, `(N, 2n)`, which are not counted.
-        candidates: What is searched.
+        points: The first points, `(N, 2n)`. They are not added.
+        candidates: The candidates for conserved quantities.
         dimension: The number of quantities, if it is known.
     """
 
@@ -48,7 +48,7 @@ class Brackets:
         self._evaluate: Any = None
         form = symplectic_form(points.shape[1] // 2)
         self._form = form
-        # A random gradient has the same second moments, and no relation to the point.
+        # A random gradient has the same second moments, but no relation to the point.
         standard = standard_coordinates(points, True)
         self._restore = standard.restore
         slopes = np.concatenate([self._slopes(batch) for batch in _batches(points)])
@@ -65,7 +65,7 @@ class Brackets:
             moved = self._flows(batch) @ standard.whiten.T
             unit += np.einsum("swa,ab,svb->wv", moved, moments, moved, optimize=True)
         unit /= len(points)
-        # Candidates count alike, however steep they are.
+        # All candidates count equally, however steep they are.
         self._scales = 1 / np.sqrt(np.diag(unit))
         unit = unit * np.outer(self._scales, self._scales)
         self._system = NormalMatrices(candidates.number, unit=unit)
@@ -106,7 +106,7 @@ class Brackets:
         return merged
 
     def report(self) -> ConservationReport:
-        """What is conserved at all points that were added."""
+        """The report about the conserved quantities at all points that were added."""
         assert self._reach is not None
         self._candidates.require_like(self._reach)
         listed = Independent(self._candidates, self._first)
@@ -127,7 +127,7 @@ class Brackets:
         return self._candidates.gradients(points) @ self._form.T
 
     def __getstate__(self) -> dict[str, Any]:
-        # What the backend compiled is no data: it is made again where it is needed.
+        # Compiled code of the backend is no data. It is made again when needed.
         return {**self.__dict__, "_evaluate": None}
 
 
@@ -138,5 +138,7 @@ def _batches(points: np.ndarray) -> list[np.ndarray]:
 def _parts(
     system: NormalMatrices, scales: np.ndarray, mixtures: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Those of mixtures of candidates, where the unknowns are of scaled ones."""
+    """The sums for mixtures of candidates. The unknowns of the equations belong to scaled
+    candidates.
+    """
     return system.parts(mixtures / scales)

@@ -4,13 +4,14 @@ import numpy as np
 
 from keras_lconv.physics.conservation.path_sums import PathSums
 
-# A quantity follows its factor to this part of how much it changes from time to time.
+# The largest deviation of a quantity from its factor, relative to its changes from time to
+# time.
 LARGEST_RESIDUAL = 0.02
 # A smaller change along a trajectory looks like a straight line. A larger fall in one step
 # leaves too little above noise.
 SMALLEST_DECAY, LARGEST_STEP = 0.1, 5.0
 EVEN = 1e-3
-# Directions in which squares of values are smaller are combinations of the others.
+# Directions in which squares of values are smaller are dependent on the others.
 CUTOFF = 1e-13
 
 
@@ -22,7 +23,7 @@ def decaying(sums: PathSums) -> tuple[np.ndarray, np.ndarray]:
     multiplies by a number. They count if they follow this rule well.
 
     Args:
-        sums: Those of values with spread 1. Where steps are not even, nothing is found.
+        sums: The sums of values with spread 1. If steps are not even, nothing is found.
 
     Returns:
         Mixtures `(p, found)` and their rates of decay `(found,)`.
@@ -36,7 +37,7 @@ def decaying(sums: PathSums) -> tuple[np.ndarray, np.ndarray]:
     step = sums.duration / number
     if longest - shortest > EVEN * step:
         return nothing
-    # A step takes 1 to 1.
+    # A step maps the constant 1 to itself.
     then = np.append(np.arange(p + 1, 2 * p + 1), p)
     before, across = sums.steps[: p + 1, : p + 1], sums.steps[: p + 1, then]
     after = sums.steps[then[:, None], then]

@@ -143,7 +143,7 @@ class Candidates:
 
     @property
     def number(self) -> int:
-        """How many there are."""
+        """The number of candidates."""
         return self.ends[-1]
 
     @property
@@ -214,11 +214,11 @@ class Candidates:
         return self.function(row @ self.reading[: len(row)])
 
     def reach(self, points: np.ndarray) -> Reach:
-        """Where points `(N, n)` are, relative to the first ones."""
+        """The range of points `(N, n)`, relative to the first ones."""
         return Reach.of(_extended(points, self._functions), self._standard)
 
     def require_like(self, reach: Reach) -> None:
-        """Raises if points are unlike the first ones."""
+        """Raises an error if points are unlike the first ones."""
         reach.require_like(self._standard)
 
     @property

@@ -159,8 +159,9 @@ class HamiltonianSums:
         is_same = other._asked == self._asked
         if not (is_same and np.array_equal(other._points, self._points)):
             raise ValueError(
-                "`other` must have the same arguments, and the same points first: make it "
-                "by `fresh`. Received: sums for another question, or in other units"
+                "`other` must have the same arguments and the same first points. "
+                "Received: sums for another question, or in other units. Make it by "
+                "`fresh`"
             )
         merged = copy.copy(self)
         mine: Any = self._sums
@@ -176,7 +177,7 @@ class HamiltonianSums:
             A `ConservationReport`.
 
         Raises:
-            ValueError: If there are none, or they are unlike the first ones.
+            ValueError: If there are no points, or they are unlike the first ones.
         """
         if not self._count:
             raise ValueError("`HamiltonianSums` need points: call `update` before `result`")
@@ -188,7 +189,7 @@ class HamiltonianSums:
 def streamed_quantities(
     hamiltonian: Callable[[Tensor], Tensor], stream: Any, **asked: Any
 ) -> ConservationReport:
-    """The conserved quantities at points in batches, which are read once."""
+    """The conserved quantities at points in batches. Batches are read once."""
     first, batches = first_samples(batches_of("x", stream))
     sums = HamiltonianSums(hamiltonian, first, **asked)
     for batch in batches:
@@ -197,12 +198,11 @@ def streamed_quantities(
 
 
 def inference(hamiltonian: Any) -> Any:
-    """A Hamiltonian as a function; a layer in inference mode."""
+    """A Hamiltonian as a function, with a layer in inference mode."""
     if not callable(hamiltonian):
         raise TypeError(
-            "`hamiltonian` must be a model or a function; trajectories belong to "
-            "`fit_conserved_quantities`. "
-            f"Received: an object of type {type(hamiltonian).__name__}"
+            "`hamiltonian` must be a model or a function. Received: an object of type "
+            f"{type(hamiltonian).__name__}. For trajectories use `fit_conserved_quantities`"
         )
     if isinstance(hamiltonian, keras.layers.Layer):
         return functools.partial(hamiltonian, training=False)
@@ -210,7 +210,7 @@ def inference(hamiltonian: Any) -> Any:
 
 
 def affine_maps(search: Any, size: int, action: str) -> np.ndarray:
-    """Matrices `(p, 2n, 2n + 1)`, or `(p, 2n, 2n)` for linear maps, to search in."""
+    """The matrices of the search, `(p, 2n, 2n + 1)`, or `(p, 2n, 2n)` for linear maps."""
     candidates = canonical_maps(search, size, action)
     return candidates if action == "affine" else candidates[..., :-1]
 

@@ -1,4 +1,4 @@
-"""What is conserved, drifts or decays, from sums over trajectories."""
+"""Conserved, drifting and decaying quantities, from sums over trajectories."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,18 +15,18 @@ from keras_lconv.physics.conservation.quantities import Drift, Q
 # trajectories. It is not conserved if the drift is the second part of its spread.
 LINEAR_SHARE = 0.5
 SMALLEST_DRIFT = 1e-4
-# What is taken for noise must be a smaller part of how quantities vary along trajectories.
+# Noise must be a smaller part than this of the variation of quantities along trajectories.
 LARGEST_NOISE = 0.05
-# Mixtures whose squares are smaller, relative to the largest, do not vary.
+# Mixtures whose squares are smaller, relative to the largest, are constant.
 SMALLEST_VARIATION = 1e-12
 
 
 class Motion(Generic[Q]):
-    """What varies of quantities along trajectories.
+    """The variation of quantities along trajectories.
 
     Args:
         sums: Sums over trajectories, of the quantities.
-        combined: Makes a quantity of a mixture `(p,)` of them.
+        combined: Makes a quantity from a mixture `(p,)` of them.
     """
 
     def __init__(self, sums: PathSums, combined: Callable[[np.ndarray], Q]):
@@ -34,11 +34,12 @@ class Motion(Generic[Q]):
         self._values = self._sums.points.sum(axis=0)[:-1, :-1]
         self._along = self._sums.along.sum(axis=0)
         self._combined = combined
-        # If it were more, the motion would be too fast to be told from noise.
+        # A larger share would mean that the motion is too fast to be distinguished from
+        # noise.
         noise = float(np.trace(self._sums.noise.sum(axis=0)))
         self._share = noise / max(float(np.trace(self._along)), TINY)
-        # Against the variance over all points, what is constant along trajectories is told
-        # from what is nearly constant everywhere.
+        # The unit is the variance over all points. It separates quantities that are
+        # constant along trajectories from those that are nearly constant everywhere.
         self._system = NormalMatrices.of(
             self._sums.along - (0.0 if self.is_rough else self._sums.noise),
             self._sums.points[:, :-1, :-1],
@@ -47,11 +48,11 @@ class Motion(Generic[Q]):
 
     @property
     def is_rough(self) -> bool:
-        """Whether there is so much noise that it cannot be told from the motion."""
+        """Whether there is too much noise to distinguish it from the motion."""
         return self._share >= LARGEST_NOISE
 
     def solve(self, dimension: int | None) -> NullSpace:
-        """What varies between trajectories only, as mixtures of the candidates."""
+        """The mixtures of the candidates that vary between trajectories only."""
         space = self._system.solve(dimension)
         if not self.is_rough or dimension is not None:
             return space
@@ -89,7 +90,9 @@ class Motion(Generic[Q]):
         return basis[:, kept], [drift for drift in drifts if drift is not None]
 
     def decaying(self) -> list[Drift[Q]]:
-        """What decays or grows exponentially, faster than a straight line describes."""
+        """The quantities that decay or grow exponentially, faster than a straight line
+        describes.
+        """
         mixtures, rates = decaying(self._sums)
         sizes = np.sqrt(_squares(self._along, mixtures) / _squares(self._values, mixtures))
         return [
@@ -105,7 +108,7 @@ class Motion(Generic[Q]):
         return inverse.T @ np.linalg.eigh(inverse @ line @ inverse.T)[1]
 
     def _drifts(self, basis: np.ndarray) -> list[Drift[Q] | None]:
-        """The drift of each mixture `(p, d)`, where it is more than noise."""
+        """The drift of each mixture `(p, d)`, if it is more than noise."""
         p = len(basis)
         lines = _squares(self._sums.lines, basis)
         share = lines / np.maximum(_squares(self._along, basis), TINY)

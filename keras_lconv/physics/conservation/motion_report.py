@@ -1,4 +1,4 @@
-"""What sums over trajectories say, in words and formulas."""
+"""The report from sums over trajectories."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ from keras_lconv.physics.conservation.readable import (
     readable_basis,
 )
 
-# Rates that differ by less are one.
+# Rates that differ by less are equal.
 SAME_RATE = 0.01
 
 
@@ -35,8 +35,8 @@ def affine_report(
 
     Args:
         sums: The sums of the candidates over trajectories.
-        candidates: What is searched.
-        points: Points that tell the units of formulas.
+        candidates: The candidates for conserved quantities.
+        points: Points that determine the units of formulas.
         action: `"affine"` or `"linear"`.
         dimension: The number of quantities, if it is known.
     """
@@ -68,7 +68,7 @@ def affine_report(
 def _readable_drifts(
     drifts: list[Drift[ConservedQuantity]], points: np.ndarray, tolerance: float
 ) -> tuple[Drift[ConservedQuantity], ...]:
-    """With a basis that is easy to read of all that drift at the same rate."""
+    """The drifts, with a sparse basis of all quantities that drift at the same rate."""
     drifts = sorted(drifts, key=lambda drift: drift.rate)
     rates = np.array([drift.rate for drift in drifts])
     alike = np.cumsum(np.abs(np.diff(rates, prepend=rates[:1])) > SAME_RATE * np.abs(rates))

@@ -30,9 +30,9 @@ from keras_lconv.physics.conservation.paths import (
 )
 from keras_lconv.physics.conservation.quantities import ConservationReport
 
-# Of a stream, trajectories with so many points determine the units.
+# In a stream, first trajectories with this many points determine the units.
 FIRST_POINTS = 4096
-# Values of candidates that are in memory at a time, unless one trajectory has more.
+# The number of values of candidates in memory at a time, unless one trajectory has more.
 MOST_VALUES = 4e6
 
 
@@ -114,7 +114,7 @@ class MotionSums:
         require_memory(
             f"The sums for {number} candidates of `search`",
             (6 * NUM_GROUPS + 18) * number**2,
-            "A smaller `degree`, or fewer functions or coordinates, have fewer candidates",
+            "Take a smaller `degree`, or fewer functions or coordinates",
         )
         self._sums: PathSums | None = None
         self._reach: Reach | None = None
@@ -171,8 +171,9 @@ class MotionSums:
         is_same = other._asked == self._asked
         if not (is_same and np.array_equal(other._points, self._points)):
             raise ValueError(
-                "`other` must have the same arguments, and the same trajectories first: "
-                "make it by `fresh`. Received: sums for another question, or in other units"
+                "`other` must have the same arguments and the same first trajectories. "
+                "Received: sums for another question, or in other units. Make it by "
+                "`fresh`"
             )
         merged = self.fresh()
         for each in (self, other):
@@ -200,7 +201,7 @@ class MotionSums:
         return function_report(self._sums, candidates, points, self._dimension)
 
     def add_first(self) -> None:
-        """Adds the first trajectories themselves, whose groups are dealt out in turn."""
+        """Adds the first trajectories themselves, whose groups take turns."""
         self._add(*self._first, np.arange(len(self._first[0])) % NUM_GROUPS)
 
     def _add(
@@ -232,7 +233,7 @@ class MotionSums:
 
 
 def streamed_quantities(stream: Any, times: Any, **asked: Any) -> ConservationReport:
-    """The conserved quantities of trajectories in batches, which are read once."""
+    """The conserved quantities of trajectories in batches. Batches are read once."""
     given = batches_of_paths(stream)
     batches = ((paths, times if own is None else own) for paths, own in given)
     first, whole = _first_of(batches)

@@ -1,4 +1,6 @@
-"""How quantities vary along trajectories, and between them: sums that can be merged."""
+"""The variation of quantities along trajectories and between them, as sums that can be
+merged.
+"""
 
 from dataclasses import dataclass
 
@@ -7,9 +9,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from keras_lconv.discovery.null_space import NUM_GROUPS
 
-# Trajectories with fewer points say nothing about noise.
+# Trajectories with fewer points tell nothing about noise.
 SMOOTH_POINTS = 10
-# The estimate errs: so much of it is taken off.
+# The estimate of the noise has errors, so only this part of it is subtracted.
 SURE_NOISE = 0.9
 TINY = float(np.finfo("float64").tiny)
 
@@ -21,13 +23,15 @@ class PathSums:
     Args:
         points: Products of values and 1 at all points of each group of trajectories,
             `(groups, p + 1, p + 1)`.
-        along: Of what differs from the mean over a trajectory, `(groups, p, p)`.
-        noise: Of rows whose squares are about those of the noise, `(groups, p, p)`.
-        lines: Of straight lines in time through what differs, `(p, p)`.
-        paths: Of the means over each trajectory, 1, and the slopes of these lines,
+        along: Products of values minus the mean over a trajectory, `(groups, p, p)`.
+        noise: Products of rows whose squares approximate those of the noise, `(groups, p,
+        p)`.
+        lines: Products of straight lines in time through these differences, `(p, p)`.
+        paths: Products of the means over each trajectory, 1, and the slopes of these lines,
             `(2 p + 1, 2 p + 1)`.
-        steps: Of values before a step, 1, and values after it, `(2 p + 1, 2 p + 1)`.
-        duration: The time that all steps take.
+        steps: Products of values before a step, 1, and values after it, `(2 p + 1, 2 p +
+        1)`.
+        duration: The total time of all steps.
         extremes: The negative of the shortest step, the longest one, and the largest
             number of steps of a trajectory.
     """
@@ -51,7 +55,7 @@ class PathSums:
             values: The quantities at all points `(points, p)`, one trajectory after the
                 other.
             clocks: Times of each trajectory.
-            groups: The group of each, `(trajectories,)`.
+            groups: The group of each trajectory, `(trajectories,)`.
         """
         course, clock = _Course([len(each) for each in clocks]), np.concatenate(clocks)
         one = np.ones((len(values), 1))
@@ -95,7 +99,7 @@ class PathSums:
         return round(float(np.sum(self.points[:, -1, -1])))
 
     def leading(self, number: int) -> "PathSums":
-        """The sums of the first quantities alone."""
+        """The sums of the first quantities only."""
         size = self.lines.shape[0]
         first = np.arange(number)
         twice = np.concatenate([first, [size], size + 1 + first])
@@ -114,7 +118,7 @@ class PathSums:
     def standardised(self) -> tuple["PathSums", np.ndarray]:
         """The sums of quantities with mean zero and spread 1, and the scales `(p,)`.
 
-        Scales are zero for quantities that do not vary.
+        Scales are zero for constant quantities.
         """
         total = self.points.sum(axis=0)
         mean = total[-1, :-1] / total[-1, -1]
@@ -122,7 +126,7 @@ class PathSums:
         sizes = np.sqrt(np.maximum(variances, 0.0))
         scales = np.divide(1.0, sizes, out=np.zeros_like(sizes), where=sizes > 0)
         scale, size = np.diag(scales), len(scales)
-        # Of values and 1: `(v - mean) * scales`, and 1.
+        # This maps values and 1 to `(v - mean) * scales` and 1.
         ended = np.block([[scale, np.zeros((size, 1))], [-mean * scales, np.ones(1)]])
         of_paths = np.pad(ended, ((0, size), (0, size)))
         of_steps = of_paths.copy()
@@ -142,10 +146,11 @@ class PathSums:
 
 
 class _Course:
-    """What values `(points, p)` do along trajectories, one after the other.
+    """Statistics of values `(points, p)` along trajectories, which come one after the
+    other.
 
     Args:
-        lengths: The number of points of each.
+        lengths: The number of points of each trajectory.
     """
 
     def __init__(self, lengths: list[int]):
@@ -166,15 +171,15 @@ class _Course:
         return np.stack([_products(rows[own == group]) for group in range(NUM_GROUPS)])
 
     def sums(self, values: np.ndarray) -> np.ndarray:
-        """Sums over each, `(trajectories, p)`."""
+        """Sums over each trajectory, `(trajectories, p)`."""
         return np.add.reduceat(values, self._starts, axis=0)
 
     def means(self, values: np.ndarray) -> np.ndarray:
-        """Means over each, `(trajectories, p)`."""
+        """Means over each trajectory, `(trajectories, p)`."""
         return self.sums(values) / self._lengths[:, None]
 
     def centred(self, values: np.ndarray) -> np.ndarray:
-        """What differs from the mean over each, `(points, p)`."""
+        """Values minus the mean over each trajectory, `(points, p)`."""
         return values - np.repeat(self.means(values), self._lengths, axis=0)
 
     def slopes(self, values: np.ndarray, clock: np.ndarray) -> np.ndarray:
@@ -184,22 +189,21 @@ class _Course:
         return self.sums(time * values) / np.where(squares > 0, squares, 1.0)
 
     def lines(self, slopes: np.ndarray, clock: np.ndarray) -> np.ndarray:
-        """These lines, about the mean over each, `(points, p)`."""
+        """These lines, about the mean over each trajectory, `(points, p)`."""
         return self.centred(clock[:, None]) * np.repeat(slopes, self._lengths, axis=0)
 
     def noise(self, values: np.ndarray, clock: np.ndarray) -> np.ndarray:
-        """Rows whose squares are about those of the noise in values, `(points, p)`.
+        """Rows whose squares approximate those of the noise in values, `(points, p)`.
 
-        Differences of fourth order, divided where times are not even, leave little of what
-        is smooth. With weights of norm 1 they keep the variance of what differs from time
-        to time.
+        Differences of fourth order, divided if times are not even, leave little of smooth
+        functions. With weights of norm 1 they keep the variance of noise.
         """
         rough, order = np.zeros_like(values), 4
         if len(values) > order:
             weights = _divided_differences(clock, order)
             windows = sliding_window_view(values, order + 1, axis=0)
             rough[:-order] = np.einsum("sk,spk->sp", weights, windows)
-        # The last ones reach into the next trajectory.
+        # The last differences reach into the next trajectory.
         left = np.repeat(self._ends, self._lengths) - np.arange(len(values))
         rows = np.maximum(self._lengths - order, 1)
         factors = np.sqrt(SURE_NOISE * self._lengths / rows)
@@ -214,7 +218,7 @@ def _products(rows: np.ndarray) -> np.ndarray:
 
 
 def _divided_differences(clock: np.ndarray, order: int) -> np.ndarray:
-    """Weights of norm 1 that take polynomials of a lower degree to zero.
+    """Weights of norm 1 that map polynomials of a lower degree to zero.
 
     Args:
         clock: Times `(n,)`.

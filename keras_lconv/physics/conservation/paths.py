@@ -1,4 +1,4 @@
-"""Trajectories as they are given: arrays, lists of arrays, and batches of these."""
+"""Trajectories from arrays, lists of arrays, and batches of these."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from keras_lconv._streams import whole_batches_of
 from keras_lconv._validation import finite_array, real_array
 from keras_lconv.physics.conservation.canonical import phase_space
 
-# What moves less, relative to its largest coordinate, is at rest.
+# A trajectory that moves less, relative to its largest coordinate, is at rest.
 STILL = 1e-12
 ARRAYS = (list, tuple, np.ndarray)
 
@@ -18,14 +18,14 @@ ARRAYS = (list, tuple, np.ndarray)
 def paths_of(
     trajectories: Any, times: Any, is_canonical: bool
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Trajectories that differ, without points that are not known, and their times."""
+    """The different trajectories, without unknown points, and their times."""
     trajectories, times = to_numpy(trajectories), to_numpy(times)
     if not isinstance(trajectories, ARRAYS) or not getattr(trajectories, "ndim", 1):
         raise TypeError(
             "`trajectories` must be an array `(trajectories, times, 2n)`, a list of "
-            "arrays, or batches of these; a Hamiltonian belongs to "
-            "`find_conserved_quantities`. "
-            f"Received: an object of type {type(trajectories).__name__}"
+            "arrays, or batches of these. Received: an object of type "
+            f"{type(trajectories).__name__}. For a Hamiltonian use "
+            "`find_conserved_quantities`"
         )
     paths, clocks, seen = [], [], set()
     for number, given in enumerate(trajectories):
@@ -51,22 +51,20 @@ def paths_of(
 
 
 def require_several(number: int) -> None:
-    """Raises unless there are enough trajectories to tell anything."""
+    """Raises an error unless there are enough trajectories."""
     if number < 2:
         raise ValueError(
-            "`trajectories` must hold at least 2 trajectories that differ: a single one "
-            "cannot distinguish conserved quantities from constants. "
-            f"Received: {number}"
+            "`trajectories` must hold at least 2 different trajectories: a single one "
+            f"cannot distinguish conserved quantities from constants. Received: {number}"
         )
 
 
 def require_motion(paths: list[np.ndarray]) -> None:
-    """Raises if no trajectory moves."""
+    """Raises an error if no trajectory moves."""
     if all(np.all(np.ptp(path, axis=0) <= STILL * np.max(np.abs(path))) for path in paths):
         raise ValueError(
-            "`trajectories` must move: of what stays at rest everything is conserved. "
-            "Received: the same point at all times, in each of "
-            f"{len(paths)} trajectories"
+            "`trajectories` must move: at rest every quantity is conserved. Received: the "
+            f"same point at all times, in each of {len(paths)} trajectories"
         )
 
 
@@ -75,7 +73,7 @@ def batches_of_paths(stream: Any) -> Iterator[tuple[Any, Any]]:
 
     A batch has trajectories `(trajectories, times, n)` or a list of arrays, or one of them,
     `(times, n)`. In a tuple or list whose second entry has one dimension less, that is the
-    times. What else is beside an array `(trajectories, times, n)` does not count.
+    times. Anything else besides an array `(trajectories, times, n)` is ignored.
     """
     for batch in whole_batches_of("trajectories", stream):
         times = None
@@ -108,7 +106,7 @@ def _clock(times: Any, number: int, length: int) -> np.ndarray:
     clock = real_array("times", own)
     if clock.shape != (length,):
         raise ValueError(
-            f"`times` must be one for each point. Received: shape {clock.shape} for the "
-            f"{length} points of trajectory {number}"
+            f"`times` must hold one time for each point. Received: shape {clock.shape} for "
+            f"the {length} points of trajectory {number}"
         )
     return clock

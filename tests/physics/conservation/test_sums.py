@@ -237,20 +237,20 @@ def test_more_trajectories_than_determine_the_units(monkeypatch):
 def test_sums_of_trajectories_that_do_not_fit_are_refused():
     paths = oscillators()
     first = MotionSums(paths)
-    with pytest.raises(ValueError, match="at least 2 trajectories"):
+    with pytest.raises(ValueError, match="at least 2 different trajectories"):
         first.result()
     first.update(paths[:1])
-    with pytest.raises(ValueError, match="at least 2 trajectories"):
+    with pytest.raises(ValueError, match="at least 2 different trajectories"):
         first.result()
     with pytest.raises(ValueError, match="4 coordinates of the first ones"):
         first.update(paths[..., :2])
-    with pytest.raises(ValueError, match="make it by `fresh`"):
+    with pytest.raises(ValueError, match="Make it by `fresh`"):
         first.merge(MotionSums(paths + 1))
     with pytest.raises(TypeError, match="MotionSums"):
         first.merge(paths)
     with pytest.raises(ValueError, match="must move"):
         MotionSums(paths[:, :1] + 0 * paths)
-    with pytest.raises(ValueError, match="at least 2 trajectories"):
+    with pytest.raises(ValueError, match="at least 2 different trajectories"):
         fit_conserved_quantities(iter([paths[:1]]))
 
 
@@ -301,7 +301,7 @@ def test_sums_at_points_that_do_not_fit_are_refused():
         first.result()
     with pytest.raises(ValueError, match="4 coordinates of the first points"):
         first.update(points(6))
-    with pytest.raises(ValueError, match="make it by `fresh`"):
+    with pytest.raises(ValueError, match="Make it by `fresh`"):
         first.merge(HamiltonianSums(kepler, points(4)))
     with pytest.raises(TypeError, match="HamiltonianSums"):
         first.merge(MotionSums(oscillators()))
