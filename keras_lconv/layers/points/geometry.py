@@ -1,4 +1,4 @@
-"""Pairs of points: which count, how far apart they are, and polynomials of differences.
+"""Pairs of points: which count, and how far apart they are.
 
 Tensors have the axes `(batch, n, k, ...)`, for `k` neighbours of each of `n` points, or
 `(batch, n, ...)` before neighbours are gathered.
@@ -13,7 +13,6 @@ from keras_lconv._backend import take
 from keras_lconv._layout import masked
 from keras_lconv._ops import largest, maximum
 from keras_lconv._typing import Tensor
-from keras_lconv.algebra import EquivariantKernels
 
 # Larger than the square of any distance, in float32.
 FAR = 1e30
@@ -118,7 +117,7 @@ def squares(vectors: Tensor, forms: np.ndarray) -> Tensor:
     """The values `(..., s)` of quadratic forms `(s, v, v)` of vectors `(..., v)`."""
     matrices = ops.convert_to_tensor(forms, dtype=vectors.dtype)
     products = ops.einsum("...v,svw->...sw", vectors, matrices)
-    return ops.einsum("...sw,...w->...s", products, vectors)
+    return ops.sum(products * ops.expand_dims(vectors, -2), axis=-1)
 
 
 def in_units(vectors: Tensor, values: Tensor) -> Tensor:
@@ -179,46 +178,3 @@ def aggregated(aggregation: str, weights: Tensor, scores: Tensor) -> Tensor:
         shares = weights * ops.exp(scores - top)
         return shares / (ops.exp(-top) + ops.sum(shares, axis=-1, keepdims=True))
     return weights
-
-
-class Polynomials:
-    """The values of polynomial kernels of tensors.
-
-    Args:
-        kernels: The kernels, `b` in number.
-    """
-
-    def __init__(self, kernels: EquivariantKernels):
-        self.number = len(kernels)
-        self.coefficients = kernels.coefficients
-        self._steps = [
-            _factors(before, after)
-            for before, after in zip(
-                kernels.exponents[:-1], kernels.exponents[1:], strict=True
-            )
-        ]
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """The values `(..., b, m_out, m_in)` for vectors `(..., v)`."""
-        monomials = ops.ones_like(x[..., :1])
-        found = [self._values(monomials, self.coefficients[0])]
-        steps = zip(self._steps, self.coefficients[1:], strict=True)
-        for (parents, coordinates), coefficients in steps:
-            factors = take(x, coordinates, axis=-1)
-            monomials = take(monomials, parents, axis=-1) * factors
-            found.append(self._values(monomials, coefficients))
-        return ops.concatenate(found, axis=-3)
-
-    @staticmethod
-    def _values(monomials: Tensor, coefficients: np.ndarray) -> Tensor:
-        coefficients = ops.convert_to_tensor(coefficients, dtype=monomials.dtype)
-        return ops.einsum("...N,boiN->...boi", monomials, coefficients)
-
-
-def _factors(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of a monomial of the degree before and a coordinate, for each one."""
-    numbers = {tuple(exponents): number for number, exponents in enumerate(before)}
-    coordinates = np.argmax(after > 0, axis=1)
-    parents = after.copy()
-    parents[np.arange(len(after)), coordinates] -= 1
-    return np.array([numbers[tuple(each)] for each in parents], "int32"), coordinates
