@@ -10,11 +10,11 @@ from trainings import error, trained
 TRAIN, VALIDATE, TEST = 3000, 2000, 2000
 # Found by `--tune`: learning rate and width.
 SETTINGS = {
-    "perceptron": (1e-3, 256),
-    "messages": (3e-3, 48),
+    "perceptron": (1e-2, 256),
+    "messages": (1e-2, 48),
     "EGNN": (3e-3, 48),
     "e3nn": (1e-2, 16),
-    "PointConv": (1e-2, 32),
+    "PointConv": (6e-3, 24),
 }
 # What `--tune` tries for each: three rates, and half of the width.
 RATES = (1e-3, 3e-3, 1e-2)

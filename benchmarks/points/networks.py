@@ -128,7 +128,7 @@ def _small():
     return keras.initializers.VarianceScaling(1e-6, mode="fan_avg")
 
 
-def points(width=32, rounds=5):
+def points(width=24, rounds=5):
     """Steps of `PointConv`, each of which gives accelerations.
 
     It sees of each pair what rotations, reflections and translations do not change: the
@@ -145,7 +145,7 @@ def points(width=32, rounds=5):
             representation_in=number + vector,
             representation_out=vector,
             degree=1,
-            hidden_units=(width,),
+            hidden_units=(width, width),
             aggregation="sum",
             **LAST,
         )

@@ -24,13 +24,13 @@ class Edges(NamedTuple):
     """Neighbours `j` of points `i`.
 
     Args:
-        indices: Integers `(batch, n, k)`, or `None` where all points are neighbours of all,
-            in their order.
+        places: Their numbers among the points of all samples, integers `(batch, n, k)`, or
+            `None` where all points of a sample are neighbours of all, in their order.
         counts: Whether there is such a neighbour, `(batch, n, k)`.
         numbers: Numbers of each pair, `(batch, n, k, e)`, or `None` where there are none.
     """
 
-    indices: Tensor | None
+    places: Tensor | None
     counts: Tensor
     numbers: Tensor | None = None
 
@@ -40,15 +40,12 @@ class Edges(NamedTuple):
         Returns:
             Tensor `(batch, n, k, ...)`, or `(batch, 1, n, ...)` where all are neighbours.
         """
-        if self.indices is None:
+        if self.places is None:
             return ops.expand_dims(values, 1)
-        batch, number = ops.shape(values)[0], ops.shape(values)[1]
         rest = tuple(values.shape[2:])
-        first = ops.reshape(ops.arange(batch, dtype="int32") * number, (-1, 1, 1))
         flat = ops.reshape(values, (-1, *rest))
-        places = self.indices + first
-        found = take(flat, ops.reshape(places, (-1,)), axis=0)
-        return ops.reshape(found, (*ops.shape(places), *rest))
+        found = take(flat, ops.reshape(self.places, (-1,)), axis=0)
+        return ops.reshape(found, (*ops.shape(self.places), *rest))
 
     def with_numbers(self, numbers: Tensor) -> "Edges":
         """The same edges with numbers `(batch, n, k, e)`, zero where no edge is."""
@@ -60,13 +57,13 @@ class Edges(NamedTuple):
         Returns:
             Tensor `(batch, n, k, e)`.
         """
-        if self.indices is None:
+        if self.places is None:
             return values
-        sizes = ops.shape(values)
-        rows = ops.reshape(values, (-1, sizes[2], sizes[3]))
-        indices = ops.reshape(self.indices, (sizes[0] * sizes[1], 1, -1))
-        found = Edges(indices, indices).gather(rows)
-        return ops.reshape(found, (sizes[0], sizes[1], -1, sizes[3]))
+        batch, number = ops.shape(values)[0], ops.shape(values)[1]
+        own = ops.reshape(ops.arange(batch * number, dtype="int32"), (batch, number, 1))
+        pairs = self.places + own * number - own // number * number
+        flat = ops.reshape(values, (1, -1, values.shape[-1]))
+        return self._replace(places=pairs).gather(flat)
 
 
 def all_pairs(counts: Tensor) -> Edges:
@@ -97,7 +94,8 @@ def nearest(positions: Tensor, forms: np.ndarray, counts: Tensor, number: int) -
     far = ops.where(pairs.counts, sizes, ops.full_like(sizes, FAR))
     values, indices = ops.top_k(-far, number)
     # What is no number stays among the neighbours.
-    return Edges(ops.cast(indices, "int32"), ops.logical_not(values <= -FAR))
+    places = _places(indices, ops.shape(counts)[1])
+    return Edges(places, ops.logical_not(values <= -FAR))
 
 
 def from_table(table: Tensor, counts: Tensor) -> Edges:
@@ -109,8 +107,15 @@ def from_table(table: Tensor, counts: Tensor) -> Edges:
     """
     table = ops.cast(table, "int32")
     is_point = ops.logical_and(table >= 0, table < ops.shape(counts)[1])
-    found = Edges(ops.where(is_point, table, ops.zeros_like(table)), is_point)
-    return Edges(found.indices, ops.logical_and(found.counts, found.gather(counts)))
+    found = Edges(_places(ops.where(is_point, table, 0), ops.shape(counts)[1]), is_point)
+    return Edges(found.places, ops.logical_and(is_point, found.gather(counts)))
+
+
+def _places(indices: Tensor, number: int | Tensor) -> Tensor:
+    """Numbers among `number` points of each sample as numbers among all points."""
+    batch = ops.shape(indices)[0]
+    first = ops.reshape(ops.arange(batch, dtype="int32") * number, (-1, 1, 1))
+    return ops.cast(indices, "int32") + first
 
 
 def squares(vectors: Tensor, forms: np.ndarray) -> Tensor:

@@ -3,7 +3,7 @@
 Tensors have the axes `(batch, n, k, ...)`, for `k` neighbours of each of `n` points.
 """
 
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,26 +17,21 @@ from keras_lconv.algebra import EquivariantKernels
 ROUNDING = 1e-14
 
 
-class Span(NamedTuple):
-    """Components one after the other: the first, and the first that follows."""
-
-    start: int
-    stop: int
-
-
 class Run(NamedTuple):
     """Kernels of one degree, one after the other, between the same components.
 
     Args:
         degree: That of the kernels.
-        rows: Components of the output, `o` in number.
-        columns: Components of the input, `i` in number.
+        row: Which part of the components of the output they give.
+        column: Which part of those of the input they take.
+        numbers: Their numbers among all kernels, `(p,)`.
         coefficients: The kernels as sums of monomials, `(p, o, i, N)`.
     """
 
     degree: int
-    rows: Span
-    columns: Span
+    row: int
+    column: int
+    numbers: np.ndarray
     coefficients: np.ndarray
 
 
@@ -47,20 +42,22 @@ class Kernels:
     components are computed.
 
     Args:
-        kernels: The kernels, `b` in number.
-        size_out: The number of components of the output.
+        kernels: The kernels, `b` in number, between some components at all.
     """
 
-    def __init__(self, kernels: EquivariantKernels, size_out: int):
+    def __init__(self, kernels: EquivariantKernels):
         self.number = len(kernels)
-        self._runs = [
-            run
-            for degree, coefficients in enumerate(kernels.coefficients)
-            for run in _runs(degree, coefficients)
+        if not self.number:
+            return
+        sizes = [np.abs(each).max(axis=3) for each in kernels.coefficients]
+        counts = np.concatenate([_counts(each) for each in sizes])
+        rows, columns = _parts(counts.any(axis=2)), _parts(counts.any(axis=1))
+        self._columns = [part.start for part in columns[1:]]
+        self._runs = _runs(kernels.coefficients, counts, rows, columns)
+        self._orders = [
+            np.concatenate([run.numbers for run in self._runs if run.row == row])
+            for row in range(len(rows))
         ]
-        numbers = np.cumsum([len(run.coefficients) for run in self._runs])
-        self._ends = [int(each) for each in numbers]
-        self._places = np.eye(size_out)
         self._steps = [
             _factors(before, after)
             for before, after in zip(
@@ -73,7 +70,7 @@ class Kernels:
         x: Tensor,
         factors: Tensor,
         weights: Tensor,
-        sources: list[Tensor],
+        f: Tensor,
         mixing: Tensor,
     ) -> Tensor:
         """The sums of messages of neighbours, `(batch, n, m_out, filters)`.
@@ -82,28 +79,22 @@ class Kernels:
             x: Differences of positions, in units, `(batch, n, k, v)`.
             factors: Of each kernel and channel, `(batch, n, k, b, channels)`.
             weights: Of neighbours, `(batch, n, k)`.
-            sources: Features of neighbours by `columns`, `(batch, n, k, i, channels)`.
+            f: Features of neighbours, `(batch, n, k, m_in, channels)`.
             mixing: Weights of channels, `(b, channels, filters)`.
         """
         monomials = self._monomials(x, weights)
-        inner = self._ends[:-1]
-        shares = ops.split(factors, inner, axis=3) if inner else [factors]
-        found: dict[Span, Tensor] = {}
-        begin = 0
-        for run, end, share in zip(self._runs, self._ends, shares, strict=True):
+        parts = _split(f, self._columns)
+        shares = _split(factors, [int(run.numbers[0]) for run in self._runs[1:]])
+        told: list[list[Tensor]] = [[] for _ in self._orders]
+        for run, share in zip(self._runs, shares, strict=True):
             kernels = _values(monomials[run.degree], run.coefficients)
-            f = sources[self.columns.index(run.columns)]
-            told = ops.expand_dims(share, 4) * ops.expand_dims(f, 3)
-            told = ops.einsum("bnkpoi,bnkpic->bnpoc", kernels, told)
-            mixed = ops.einsum("bnpoc,pcf->bnof", told, mixing[begin:end])
-            found[run.rows] = found[run.rows] + mixed if run.rows in found else mixed
-            begin = end
-        return self._placed(found)
-
-    @property
-    def columns(self) -> list[Span]:
-        """The components of the input that kernels map."""
-        return list(dict.fromkeys(run.columns for run in self._runs))
+            each = ops.expand_dims(share, 4) * ops.expand_dims(parts[run.column], 3)
+            told[run.row].append(ops.einsum("bnkpoi,bnkpic->bnpoc", kernels, each))
+        mixed = [
+            ops.einsum("bnpoc,pcf->bnof", _joined(each), take(mixing, order, axis=0))
+            for each, order in zip(told, self._orders, strict=True)
+        ]
+        return _joined(mixed)
 
     def _monomials(self, x: Tensor, weights: Tensor) -> list[Tensor]:
         """Of each degree, times the weights, `(batch, n, k, N)`."""
@@ -113,36 +104,63 @@ class Kernels:
             found.append(take(found[-1], parents, axis=-1) * factors)
         return found
 
-    def _placed(self, found: dict[Span, Tensor]) -> Tensor:
-        """All components of the output, from the sums for some of them."""
-        total = 0.0
-        for rows, values in found.items():
-            places = self._places[slice(*rows)]
-            if len(places) < len(self._places):
-                places = ops.convert_to_tensor(places, dtype=values.dtype)
-                values = ops.einsum("bnrf,ro->bnof", values, places)
-            total = total + values
-        return total
+
+def _split(x: Tensor, starts: list[int]) -> list[Tensor]:
+    """The parts of the fourth axis, from the second part's start on."""
+    return ops.split(x, starts, axis=3) if starts else [x]
 
 
-def _runs(degree: int, coefficients: np.ndarray) -> list[Run]:
-    """Neighbouring kernels `(b, m_out, m_in, N)` of one degree with equal components."""
-    sizes = np.abs(coefficients).max(axis=3)
-    found, first = [], 0
-    for (rows, columns), group in groupby(map(_components, sizes)):
-        last = first + len(list(group))
-        part = coefficients[first:last, slice(*rows), slice(*columns)]
-        found.append(Run(degree, rows, columns, part))
-        first = last
+def _joined(parts: list[Tensor]) -> Tensor:
+    """The parts of the third axis in one."""
+    return ops.concatenate(parts, axis=2) if parts[1:] else parts[0]
+
+
+def _counts(sizes: np.ndarray) -> np.ndarray:
+    """Which entries of matrices `(b, m_out, m_in)` are more than rounding."""
+    return sizes > ROUNDING * sizes.max(axis=(1, 2), keepdims=True)
+
+
+def _parts(counts: np.ndarray) -> list[slice]:
+    """All components, in parts that no kernel joins.
+
+    Args:
+        counts: Which components each kernel has, `(b, size)`.
+    """
+    size = counts.shape[1]
+    first, last = np.argmax(counts, axis=1), size - 1 - np.argmax(counts[:, ::-1], axis=1)
+    cuts = [
+        cut
+        for cut in range(int(first.min()) + 1, size)
+        if cut in first and not np.any((first < cut) & (cut <= last))
+    ]
+    return [slice(*ends) for ends in pairwise((0, *cuts, size))]
+
+
+def _runs(
+    coefficients: tuple[np.ndarray, ...],
+    counts: np.ndarray,
+    rows: list[slice],
+    columns: list[slice],
+) -> list[Run]:
+    """The kernels of all degrees, `(b, m_out, m_in, N)` each, in their order."""
+    kernels = [
+        (degree, kernel) for degree, each in enumerate(coefficients) for kernel in each
+    ]
+
+    def place(number):
+        """The degree of a kernel, and the parts between which it maps."""
+        return (
+            kernels[number][0],
+            next(n for n, part in enumerate(rows) if counts[number, part].any()),
+            next(n for n, part in enumerate(columns) if counts[number][:, part].any()),
+        )
+
+    found = []
+    for (degree, row, column), run in groupby(range(len(kernels)), place):
+        numbers = np.array([*run], "int32")
+        own = np.stack([kernels[n][1][rows[row], columns[column]] for n in numbers])
+        found.append(Run(degree, row, column, numbers, own))
     return found
-
-
-def _components(sizes: np.ndarray) -> tuple[Span, Span]:
-    """The rows and the columns of a matrix that have entries."""
-    counts = sizes > ROUNDING * sizes.max()
-    ends = [np.flatnonzero(counts.any(axis=axis))[[0, -1]] for axis in (1, 0)]
-    rows, columns = (Span(int(first), int(last) + 1) for first, last in ends)
-    return rows, columns
 
 
 def _values(monomials: Tensor, coefficients: np.ndarray) -> Tensor:

@@ -232,7 +232,7 @@ class PointConv(FieldKernel):
         number, channels = sizes.number, sizes.channels
         before, after = self.representation_in, self.representation_out
         kernels = equivariant_kernels(self.group, before, after, self.degree)
-        self._kernels = Kernels(kernels, after.size)
+        self._kernels = Kernels(kernels)
         self._maps = intertwiners(before, after)
         if not len(kernels) + len(self._maps):
             raise ValueError(
@@ -337,12 +337,8 @@ class PointConv(FieldKernel):
         f = ops.cast(f, x.dtype)
         factors, weights = self._factors(f, x, values, edges)
         kernel = ops.cast(self.kernel, x.dtype)[: self._kernels.number]
-        sources = [
-            edges.gather(f[:, :, columns.start : columns.stop])
-            for columns in self._kernels.columns
-        ]
         between = geometry.in_units(between, values)
-        return self._kernels(between, factors, weights, sources, kernel)
+        return self._kernels(between, factors, weights, edges.gather(f), kernel)
 
     def _factors(
         self, f: Tensor, x: Tensor, values: Tensor, edges: geometry.Edges
