@@ -61,7 +61,7 @@ def growth(full: bool) -> list[dict]:
     """
     rows = []
     for number, neighbors in SIZES if full else SIZES_OF_QUICK:
-        seconds = step(number, neighbors, repeats=3 if full else 1)
+        seconds = step(number, neighbors, repeats=8 if full else 1)
         gc.collect()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         rows.append(

@@ -337,8 +337,11 @@ class PointConv(FieldKernel):
         f = ops.cast(f, x.dtype)
         factors, weights = self._factors(f, x, values, edges)
         kernel = ops.cast(self.kernel, x.dtype)[: self._kernels.number]
+        # To full size, since TensorFlow broadcasts along few axes at once.
+        sizes = (*ops.shape(weights), *f.shape[2:])
+        sources = ops.broadcast_to(edges.gather(f), sizes)
         between = geometry.in_units(between, values)
-        return self._kernels(between, factors, weights, edges.gather(f), kernel)
+        return self._kernels(between, factors, weights, sources, kernel)
 
     def _factors(
         self, f: Tensor, x: Tensor, values: Tensor, edges: geometry.Edges
