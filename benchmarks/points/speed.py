@@ -117,9 +117,9 @@ def speed(full: bool) -> list[dict]:
             ("PointConv", "e3nn"), made, times, strict=False
         ):
             row[f"{name}, weights"] = weights
-            row[f"{name}, ms"] = round(1e3 * np.median(spent), 2)
+            row[f"{name}, ms"] = round(float(1e3 * np.median(spent)), 2)
         if len(times) > 1:
-            row["ratio"] = round(np.median(times[0] / times[1]), 2)
+            row["ratio"] = round(float(np.median(times[0] / times[1])), 2)
         rows.append(row)
         print(row, flush=True)
     return rows

@@ -84,7 +84,7 @@ def test_messages_between_parts_are_those_of_whole_kernels(is_mixed):
     if is_mixed:
         fields = fields.on(np.linalg.qr(rng.normal(size=(7, 7)))[0])
     kernels = equivariant_kernels(group, fields, number + vector, 2)
-    x, factors, weights, f, mixing = (
+    arrays = x, factors, weights, f, mixing = [
         rng.normal(size=size).astype("float32")
         for size in (
             (2, 3, 5, 3),
@@ -93,8 +93,10 @@ def test_messages_between_parts_are_those_of_whole_kernels(is_mixed):
             (2, 3, 5, 7, 2),
             (len(kernels), 2, 4),
         )
-    )
-    found = to_numpy(run(Kernels(kernels), x, factors, weights, f, mixing))
+    ]
+    messages = Kernels(kernels)
+    tensors = map(keras.ops.convert_to_tensor, arrays)
+    found = to_numpy(run(lambda *given: messages(*given), *tensors))
     expected = np.einsum(
         "pbnkoi,bnkpc,bnk,bnkic,pcf->bnof", kernels(x), factors, weights, f, mixing
     )

@@ -120,6 +120,8 @@ def _places(indices: Tensor, number: int | Tensor) -> Tensor:
 
 def squares(vectors: Tensor, forms: np.ndarray) -> Tensor:
     """The values `(..., s)` of quadratic forms `(s, v, v)` of vectors `(..., v)`."""
+    if len(forms) == 1 and np.allclose(forms, np.eye(forms.shape[1]), rtol=0, atol=1e-14):
+        return ops.sum(vectors * vectors, axis=-1, keepdims=True)
     matrices = ops.convert_to_tensor(forms, dtype=vectors.dtype)
     products = ops.einsum("...v,svw->...sw", vectors, matrices)
     return ops.sum(products * ops.expand_dims(vectors, -2), axis=-1)

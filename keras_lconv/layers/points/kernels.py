@@ -3,6 +3,7 @@
 Tensors have the axes `(batch, n, k, ...)`, for `k` neighbours of each of `n` points.
 """
 
+import math
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._backend import take
-from keras_lconv._typing import Tensor
+from keras_lconv._typing import Shape, Tensor
 from keras_lconv.algebra import EquivariantKernels
 
 # Entries of kernels below this share of the largest are rounding.
@@ -18,20 +19,20 @@ ROUNDING = 1e-14
 
 
 class Run(NamedTuple):
-    """Kernels of one degree, one after the other, between the same components.
+    """Kernels one after the other between the same components.
 
     Args:
-        degree: That of the kernels.
         row: Which part of the components of the output they give.
         column: Which part of those of the input they take.
         numbers: Their numbers among all kernels, `(p,)`.
-        coefficients: The kernels as sums of monomials, `(p, o, i, N)`.
+        shape: Their number, and the numbers of components, `(p, o, i)`.
+        coefficients: The kernels as sums of all monomials, `(N, p o i)`.
     """
 
-    degree: int
     row: int
     column: int
     numbers: np.ndarray
+    shape: Shape
     coefficients: np.ndarray
 
 
@@ -49,11 +50,14 @@ class Kernels:
         self.number = len(kernels)
         if not self.number:
             return
-        sizes = [np.abs(each).max(axis=3) for each in kernels.coefficients]
-        counts = np.concatenate([_counts(each) for each in sizes])
+        coefficients = _of_all_degrees(kernels.coefficients)
+        counts = _counts(np.abs(coefficients).max(axis=3))
         rows, columns = _parts(counts.any(axis=2)), _parts(counts.any(axis=1))
         self._columns = [part.start for part in columns[1:]]
-        self._runs = _runs(kernels.coefficients, counts, rows, columns)
+        self._runs = _runs(coefficients, counts, rows, columns)
+        self._coefficients = np.concatenate(
+            [run.coefficients for run in self._runs], axis=1
+        )
         self._orders = [
             np.concatenate([run.numbers for run in self._runs if run.row == row])
             for row in range(len(rows))
@@ -82,27 +86,43 @@ class Kernels:
             f: Features of neighbours, `(batch, n, k, m_in, channels)`.
             mixing: Weights of channels, `(b, channels, filters)`.
         """
-        monomials = self._monomials(x, weights)
+        kernels = self._values(x, weights)
         parts = _split(f, self._columns)
         shares = _split(factors, [int(run.numbers[0]) for run in self._runs[1:]])
         told: list[list[Tensor]] = [[] for _ in self._orders]
-        for run, share in zip(self._runs, shares, strict=True):
-            kernels = _values(monomials[run.degree], run.coefficients)
+        for run, share, values in zip(self._runs, shares, kernels, strict=True):
             each = ops.expand_dims(share, 4) * ops.expand_dims(parts[run.column], 3)
-            told[run.row].append(ops.einsum("bnkpoi,bnkpic->bnpoc", kernels, each))
+            told[run.row].append(ops.einsum("bnkpoi,bnkpic->bnpoc", values, each))
         mixed = [
             ops.einsum("bnpoc,pcf->bnof", _joined(each), take(mixing, order, axis=0))
             for each, order in zip(told, self._orders, strict=True)
         ]
         return _joined(mixed)
 
-    def _monomials(self, x: Tensor, weights: Tensor) -> list[Tensor]:
-        """Of each degree, times the weights, `(batch, n, k, N)`."""
-        found = [ops.expand_dims(weights, -1)]
+    def _values(self, x: Tensor, weights: Tensor) -> list[Tensor]:
+        """The kernels of each run times the weights, `(batch, n, k, p, o, i)`."""
+        monomials = [ops.expand_dims(weights, -1)]
         for parents, coordinates in self._steps:
-            factors = take(x, coordinates, axis=-1)
-            found.append(take(found[-1], parents, axis=-1) * factors)
-        return found
+            factors = _taken(x, coordinates)
+            monomials.append(_taken(monomials[-1], parents) * factors)
+        coefficients = ops.convert_to_tensor(self._coefficients, dtype=x.dtype)
+        values = ops.einsum(
+            "bnkN,Nv->bnkv", ops.concatenate(monomials, axis=-1), coefficients
+        )
+        ends = np.cumsum([math.prod(run.shape) for run in self._runs])
+        return [
+            ops.reshape(each, (*ops.shape(weights), *run.shape))
+            for each, run in zip(
+                _split(values, [int(end) for end in ends[:-1]]), self._runs, strict=True
+            )
+        ]
+
+
+def _taken(x: Tensor, places: np.ndarray) -> Tensor:
+    """Entries along the last axis; all of them, or one for all, as they are."""
+    size = x.shape[-1]
+    is_all = size == 1 or np.array_equal(places, np.arange(size))
+    return x if is_all else take(x, places, axis=-1)
 
 
 def _split(x: Tensor, starts: list[int]) -> list[Tensor]:
@@ -113,6 +133,17 @@ def _split(x: Tensor, starts: list[int]) -> list[Tensor]:
 def _joined(parts: list[Tensor]) -> Tensor:
     """The parts of the third axis in one."""
     return ops.concatenate(parts, axis=2) if parts[1:] else parts[0]
+
+
+def _of_all_degrees(coefficients: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Kernels as sums of the monomials of all degrees, `(b, m_out, m_in, N)`."""
+    sizes = [each.shape[3] for each in coefficients]
+    return np.concatenate(
+        [
+            np.pad(each, [*3 * [(0, 0)], (sum(sizes[:degree]), sum(sizes[degree + 1 :]))])
+            for degree, each in enumerate(coefficients)
+        ]
+    )
 
 
 def _counts(sizes: np.ndarray) -> np.ndarray:
@@ -137,36 +168,27 @@ def _parts(counts: np.ndarray) -> list[slice]:
 
 
 def _runs(
-    coefficients: tuple[np.ndarray, ...],
+    coefficients: np.ndarray,
     counts: np.ndarray,
     rows: list[slice],
     columns: list[slice],
 ) -> list[Run]:
-    """The kernels of all degrees, `(b, m_out, m_in, N)` each, in their order."""
-    kernels = [
-        (degree, kernel) for degree, each in enumerate(coefficients) for kernel in each
-    ]
+    """The kernels `(b, m_out, m_in, N)` in their order."""
 
     def place(number):
-        """The degree of a kernel, and the parts between which it maps."""
+        """The parts between which a kernel maps."""
         return (
-            kernels[number][0],
             next(n for n, part in enumerate(rows) if counts[number, part].any()),
             next(n for n, part in enumerate(columns) if counts[number][:, part].any()),
         )
 
     found = []
-    for (degree, row, column), run in groupby(range(len(kernels)), place):
+    for (row, column), run in groupby(range(len(coefficients)), place):
         numbers = np.array([*run], "int32")
-        own = np.stack([kernels[n][1][rows[row], columns[column]] for n in numbers])
-        found.append(Run(degree, row, column, numbers, own))
+        own = coefficients[numbers][:, rows[row], columns[column]]
+        matrix = own.reshape(-1, own.shape[-1]).T
+        found.append(Run(row, column, numbers, own.shape[:3], matrix))
     return found
-
-
-def _values(monomials: Tensor, coefficients: np.ndarray) -> Tensor:
-    """Polynomials `(..., p, o, i)` of monomials `(..., N)`."""
-    coefficients = ops.convert_to_tensor(coefficients, dtype=monomials.dtype)
-    return ops.einsum("...N,poiN->...poi", monomials, coefficients)
 
 
 def _factors(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -308,7 +308,8 @@ class PointConv(FieldKernel):
         """What points say to themselves, `(batch, n, m_out, filters)`."""
         maps = ops.convert_to_tensor(self._maps, dtype=f.dtype)
         kernel = ops.cast(self.kernel, f.dtype)[self._kernels.number :]
-        return ops.einsum("soi,bnic,scf->bnof", maps, f, kernel)
+        weights = ops.einsum("soi,scf->icof", maps, kernel)
+        return ops.einsum("bnic,icof->bnof", f, weights)
 
     def _edges(self, points: Points) -> geometry.Edges:
         """Which points are neighbours, with the numbers of their pairs."""
