@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_lconv._backend import take
-from keras_lconv._typing import Shape, Tensor
+from keras_lconv._typing import Tensor
 from keras_lconv.algebra import EquivariantKernels
 
 # Entries of kernels below this share of the largest are rounding.
@@ -32,7 +32,7 @@ class Run(NamedTuple):
     row: int
     column: int
     numbers: np.ndarray
-    shape: Shape
+    shape: tuple[int, int, int]
     coefficients: np.ndarray
 
 
@@ -52,7 +52,7 @@ class Kernels:
             return
         coefficients = _of_all_degrees(kernels.coefficients)
         counts = _counts(np.abs(coefficients).max(axis=3))
-        rows, columns = _parts(counts.any(axis=2)), _parts(counts.any(axis=1))
+        rows, columns = (_parts(np.any(counts, axis=axis)) for axis in (2, 1))
         self._columns = [part.start for part in columns[1:]]
         self._runs = _runs(coefficients, counts, rows, columns)
         self._coefficients = np.concatenate(
@@ -175,7 +175,7 @@ def _runs(
 ) -> list[Run]:
     """The kernels `(b, m_out, m_in, N)` in their order."""
 
-    def place(number):
+    def place(number: int) -> tuple[int, int]:
         """The parts between which a kernel maps."""
         return (
             next(n for n, part in enumerate(rows) if counts[number, part].any()),
