@@ -161,6 +161,8 @@ def compare(what, options):
     most = num_weights(network(what, first, 16))
     print("network                    weights   rate  seconds  accuracy (spread)")
     for name, layer in NETWORKS[what].items():
+        if options.networks and name not in options.networks:
+            continue
         width = 16 if layer is first else widest(what, layer, most)
         found, times = [], []
         chosen = None
@@ -255,6 +257,7 @@ def main(arguments=None):
     parser.add_argument("--folder", type=pathlib.Path, help="of the four files of the data")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seeds", type=int)
+    parser.add_argument("--networks", nargs="+", help="some, by the names of the table")
     parser.add_argument("--output", default="docs/assets/lconv_moments.png")
     options = parser.parse_args(arguments)
     if options.what == "moments":

@@ -1,4 +1,4 @@
-"""Data that come in batches, one after the other, and need not fit into memory."""
+"""Data in batches, which need not fit into memory together."""
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -8,7 +8,7 @@ import keras
 
 
 def is_stream(value: object) -> bool:
-    """Whether a value is an iterable of batches, and no array, table or list."""
+    """Whether a value is an iterable of batches, instead of an array, table or list."""
     if isinstance(value, keras.utils.PyDataset) or inspect.isgeneratorfunction(value):
         return True
     is_iterable = isinstance(value, Iterable)
@@ -26,10 +26,15 @@ def batches_of(name: str, stream: Any) -> Iterator[Any]:
             an array, a tensor or a data frame. Of a tuple or list of these, such as
             `(x, y)`, the first counts.
     """
+    return map(_inputs, whole_batches_of(name, stream))
+
+
+def whole_batches_of(name: str, stream: Any) -> Iterator[Any]:
+    """Each batch of a stream, with all that is in it."""
     is_empty = True
     for batch in _iterated(name, stream):
         is_empty = False
-        yield _inputs(batch)
+        yield batch
     if is_empty:
         raise ValueError(
             f"`{name}` must give batches. Received: an iterable without any (an iterator "

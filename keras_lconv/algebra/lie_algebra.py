@@ -19,10 +19,10 @@ from keras_lconv.algebra.span import Span
 from keras_lconv.algebra.structure import StructureConstants
 from keras_lconv.algebra.tolerance import Tolerance, plausible_tolerances
 
-# Up to this dimension the structure of an algebra names it within a second or two.
+# Up to this dimension an algebra is named by its structure, within a second or two.
 LARGEST_TO_NAME = 40
 
-# In radians: what is further away is no longer the same algebra without its noise.
+# The largest angle in radians. A span further away is a different algebra.
 LARGEST_ANGLE = 0.5
 
 
@@ -89,14 +89,14 @@ class LieAlgebra(Span):
             Matrix `(n, n)`.
 
         Raises:
-            ValueError: If a matrix is of another size.
+            ValueError: If a matrix has a different size.
         """
         x, y = self._matrix("x", x), self._matrix("y", y)
         return x @ y - y @ x
 
     @property
     def tolerance(self) -> float:
-        """Threshold for zero: as given, or the default for this basis."""
+        """The threshold for zero: the given one, or the default for this basis."""
         if self._given_tolerance is not None:
             return self._given_tolerance
         values = self._tolerances()
@@ -112,15 +112,15 @@ class LieAlgebra(Span):
             Matrix `(k, k)`, or `(k, k, k)` for the whole basis.
 
         Raises:
-            ValueError: If `x` is of another size, or not in the algebra.
+            ValueError: If `x` has a different size, or is not in the algebra.
         """
         matrices = np.swapaxes(self.structure_constants, 1, 2)
         if x is None:
             return matrices
         if not self.contains(self._matrix("x", x)):
             raise ValueError(
-                f"`x` must lie in the algebra. Received: a matrix further than "
-                f"{self._precision:.1e} from it, relative to its size"
+                "`x` must lie in the algebra. Received: a matrix at a relative distance "
+                f"of more than {self._precision:.1e} from it"
             )
         return np.tensordot(self.coordinates(x), matrices, 1)
 
@@ -171,7 +171,7 @@ class LieAlgebra(Span):
     # ------------------------------------------------------------- structure
 
     def _new_structure(self, tolerance: float) -> StructureConstants:
-        """The abstract algebra in the frame, with no decision taken yet."""
+        """The abstract algebra in the frame, with no decisions taken yet."""
         constants = self._constants_of_frame
         return StructureConstants(constants / (self._scale or 1.0), Tolerance(tolerance))
 
@@ -301,13 +301,13 @@ class LieAlgebra(Span):
 
     @cached_property
     def _identification(self) -> Identification:
-        """That of the tolerance, or of the best tolerance where none is given."""
+        """The identification at the given tolerance, or at the best one."""
         if self._given_tolerance is not None:
             return self._identify_at(self._given_tolerance)
         return clearest(self._identify_at, self._tolerances())
 
     def _tolerances(self) -> np.ndarray:
-        """Values between the noise and 1, of which the clearest one is taken."""
+        """Candidates between the noise and 1. The clearest one is taken."""
         if self.dimension > LARGEST_TO_NAME:
             return np.array([self._precision])
         return plausible_tolerances(max(self.closure_error, self._epsilon))
@@ -344,16 +344,17 @@ class LieAlgebra(Span):
         frame, error = nearest_closed_frame(self._frame, self._scale)
         if error > np.sqrt(np.finfo("float64").eps):
             raise ValueError(
-                "No span that is closed under brackets was found near this one. The "
-                f"closure error was {self.closure_error:.1e}, and {error:.1e} is left"
+                "No span that is closed under brackets was found near this one. Newton's "
+                f"method reduced the closure error from {self.closure_error:.1e} to "
+                f"{error:.1e} only"
             )
         closed = LieAlgebra(np.tensordot(self._coordinates, frame, 1), self.tolerance)
         angle = principal_angles(self, closed)[0]
         if angle > LARGEST_ANGLE:
             raise ValueError(
                 "No span that is closed under brackets was found near this one, whose "
-                f"closure error is {self.closure_error:.1e}. The closest that was found "
-                f"has a principal angle of {angle:.2f} radians with it"
+                f"closure error is {self.closure_error:.1e}. The nearest closed span is at "
+                f"a principal angle of {angle:.2f} radians"
             )
         return closed
 

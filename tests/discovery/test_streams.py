@@ -363,11 +363,11 @@ def test_samples_in_order_are_refused(monkeypatch):
     monkeypatch.setattr("keras_lconv.discovery.functions.sums.FIRST_SAMPLES", 100)
     flat = table(3)
     flat[:100, 2] = 1.0
-    with pytest.raises(ValueError, match="directions in which those at first do not"):
+    with pytest.raises(ValueError, match="directions in which the first ones do not"):
         find_symmetries(about_a_centre, iter(np.split(flat, 6)), verbose=False)
     close = table(3)
     close[:100] = 1.0 + 0.01 * (close[:100] - 1.0)
-    with pytest.raises(ValueError, match="times the spread of those at first"):
+    with pytest.raises(ValueError, match="times the spread of the first ones"):
         find_symmetries(about_a_centre, iter(np.split(close, 6)), verbose=False)
 
 

@@ -11,10 +11,7 @@ from keras_lconv import LConv
 from keras_lconv import algebra as a
 from keras_lconv.discovery import find_symmetries
 from tests.families import relative_error, to_numpy
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
+from tests.samples import normal
 
 
 def tensor(array):
@@ -411,7 +408,7 @@ def test_summary_and_plot():
         ({"scalars": -1}, ValueError, "`scalars` must be an integer"),
         ({"scalars": 0.5}, TypeError, "`scalars` must be an integer"),
         ({"search": np.ones((2, 3, 3))}, ValueError, "`search` must be matrices"),
-        ({"search": []}, ValueError, "`search` must be .* one or more"),
+        ({"search": []}, ValueError, "`search` must be .* at least one"),
         ({"search": a.SO(4)}, TypeError, "matrices or a `LieAlgebra`, as `search.algebra`"),
         ({"search": a.SO(4).standard}, TypeError, "as `search.generators`"),
         (

@@ -177,7 +177,7 @@ def test_a_classifier_knows_its_labels(known):
     assert np.allclose(np.sum(found, axis=1), 1)
     assert np.all(model.classes_[np.argmax(found, axis=1)] == model.predict(x))
     assert model.score(x, y) > 0.9
-    with pytest.raises(ValueError, match="`y` must have labels of two classes"):
+    with pytest.raises(ValueError, match="`y` must have labels of at least two classes"):
         model.fit(x, np.zeros(60))
 
 

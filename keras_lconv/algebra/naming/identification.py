@@ -47,7 +47,7 @@ class Identification:
 
 
 class ContradictionError(ValueError):
-    """Decisions about what is zero that no Lie algebra meets."""
+    """Decisions about zeros that contradict each other for every Lie algebra."""
 
     def __init__(self) -> None:
         super().__init__("The invariants contradict each other at this tolerance")
@@ -55,7 +55,7 @@ class ContradictionError(ValueError):
 
 @dataclass(frozen=True)
 class Name:
-    """A name, other names, whether it stands for one algebra only, and a parameter."""
+    """A name, the other names, whether it stands for one algebra only, and a parameter."""
 
     name: str
     others: tuple[str, ...] = ()
@@ -71,8 +71,8 @@ class Name:
 # What identify() says instead of a name.
 UNNAMED = ("not closed", "undetermined")
 
-# Direct sums that have a name of their own, which comes first; and others that have one,
-# which does not.
+# Direct sums that go by a name of their own, and algebras with further names, which come
+# after the main one.
 OWN_NAMES = {
     "so(3) + so(3)": "so(4)",
     "sl(2,R) + sl(2,R)": "so(2,2)",
@@ -89,7 +89,7 @@ OTHER_NAMES = {
 
 
 def identify(structure: StructureConstants, closure_error: float) -> Identification:
-    """Names a new instance of structure constants, whose decisions are recorded."""
+    """Names an algebra by new structure constants, which record the decisions."""
     tolerance = structure.tolerance
     error = f"closure error {closure_error:.2g}"
     try:
@@ -116,7 +116,7 @@ def identify(structure: StructureConstants, closure_error: float) -> Identificat
 def clearest(
     identify_at: Callable[[float], Identification], tolerances: Iterable[float]
 ) -> Identification:
-    """What some tolerance says, of some the one that is clearest."""
+    """The clearest of the identifications at several tolerances."""
     return max(map(identify_at, tolerances), key=lambda found: found.confidence)
 
 
@@ -188,7 +188,7 @@ def _name_simple(structure: StructureConstants) -> Name:
 
 
 def _closest(structure: StructureConstants, numbers: list[int]) -> int:
-    """The root number that fits best, by ratios."""
+    """The root number with the closest ratio."""
     ratios = np.abs(np.log(np.array(numbers) * structure.typical_root_length))
     first, second = np.sort(ratios)[:2]
     structure.tolerance.record(second / max(first, np.finfo("float64").tiny))
@@ -223,7 +223,9 @@ def _bracketed(name: str) -> str:
 def _is_faithful_irreducible(
     structure: StructureConstants, factor: np.ndarray, space: np.ndarray
 ) -> bool:
-    """Whether a semisimple subalgebra acts on an ideal so, also over C."""
+    """Whether a semisimple subalgebra acts on an ideal faithfully and irreducibly, over C
+    as well.
+    """
     # action[a] maps the coordinates of w to those of [a, w].
     action = np.swapaxes(structure.brackets(factor, space) @ space, 1, 2)
     sizes = np.linalg.svd(action.reshape(len(action), -1), compute_uv=False)
@@ -235,9 +237,9 @@ def _is_faithful_irreducible(
 def _name_semidirect(semisimple: Name, size: int, extra: int) -> Name | None:
     """Names of `s ⋉ R^size`, and of `(s + R) ⋉ R^size` where R acts by dilations.
 
-    An irreducible faithful representation of so(p,q) on as many dimensions as p + q is
-    the vector one up to an automorphism, and one of sl(n,R) on n dimensions the natural
-    one or its dual: the semidirect sums are isomorphic.
+    Up to an automorphism, so(p,q) has one irreducible faithful representation on p + q
+    dimensions. For sl(n,R) on n dimensions there are the natural one and its dual. So each
+    name stands for one algebra up to isomorphism.
     """
     for name in semisimple.all:
         if name == f"sl({size},R)":
@@ -270,11 +272,11 @@ def _name_solvable(structure: StructureConstants) -> Name:
 
 
 def _acts_as_c(structure: StructureConstants) -> bool:
-    """Whether what is outside of a plane `[g, g]` acts on it as complex numbers do."""
+    """Whether the complement of a plane `[g, g]` acts on it as the complex numbers do."""
     plane = structure.derived
     outside = complement(plane)
     action = np.swapaxes(structure.brackets(outside, plane) @ plane, 1, 2)
-    # Of the traceless part of the action, which has one direction, det > 0.
+    # The traceless part of the action has one direction; then det > 0.
     traceless = action - np.trace(action, axis1=1, axis2=2)[:, None, None] * np.eye(2) / 2
     direction = np.linalg.svd(traceless.reshape(len(action), 4))[2][0].reshape(2, 2)
     determinant = float(np.linalg.det(direction))
@@ -282,7 +284,7 @@ def _acts_as_c(structure: StructureConstants) -> bool:
 
 
 def _name_bianchi(structure: StructureConstants) -> Name:
-    """A plane and an element that acts on it, which is known up to its scale."""
+    """Names a plane with an element that acts on it and is known up to its scale."""
     plane = structure.derived
     action = (structure.brackets(complement(plane), plane) @ plane)[0].T
     action = action / np.linalg.norm(action)
