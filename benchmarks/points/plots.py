@@ -8,13 +8,17 @@ PUBLISHED = 0.0071
 
 def charges(rows: list[dict], path) -> None:
     """How validation errors fall with time in the first training of each network."""
-    figure, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
+    figure, ax = plt.subplots(figsize=(7.6, 3.8), layout="constrained")
     for row in rows:
         if row.get("curve"):
-            ax.loglog(*zip(*row["curve"], strict=True), "o-", label=row["network"])
+            ax.semilogy(*zip(*row["curve"], strict=True), "o-", label=row["network"])
     ax.axhline(PUBLISHED, color="C7", linestyle="--", label="EGNN, published")
+    ticks = [0.005, 0.01, 0.02, 0.05, 0.1]
+    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.set_yticks([], minor=True)
     ax.set(xlabel="processor seconds of training", ylabel="mean squared error, validation")
-    ax.legend()
+    ax.set_xlim(0, None)
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     figure.savefig(path, dpi=110)
 
 
