@@ -56,8 +56,8 @@ def charges(full: bool, networks=None, seconds=None, is_tuned=False, seeds=1) ->
         seeds: How many trainings of each network.
 
     Returns:
-        Rows with the errors: means of all seeds, and with `full` how the validation error
-        fell in the first training.
+        Rows with the errors: means of all seeds, and how the validation error fell in the
+        first training.
     """
     seconds = seconds or (60.0 if full else 0.5)
     is_large = full or is_tuned
@@ -79,23 +79,27 @@ def charges(full: bool, networks=None, seconds=None, is_tuned=False, seeds=1) ->
         }
     ]
     for name in names:
-        all_found = [
-            trained(name, *SETTINGS[name], seconds, train, seed, validate if full else None)
-            for seed in range(seeds)
-        ]
-        tests = [error(found.predict, test) for found in all_found]
-        rows.append(
-            {
-                "network": name,
-                "weights": all_found[0].weights,
-                "epochs": round(np.mean([found.epochs for found in all_found])),
-                "validation": float(
-                    np.mean([error(f.predict, validate) for f in all_found])
-                ),
-                "test": float(np.mean(tests)),
-                "tests": tests,
-                "curve": all_found[0].curve,
-            }
-        )
+        rows.append(row_of(name, seconds, seeds, (train, validate, test)))
         print(rows[-1], flush=True)
     return rows
+
+
+def row_of(name: str, seconds: float, seeds: int, parts: tuple[Motion, ...]) -> dict:
+    """What some trainings of a network give."""
+    train, validate, test = parts
+    found = [
+        trained(name, *SETTINGS[name], seconds, train, seed, validate)
+        for seed in range(seeds)
+    ]
+    validations, tests = (
+        [error(each.predict, part) for each in found] for part in (validate, test)
+    )
+    return {
+        "network": name,
+        "weights": found[0].weights,
+        "epochs": round(np.mean([each.epochs for each in found])),
+        "validation": float(np.mean(validations)),
+        "test": float(np.mean(tests)),
+        "tests": tests,
+        "curve": found[0].curve,
+    }
