@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """Pairs of points: neighbours, distances, and polynomials of differences.
+=======
+"""Pairs of points: which count, and how far apart they are.
+>>>>>>> charges
 
 Tensors have the axes `(batch, n, k, ...)`, for `k` neighbours of each of `n` points, or
 `(batch, n, ...)` before neighbours are gathered.
@@ -13,7 +17,6 @@ from keras_lconv._backend import take
 from keras_lconv._layout import masked
 from keras_lconv._ops import largest, maximum
 from keras_lconv._typing import Tensor
-from keras_lconv.algebra import EquivariantKernels
 
 # Larger than the square of any distance, in float32.
 FAR = 1e30
@@ -25,13 +28,20 @@ class Edges(NamedTuple):
     """Neighbours `j` of points `i`.
 
     Args:
+<<<<<<< HEAD
         indices: Integers `(batch, n, k)`, or `None` if all points are neighbours of all, in
             their order.
         counts: Whether each neighbour exists, `(batch, n, k)`.
         numbers: Numbers of each pair, `(batch, n, k, e)`, or `None`.
+=======
+        places: Their numbers among the points of all samples, integers `(batch, n, k)`, or
+            `None` where all points of a sample are neighbours of all, in their order.
+        counts: Whether there is such a neighbour, `(batch, n, k)`.
+        numbers: Numbers of each pair, `(batch, n, k, e)`, or `None` where there are none.
+>>>>>>> charges
     """
 
-    indices: Tensor | None
+    places: Tensor | None
     counts: Tensor
     numbers: Tensor | None = None
 
@@ -41,15 +51,12 @@ class Edges(NamedTuple):
         Returns:
             Tensor `(batch, n, k, ...)`, or `(batch, 1, n, ...)` if all are neighbours.
         """
-        if self.indices is None:
+        if self.places is None:
             return ops.expand_dims(values, 1)
-        batch, number = ops.shape(values)[0], ops.shape(values)[1]
         rest = tuple(values.shape[2:])
-        first = ops.reshape(ops.arange(batch, dtype="int32") * number, (-1, 1, 1))
         flat = ops.reshape(values, (-1, *rest))
-        places = self.indices + first
-        found = take(flat, ops.reshape(places, (-1,)), axis=0)
-        return ops.reshape(found, (*ops.shape(places), *rest))
+        found = take(flat, ops.reshape(self.places, (-1,)), axis=0)
+        return ops.reshape(found, (*ops.shape(self.places), *rest))
 
     def with_numbers(self, numbers: Tensor) -> "Edges":
         """The same edges with numbers `(batch, n, k, e)`, zero where there is no edge."""
@@ -61,13 +68,13 @@ class Edges(NamedTuple):
         Returns:
             Tensor `(batch, n, k, e)`.
         """
-        if self.indices is None:
+        if self.places is None:
             return values
-        sizes = ops.shape(values)
-        rows = ops.reshape(values, (-1, sizes[2], sizes[3]))
-        indices = ops.reshape(self.indices, (sizes[0] * sizes[1], 1, -1))
-        found = Edges(indices, indices).gather(rows)
-        return ops.reshape(found, (sizes[0], sizes[1], -1, sizes[3]))
+        batch, number = ops.shape(values)[0], ops.shape(values)[1]
+        own = ops.reshape(ops.arange(batch * number, dtype="int32"), (batch, number, 1))
+        pairs = self.places + own * number - own // number * number
+        flat = ops.reshape(values, (1, -1, values.shape[-1]))
+        return self._replace(places=pairs).gather(flat)
 
 
 def all_pairs(counts: Tensor) -> Edges:
@@ -97,8 +104,14 @@ def nearest(positions: Tensor, forms: np.ndarray, counts: Tensor, number: int) -
     sizes = ops.sum(ops.abs(squares(between, forms)), axis=-1)
     far = ops.where(pairs.counts, sizes, ops.full_like(sizes, FAR))
     values, indices = ops.top_k(-far, number)
+<<<<<<< HEAD
     # NaN stays among the neighbours.
     return Edges(ops.cast(indices, "int32"), ops.logical_not(values <= -FAR))
+=======
+    # What is no number stays among the neighbours.
+    places = _places(indices, ops.shape(counts)[1])
+    return Edges(places, ops.logical_not(values <= -FAR))
+>>>>>>> charges
 
 
 def from_table(table: Tensor, counts: Tensor) -> Edges:
@@ -111,15 +124,24 @@ def from_table(table: Tensor, counts: Tensor) -> Edges:
     """
     table = ops.cast(table, "int32")
     is_point = ops.logical_and(table >= 0, table < ops.shape(counts)[1])
-    found = Edges(ops.where(is_point, table, ops.zeros_like(table)), is_point)
-    return Edges(found.indices, ops.logical_and(found.counts, found.gather(counts)))
+    found = Edges(_places(ops.where(is_point, table, 0), ops.shape(counts)[1]), is_point)
+    return Edges(found.places, ops.logical_and(is_point, found.gather(counts)))
+
+
+def _places(indices: Tensor, number: int | Tensor) -> Tensor:
+    """Numbers among `number` points of each sample as numbers among all points."""
+    batch = ops.shape(indices)[0]
+    first = ops.reshape(ops.arange(batch, dtype="int32") * number, (-1, 1, 1))
+    return ops.cast(indices, "int32") + first
 
 
 def squares(vectors: Tensor, forms: np.ndarray) -> Tensor:
     """The values `(..., s)` of quadratic forms `(s, v, v)` of vectors `(..., v)`."""
+    if len(forms) == 1 and np.allclose(forms, np.eye(forms.shape[1]), rtol=0, atol=1e-14):
+        return ops.sum(vectors * vectors, axis=-1, keepdims=True)
     matrices = ops.convert_to_tensor(forms, dtype=vectors.dtype)
     products = ops.einsum("...v,svw->...sw", vectors, matrices)
-    return ops.einsum("...sw,...w->...s", products, vectors)
+    return ops.sum(products * ops.expand_dims(vectors, -2), axis=-1)
 
 
 def in_units(vectors: Tensor, values: Tensor) -> Tensor:
@@ -180,6 +202,7 @@ def aggregated(aggregation: str, weights: Tensor, scores: Tensor) -> Tensor:
         shares = weights * ops.exp(scores - top)
         return shares / (ops.exp(-top) + ops.sum(shares, axis=-1, keepdims=True))
     return weights
+<<<<<<< HEAD
 
 
 class Polynomials:
@@ -225,3 +248,5 @@ def _factors(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndar
     parents = after.copy()
     parents[np.arange(len(after)), coordinates] -= 1
     return np.array([numbers[tuple(each)] for each in parents], "int32"), coordinates
+=======
+>>>>>>> charges
