@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Pairs of points: neighbours, distances, and polynomials of differences.
-=======
 """Pairs of points: which count, and how far apart they are.
->>>>>>> charges
 
 Tensors have the axes `(batch, n, k, ...)`, for `k` neighbours of each of `n` points, or
 `(batch, n, ...)` before neighbours are gathered.
@@ -28,17 +24,10 @@ class Edges(NamedTuple):
     """Neighbours `j` of points `i`.
 
     Args:
-<<<<<<< HEAD
-        indices: Integers `(batch, n, k)`, or `None` if all points are neighbours of all, in
-            their order.
+        places: Their numbers among the points of all samples, integers `(batch, n, k)`, or
+            `None` if all points of a sample are neighbours of all, in their order.
         counts: Whether each neighbour exists, `(batch, n, k)`.
         numbers: Numbers of each pair, `(batch, n, k, e)`, or `None`.
-=======
-        places: Their numbers among the points of all samples, integers `(batch, n, k)`, or
-            `None` where all points of a sample are neighbours of all, in their order.
-        counts: Whether there is such a neighbour, `(batch, n, k)`.
-        numbers: Numbers of each pair, `(batch, n, k, e)`, or `None` where there are none.
->>>>>>> charges
     """
 
     places: Tensor | None
@@ -104,14 +93,9 @@ def nearest(positions: Tensor, forms: np.ndarray, counts: Tensor, number: int) -
     sizes = ops.sum(ops.abs(squares(between, forms)), axis=-1)
     far = ops.where(pairs.counts, sizes, ops.full_like(sizes, FAR))
     values, indices = ops.top_k(-far, number)
-<<<<<<< HEAD
     # NaN stays among the neighbours.
-    return Edges(ops.cast(indices, "int32"), ops.logical_not(values <= -FAR))
-=======
-    # What is no number stays among the neighbours.
     places = _places(indices, ops.shape(counts)[1])
     return Edges(places, ops.logical_not(values <= -FAR))
->>>>>>> charges
 
 
 def from_table(table: Tensor, counts: Tensor) -> Edges:
@@ -202,51 +186,3 @@ def aggregated(aggregation: str, weights: Tensor, scores: Tensor) -> Tensor:
         shares = weights * ops.exp(scores - top)
         return shares / (ops.exp(-top) + ops.sum(shares, axis=-1, keepdims=True))
     return weights
-<<<<<<< HEAD
-
-
-class Polynomials:
-    """The values of polynomial kernels of tensors.
-
-    Args:
-        kernels: The `b` kernels.
-    """
-
-    def __init__(self, kernels: EquivariantKernels):
-        self.number = len(kernels)
-        self.coefficients = kernels.coefficients
-        self._steps = [
-            _factors(before, after)
-            for before, after in zip(
-                kernels.exponents[:-1], kernels.exponents[1:], strict=True
-            )
-        ]
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """The values `(..., b, m_out, m_in)` for vectors `(..., v)`."""
-        monomials = ops.ones_like(x[..., :1])
-        found = [self._values(monomials, self.coefficients[0])]
-        steps = zip(self._steps, self.coefficients[1:], strict=True)
-        for (parents, coordinates), coefficients in steps:
-            factors = take(x, coordinates, axis=-1)
-            monomials = take(monomials, parents, axis=-1) * factors
-            found.append(self._values(monomials, coefficients))
-        return ops.concatenate(found, axis=-3)
-
-    @staticmethod
-    def _values(monomials: Tensor, coefficients: np.ndarray) -> Tensor:
-        coefficients = ops.convert_to_tensor(coefficients, dtype=monomials.dtype)
-        return ops.einsum("...N,boiN->...boi", monomials, coefficients)
-
-
-def _factors(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each monomial, the numbers of a monomial of the degree before and of a
-    coordinate.
-    """
-    numbers = {tuple(exponents): number for number, exponents in enumerate(before)}
-    coordinates = np.argmax(after > 0, axis=1)
-    parents = after.copy()
-    parents[np.arange(len(after)), coordinates] -= 1
-    return np.array([numbers[tuple(each)] for each in parents], "int32"), coordinates
-=======
->>>>>>> charges
