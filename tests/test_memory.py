@@ -33,7 +33,7 @@ from keras_lconv import (
 from keras_lconv import generators as g
 from keras_lconv.discovery import map_space
 from keras_lconv.discovery.pixels import moments
-from keras_lconv.layers.pooling import invariant_pooling
+from keras_lconv.layers.pooling import matrix_room
 
 pytestmark = pytest.mark.backend_free
 
@@ -158,7 +158,7 @@ ESTIMATES = {
 ASKING = {
     "moments": moments,
     "map_space": map_space,
-    "invariant_pooling": invariant_pooling,
+    "invariant_pooling": matrix_room,
 }
 
 
@@ -194,7 +194,7 @@ def test_searches_among_many_columns_are_told():
 
 
 def test_long_eigenproblems_are_told(monkeypatch):
-    monkeypatch.setattr(invariant_pooling, "MANY_POSITIONS", 20)
+    monkeypatch.setattr(matrix_room, "MANY_POSITIONS", 20)
     with pytest.warns(UserWarning, match="minutes.*strides=2"):
         built(InvariantPooling("rotation"), 5, 5, 1)
 

@@ -400,6 +400,7 @@ LAYERS = {
             "elements": lambda v: (
                 v is None or isinstance(v, (str, list, tuple, np.ndarray))
             ),
+            "method": one_of("matrix", "rings"),
             "keepdims": flag,
             "tolerance": positive,
         },
