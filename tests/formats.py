@@ -93,7 +93,7 @@ def _in_litert(path):
 
 
 def assert_same(form, name, folder):
-    """A layer computes in a format what it does in Keras."""
+    """A layer computes the same in a format as in Keras."""
     model, layer, inputs = model_of(name)
     run = exported(form, model, inputs, folder)
     for size in batch_sizes(form):

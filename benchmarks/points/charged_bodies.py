@@ -13,7 +13,7 @@ import numpy as np
 BODIES, STEP, BEFORE, AFTER = 5, 1e-3, 3000, 1000
 LARGEST_FORCE = 100.0
 FIRST, SECOND = np.triu_indices(BODIES, 1)
-# Of pairs and bodies: what a pair does to its first body, the second feels turned round.
+# For pairs and bodies: the force of a pair on its second body is minus that on the first.
 SIGNS = np.eye(BODIES)[FIRST] - np.eye(BODIES)[SECOND]
 
 
@@ -55,7 +55,7 @@ def forces(positions: np.ndarray, products: np.ndarray) -> np.ndarray:
 
 
 def moved(positions, velocities, products, steps):
-    """Positions and velocities after so many steps of leapfrog."""
+    """Positions and velocities after a number of steps of leapfrog."""
     x, v = positions, velocities
     force = forces(x, products)
     for _ in range(steps):
@@ -67,7 +67,7 @@ def moved(positions, velocities, products, steps):
 
 
 def simulate(samples: int, seed: int, before: int = BEFORE) -> Motion:
-    """Draws samples, all of which move at once.
+    """Draws samples that move together.
 
     Args:
         samples: How many.

@@ -18,7 +18,7 @@ SETTINGS = {
     "e3nn": (1e-2, 16),
     "PointConv": (1e-2, 32),
 }
-# What `--tune` tries for each: three rates, and half of the width.
+# The settings that `--tune` tries for each network: three rates, and half of the width.
 RATES = (1e-3, 3e-3, 1e-2)
 
 
@@ -119,7 +119,7 @@ def _e3nn(width, train: Motion, budget: Budget, seed: int):
 
 
 def trained(name, rate, width, train, seconds, seed):
-    """How a network predicts after so many seconds, its weights and epochs."""
+    """The error of a network after a number of seconds, with its weights and epochs."""
     budget = Budget(seconds, rate)
     if name == "e3nn":
         predict, weights = _e3nn(width, train, budget, seed)

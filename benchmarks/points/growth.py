@@ -13,7 +13,7 @@ BATCH = 8
 
 
 def model_of(number: int, neighbors: int):
-    """A network on so many points, with a given table of neighbours, compiled."""
+    """A compiled network on a number of points, with a given table of neighbours."""
     model = point_network(
         input_shape=(number, 3),
         classes=1,

@@ -51,7 +51,7 @@ def test_are_homomorphisms(group):
         product = W.at(first) @ W.at(second)
         scale = np.linalg.norm(W.at(first)) * np.linalg.norm(W.at(second))
         assert np.linalg.norm(W.at(first @ second) - product) < 1e-8 * scale, name
-        # Checks what the constructor checks of matrices that are given.
+        # Repeats the checks of the constructor for given matrices.
         again = a.Representation(group, W.generators, W.elements)
         assert again.size == W.size
 
