@@ -129,9 +129,8 @@ def with_dask(number, workers):
         # Imports are no part of the work.
         client.run(functools.partial(part, first, BATCH, 0))
         start = time.perf_counter()
-        tasks = client.map(
-            functools.partial(part, first, number // workers), range(workers)
-        )
+        own = functools.partial(part, first, number // workers)
+        tasks = client.map(own, range(workers))
         parts, seconds = zip(*client.gather(tasks), strict=True)
         report = functools.reduce(SymmetrySums.merge, parts).result()
         passed = time.perf_counter() - start

@@ -9,6 +9,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from keras_lconv._memory import require_memory
 from keras_lconv._validation import finite_array, fraction
+from keras_lconv.algebra.balance import unit_ratios
 from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.algebra.tolerance import LARGEST_TOLERANCE, rounding
 
@@ -290,7 +291,10 @@ def _orthonormal_frame(basis: np.ndarray, epsilon: float) -> tuple[np.ndarray, n
             f"most {rows.shape[1]} are independent"
         )
     frame, triangle = np.linalg.qr((rows / norms[:, None]).T)
-    sizes = np.linalg.svd(triangle, compute_uv=False)
+    # Boosts in metres and seconds are independent in units that are even.
+    even = (basis / unit_ratios(basis)).reshape(rows.shape)
+    even /= np.linalg.norm(even, axis=1)[:, None]
+    sizes = np.linalg.svd(even, compute_uv=False)
     if len(sizes) and sizes[-1] <= np.sqrt(epsilon) * sizes[0]:
         rank = int(np.sum(sizes > np.sqrt(epsilon) * sizes[0]))
         raise ValueError(

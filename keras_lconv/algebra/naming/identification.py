@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from keras_lconv.algebra.naming import simple
-from keras_lconv.algebra.structure import StructureConstants, commutant, complement
+from keras_lconv.algebra.naming.name import ContradictionError, Name
+from keras_lconv.algebra.naming.solvable import solvable_name
+from keras_lconv.algebra.structure import StructureConstants, commutant
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,9 @@ class Identification:
             the tolerance might change the answer. It is not a probability.
         tolerance: Numbers up to this size counted as zero, where 1 is expected.
         closure_error: The closure error of the algebra.
-        parameter: The parameter `h` of an algebra of type Bianchi VI_h or VII_h; the name
-            has fewer digits of it. `None` for all others.
+        parameter: The parameter `h` of an algebra of type Bianchi VI_h or VII_h, or what a
+            type A4 of dimension 4 has, one number or two; the name has fewer digits of it.
+            `None` for all others.
     """
 
     name: str
@@ -38,34 +41,12 @@ class Identification:
     confidence: float
     tolerance: float
     closure_error: float
-    parameter: float | None = None
+    parameter: float | tuple[float, float] | None = None
 
     def __str__(self) -> str:
         if not self.isomorphic_to:
             return self.name
         return f"{self.name} (isomorphic to {', '.join(self.isomorphic_to)})"
-
-
-class ContradictionError(ValueError):
-    """Decisions about zeros that contradict each other for every Lie algebra."""
-
-    def __init__(self) -> None:
-        super().__init__("The invariants contradict each other at this tolerance")
-
-
-@dataclass(frozen=True)
-class Name:
-    """A name, the other names, whether it stands for one algebra only, and a parameter."""
-
-    name: str
-    others: tuple[str, ...] = ()
-    is_unique: bool = True
-    parameter: float | None = None
-
-    @property
-    def all(self) -> tuple[str, ...]:
-        """All names."""
-        return (self.name, *self.others)
 
 
 # What identify() says instead of a name.
@@ -168,7 +149,7 @@ def _name_indecomposable(structure: StructureConstants) -> Name:
     if structure.is_semisimple:
         return _name_simple(structure)
     if structure.is_solvable:
-        return _name_solvable(structure)
+        return solvable_name(structure)
     return _name_mixed(structure)
 
 
@@ -249,62 +230,6 @@ def _name_semidirect(semisimple: Name, size: int, extra: int) -> Name | None:
             kind = "sim" if extra else "iso" if orthogonal[2] else "se"
             return Name(kind + name[2:])
     return None
-
-
-def _name_solvable(structure: StructureConstants) -> Name:
-    k = structure.dimension
-    if k == 2:
-        return Name("aff(1)")
-    if k == 3 and not structure.is_nilpotent:
-        return _name_bianchi(structure)
-    derived, center = structure.derived, structure.center
-    if k % 2 == 1 and derived.shape[1] == 1 and center.shape[1] == 1:
-        return Name(f"heisenberg({k})")
-    if k == 4 and derived.shape[1] == 2 and center.shape[1] == 0 and _acts_as_c(structure):
-        return Name("sim(2)", ("aff(1,C)",))
-    if k == 3:
-        raise ContradictionError
-    if structure.is_nilpotent:
-        step = len(structure.lower_central_series) - 1
-        return Name(f"nilpotent, dimension {k}, step {step}", (), False)
-    series = ", ".join(str(space.shape[1]) for space in structure.derived_series)
-    return Name(f"solvable, derived series {series}", (), False)
-
-
-def _acts_as_c(structure: StructureConstants) -> bool:
-    """Whether the complement of a plane `[g, g]` acts on it as the complex numbers do."""
-    plane = structure.derived
-    outside = complement(plane)
-    action = np.swapaxes(structure.brackets(outside, plane) @ plane, 1, 2)
-    # The traceless part of the action has one direction; then det > 0.
-    traceless = action - np.trace(action, axis1=1, axis2=2)[:, None, None] * np.eye(2) / 2
-    direction = np.linalg.svd(traceless.reshape(len(action), 4))[2][0].reshape(2, 2)
-    determinant = float(np.linalg.det(direction))
-    return not structure.tolerance.is_zero(determinant) and determinant > 0
-
-
-def _name_bianchi(structure: StructureConstants) -> Name:
-    """Names a plane with an element that acts on it and is known up to its scale."""
-    plane = structure.derived
-    action = (structure.brackets(complement(plane), plane) @ plane)[0].T
-    action = action / np.linalg.norm(action)
-    tolerance = structure.tolerance
-    trace = float(np.trace(action))
-    if tolerance.is_zero(trace):
-        is_rotation = np.linalg.det(action) > 0
-        if is_rotation:
-            return Name("se(2)", ("Bianchi VII_0",))
-        return Name("iso(1,1)", ("Bianchi VI_0",))
-    traceless = 2 * action / trace - np.eye(2)
-    size = np.linalg.norm(traceless)
-    if tolerance.is_zero(float(size)):
-        return Name("Bianchi V")
-    if tolerance.is_zero(float(np.linalg.det(traceless / size))):
-        return Name("Bianchi IV")
-    parameter = 1 / float(np.linalg.det(traceless))
-    digits = int(np.clip(round(-np.log10(tolerance.value)), 2, 6))
-    kind = "VII" if parameter > 0 else "VI"
-    return Name(f"Bianchi {kind}_h, h={parameter:.{digits}g}", parameter=parameter)
 
 
 # ---------------------------------------------------------------- description
