@@ -438,7 +438,7 @@ def test_large_finite_groups_from_generators_only():
         (
             lambda: a.Representation(a.SO(3), a.so(3).basis).at(np.eye(3)),
             ValueError,
-            "Give a `law`",
+            "Give it a `law`",
         ),
         (
             lambda: a.intertwiners(a.SO(3), a.O(3)),

@@ -270,7 +270,7 @@ def test_save_load_clone_and_fit(tmp_path):
             ValueError,
             "`defect_weight` must be a number",
         ),
-        (lambda: FibreNorm(2).form, ValueError, "to be built"),
+        (lambda: FibreNorm(2).form, ValueError, "before the layer is built"),
         (
             lambda: FibreNorm(a.so(3)).find_form(),
             ValueError,
