@@ -1,4 +1,6 @@
-"""What would not fit into memory, or not end, is refused at once, with a way out."""
+"""Requests that would not fit into memory, or not end, are refused at once, with
+a way out.
+"""
 
 import re
 import tracemalloc
@@ -67,7 +69,7 @@ def noisy_images():
     return smooth.reshape(300, -1)
 
 
-# What asks for too much, and the argument or the method that the message names.
+# Requests for too much, and the argument or the method that the message names.
 TOO_LARGE = {
     "generators=1": lambda: built(LConv(1, 1), 2000, 2000, 1),
     "to_dense": lambda: built(g.rotation(), 2000, 2000, 1).to_dense(),
@@ -149,7 +151,7 @@ def test_too_much_is_refused_before_it_is_allocated(name):
         TOO_LARGE[name]()
 
 
-# What allocates about as much as was asked for.
+# Calls that allocate about as much as they are asked for.
 ESTIMATES = {
     "moments": lambda: discovery.infer_neighbors(table(60, 300)),
     "map_space": lambda: discovery.find_symmetries(squares, table(100, 14)),
@@ -175,7 +177,7 @@ def test_estimates_bound_what_is_allocated(name, monkeypatch):
 
 
 def test_spaces_of_maps_that_grow_too_large_are_refused(monkeypatch):
-    # What commutes with one nilpotent matrix are its 50 powers.
+    # Only its 50 powers commute with one nilpotent matrix.
     monkeypatch.setattr(_memory, "physical_memory", lambda: 2_000_000)
     layer = EquivariantDense(1, np.eye(50, k=1)[None])
     with pytest.raises(ValueError, match="which commute with the generators, would take"):
