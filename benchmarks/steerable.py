@@ -40,8 +40,8 @@ def steps_in_turns(models, shapes, repeats, batch):
     """The median time of a training step of each model, taken in turns."""
     rng = np.random.default_rng(0)
     data = [
-        (rng.normal(size=(batch, *s)).astype("float32"), np.zeros((batch, 1), "float32"))
-        for s in shapes
+        (rng.normal(size=(batch, *s)), np.zeros((batch, *model.output_shape[1:])))
+        for model, s in zip(models, shapes, strict=True)
     ]
     for model in models:
         model.compile("sgd", "mse")
@@ -161,7 +161,7 @@ def compare_accuracy(name, options, seed):
     x, y = x[:num_train], y[:num_train]
     x_test, y_test = x_test[:num_test], y_test[:num_test]
     if options.validate:
-        # To choose by, what is neither trained nor tested on.
+        # Validation data are neither for training nor for testing.
         (x_all, y_all), _ = load(dataset, options.folder)
         x_test, y_test = x_all[-num_test:], y_all[-num_test:]
     rng = np.random.default_rng(seed)

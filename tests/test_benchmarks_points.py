@@ -62,8 +62,10 @@ def test_motion_keeps_momentum_and_energy(module):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", ["charges", "growth"])
-def test_each_runs(module, name):
+def test_each_runs(module, name, tmp_path):
     rows = getattr(module(name), name)(False)
     assert len(rows) > 1
-    numbers = [v for row in rows for v in row.values() if not isinstance(v, str)]
+    numbers = [v for row in rows for v in row.values() if isinstance(v, (int, float))]
     assert np.all(np.isfinite(numbers))
+    module("plots").PLOTS[name](rows, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").exists()

@@ -9,12 +9,9 @@ from keras_lconv import generators as g
 from keras_lconv.regularizers import Closure, Orthogonality, Sparsity, UnitNorm
 from tests.autodiff import assert_gradients_match, float64, gradients
 from tests.families import to_numpy
+from tests.samples import normal
 
 ALL = [Closure, Orthogonality, Sparsity, UnitNorm]
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
 
 
 def value(regularizer, array):
@@ -48,7 +45,7 @@ def test_closure_is_zero_for_algebras_in_any_basis(algebra):
     broken = mixed + 0.1 * normal(*mixed.shape, seed=1)
     assert np.isclose(value(Closure(1.0), broken), reference_closure(broken), rtol=1e-3)
     assert value(Closure(1.0), broken) > 1e-3
-    # What is nearly alike is no closer to an algebra.
+    # Generators that are nearly equal are not closer to an algebra.
     alike = broken @ np.eye(broken.shape[1])
     alike[1] = alike[0] + 0.1 * alike[1]
     assert np.isclose(value(Closure(1.0), alike), value(Closure(1.0), broken), rtol=0.01)
@@ -160,7 +157,7 @@ def test_families_take_them():
         (
             lambda: Closure()(np.ones((2, 5, 3))),
             ValueError,
-            r"Closure is for .*\(2, 5, 3\)",
+            r"Closure needs .*\(2, 5, 3\)",
         ),
     ],
 )

@@ -198,25 +198,26 @@ def discovery(jets: Jets, error: float) -> dict:
     }
 
 
-def jets(full: bool, networks=None, seconds=None, tune=False) -> list[dict]:
+def jets(full: bool, networks=None, seconds=None, is_tuned=False, seeds=1) -> list[dict]:
     """Trains each classifier for the same time.
 
     Args:
-        full: Whether with all jets and three seeds.
+        full: Whether with all jets.
         networks: Names of networks; without any all.
         seconds: Processor seconds of each training.
-        tune: Whether to try learning rates and widths instead, on validation jets.
+        is_tuned: Whether to try learning rates and widths instead, on validation jets.
+        seeds: How many trainings of each.
 
     Returns:
         Rows with areas under the curve, for each rapidity of boosts.
     """
     seconds = seconds or (20.0 if full else 0.0)
-    sizes = (TRAIN, VALIDATE, TEST) if full or tune else (200, 50, 100)
+    sizes = (TRAIN, VALIDATE, TEST) if full or is_tuned else (200, 50, 100)
     ends = np.cumsum((0, *sizes))
     drawn = generate(int(ends[-1]), seed=0)
     train, validate, test = (drawn.part(*both) for both in itertools.pairwise(ends))
     names = networks or list(NETWORKS)
-    if tune:
+    if is_tuned:
         return _tuned(names, train, validate, seconds)
     for error in (0.0, 1e-3, 1e-2) if full else (0.0,):
         print(discovery(train, error), flush=True)
@@ -224,7 +225,7 @@ def jets(full: bool, networks=None, seconds=None, tune=False) -> list[dict]:
     total = test.momenta.astype("float64").sum(axis=1)
     print("mass alone:", round(area(invariant_mass(total), test.labels), 3), flush=True)
     rows = []
-    for name, seed in itertools.product(names, range(3 if full else 1)):
+    for name, seed in itertools.product(names, range(seeds)):
         model, epochs = trained(NETWORKS[name], train, validate, seconds, seed)
         row = {"network": name, "seed": seed, "weights": model.count_params()}
         row["epochs"] = epochs

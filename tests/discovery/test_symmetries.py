@@ -11,10 +11,7 @@ from keras_lconv import LConv
 from keras_lconv import algebra as a
 from keras_lconv.discovery import find_symmetries
 from tests.families import relative_error, to_numpy
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
+from tests.samples import normal
 
 
 def tensor(array):
@@ -117,7 +114,7 @@ def inertia(x):
 
 
 ELEMENTARY = np.eye(9).reshape(9, 3, 3)
-# Masses stay as they are, positions move alike.
+# Masses stay unchanged, and positions move together.
 ON_POINTS = np.zeros((9, 20, 20))
 ON_POINTS[:, 5:, 5:] = [np.kron(np.eye(5), m) for m in ELEMENTARY]
 RANK_TWO = np.array([np.kron(m, np.eye(3)) + np.kron(np.eye(3), m) for m in ELEMENTARY])
@@ -267,7 +264,7 @@ def test_a_broken_symmetry_is_found_as_far_as_it_goes():
 
 
 def test_error_bars_have_the_size_of_the_errors():
-    """Noise in the function, of which each sample has its own."""
+    """Noise in the function, different for each sample."""
     errors, bars = [], []
     for seed in range(5):
         x = normal(400, 3, seed=seed)
@@ -411,9 +408,9 @@ def test_summary_and_plot():
         ({"scalars": -1}, ValueError, "`scalars` must be an integer"),
         ({"scalars": 0.5}, TypeError, "`scalars` must be an integer"),
         ({"search": np.ones((2, 3, 3))}, ValueError, "`search` must be matrices"),
-        ({"search": []}, ValueError, "`search` must be .* one or more"),
-        ({"search": a.SO(4)}, TypeError, "matrices or a `LieAlgebra`, as `search.algebra`"),
-        ({"search": a.SO(4).standard}, TypeError, "as `search.generators`"),
+        ({"search": []}, ValueError, "`search` must be .* at least one"),
+        ({"search": a.SO(4)}, TypeError, "or a `LieAlgebra`.*Give its `algebra`"),
+        ({"search": a.SO(4).standard}, TypeError, "Give its `generators`"),
         (
             {"search": a.so(2), "x": np.ones((3, 5, 5, 1))},
             ValueError,

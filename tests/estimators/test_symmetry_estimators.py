@@ -23,7 +23,7 @@ TORCH = keras.config.backend() == "torch"
 
 
 class Frame:
-    """What is used of a pandas data frame."""
+    """The part of a pandas data frame that is used."""
 
     def __init__(self, values, columns):
         self.values, self.columns = values, np.array(columns, dtype=object)
@@ -58,7 +58,7 @@ def turned_pairs(x):
     return turned + np.array([3, -4, 3, -4])
 
 
-# A function, samples, arguments of the search, and what leaves the function as it is.
+# A function, samples, arguments of the search, and maps that leave the function unchanged.
 CASES = {
     "rotations about a far point": (
         lambda x: ops.exp(-ops.sum((x - CENTRE) ** 2, axis=1) / 4),
@@ -177,7 +177,7 @@ def test_a_classifier_knows_its_labels(known):
     assert np.allclose(np.sum(found, axis=1), 1)
     assert np.all(model.classes_[np.argmax(found, axis=1)] == model.predict(x))
     assert model.score(x, y) > 0.9
-    with pytest.raises(ValueError, match="`y` must have labels of two classes"):
+    with pytest.raises(ValueError, match="`y` must have labels of at least two classes"):
         model.fit(x, np.zeros(60))
 
 
@@ -215,7 +215,7 @@ def test_scikit_learn_accepts_them_at_a_glance(made):
 def test_what_cannot_be_trained_is_refused(argument, value):
     x = np.random.default_rng(0).normal(size=(40, 3))
     made = SymmetryRegressor(epochs=2, search_epochs=2, **{argument: value})
-    with pytest.raises(ValueError, match=f"`{argument}` must be"):
+    with pytest.raises(ValueError, match=f"`{argument}`"):
         made.fit(x, x[:, 0])
 
 

@@ -1,4 +1,4 @@
-"""What is public, with arguments that are right and the kind of each argument.
+"""All public names, with right arguments and the kind of each argument.
 
 A case puts one value that may be wrong into a row. A kind says which values it may accept;
 any other has to be refused. Results (reports, costs) are made by the package and have no
@@ -400,6 +400,7 @@ LAYERS = {
             "elements": lambda v: (
                 v is None or isinstance(v, (str, list, tuple, np.ndarray))
             ),
+            "method": one_of("matrix", "rings"),
             "keepdims": flag,
             "tolerance": positive,
         },
@@ -863,6 +864,12 @@ TABLE_KINDS = {
     "degree": optional(whole()),
     "dimension": optional(whole(0)),
     "batch_size": whole(),
+}
+CONSERVED_KINDS = {
+    "search": lambda v: v is None or isinstance(v, str) or matrices(v),
+    "action": one_of("affine", "linear"),
+    "degree": optional(whole()),
+    "dimension": optional(whole(0)),
 }
 # Of these the estimators ask for the same.
 SHARED = ("blocks", "scalars", "columns", "search")
@@ -1385,26 +1392,22 @@ OTHERS = {
     "keras_lconv.physics.find_conserved_quantities": Row(
         physics.find_conserved_quantities,
         {"hamiltonian": energy, "x": random(40, 2)},
-        {
-            "hamiltonian": callable,
-            "x": is_array,
-            "search": lambda v: v is None or isinstance(v, str) or matrices(v),
-            "action": one_of("affine", "linear"),
-            "degree": optional(whole()),
-            "dimension": optional(whole(0)),
-        },
+        {"hamiltonian": callable, "x": is_array, **CONSERVED_KINDS},
+    ),
+    "keras_lconv.physics.HamiltonianSums": Row(
+        physics.HamiltonianSums,
+        {"hamiltonian": energy, "x": random(40, 2)},
+        {"hamiltonian": callable, "x": is_array, **CONSERVED_KINDS},
     ),
     "keras_lconv.physics.fit_conserved_quantities": Row(
         physics.fit_conserved_quantities,
         {"trajectories": paths()},
-        {
-            "trajectories": is_array,
-            "times": optional(is_array),
-            "search": lambda v: v is None or isinstance(v, str) or matrices(v),
-            "action": one_of("affine", "linear"),
-            "degree": optional(whole()),
-            "dimension": optional(whole(0)),
-        },
+        {"trajectories": is_array, "times": optional(is_array), **CONSERVED_KINDS},
+    ),
+    "keras_lconv.physics.MotionSums": Row(
+        physics.MotionSums,
+        {"trajectories": paths()},
+        {"trajectories": is_array, "times": optional(is_array), **CONSERVED_KINDS},
     ),
     "keras_lconv.physics.robustness": Row(
         physics.robustness,
@@ -1450,7 +1453,8 @@ OTHERS = {
 }
 
 ROWS: dict[str, Row] = {**LAYERS, **GENERATORS, **ALGEBRA, **DISCOVERY, **OTHERS}
-# Made by the package, not by its users: results, and what `plot` of a report calls.
+# Made by the package, not by its users: results, and functions that `plot` of a report
+# calls.
 RESULTS = ("Report", "Cost", "Identification", "IrreduciblePart", "EquivariantKernels")
 RESULTS += (
     "ActionSymmetries",

@@ -14,7 +14,7 @@ from tests.autodiff import assert_gradients_match, float64, run
 from tests.families import relative_error, to_numpy
 
 every_family = pytest.mark.parametrize("name", families.ALL)
-# What one family of a class shows for the others, too.
+# Tests in which one family of a class stands for the others.
 some_families = pytest.mark.parametrize("name", families.rows(families.ALL))
 square_families = pytest.mark.parametrize("name", families.rows(families.SQUARE))
 
@@ -320,8 +320,8 @@ def test_bad_arguments_are_named(make, error, words):
         (lambda: g.DenseGenerators(1), (None,), r"\(batch, d\)"),
         (lambda: g.DenseGenerators(1), (None, 0, 4, 1), "at least one position"),
         (lambda: g.MatrixGenerators(np.eye(4)), (None, 3, 3, 1), "d=4 positions"),
-        (lambda: g.rotation(), (None, 8, 1), "for 2 spatial axes"),
-        (lambda: g.translation(1), (None, 8, 8, 1), "for 1 spatial axes"),
+        (lambda: g.rotation(), (None, 8, 1), "an input with 2 spatial axes"),
+        (lambda: g.translation(1), (None, 8, 8, 1), "an input with 1 spatial axes"),
         (lambda: g.rotation(), (None, 28, 28), "an axis of channels"),
     ],
 )

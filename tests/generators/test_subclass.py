@@ -24,7 +24,9 @@ from keras_lconv.losses import InvariantLoss
 from keras_lconv.metrics import equivariance_error, invariance_error
 from keras_lconv.models import equivariant_mlp, lconv_classifier
 from keras_lconv.physics import (
+    HamiltonianSums,
     Lagrangian,
+    MotionSums,
     find_conserved_quantities,
     fit_conserved_quantities,
     flat_directions,
@@ -231,7 +233,7 @@ PHASE = random(200, 6)
 
 
 def paths():
-    """Motion of three oscillators, two of them alike."""
+    """Motion of three oscillators, two of them equal."""
     t = np.linspace(0, 3, 30)[:, None]
     w = np.sqrt([1.0, 1.0, 3.0])
     q, p = PHASE[:40, None, :3], PHASE[:40, None, 3:]
@@ -241,7 +243,7 @@ def paths():
 
 
 def span_found(report):
-    """What rotation was found, up to a sign and a unit."""
+    """The rotation that was found, up to a sign and a unit."""
     assert report.dimension == 1
     (found,) = report.algebra.basis
     found = np.kron(found, found) / np.sum(found**2)
@@ -311,9 +313,9 @@ LEARNED_CALLS = {
 }
 
 
-def summed(sums):
-    """The symmetries on all samples, in one batch."""
-    sums.update(X)
+def summed(sums, samples):
+    """The result on all samples, in one batch."""
+    sums.update(samples)
     return sums.result()
 
 
@@ -331,7 +333,9 @@ FIXED_CALLS = {
     "find_symmetries, positions": lambda L, s: span_found(
         find_symmetries(lambda x: invariant(x[..., 0]), X[..., None], search=L)
     ),
-    "SymmetrySums": lambda L, s: span_found(summed(SymmetrySums(invariant, X, search=L))),
+    "SymmetrySums": lambda L, s: span_found(
+        summed(SymmetrySums(invariant, X, search=L), X)
+    ),
     "fit_symmetries": lambda L, s: span_found(
         fit_symmetries(X, np.sum(X @ SQUARES * X, axis=1), search=L, verbose=False)
     ),
@@ -343,6 +347,12 @@ FIXED_CALLS = {
     ),
     "fit_conserved_quantities": lambda L, s: conserved(
         fit_conserved_quantities(paths(), search=L, action="linear")
+    ),
+    "HamiltonianSums": lambda L, s: conserved(
+        summed(HamiltonianSums(energy, PHASE, search=L, action="linear"), PHASE)
+    ),
+    "MotionSums": lambda L, s: conserved(
+        summed(MotionSums(paths(), search=L, action="linear"), paths())
     ),
     "flat_directions": flat,
     "equivariant_mlp": lambda L, s: of_model(

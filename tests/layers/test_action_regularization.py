@@ -12,10 +12,7 @@ from keras_lconv.algebra import so
 from keras_lconv.losses import InvariantLoss
 from tests.autodiff import BACKEND
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+from tests.samples import random
 
 
 def loss_of(layer, *arguments):
@@ -128,7 +125,7 @@ def test_errors():
         ActionRegularization("rotation", mass=-1)
     with pytest.raises(ValueError, match="`form` must be None, 'learned' or a matrix"):
         ActionRegularization("rotation", form="nearest")
-    with pytest.raises(ValueError, match="needs 'action' to be built"):
+    with pytest.raises(ValueError, match="before the layer is built"):
         _ = ActionRegularization("rotation", form="learned", name="action").form
     with pytest.raises(ValueError, match="must have the same shape"):
         ActionRegularization("rotation")([np.ones((1, 4, 4, 1)), np.ones((1, 4, 4, 2))])

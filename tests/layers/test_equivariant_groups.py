@@ -11,11 +11,7 @@ from keras_lconv import algebra as a
 from keras_lconv.generators.families.group import GroupGenerators
 from keras_lconv.models import equivariant_mlp
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
-
+from tests.samples import random
 
 SPACE, PLANE, SET, SQUARE = a.O(3), a.O(2), a.symmetric(5), a.dihedral(4)
 V, S = SPACE.standard, SET.standard
@@ -274,7 +270,7 @@ def test_maps_of_large_permuted_tensors():
 
 
 def test_no_matrix_of_an_element_is_made_to_save(tmp_path, monkeypatch):
-    """Keras asks for all properties of what it saves."""
+    """Keras reads all properties of objects that it saves."""
     edges = a.symmetric(12).standard ** 2
     model = keras.Sequential([keras.Input((144, 2)), EquivariantDense(2, edges)])
     made = []

@@ -10,7 +10,8 @@ from keras_lconv import CasimirPooling, LConv, LieBlock, SE2Lift, SE2Projection
 from keras_lconv import generators as g
 from tests.autodiff import assert_gradients_match, float64
 from tests.families import relative_error, to_numpy
-from tests.generators.test_se2 import flipped, moved, random, turned
+from tests.generators.test_se2 import flipped, moved, turned
+from tests.samples import random
 
 DERIVATIVES = ["spectral", "fourier", "central"]
 
@@ -311,7 +312,7 @@ def test_trains_compiled_and_lowers_the_loss():
         ]
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    # On JAX and TensorFlow; torch.compile has no part in what is tested.
+    # This runs on JAX and TensorFlow. torch.compile has no influence here.
     jit_compile = keras.config.backend() != "torch"
     model.compile(keras.optimizers.Adam(0.02), loss, jit_compile=jit_compile)
     # Lines, and lines that cross: whatever their direction.
@@ -343,7 +344,7 @@ def test_bad_arguments_of_the_lift(arguments, error, words):
 
 
 def test_inputs_that_do_not_fit():
-    with pytest.raises(ValueError, match=r"lifts images of shape \(batch, y, x"):
+    with pytest.raises(ValueError, match=r"needs images of shape \(batch, y, x"):
         SE2Lift(2).build((None, 8, 8))
     with pytest.raises(ValueError, match="needs defined spatial dimensions"):
         SE2Lift(2).build((None, None, 8, 1))

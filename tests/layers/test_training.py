@@ -9,10 +9,7 @@ from keras_lconv import generators as g
 from tests import families
 from tests.autodiff import either_compilation, float64, run
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+from tests.samples import random
 
 
 def classifier(data_format="channels_last", **compile_arguments):
@@ -120,7 +117,7 @@ def test_fixed_generators_stay_fixed(make):
     model = keras.Sequential(
         [keras.Input((6, 6, 2)), LConv(2, generators), LConv(1, generators)]
     )
-    # What a user does after a phase of training with everything frozen.
+    # Steps of a user after a phase of training with everything frozen.
     model.trainable = False
     model.trainable = True
     before = [to_numpy(w).copy() for w in generators.weights]

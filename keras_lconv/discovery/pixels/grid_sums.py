@@ -1,4 +1,4 @@
-"""The grid of images that are spread over workers."""
+"""The grid of images, from sums on several workers."""
 
 import copy
 
@@ -9,11 +9,11 @@ from keras_lconv.discovery.pixels.report import GridReport
 
 
 class GridSums:
-    """What `infer_grid` needs to know of images: sums that are updated, and merged.
+    """The sums over images that `infer_grid` needs, to be updated and merged.
 
-    Each worker updates sums of its own with its batches, and the merged sums are those of
-    all images, up to rounding, in whatever order. They take 24 bytes for each pair of
-    pixels, however many images there are, and can be pickled.
+    Each worker updates its own sums with its batches, and the merged sums are those of all
+    images, up to rounding, in any order. They take 24 bytes for each pair of pixels, for
+    any number of images, and can be pickled.
 
     Args:
         shape: As for `infer_grid`.
@@ -82,8 +82,8 @@ class GridSums:
             )
         if other._asked != self._asked:
             raise ValueError(
-                "`other` must have the same arguments. Received: "
-                f"{other._asked} beside {self._asked}"
+                f"`other` must have the same arguments. Received: {other._asked} and "
+                f"{self._asked}"
             )
         merged = copy.copy(self)
         if self._moments is None:

@@ -37,6 +37,7 @@ from keras_lconv.layers.points.arguments import (
 )
 from keras_lconv.layers.points.edge_network import EdgeNetwork
 from keras_lconv.layers.points.inputs import Points, points_of
+from keras_lconv.layers.points.kernels import Kernels
 from keras_lconv.layers.steerable.field_kernel import FieldKernel
 from keras_lconv.layers.steerable.fields import (
     FieldArgument,
@@ -175,7 +176,7 @@ class PointConv(FieldKernel):
         bias_constraint: Constraint = None,
         **kwargs: Any,
     ):
-        # Positions keep their digits, also in half precision.
+        # Positions keep their digits, even in half precision.
         kwargs.setdefault("autocast", False)
         super().__init__(
             filters,
@@ -203,9 +204,9 @@ class PointConv(FieldKernel):
         is_linear = self.activation is keras.activations.linear
         if not (is_linear or self.representation_out.permutes_components):
             raise ValueError(
-                "`activation` must be None unless the group permutes the components of the "
-                "output: a pointwise function of others does not commute with it. Use "
-                "`GatedActivation` or `NormActivation` after the layer. "
+                "`activation` must be None unless the group permutes the components of "
+                "the output: a pointwise function of other components does not commute "
+                "with it. Use `GatedActivation` or `NormActivation` after the layer. "
                 f"Received: activation={activation!r} for {self.representation_out!r}"
             )
         self._forms = distance_forms(self.group, self.radius, self.num_neighbors)
@@ -231,12 +232,12 @@ class PointConv(FieldKernel):
         number, channels = sizes.number, sizes.channels
         before, after = self.representation_in, self.representation_out
         kernels = equivariant_kernels(self.group, before, after, self.degree)
-        self._polynomials = geometry.Polynomials(kernels)
+        self._kernels = Kernels(kernels)
         self._maps = intertwiners(before, after)
         if not len(kernels) + len(self._maps):
             raise ValueError(
                 f"{self._owner} has no kernel up to degree={self.degree} from {before!r} "
-                f"to {after!r}. A larger `degree` has more"
+                f"to {after!r}. Take a larger `degree`"
             )
         is_chosen = self.num_neighbors is not None and not sizes.has_table
         if is_chosen and number is None:
@@ -247,7 +248,7 @@ class PointConv(FieldKernel):
             )
         self._number, self._of_edge = number, sizes.of_edge
         if number is not None and not sizes.has_table:
-            each = self._polynomials.number * before.size * channels
+            each = self._kernels.number * before.size * channels
             require_pairs(number, self.num_neighbors, each, self._owner)
         trivial = self.group.trivial()
         self._scalars = intertwiners(before, trivial)[:, 0]
@@ -264,7 +265,7 @@ class PointConv(FieldKernel):
         forms = len(self._forms)
         is_scored = self.aggregation == "attention"
         self._network = EdgeNetwork(
-            self._polynomials.number * channels + is_scored,
+            self._kernels.number * channels + is_scored,
             self.hidden_units,
             max(forms, 1)
             + (geometry.BUMPS if self.radius is not None else 0)
@@ -284,8 +285,9 @@ class PointConv(FieldKernel):
         given = sizes.channels, sizes.of_edge
         if built != given:
             raise ValueError(
-                f"{self._owner} was built for {built[0]} channels, and {built[1]} numbers "
-                f"of each pair. Received: {given[0]} channels, and {given[1]} numbers"
+                f"{self._owner} needs inputs with {built[0]} channels and {built[1]} "
+                f"numbers of each pair. Received: {given[0]} channels and {given[1]} "
+                "numbers"
             )
         mask = self.compute_mask(inputs, mask)
         points = points_of(inputs, sizes, mask, self.data_format, self.compute_dtype)
@@ -293,7 +295,7 @@ class PointConv(FieldKernel):
         if is_scalar(self.representation_in):
             f = ops.expand_dims(f, 2)
         y = self._centre(f)
-        if self._polynomials.number:
+        if self._kernels.number:
             messages = self._messages(f, points.positions, self._edges(points))
             y = y + ops.cast(messages, f.dtype)
         if self.bias is not None:
@@ -304,13 +306,14 @@ class PointConv(FieldKernel):
         return from_channels_last(self.activation(y), self.data_format)
 
     def _centre(self, f: Tensor) -> Tensor:
-        """What points say to themselves, `(batch, n, m_out, filters)`."""
+        """The messages of points to themselves, `(batch, n, m_out, filters)`."""
         maps = ops.convert_to_tensor(self._maps, dtype=f.dtype)
-        kernel = ops.cast(self.kernel, f.dtype)[self._polynomials.number :]
-        return ops.einsum("soi,bnic,scf->bnof", maps, f, kernel)
+        kernel = ops.cast(self.kernel, f.dtype)[self._kernels.number :]
+        weights = ops.einsum("soi,scf->icof", maps, kernel)
+        return ops.einsum("bnic,icof->bnof", f, weights)
 
     def _edges(self, points: Points) -> geometry.Edges:
-        """Which points are neighbours, with the numbers of their pairs."""
+        """The neighbours, with the numbers of their pairs."""
         edges = self._neighbors(points)
         if points.of_pairs is None:
             return edges
@@ -330,25 +333,24 @@ class PointConv(FieldKernel):
         return geometry.nearest(x, self._forms, exist, neighbors)
 
     def _messages(self, f: Tensor, x: Tensor, edges: geometry.Edges) -> Tensor:
-        """What neighbours say, `(batch, n, m_out, filters)`."""
+        """The sum of the messages of neighbours, `(batch, n, m_out, filters)`."""
         between = edges.gather(x) - ops.expand_dims(x, 2)
         values = geometry.squares(between, self._forms)
         f = ops.cast(f, x.dtype)
         factors, weights = self._factors(f, x, values, edges)
-        kernels = self._polynomials(geometry.in_units(between, values))
-        sources = edges.gather(f)
-        sources = ops.expand_dims(ops.expand_dims(weights, -1), -1) * sources
-        told = ops.expand_dims(factors, 4) * ops.expand_dims(sources, 3)
-        told = ops.einsum("bnkpoi,bnkpic->bnpoc", kernels, told)
-        kernel = ops.cast(self.kernel, x.dtype)[: self._polynomials.number]
-        return ops.einsum("bnpoc,pcf->bnof", told, kernel)
+        kernel = ops.cast(self.kernel, x.dtype)[: self._kernels.number]
+        # To full size, since TensorFlow broadcasts along few axes at once.
+        sizes = (*ops.shape(weights), *f.shape[2:])
+        sources = ops.broadcast_to(edges.gather(f), sizes)
+        between = geometry.in_units(between, values)
+        return self._kernels(between, factors, weights, sources, kernel)
 
     def _factors(
         self, f: Tensor, x: Tensor, values: Tensor, edges: geometry.Edges
     ) -> tuple[Tensor, Tensor]:
         """Factors `(batch, n, k, p, channels)` of kernels, and weights `(batch, n, k)`."""
         weights = ops.cast(edges.counts, x.dtype)
-        # Where there are no forms, a constant.
+        # Without forms this is a constant.
         seen = [geometry.compressed(values) if len(self._forms) else weights[..., None]]
         if self.radius is not None:
             square = values[..., 0]
@@ -358,7 +360,7 @@ class PointConv(FieldKernel):
             seen.append(edges.numbers)
         of_edge = ops.concatenate(seen, axis=-1)
         outputs = self._network(of_edge, self._of_points(f, x), edges)
-        number, channels = self._polynomials.number, f.shape[-1]
+        number, channels = self._kernels.number, f.shape[-1]
         weights = geometry.aggregated(
             self.aggregation, weights, outputs[..., number * channels :]
         )
@@ -378,7 +380,7 @@ class PointConv(FieldKernel):
         return ops.concatenate(found, axis=-1) if found else None
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The mask of the points, where no mask of an input hides them."""
+        """The mask of the points: whether no mask of an input hides them."""
         return joint_mask(previous_mask)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Global pooling to invariants."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,6 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from keras_lconv._backend import segment_sum
-from keras_lconv._memory import require_memory
 from keras_lconv._ops import safe_sqrt, working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import (
@@ -26,14 +24,16 @@ from keras_lconv.generators import Generators
 from keras_lconv.generators.derivatives import unseen_modes
 from keras_lconv.layers.base import GeneratorLayer
 from keras_lconv.layers.pooling.grid_elements import checked_elements, elements_on
+from keras_lconv.layers.pooling.large_grids import (
+    is_along_axes,
+    ring_spaces,
+    translation_spaces,
+)
+from keras_lconv.layers.pooling.matrix_room import require_room
 from keras_lconv.layers.pooling.refinement import checked_operators, operator_on
 
 KINDS = ("linear", "spectrum")
-
-# Matrices that the search for invariants holds beside the generators.
-COPIES = 5
-# From so many positions on it takes minutes, and there is a warning.
-MANY_POSITIONS, OPERATIONS_PER_MINUTE = 6000, 1e12
+METHODS = ("matrix", "rings")
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -71,8 +71,15 @@ class InvariantPooling(GeneratorLayer):
     the Casimir operator and with `refine`, and the layer checks this. So the spectra of
     rotations and of all translations of an image are invariant to flips, exactly.
 
-    Everything is computed once, in float64, when the layer is built. It needs `d x d`
-    matrices, and the eigenvectors of one of them: half a second for 28 x 28 pixels.
+    Everything is computed once, in float64, when the layer is built. In general it needs
+    `d x d` matrices, and the eigenvectors of one of them: half a second for 28 x 28 pixels.
+    Spectra of translations along all axes need matrices along each axis alone.
+
+    `method="rings"` is for the rotation of large images. In place of eigenvectors it takes
+    waves around rings about the centre: angular orders on Gaussians of the radius, at the
+    positions. Its invariants are those of `refine="radius"` in the continuum. On a grid
+    they change with a turn by the error of a sum over positions, and not at all with flips
+    and quarter turns. Time and memory are linear in the number of positions.
 
     Args:
         generators: Fixed generators, as for `LConv`: a name, an array, a `LieAlgebra` or
@@ -88,6 +95,8 @@ class InvariantPooling(GeneratorLayer):
             `"flips"` of each spatial axis, `"quarter_turns"` of squares and cubes, both in
             a list, or orthogonal matrices `(d, d)`, as permutations of positions, or a
             finite `MatrixGroup` of these.
+        method: `"matrix"`, or `"rings"` for the rotation of large images, without `refine`
+            and `elements`. By default it makes 256 invariants, or as many as the image has.
         keepdims: Whether to keep the channels apart and the number of axes, with ones:
             `(batch, m, 1, ..., channels)`.
         tolerance: Eigenvalues `sqrt(C)`, and singular values of the generators, that differ
@@ -152,6 +161,7 @@ class InvariantPooling(GeneratorLayer):
         num_invariants: int | None = None,
         refine: ArrayLike | Sequence[str] | None = None,
         elements: ArrayLike | Sequence[str] | None = None,
+        method: str = "matrix",
         keepdims: bool = False,
         tolerance: float = 1e-7,
         data_format: str | None = None,
@@ -165,17 +175,25 @@ class InvariantPooling(GeneratorLayer):
         self._operators = checked_operators(refine)
         if self.kind == "linear" and len(self._operators) > 1:
             raise ValueError(
-                "`refine` of 'linear' invariants must be one operator, whose eigenvectors "
-                f"they are. Received: {len(self._operators)} operators"
+                "`refine` of 'linear' invariants must be one operator, because the "
+                f"invariants are its eigenvectors. Received: {len(self._operators)} "
+                "operators"
             )
         self._elements = checked_elements(elements)
+        self.method = one_of("method", method, METHODS)
+        if method == "rings" and (self._operators or self._elements):
+            raise ValueError(
+                "`method='rings'` has rings of its own, and is invariant to flips and "
+                "quarter turns: leave out `refine` and `elements`. Received: "
+                f"refine={refine!r}, elements={elements!r}"
+            )
         self.keepdims = boolean("keepdims", keepdims)
-        # A flat output has no axis of channels that vectors would lose.
+        # The output is flat, so vectors need no axis of channels.
         self._keeps_vectors = self.keepdims
         self.tolerance = fraction("tolerance", tolerance)
         self._require_fixed(self.generators, "invariants")
         self.refinement_errors: tuple[float, ...] = ()
-        # What was found before the layer is built, and on which grid.
+        # The subspaces found before the layer is built, and their grid.
         self._found: tuple[tuple[int, ...], eigenspaces.Eigenspaces] | None = None
 
     # ----------------------------------------------------------------- build
@@ -187,11 +205,14 @@ class InvariantPooling(GeneratorLayer):
         self.basis = self._add_constant("basis", spaces.basis)
 
     def _spaces_on(self, shape: tuple[int, ...]) -> eigenspaces.Eigenspaces:
-        """The subspaces on a grid, found once for the shape of the output and the build."""
+        """The subspaces on a grid. They are found once, for the shape of the output and for
+        the build.
+        """
         if self._found is None or self._found[0] != shape:
             generators = self.generators
             if generators.spatial_shape != shape:
-                # A copy, since the generators may be built later on for another grid.
+                # This uses a copy, because the generators may be built later for another
+                # grid.
                 generators = type(generators).from_config(generators.get_config())
                 generators.build_for((None, *shape, 1), self._owner)
             self._found = shape, self._find(generators, self._owner)
@@ -201,13 +222,20 @@ class InvariantPooling(GeneratorLayer):
         """The subspaces that make the invariants."""
         if not generators.is_square:
             raise ValueError(
-                f"{owner} needs square generators: others lead to another grid, and have "
-                f"no invariants. Received: generators {generators.name!r}"
+                f"{owner} needs square generators. Received: generators "
+                f"{generators.name!r}, which lead to another grid and have no invariants"
             )
-        self._require_room(generators, owner)
-        matrices = generators.matrices()
-        find = self._find_linear if self.kind == "linear" else self._find_spectrum
-        spaces = find(generators, matrices, owner)
+        is_linear = self.kind == "linear"
+        if self.method == "rings":
+            spaces = ring_spaces(generators, self.num_invariants, is_linear, owner)
+        elif is_along_axes(generators) and not (
+            is_linear or self._operators or self._elements
+        ):
+            spaces = translation_spaces(generators, self.num_invariants, self.tolerance)
+        else:
+            require_room(generators, owner)
+            find = self._find_linear if is_linear else self._find_spectrum
+            spaces = find(generators, generators.matrices(), owner)
         available = len(spaces.sizes)
         if self.num_invariants is not None and self.num_invariants > available:
             raise ValueError(
@@ -215,26 +243,6 @@ class InvariantPooling(GeneratorLayer):
                 f"{generators.name!r}. Received: num_invariants={self.num_invariants}"
             )
         return spaces.first(self.num_invariants or available)
-
-    @staticmethod
-    def _require_room(generators: Generators, owner: str) -> None:
-        """Raises if the eigenproblem does not fit into memory, and warns if it is long."""
-        size = generators.size
-        way_out = (
-            "Pool to fewer positions before, as `CasimirPooling(..., strides=2)` and "
-            "`downsampling=2` of `lconv_classifier` do, or take averages over positions "
-            "(`pooling='avg'`)"
-        )
-        what = f"Finding the invariants of {owner} on {size} positions"
-        copies = generators.num_generators + COPIES
-        require_memory(what, copies * size**2, way_out)
-        if size > MANY_POSITIONS:
-            minutes = 10 * size**3 / OPERATIONS_PER_MINUTE
-            warnings.warn(
-                f"{what} takes about {minutes:.0f} minutes, once: it is an eigenproblem of "
-                f"a matrix. {way_out}",
-                stacklevel=2,
-            )
 
     def _find_linear(
         self, generators: Generators, matrices: np.ndarray, owner: str
@@ -259,7 +267,7 @@ class InvariantPooling(GeneratorLayer):
             found, vectors = np.linalg.eigh(basis.T @ operator @ basis)
             basis = basis @ vectors
             values = np.stack([np.zeros(number), found], axis=1)
-        # The sign that an average over positions has.
+        # The sign is that of an average over positions.
         basis = basis * np.where(basis.sum(axis=0) < 0, -1.0, 1.0)
         return eigenspaces.Eigenspaces(basis, np.ones(number, dtype=int), values)
 
@@ -269,10 +277,10 @@ class InvariantPooling(GeneratorLayer):
         asymmetry = max(invariants.asymmetry(matrix, -1) for matrix in matrices)
         if asymmetry > invariants.PRECISION:
             raise ValueError(
-                f"`kind='spectrum'` of {owner} needs antisymmetric generators: with others "
-                "`exp(t L)` is not orthogonal, and norms on eigenspaces are not invariant. "
-                f"Received: generators {generators.name!r} with |L + L^T| / |L| up to "
-                f"{asymmetry:.1e}"
+                f"`kind='spectrum'` of {owner} needs antisymmetric generators: for others "
+                "`exp(t L)` is not orthogonal, and norms on eigenspaces are not "
+                f"invariant. Received: generators {generators.name!r} with |L + L^T| / |L| "
+                f"up to {asymmetry:.1e}"
             )
         form = smoothing_form(generators.representation())
         casimir = casimir_matrix(matrices, form)
@@ -322,13 +330,13 @@ class InvariantPooling(GeneratorLayer):
         return ops.reshape(output, (-1, output.shape[1] * channels))
 
     def _count(self, shape: tuple[int, ...]) -> int:
-        """The number of invariants, also of a layer that is not built."""
+        """The number of invariants. It works before the layer is built, too."""
         if self.num_invariants is not None:
             return self.num_invariants
         return len(self.multiplicities if self.built else self._spaces_on(shape).sizes)
 
     def _act(self, f: Tensor) -> Tensor:
-        # Squares of half precision overflow.
+        # Squares in half precision would overflow.
         flat = ops.cast(f, working_dtype(f))
         basis = ops.cast(self.basis, flat.dtype)
         if self.kind == "linear":
@@ -342,7 +350,7 @@ class InvariantPooling(GeneratorLayer):
         return ops.cast(ops.transpose(norms, (1, 0, 2)), f.dtype)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
-        """No mask: the output has no positions."""
+        """`None`: the output has no positions."""
         return None
 
     def get_config(self) -> dict[str, Any]:
@@ -353,6 +361,7 @@ class InvariantPooling(GeneratorLayer):
             "num_invariants": self.num_invariants,
             "refine": _as_config(self._operators),
             "elements": _as_config(self._elements),
+            "method": self.method,
             "keepdims": self.keepdims,
             "tolerance": self.tolerance,
         }
@@ -371,8 +380,8 @@ def _check_unmoved(
         raise ValueError(
             f"`elements` of {owner} must commute with {name}, or its eigenspaces are not "
             f"invariant. Received: a relative commutator of {max(sizes):.1e}. A quarter "
-            "turn, for example, takes translations along one axis to those along another: "
-            "the generators must have both"
+            "turn, for example, maps translations along one axis to those along another, "
+            "so the generators must contain both"
         )
 
 
