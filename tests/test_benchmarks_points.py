@@ -60,6 +60,44 @@ def test_motion_keeps_momentum_and_energy(module):
     assert 1 / distance + 0.5 * np.sum(v**2) == pytest.approx(0.5, rel=1e-4)
 
 
+@pytest.mark.backend_free
+def test_jets_differ_only_in_their_rest_frame(module):
+    """Not in what depends on the frame, nor in mass or number; boosts keep products."""
+    toy = module("toy_jets")
+    jets = toy.generate(3000, seed=1)
+    momenta = jets.momenta.astype("float64")
+    number, total = jets.exist.sum(axis=(1, 2)), momenta.sum(axis=1)
+    assert number.min() == 10
+    assert number.max() == 40
+    lengths = np.linalg.norm(momenta[..., :3], axis=-1)
+    np.testing.assert_allclose(lengths, momenta[..., 3], rtol=1e-5)
+    np.testing.assert_allclose(toy.invariant_mass(total), jets.masses, rtol=1e-4)
+    hardest = momenta[..., 3].max(axis=1) / total[:, 3]
+    for told in (number, jets.masses, total[:, 3], hardest):
+        assert abs(toy.area(told, jets.labels) - 0.5) < 0.04
+    at_rest = toy.boosts(-total[:, :3] / jets.masses[:, None])
+    for seen in (jets, jets.boosted(2.0, seed=2)):
+        moved = seen.momenta.astype("float64")
+        assert np.all(seen.labels == jets.labels)
+        np.testing.assert_allclose(
+            toy.invariant_mass(moved.sum(axis=1)), jets.masses, rtol=1e-3
+        )
+    still = np.einsum("bij,bnj->bni", at_rest, momenta)
+    tensors = np.einsum(
+        "bni,bnj,bn->bij", *2 * [still[..., :3]], 1 / (still[..., 3] + 1e-9)
+    )
+    longest = np.linalg.eigvalsh(tensors)[:, -1] / jets.masses
+    assert 0.9 < toy.area(longest, jets.labels) < 0.97
+
+
+@pytest.mark.thorough
+def test_jets_run(module):
+    rows = module("jets").jets(False)
+    assert [row["network"] for row in rows] == list(module("jets").NETWORKS)
+    symmetric = rows[0]
+    assert symmetric["rapidity 0"] == pytest.approx(symmetric["rapidity 3"], abs=0.02)
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", ["charges", "growth"])
 def test_each_runs(module, name, tmp_path):

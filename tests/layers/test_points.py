@@ -329,6 +329,30 @@ def test_a_table_tells_samples_apart():
         layer([f[..., :1], x])
 
 
+def test_tables_are_of_integers():
+    f, x = cloud()
+    table = np.ones((2, 6, 1))
+    layer = PointConv(3, "o3", **LAST)
+    for kind in ("float32", "bool"):
+        with pytest.raises(TypeError, match=f"must be of integers.*{kind}"):
+            layer([f, x, table.astype(kind)])
+    first, second = (of(layer, f, x, table.astype(d)) for d in ("int32", "uint8"))
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.backend_free
+def test_all_inputs_have_the_same_samples():
+    f, x = cloud()
+    table, pairs = np.zeros((2, 6, 1), "int32"), np.zeros((2, 6, 1, 1), "float32")
+    layer = PointConv(3, "o3", **LAST)
+    layer.build([each.shape for each in (f, x, table, pairs)])
+    inputs = [f, x, table, pairs]
+    for number, each in enumerate(inputs):
+        fewer = [*inputs[:number], each[:1], *inputs[number + 1 :]]
+        with pytest.raises(ValueError, match="expects features of shape"):
+            layer(fewer)
+
+
 def test_neighbours_are_counted_in_each_call():
     f, x = cloud()
     layer = PointConv(3, "o3", num_neighbors=5, aggregation="sum", **LAST)
