@@ -1,8 +1,8 @@
 """Networks on points beside others.
 
 Run: KERAS_BACKEND=jax python benchmarks/points charges [--full]
-(or `speed`, `growth`). All draws are seeded. `--json FILE` writes the rows to a
-file. Without `--full` a run takes seconds and shows that it runs. Rows of e3nn need an
+(or `molecules`, `speed`, `growth`). All draws are seeded. `--json FILE` writes the rows to
+a file. Without `--full` a run takes seconds and shows that it runs. Rows of e3nn need an
 environment with e3nn 0.6 and PyTorch: `charges --networks e3nn`, and `speed`, whose row is
 left out where there is none.
 """
@@ -17,9 +17,10 @@ sys.path.append(str(pathlib.Path(__file__).parents[1]))
 from charges import charges
 from growth import growth
 from markdown_table import show
+from molecules import molecules
 from speed import speed
 
-BENCHMARKS = {"charges": charges, "speed": speed, "growth": growth}
+BENCHMARKS = {"charges": charges, "molecules": molecules, "speed": speed, "growth": growth}
 
 
 def main(arguments=None):
@@ -30,8 +31,20 @@ def main(arguments=None):
     parser.add_argument("--seconds", type=float, help="of training, of `charges`")
     parser.add_argument("--tune", action="store_true", help="on validation, of `charges`")
     parser.add_argument("--json", type=pathlib.Path, help="where to write the rows")
+    parser.add_argument("--molecule", default="ethanol", choices=("ethanol", "aspirin"))
+    parser.add_argument(
+        "--folder", type=pathlib.Path, default="outputs", help="of molecules"
+    )
     options = parser.parse_args(arguments)
     more = {}
+    if options.what == "molecules":
+        more = {
+            "networks": options.networks,
+            "seconds": options.seconds,
+            "is_tuned": options.tune,
+            "molecule": options.molecule,
+            "folder": options.folder,
+        }
     if options.what == "charges":
         more = {
             "networks": options.networks,
