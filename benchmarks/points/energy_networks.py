@@ -32,10 +32,9 @@ def points(kinds, width=16, degree=1):
         classes=1,
         classifier_activation=None,
         num_species=int(max(kinds)),
-        filters=(width, width),
+        filters=(width,),
         degree=degree,
         radius=RADIUS,
-        aggregation="sum",
     )
     total = PointPooling(reduction="sum", data_format="channels_last")
     return keras.Model(atoms.inputs, total(atoms.output))

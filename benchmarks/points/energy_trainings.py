@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from conformations import Conformations, Scale
 
-BATCH = 20
+BATCH = 10
 # Of the squared errors of energies, beside those of components of forces.
 ENERGY_WEIGHT = 10.0
 # The largest norm of a gradient.

@@ -10,14 +10,14 @@ from energy_trainings import errors, trained
 FOLDER = pathlib.Path("outputs")
 # Found by `--tune`: learning rates, and arguments of networks.
 SETTINGS = {
-    "distances": (1e-3, {"width": 256}),
+    "distances": (3e-3, {"width": 128}),
     "e3nn": (1e-2, {"width": 16, "degree": 1}),
     "PointConv": (1e-2, {"width": 16, "degree": 1}),
 }
 # What `--tune` tries: three rates, and other arguments with the second of them.
 RATES = (1e-3, 3e-3, 1e-2)
 OTHERS = {
-    "distances": {"width": 128},
+    "distances": {"width": 256},
     "e3nn": {"width": 16, "degree": 2},
     "PointConv": {"width": 16, "degree": 2},
 }
@@ -83,6 +83,7 @@ def molecules(
         watch = validate if full else None
         found = trained(name, *SETTINGS[name], seconds, kinds, train, 0, watch)
         row = {"network": name, "weights": found.weights, "epochs": found.epochs}
-        rows.append({**of, **row, **errors(found.predict, test), "curve": found.curve})
+        curve = {"curve": found.curve} if full else {}
+        rows.append({**of, **row, **errors(found.predict, test), **curve})
         print(rows[-1], flush=True)
     return rows
