@@ -2,13 +2,15 @@
 
 - `signals`: generated heartbeats of three kinds, at any place of a noisy signal.
 - `fashion`: Fashion-MNIST, upright.
+- `steps`: the time of a training step of each network of images, in turns.
 - `moments`: a figure, a convolution and the L-convs that have the moments of its kernel.
 
 Each network takes the learning rate that is best on images or signals which are neither
 trained nor tested on, out of the same three, and as many channels as keep its weights
 within those of the convolutional one. Times are of one run: compare ratios.
 
-Usage: python benchmarks/lconv_width.py {signals,fashion,moments} [--quick] [--folder DIR]
+Usage: python benchmarks/lconv_width.py {signals,fashion,steps,moments} [--quick]
+           [--folder DIR]
 """
 
 import argparse
@@ -19,7 +21,7 @@ import time
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
-from steerable import load
+from steerable import load, steps_in_turns
 
 from keras_lconv import LConv
 from keras_lconv.generators import derivative_matrix, translation
@@ -126,7 +128,7 @@ def widest(what, layer, most):
 
 
 def trained(what, layer, width, rate, data, epochs, seed):
-    """A trained network, and the seconds that it took."""
+    """A trained network, and the processor seconds that it took."""
     keras.utils.set_random_seed(seed)
     model = network(what, layer, width)
     steps = epochs * math.ceil(len(data[0]) / 32)
@@ -134,9 +136,9 @@ def trained(what, layer, width, rate, data, epochs, seed):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(schedule), loss, metrics=["accuracy"])
     model.train_on_batch(data[0][:32], data[1][:32])  # what is compiled once
-    start = time.perf_counter()
+    start = time.process_time()
     model.fit(*data, epochs=epochs, batch_size=32, verbose=0)
-    return model, time.perf_counter() - start
+    return model, time.process_time() - start
 
 
 def accuracy(model, data):
@@ -159,8 +161,10 @@ def compare(what, options):
     rates = RATES[1:] if options.quick else RATES
     first = next(iter(NETWORKS[what].values()))
     most = num_weights(network(what, first, 16))
-    print("network                    weights   rate  seconds  accuracy (spread)")
+    print("network                    weights   rate  CPU sec  accuracy (spread)")
     for name, layer in NETWORKS[what].items():
+        if options.networks and name not in options.networks:
+            continue
         width = 16 if layer is first else widest(what, layer, most)
         found, times = [], []
         chosen = None
@@ -178,6 +182,19 @@ def compare(what, options):
             f"{np.mean(found):9.3f} ({np.ptp(found):.3f})",
             flush=True,
         )
+
+
+def compare_steps(quick):
+    """Times of a step, relative to that of the convolutional network."""
+    layers_of = NETWORKS["fashion"]
+    most = num_weights(network("fashion", 3, 16))
+    models = [
+        network("fashion", each, 16 if each == 3 else widest("fashion", each, most))
+        for each in layers_of.values()
+    ]
+    seconds = steps_in_turns(models, [(28, 28, 1)] * len(models), 3 if quick else 40, 32)
+    for name, ratio in zip(layers_of, seconds / seconds[0], strict=True):
+        print(f"{name:26s} {ratio:.2f}")
 
 
 # ----------------------------------------------------------------------------- moments
@@ -250,18 +267,22 @@ def draw_moments(path):
 def main(arguments=None):
     """Prints a table, or saves the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=[*NETWORKS, "moments"])
+    parser.add_argument("what", choices=[*NETWORKS, "steps", "moments"])
     parser.add_argument("--quick", action="store_true", help="fewer data, rates and seeds")
     parser.add_argument("--folder", type=pathlib.Path, help="of the four files of the data")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seeds", type=int)
+    parser.add_argument("--networks", nargs="+", help="some, by the names of the table")
     parser.add_argument("--output", default="docs/assets/lconv_moments.png")
     options = parser.parse_args(arguments)
     if options.what == "moments":
         draw_moments(options.output)
         return
     print(f"Backend: {keras.config.backend()}")
-    compare(options.what, options)
+    if options.what == "steps":
+        compare_steps(options.quick)
+    else:
+        compare(options.what, options)
 
 
 if __name__ == "__main__":

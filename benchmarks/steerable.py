@@ -40,8 +40,8 @@ def steps_in_turns(models, shapes, repeats, batch):
     """The median time of a training step of each model, taken in turns."""
     rng = np.random.default_rng(0)
     data = [
-        (rng.normal(size=(batch, *s)).astype("float32"), np.zeros((batch, 1), "float32"))
-        for s in shapes
+        (rng.normal(size=(batch, *s)), np.zeros((batch, *model.output_shape[1:])))
+        for model, s in zip(models, shapes, strict=True)
     ]
     for model in models:
         model.compile("sgd", "mse")

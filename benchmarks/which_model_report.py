@@ -11,7 +11,7 @@ def percents(values):
 
 
 def report(task):
-    """One row for each network, best scores in bold."""
+    """One row for each network, best scores in bold, and what all were given."""
     rows = task["networks"]
     scores = {name: np.array(row["scores"]) for name, row in rows.items()}
     columns = next(iter(scores.values())).shape[1]
@@ -28,7 +28,8 @@ def report(task):
         body.append([name if "," in name or name[0].isupper() else f'`"{name}"`', *numbers])
         body[-1] += marked
     heads = [f"{head}, %" for head in heads]
-    return table(["network", "weights", "epochs", "CPU seconds", *heads], body)
+    measured = table(["network", "weights", "epochs", "CPU seconds", *heads], body)
+    return f"{measured}\n\nGiven to each network: {task['seconds']} CPU seconds."
 
 
 def heading(results):

@@ -160,17 +160,13 @@ def layer_from_config(layer):
 #   `make onnx` exports every layer from each backend, and runs it in ONNX Runtime with
 #   batches of two sizes: the numbers are the same to 1e-4. Call the model once before the
 #   export.
-# - ONNX from PyTorch: fix the batch size by `input_signature` for `ClusterPooling` and
-#   `InvariantPooling`.
-# - ONNX from JAX and TensorFlow: ONNX Runtime has no bitwise operations on floats, which
-#   `NormMaxPooling`, and `SteerablePool` for vectors, need. jax2onnx does not convert the
-#   loops of `CasimirPooling`, `LieExponential` and `OrbitPooling`, nor `LearnedPooling`.
-#   tf2onnx turns maxima and norms into NaN, does not convert `PointConv`, and takes many
+# - ONNX from JAX: jax2onnx has no solution of linear equations, which `LearnedPooling`
+#   needs.
+# - ONNX from TensorFlow: tf2onnx has no `log1p`, which `PointConv` needs, and takes many
 #   minutes for products of learned generators. Load the `.keras` file on PyTorch, and
 #   export it there.
 # - More formats need more packages: `"openvino"`, and `"litert"` from PyTorch, which was
-#   not tested. OpenVINO from PyTorch keeps the batch size of the trace in some
-#   layers: fix it.
+#   not tested.
 # - Eight bits: [In your pipeline](../pipeline.md#whole-numbers-of-eight-bits).
 
 

@@ -15,7 +15,7 @@ from keras_lconv import generators, layers
 from keras_lconv._version import __version__ as __version__
 from keras_lconv.layers import *  # noqa: F403
 
-if not TYPE_CHECKING:  # Type checkers know no computed list, and take all public names.
+if not TYPE_CHECKING:  # Type checkers cannot read a computed list, and need none.
     __all__ = ["__version__", "generators", *layers.__all__]
 _SUBMODULES = (
     "algebra",

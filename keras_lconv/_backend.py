@@ -24,7 +24,7 @@ def is_traced(tensor: Any) -> bool:
     if backend == "jax":
         import jax
 
-        # What `grad` traces outside of `jit` has a value, that of the primal.
+        # A tensor that `grad` traces outside of `jit` has a value, that of the primal.
         return isinstance(jax.lax.stop_gradient(tensor), jax.core.Tracer)
     if backend == "torch":
         import torch
@@ -36,7 +36,7 @@ def is_traced(tensor: Any) -> bool:
 
 
 def outside_of_graphs() -> contextlib.AbstractContextManager[Any]:
-    """A scope in which what has values is computed, also while a graph is traced."""
+    """A scope in which tensors with values are computed, even while a graph is traced."""
     backend = keras.config.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -57,14 +57,15 @@ def concrete_value(tensor: Any) -> np.ndarray | None:
 
 
 def loses_nan_in_maxima() -> bool:
-    """Whether a maximum may pass over NaN: TensorFlow's, compiled by XLA for the CPU."""
+    """Whether a maximum may ignore NaN, as in TensorFlow compiled by XLA for the CPU."""
     return keras.config.backend() == "tensorflow"
 
 
 def take(x: Any, indices: Any, axis: int) -> Any:
     """Entries along an axis at a vector of indices, none of them negative.
 
-    On PyTorch Keras' `take` calls `ravel`, which exporters to ONNX and OpenVINO lack.
+    On PyTorch Keras' `take` calls `ravel`, which exporters to ONNX and OpenVINO do not
+    support.
     """
     if keras.config.backend() != "torch":
         return ops.take(x, indices, axis=axis)
@@ -76,17 +77,17 @@ def take(x: Any, indices: Any, axis: int) -> Any:
 
 
 def segment_sum(rows: Any, segments: np.ndarray, num: int) -> Any:
-    """The sums `(num, p)` of rows `(n, p)` that have the same number.
+    """The sums `(num, p)` of rows `(n, p)` with the same number.
 
-    On PyTorch Keras' `segment_sum` computes in float32 also for float64, and its export has
-    one size of the batch.
+    On PyTorch Keras' `segment_sum` computes in float32 even for float64, and its export
+    fixes the size of the batch.
     """
     if keras.config.backend() != "torch":
         return ops.segment_sum(rows, segments, num_segments=num)
     import torch
 
     index = torch.as_tensor(segments, dtype=torch.int64, device=rows.device)
-    # ONNX's exporter of PyTorch gets `index_add` wrong where numbers repeat.
+    # PyTorch's ONNX exporter gets `index_add` wrong if numbers repeat.
     index = index.reshape(-1, *[1] * (rows.ndim - 1)).expand_as(rows)
     return rows.new_zeros((num, *rows.shape[1:])).scatter_add(0, index, rows)
 
@@ -103,7 +104,8 @@ def repeat(
     """
     if times > 1 and is_traced(state[0]):
         if keras.config.backend() == "jax":
-            return ops.fori_loop(0, times, lambda i, state: body(i, *state), state)
+            numbers = np.arange(times, dtype="int32")
+            return ops.scan(lambda state, i: (body(i, *state), None), state, numbers)[0]
         if keras.config.backend() == "tensorflow":
             return ops.while_loop(
                 lambda i, *_: i < times,
@@ -135,7 +137,7 @@ def jacobian(function: Function) -> Callable[[Any], tuple[Any, Any]]:
             with tf.GradientTape(persistent=True) as tape:
                 tape.watch(x)
                 values = function(x)
-                # Samples do not mix: the gradient of the sum holds those of all samples.
+                # Samples do not mix, so the gradient of the sum holds those of all samples.
                 sums = tf.reduce_sum(values, axis=0)
             # A loop in the graph, which does not grow with the number of outputs.
             rows = tape.jacobian(
@@ -177,11 +179,11 @@ def vjp(function: Function, x: Any) -> tuple[Any, Function]:
 
     Args:
         function: Maps a tensor to a tensor.
-        x: Where to take the derivative `J`.
+        x: The point of the derivative `J`.
 
     Returns:
-        `function(x)`, and the linear map that takes a cotangent `u` of the shape of this
-        value to `J^T u`, of the shape of `x`.
+        `function(x)`, and the linear map from a cotangent `u` of the shape of this value to
+        `J^T u`, of the shape of `x`.
     """
     backend = keras.config.backend()
     if backend == "tensorflow":
@@ -220,7 +222,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def hessian(function: Function) -> Callable[[Any], tuple[Any, Any]]:
-    """First and second derivatives of a number by a vector.
+    """First and second derivatives of a scalar function of a vector.
 
     Args:
         function: Maps a tensor `(n,)` to a tensor `()`.
@@ -261,7 +263,7 @@ def hessian(function: Function) -> Callable[[Any], tuple[Any, Any]]:
 
 
 def _torch_gradient(value: Any, x: Any) -> Any:
-    """The gradient of a number, zero where it does not depend on `x`."""
+    """The gradient of a scalar by `x`, zero if it does not depend on `x`."""
     import torch
 
     if not value.requires_grad:

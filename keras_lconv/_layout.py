@@ -1,4 +1,4 @@
-"""From inputs of any layout to features `(batch, d, channels)`, and back."""
+"""Converts inputs of any layout to features `(batch, d, channels)`, and back."""
 
 import math
 from collections.abc import Iterable
@@ -21,14 +21,14 @@ def checked_data_format(data_format: str | None) -> str:
 
 
 def data_format_of(function: Function | None, data_format: str | None) -> str:
-    """The data format that is given, that a model says itself, or that of Keras."""
+    """The given data format, or that of a model, or that of Keras."""
     if data_format is None:
         data_format = getattr(function, "data_format", None)
     return checked_data_format(data_format)
 
 
 def channels_last_shape(shape: Shape, data_format: str) -> Shape:
-    """The shape of a feature map with its channels last; `(batch, d)` stays as it is."""
+    """The shape of a feature map with its channels last. `(batch, d)` stays unchanged."""
     if data_format == "channels_first" and len(shape) > 2:
         return (shape[0], *shape[2:], shape[1])
     return tuple(shape)
@@ -42,29 +42,29 @@ def channels_first_shape(shape: Shape, data_format: str) -> Shape:
 
 
 def integer_sizes(shape: Iterable[Any]) -> tuple[Any, ...]:
-    """Sizes as integers, and `None`: PyTorch's tracer has tensors for them."""
+    """Sizes as integers or `None`, because PyTorch's tracer uses tensors for them."""
     return tuple(size if size is None else int(size) for size in shape)
 
 
 def to_channels_last(f: Tensor, data_format: str) -> Tensor:
-    """A feature map with its channels last; `(batch, d)` stays as it is."""
+    """A feature map with its channels last. `(batch, d)` stays unchanged."""
     if data_format == "channels_first" and len(f.shape) > 2:
         return ops.moveaxis(f, 1, -1)
     return f
 
 
 def from_channels_last(f: Tensor, data_format: str) -> Tensor:
-    """What `to_channels_last` does, the other way round."""
+    """The inverse of `to_channels_last`."""
     if data_format == "channels_first" and len(f.shape) > 2:
         return ops.moveaxis(f, -1, 1)
     return f
 
 
 def to_floats(value: Data, dtype: str) -> Tensor:
-    """A tensor of floating-point numbers: others, as of integers, are cast to `dtype`.
+    """A tensor of floating-point numbers. Others, such as integers, are cast to `dtype`.
 
     Raises:
-        TypeError: If the numbers are complex, or no numbers.
+        TypeError: If the entries are complex, or not numbers.
     """
     tensor = ops.convert_to_tensor(value)
     kind = keras.backend.standardize_dtype(tensor.dtype)
@@ -72,8 +72,8 @@ def to_floats(value: Data, dtype: str) -> Tensor:
         return tensor
     if kind.startswith("complex"):
         raise TypeError(
-            "Inputs must be real: their real and imaginary parts may be channels. "
-            f"Received: a tensor of dtype {kind}"
+            f"Inputs must be real. Received: a tensor of dtype {kind}. Give real and "
+            "imaginary parts as channels"
         )
     if kind == "string":
         raise TypeError("Inputs must be real numbers. Received: a tensor of strings")
@@ -108,25 +108,25 @@ def expand_to_rank(mask: Tensor, rank: int) -> Tensor:
 
 
 def masked(f: Tensor, mask: Tensor | None) -> Tensor:
-    """Features `(batch, *spatial, channels)`, zero where a mask says that nothing counts.
+    """Features `(batch, *spatial, channels)`, zero where a mask is false.
 
-    The mask has the first axes of the features. What it hides may be NaN.
+    The mask has the first axes of the features. Hidden values may be NaN.
 
     Raises:
-        TypeError: If the mask is of floating-point numbers: it says yes or no.
+        TypeError: If the mask holds floating-point numbers instead of booleans.
         ValueError: If it has other axes.
     """
     if mask is None:
         return f
     if keras.backend.is_float_dtype(keras.backend.standardize_dtype(mask.dtype)):
         raise TypeError(
-            "`mask` must be of booleans: positions count, or they do not. "
-            f"Received: a mask of dtype {keras.backend.standardize_dtype(mask.dtype)}"
+            "`mask` must hold booleans: whether positions count. Received: a mask of "
+            f"dtype {keras.backend.standardize_dtype(mask.dtype)}"
         )
     given, axes = tuple(mask.shape), tuple(f.shape[:-1])
     pairs = zip(given, axes, strict=False)
     if len(given) > len(axes) or any(
-        n not in (1, size) for n, size in pairs if None not in (n, size)
+        n != size for n, size in pairs if None not in (n, size)
     ):
         raise ValueError(
             f"`mask` must have the first axes of the input, out of {axes}. "

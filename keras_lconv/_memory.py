@@ -1,4 +1,6 @@
-"""What is refused before it is allocated: more than a share of the memory that there is."""
+"""Refuses arrays that would take more than a share of the memory, before they are
+allocated.
+"""
 
 import math
 import os
@@ -6,7 +8,7 @@ import os
 # The environment variable `KERAS_LCONV_MEMORY_SHARE` sets another share.
 VARIABLE = "KERAS_LCONV_MEMORY_SHARE"
 DEFAULT_SHARE = 0.5
-# Where the operating system does not say how much memory there is.
+# The assumption if the operating system does not tell the size of the memory.
 UNKNOWN_MEMORY = 8 * 2**30
 LARGEST = 1e300
 
@@ -21,10 +23,10 @@ def physical_memory() -> int:
 
 
 def memory_limit() -> float:
-    """What one array, or one step, may take, in bytes.
+    """The memory in bytes that one array, or one step, may take.
 
     Raises:
-        ValueError: If the environment variable is set to no positive number.
+        ValueError: If the environment variable is not a positive number.
     """
     text = os.environ.get(VARIABLE, str(DEFAULT_SHARE))
     try:
@@ -37,13 +39,14 @@ def memory_limit() -> float:
 
 
 def require_memory(what: str, numbers: float, way_out: str, itemsize: int = 8) -> None:
-    """Raises if so many numbers do not fit into the share of the memory.
+    """Raises an error if numbers do not fit into the share of the memory.
 
     Args:
-        what: What needs them, with the name of the argument, as the start of a sentence.
-        numbers: How many there are.
+        what: The object that needs them, with the name of the argument, as the start of a
+        sentence.
+        numbers: Number of numbers.
         way_out: A sentence without its full stop.
-        itemsize: Bytes of each.
+        itemsize: Bytes of each number.
 
     Raises:
         ValueError: If they take more than `memory_limit()`.
@@ -53,9 +56,9 @@ def require_memory(what: str, numbers: float, way_out: str, itemsize: int = 8) -
     if needed > limit:
         raise ValueError(
             f"{what} would take {readable(needed)} of memory, more than the "
-            f"{readable(limit)} that one step may. {way_out}. The environment variable "
-            f"`{VARIABLE}` sets the share of the memory of this machine that is allowed, "
-            f"{DEFAULT_SHARE} by default"
+            f"{readable(limit)} that one step may take. {way_out}. The environment "
+            f"variable `{VARIABLE}` sets the allowed share of the memory of this machine, "
+            f"by default {DEFAULT_SHARE}"
         )
 
 

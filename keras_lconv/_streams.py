@@ -1,4 +1,4 @@
-"""Data that come in batches, one after the other, and need not fit into memory."""
+"""Data in batches, which need not fit into memory together."""
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -8,7 +8,7 @@ import keras
 
 
 def is_stream(value: object) -> bool:
-    """Whether a value is an iterable of batches, and no array, table or list."""
+    """Whether a value is an iterable of batches, instead of an array, table or list."""
     if isinstance(value, keras.utils.PyDataset) or inspect.isgeneratorfunction(value):
         return True
     is_iterable = isinstance(value, Iterable)
@@ -26,14 +26,19 @@ def batches_of(name: str, stream: Any) -> Iterator[Any]:
             an array, a tensor or a data frame. Of a tuple or list of these, such as
             `(x, y)`, the first counts.
     """
+    return map(_inputs, whole_batches_of(name, stream))
+
+
+def whole_batches_of(name: str, stream: Any) -> Iterator[Any]:
+    """Each batch of a stream, with all of its parts."""
     is_empty = True
     for batch in _iterated(name, stream):
         is_empty = False
-        yield _inputs(batch)
+        yield batch
     if is_empty:
         raise ValueError(
-            f"`{name}` must give batches. Received: an iterable without any (an iterator "
-            "can be used once)"
+            f"`{name}` must give batches. Received: an iterable without any. An iterator "
+            "can be used only once"
         )
 
 
@@ -43,7 +48,8 @@ def _iterated(name: str, stream: Any) -> Iterable[Any]:
     if isinstance(stream, keras.utils.PyDataset):
         if stream.num_batches is None:
             raise ValueError(
-                f"`{name}` must end. Received: a `PyDataset` whose `num_batches` is None"
+                f"`{name}` must be finite. Received: a `PyDataset` whose `num_batches` is "
+                "None"
             )
         return (stream[index] for index in range(stream.num_batches))
     return stream

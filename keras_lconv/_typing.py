@@ -1,4 +1,4 @@
-"""What arguments and results are, in signatures: for readers and for mypy."""
+"""Types of arguments and results in signatures, for readers and for mypy."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
@@ -19,7 +19,7 @@ class Tensor(Protocol):
 
     @property
     def shape(self) -> Any:
-        """The sizes of its axes; `None` for those that are not known."""
+        """The sizes of its axes, `None` if unknown."""
 
     @property
     def dtype(self) -> Any:
@@ -56,22 +56,22 @@ class Tensor(Protocol):
     def __ge__(self, other: Any) -> Any: ...
 
 
-# An array, nested lists of numbers, or a tensor: what may be given as data.
+# Types of data: an array, nested lists of numbers, or a tensor.
 Data: TypeAlias = ArrayLike | Tensor
 # Data, or batches of them: an iterable, a generator function, a `PyDataset`.
 Stream: TypeAlias = Data | Iterable[Any] | Callable[[], Iterable[Any]]
-# What is asked: a model, a layer or a function of a batch.
+# The function under examination: a model, a layer or a function of a batch.
 Function: TypeAlias = Callable[[Any], Any]
 # Columns of a table by name or number: one list, or one for each vector.
 Columns: TypeAlias = Sequence[Any] | None
-# A shape whose batch, and of inputs also other sizes, may not be known yet.
+# A shape whose batch may be unknown. Other sizes of inputs may be unknown as well.
 Shape: TypeAlias = tuple[int | None, ...]
-# What `keras_lconv.generators.get` takes.
-# `|` takes no names of classes to come.
+# The argument of `keras_lconv.generators.get`. `|` does not accept names of later classes.
 GeneratorsLike: TypeAlias = Union[
     int, str, ArrayLike, "LieAlgebra", dict[str, Any], "Generators"
 ]
-# Where symmetries of tables and images are searched: that, or functions, with names or not.
+# The argument `search` for tables and images: as above, or functions, with or without
+# names.
 Search: TypeAlias = (
     GeneratorsLike
     | Sequence[Callable[[Any], Any]]
@@ -80,15 +80,16 @@ Search: TypeAlias = (
 )
 # Matrices `(k, d, d)`, an algebra of these (which is an array, too), or fixed generators.
 MatricesLike: TypeAlias = Union[ArrayLike, "Generators"]
-# What Keras' `get` functions take: a name, a configuration, an instance, or nothing.
+# The argument of Keras' `get` functions: a name, a configuration, an instance, or `None`.
 Activation: TypeAlias = str | dict[str, Any] | Callable[[Any], Any] | None
 Initializer: TypeAlias = str | dict[str, Any] | Callable[..., Any] | None
 Regularizer: TypeAlias = str | dict[str, Any] | Callable[[Any], Any] | None
 Constraint: TypeAlias = str | dict[str, Any] | Callable[[Any], Any] | None
-# A quadratic form on the components: its name, or its matrix; `None` is a layer's default.
+# A quadratic form on the components: its name or its matrix. `None` is the default of a
+# layer.
 FormLike: TypeAlias = str | ArrayLike | None
-# What Keras' layers and losses take as `dtype`.
+# The argument `dtype` of Keras' layers and losses.
 DTypeLike: TypeAlias = Union[str, "keras.DTypePolicy", None]
-# What plots return and draw into. Matplotlib is imported only where something is drawn.
+# Figures and axes of plots. Matplotlib is imported only when something is drawn.
 Figure: TypeAlias = Union["matplotlib.figure.Figure", "matplotlib.figure.SubFigure"]
 Axes: TypeAlias = "matplotlib.axes.Axes"

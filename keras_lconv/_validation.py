@@ -9,21 +9,22 @@ import numpy as np
 
 T = TypeVar("T")
 
-# Repeated passes, and orders of derivatives: a loop of more is a mistake, or does not end.
+# The limit of repeated passes and of orders of derivatives. More is a mistake, or does not
+# end.
 MOST_STEPS = 1000
 MOST_ORDER = 20
-# As many as gl(100) has.
+# The limit of generators: gl(100) has this many.
 MOST_GENERATORS = 10_000
-# Classes, hidden units and columns of models.
+# The limit of classes, hidden units and columns of models.
 MOST_UNITS = 1_000_000
-# Positions along an axis that a window, or a step, may have.
+# The limit of positions along an axis in a window or a step.
 MOST_WINDOW = 100
-# As many axes as arrays may have.
+# The limit of axes of arrays.
 MOST_AXES = 32
 
 
 def boolean(name: str, value: object) -> bool:
-    """Returns `value` as a `bool`, or raises if it is neither true nor false."""
+    """Returns `value` as a `bool`, and raises an error if it is not one."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(
             f"`{name}` must be True or False. "
@@ -33,7 +34,7 @@ def boolean(name: str, value: object) -> bool:
 
 
 def require_function(value: object) -> None:
-    """Raises unless the argument `function` can be called."""
+    """Raises an error unless the argument `function` can be called."""
     if not callable(value):
         raise TypeError(
             "`function` must be a model, a layer or a function. "
@@ -42,7 +43,7 @@ def require_function(value: object) -> None:
 
 
 def optional(check: Callable[[str, Any], T], name: str, value: object) -> T | None:
-    """Returns `None`, or what `check` makes of any other value."""
+    """Returns `None`, or the result of `check` for any other value."""
     return None if value is None else check(name, value)
 
 
@@ -54,7 +55,7 @@ def progress(value: object) -> bool | None:
 
 
 def positive_int(name: str, value: object, most: int | None = None) -> int:
-    """Returns `value` as an `int`, or raises if it is not in 1 to `most`."""
+    """Returns `value` as an `int`, and raises an error if it is not in 1 to `most`."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(
             f"`{name}` must be a positive integer. "
@@ -66,7 +67,9 @@ def positive_int(name: str, value: object, most: int | None = None) -> int:
 
 
 def count(name: str, value: object, most: int | None = None) -> int:
-    """Returns `value` as an `int`, or raises if it is not an integer from 0 to `most`."""
+    """Returns `value` as an `int`, and raises an error if it is not an integer from 0 to
+    `most`.
+    """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(
             f"`{name}` must be an integer that is not negative. "
@@ -95,7 +98,7 @@ def positive_ints(name: str, value: object, most: int | None = None) -> tuple[in
 
 
 def for_each_axis(name: str, value: tuple[int, ...], ndim: int) -> tuple[int, ...]:
-    """Returns `value` for each of `ndim` axes; one number counts for all of them."""
+    """Returns `value` for each of `ndim` axes. One number counts for all axes."""
     if len(value) not in (1, ndim):
         raise ValueError(
             f"`{name}` must be one number or {ndim}, one for each axis. "
@@ -105,7 +108,9 @@ def for_each_axis(name: str, value: tuple[int, ...], ndim: int) -> tuple[int, ..
 
 
 def real_number(name: str, value: object) -> float:
-    """Returns `value` as a `float`, or raises if it is not a finite real number."""
+    """Returns `value` as a `float`, and raises an error if it is not a finite
+    real number.
+    """
     is_number = isinstance(value, (Real, np.ndarray)) or hasattr(value, "dtype")
     if isinstance(value, (bool, np.bool_)) or not is_number:
         raise TypeError(
@@ -121,7 +126,7 @@ def real_number(name: str, value: object) -> float:
 
 
 def positive_number(name: str, value: object) -> float:
-    """Returns `value` as a `float`, or raises if it is not a positive number."""
+    """Returns `value` as a `float`, and raises an error if it is not a positive number."""
     number = real_number(name, value)
     if number <= 0:
         raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}")
@@ -129,7 +134,7 @@ def positive_number(name: str, value: object) -> float:
 
 
 def not_negative(name: str, value: object) -> float:
-    """Returns `value` as a `float`, or raises if it is not a number from 0 on."""
+    """Returns `value` as a `float`, and raises an error if it is negative."""
     number = real_number(name, value)
     if number < 0:
         raise ValueError(
@@ -139,7 +144,9 @@ def not_negative(name: str, value: object) -> float:
 
 
 def share(name: str, value: object) -> float:
-    """Returns `value` as a `float`, or raises if it is not a number from 0 to below 1."""
+    """Returns `value` as a `float`, and raises an error if it is not a number from 0 to
+    below 1.
+    """
     number = not_negative(name, value)
     if number >= 1:
         raise ValueError(
@@ -149,7 +156,9 @@ def share(name: str, value: object) -> float:
 
 
 def fraction(name: str, value: object) -> float:
-    """Returns `value` as a `float`, or raises if it is not a number between 0 and 1."""
+    """Returns `value` as a `float`, and raises an error if it is not a number between 0 and
+    1.
+    """
     number = real_number(name, value)
     if not 0 < number < 1:
         raise ValueError(
@@ -159,8 +168,10 @@ def fraction(name: str, value: object) -> float:
 
 
 def one_of(name: str, value: object, options: Sequence[T]) -> T:
-    """Returns the one of `options` that `value` is, or raises if it is none."""
-    # Arrays compare entry by entry: they are no option.
+    """Returns the element of `options` that equals `value`, and raises an error if there is
+    none.
+    """
+    # Arrays compare entry by entry, so they are never an option.
     is_plain = isinstance(value, (str, int, type(None))) and not isinstance(value, bool)
     if not is_plain or value not in options:
         listed = ", ".join(repr(option) for option in options)
@@ -169,7 +180,7 @@ def one_of(name: str, value: object, options: Sequence[T]) -> T:
 
 
 def finite_array(name: str, value: object) -> np.ndarray:
-    """Returns `value` as a float64 array, or raises if an entry is not finite."""
+    """Returns `value` as a float64 array, and raises an error if an entry is not finite."""
     array = real_array(name, value)
     if not np.all(np.isfinite(array)):
         raise ValueError(
@@ -180,10 +191,10 @@ def finite_array(name: str, value: object) -> np.ndarray:
 
 
 def real_array(name: str, value: Any) -> np.ndarray:
-    """Returns `value` as a float64 array, in which numbers may be missing, as NaN."""
+    """Returns `value` as a float64 array, in which missing numbers may be NaN."""
     try:
         array = np.asarray(value)
-        # NumPy does not know the kind of bfloat16, which casts as any other.
+        # NumPy does not know the kind of bfloat16, which can be cast like any other.
         is_real = array.dtype.kind in "biufO" or array.dtype.name == "bfloat16"
         array = array.astype("float64") if is_real else array
     except (TypeError, ValueError):
@@ -198,7 +209,9 @@ def real_array(name: str, value: Any) -> np.ndarray:
 
 
 def any_array(name: str, value: object) -> np.ndarray:
-    """Returns `value` as an array of numbers or labels, or raises if it is none."""
+    """Returns `value` as an array of numbers or labels, and raises an error if it
+    is none.
+    """
     try:
         return np.asarray(value)
     except ValueError:
@@ -209,7 +222,9 @@ def any_array(name: str, value: object) -> np.ndarray:
 
 
 def integer_array(name: str, value: object) -> np.ndarray:
-    """Returns `value` as an array of integers, or raises if an entry is none."""
+    """Returns `value` as an array of integers, and raises an error if an entry is not an
+    integer.
+    """
     try:
         array = np.array(value)
         is_whole = np.issubdtype(array.dtype, np.integer) or not array.size
@@ -224,7 +239,7 @@ def integer_array(name: str, value: object) -> np.ndarray:
 
 
 def square_matrices(name: str, value: object) -> np.ndarray:
-    """Returns a stack `(k, n, n)` of square matrices, which may be given as one matrix."""
+    """Returns a stack `(k, n, n)` of square matrices, from a stack or one matrix."""
     array = finite_array(name, value)
     matrices = array[None] if array.ndim == 2 else array
     if (
@@ -248,7 +263,9 @@ def matrices_if_any(name: str, value: object) -> np.ndarray | None:
 def names_or_matrices(
     name: str, value: object, check: Callable[[Any], str | np.ndarray]
 ) -> tuple[str | np.ndarray, ...]:
-    """Returns what `check` makes of each name and matrix, from one of them or several."""
+    """Returns the results of `check` for each name and matrix, from one of them
+    or several.
+    """
     if value is None:
         return ()
     if isinstance(value, str):
@@ -265,7 +282,7 @@ def names_or_matrices(
 
 
 def require_channels(shape: Sequence[int | None], owner: str) -> None:
-    """Raises if a channels-last shape has no channel, and so no numbers at all."""
+    """Raises an error if a channels-last shape has no channel, and so no numbers at all."""
     if shape[-1] == 0:
         raise ValueError(
             f"{owner} needs at least one channel. "
@@ -276,12 +293,12 @@ def require_channels(shape: Sequence[int | None], owner: str) -> None:
 def whole_blocks(
     shape: tuple[int, ...], strides: int, owner: str, what: str
 ) -> tuple[int, ...]:
-    """How many blocks of `strides` positions lie along each axis of an image or input."""
+    """The number of blocks of `strides` positions along each axis of an image or input."""
     if any(n % strides for n in shape):
         raise ValueError(
-            f"`strides` of {owner} must divide the size of the {what}, so that "
-            "the blocks lie symmetric about its centre. "
-            f"Received: strides={strides} for an {what} of size {shape}"
+            f"`strides` of {owner} must divide the size of the {what}, so that the blocks "
+            f"lie symmetrically about its centre. Received: strides={strides} for an "
+            f"{what} of size {shape}"
         )
     return tuple(n // strides for n in shape)
 

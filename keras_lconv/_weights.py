@@ -1,4 +1,4 @@
-"""Weights that are refused before they are allocated, if they do not fit."""
+"""Refuses weights that do not fit into memory, before they are allocated."""
 
 import math
 from typing import Any
@@ -9,7 +9,7 @@ from keras_lconv._memory import require_memory
 
 
 class BoundedWeights(keras.layers.Layer):
-    """A layer whose weights have to fit, with what training holds beside them."""
+    """A layer whose weights must fit into memory, including the copies for training."""
 
     def add_weight(self, shape: Any = None, *args: Any, **kwargs: Any) -> keras.Variable:
         """Creates a weight, as every Keras layer does.
@@ -18,7 +18,7 @@ class BoundedWeights(keras.layers.Layer):
             ValueError: If it would take more than the share of the memory.
         """
         sizes = (shape,) if isinstance(shape, int) else tuple(shape or ())
-        # A gradient and the two moments of Adam beside each number.
+        # Each number also needs a gradient and the two moments of Adam.
         copies = 4 if kwargs.get("trainable", True) else 1
         require_memory(
             f"A weight of {type(self).__name__} {self.name!r} of shape {sizes}",

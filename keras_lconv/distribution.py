@@ -1,4 +1,4 @@
-"""Weights that are spread over devices, with `keras.distribution` on JAX."""
+"""Distribution of weights over devices, with `keras.distribution` on JAX."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -64,7 +64,8 @@ class ModelParallel(keras.distribution.ModelParallel):
         super().__init__(layout_map=self._given, batch_dim_name=names[0])
 
     def get_variable_layout(self, variable: Any) -> keras.distribution.TensorLayout:
-        """The layout of a weight, by its path if one was given, and else by its shape.
+        """The layout of a weight: the given one for its path, or else one that follows from
+        its shape.
 
         Args:
             variable: A `keras.Variable`.

@@ -16,26 +16,26 @@ __all__ = ["LConvInitializer"]
 
 SELF_INTERACTIONS = ("learned", "identity", None)
 
-# The mix of channels keeps the variance, and derivatives add this share of it at most,
-# in the mean and on any input: ten layers multiply it by a number from 1 to 1.1^10 = 2.6.
+# The mix of channels keeps the variance. On any input derivatives add at most this share of
+# it in the mean, so ten layers multiply it by 1 to 1.1^10 = 2.6.
 DERIVATIVES = 0.1
 
 
 def activation_gain(activation: Callable[[Tensor], Tensor]) -> float:
     """The factor that lets an activation keep the second moment of a normal input.
 
-    `1 / sqrt(E[activation(z)^2])` for standard normal `z`, by Gauss-Hermite
-    quadrature: `sqrt(2)` for ReLU, the rule of He et al. (2015). Only for homogeneous
-    activations, as ReLU, does it hold at every scale, and so over many layers. It is 1
-    where it has no meaning: for layers as activations, which have weights, and if it is
-    not finite.
+    `1 / sqrt(E[activation(z)^2])` for standard normal `z`, by Gauss-Hermite quadrature:
+    `sqrt(2)` for ReLU, the rule of He et al. (2015). For homogeneous activations such as
+    ReLU it holds at every scale, and so over many layers; for others it does not. It is 1
+    if it has no meaning: for layers as activations, which have weights, and if it is not
+    finite.
     """
     if isinstance(activation, keras.layers.Layer):
         return 1.0
     nodes, weights = np.polynomial.hermite_e.hermegauss(64)
-    # A channel axis of size one, so that a softmax counts as the constant it is there.
+    # The channel axis has size one, so that a softmax counts as a constant.
     with warnings.catch_warnings():
-        # Keras warns of a softmax over one channel, which it is here only.
+        # Keras warns of a softmax over one channel, which occurs only here.
         warnings.simplefilter("ignore")
         values = activation(ops.convert_to_tensor(nodes[:, None], dtype="float32"))
     second_moment = float(
@@ -104,8 +104,9 @@ class LConvInitializer(keras.initializers.Initializer):
         self._seed = seed
         if isinstance(seed, dict):
             seed = keras.saving.deserialize_keras_object(seed)
-        # Made here, so that each draws its seed once: Keras may evaluate an initializer
-        # several times, also while a graph is traced. The two draw other numbers.
+        # These are made here, so that each draws its seed once: Keras may evaluate an
+        # initializer several times, and while a graph is traced. The two draw different
+        # numbers.
         self._orthogonal = keras.initializers.Orthogonal(seed=seed)
         other = seed + 1 if isinstance(seed, int) else seed
         self._normal = keras.initializers.RandomNormal(stddev=1.0, seed=other)
@@ -128,7 +129,7 @@ class LConvInitializer(keras.initializers.Initializer):
         else:
             norms, share = np.maximum(norms, 1.0), DERIVATIVES / self.num_steps**2
         stddevs = self.gain * np.sqrt(share / (len(norms) * channels)) / norms
-        # In float32 first: no decomposition is done in half precision.
+        # This is in float32 first, because decompositions do not work in half precision.
         kernel = self._normal((len(norms), channels, filters), dtype="float32")
         kernel = kernel * ops.convert_to_tensor(stddevs[:, None, None], dtype="float32")
         if self.self_interaction == "learned":

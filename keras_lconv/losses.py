@@ -87,7 +87,7 @@ class InvariantLoss(keras.losses.Loss):
         self.mass = not_negative("mass", mass)
         self.data_format = checked_data_format(data_format)
         self._given_form = checked_form(form, (), may_vanish=True)
-        # What is known before the generators are built is refused before it.
+        # Errors that are known before the generators are built are raised here.
         self.form = positive_form_of_gradients(self.generators, self._given_form)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -111,9 +111,9 @@ class InvariantLoss(keras.losses.Loss):
     def _warn_unless_invariant(self) -> None:
         if not self.generators.is_antisymmetric:
             warnings.warn(
-                f"The loss {self.name!r} changes under `exp(t L)`: its generators "
-                f"{self.generators.name!r} are not antisymmetric, as scalings are not. It "
-                "compares values and derivatives all the same",
+                f"The loss {self.name!r} changes under `exp(t L)`, because its generators "
+                f"{self.generators.name!r} are not antisymmetric (scalings, for example, "
+                "are not). It still compares values and derivatives",
                 stacklevel=3,
             )
 

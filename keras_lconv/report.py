@@ -1,4 +1,4 @@
-"""What all results have in common."""
+"""The base of all results."""
 
 from dataclasses import dataclass
 

@@ -19,10 +19,10 @@ __all__ = [
     "plot_vector_field",
 ]
 
-# Pictures of so many generators at most.
+# The largest number of generators in a picture.
 MOST_PICTURES = 12
 
-# In units of the median length of all edges.
+# Relative to the median length of all edges.
 LONG_EDGE = 1.9
 
 
@@ -82,7 +82,7 @@ def plot_vector_field(
         scale=per_step,
         pivot="mid",
         cmap="viridis",
-        # From rest on, so that nearly equal speeds look equal.
+        # The scale starts at rest, so that nearly equal speeds look equal.
         clim=(0, max(float(speed.max()), 1e-12)),
     )
     ax.set_xlim(-1, width)
@@ -217,7 +217,7 @@ def plot_spectrum(
             f"`singular_values` must have shape `(p,)`. Received: shape {values.shape}"
         )
     dimension = count("dimension", dimension)
-    # Zeros have no place on the scale, and are drawn at its lower end.
+    # Zeros have no place on a logarithmic scale, so they are drawn at its lower end.
     positive = values[values > 0]
     drawn = np.maximum(values, float(positive.min()) if len(positive) else 1.0)
     numbers = np.arange(1, len(values) + 1)
@@ -328,7 +328,7 @@ def plot_graph(
     """
     from matplotlib.collections import LineCollection
 
-    # Points that are not known are NaN, and their lines are left out.
+    # Unknown points are NaN, and their lines are left out.
     given = np.nan_to_num(points) if isinstance(points, np.ndarray) else points
     finite_array("points", given)
     points, pairs = np.asarray(points, dtype="float64"), integer_array("pairs", pairs)

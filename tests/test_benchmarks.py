@@ -91,7 +91,9 @@ def test_models_are_shown_as_they_were_measured():
     for name, task in results["tasks"].items():
         assert f"<!-- benchmark: {name} -->" in page
         scores = np.array([row["scores"][0] for row in task["networks"].values()])
-        shown = np.array([row[3:] for row in cells(found.report(task)).values()])
+        table, given = found.report(task).split("\n\n")
+        assert f" {task['seconds']} CPU seconds" in given
+        shown = np.array([row[3:] for row in cells(table).values()])
         np.testing.assert_allclose(
             np.char.strip(shown, "*").astype(float), 100 * scores, atol=0.051
         )

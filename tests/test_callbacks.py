@@ -12,12 +12,9 @@ from keras_lconv import LConv
 from keras_lconv import generators as g
 from keras_lconv.callbacks import EquivarianceMonitor
 from keras_lconv.metrics import equivariance_error, invariance_error
+from tests.samples import random
 
 BOOST = [[0.0, 1.0], [1.0, 0.0]]
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
 def trained(monitors, epochs):
@@ -95,7 +92,7 @@ def test_plot():
         (
             {"kind": "invariance", "generators_out": BOOST},
             ValueError,
-            "`generators_out` belong to",
+            "`generators_out` apply to",
         ),
     ],
 )

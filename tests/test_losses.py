@@ -10,11 +10,7 @@ from keras_lconv.losses import InvariantLoss
 from tests import families
 from tests.autodiff import assert_gradients_match, float64
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
-
+from tests.samples import random
 
 CASES = {
     "translations": (lambda: g.translation(derivative="fourier"), (5, 6, 2)),

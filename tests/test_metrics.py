@@ -15,10 +15,7 @@ from keras_lconv import algebra as a
 from keras_lconv import generators as g
 from keras_lconv.metrics import EquivarianceReport, equivariance_error, invariance_error
 from tests.families import to_numpy
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+from tests.samples import random
 
 
 def test_errors_of_a_matrix_are_those_of_scipy():
@@ -226,7 +223,7 @@ def test_groups_of_permutations():
         equivariance_error(
             lambda x: x, a.symmetric(5), rows, 6, generators_out=np.eye(5)[None]
         )
-    with pytest.raises(ValueError, match="`unit` must be 'generators' for random"):
+    with pytest.raises(ValueError, match="`unit` must be 'generators' for flows"):
         invariance_error(lambda x: x, a.symmetric(5), rows, 6, unit="data")
 
 

@@ -9,12 +9,9 @@ from keras_lconv import generators as g
 from keras_lconv.regularizers import Closure, Orthogonality, Sparsity, UnitNorm
 from tests.autodiff import assert_gradients_match, float64, gradients
 from tests.families import to_numpy
+from tests.samples import normal
 
 ALL = [Closure, Orthogonality, Sparsity, UnitNorm]
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
 
 
 def value(regularizer, array):
@@ -160,7 +157,7 @@ def test_families_take_them():
         (
             lambda: Closure()(np.ones((2, 5, 3))),
             ValueError,
-            r"Closure is for .*\(2, 5, 3\)",
+            r"Closure needs .*\(2, 5, 3\)",
         ),
     ],
 )

@@ -13,13 +13,14 @@ from keras_lconv.algebra.group import GroupLike, MatrixGroup, as_group
 from keras_lconv.algebra.invariants import PRECISION, asymmetry
 from keras_lconv.algebra.permutations import images_of, matrices_of
 
-# A matrix of the group, to the matrix `(n, n)` by which it acts, or, where it permutes
-# components, to integers `(n,)`: where it takes them.
+# From a matrix of the group to the matrix `(n, n)` by which it acts. A permutation of
+# components may be given as integers `(n,)`: the component that each one goes to.
 Law: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 
 class GroupAction:
-    """Matrices of generators and further elements, from which those of all elements follow.
+    """The matrices of generators and further elements, which determine those of all
+    elements.
 
     Elements that permute components are stored as `images`, the component that each one
     goes to, and their matrices are made on request.
@@ -28,7 +29,7 @@ class GroupAction:
         group: A `MatrixGroup`, a `LieAlgebra`, or a basis of one.
         generators: Matrices `(k, n, n)` by which the basis of the algebra acts.
         elements: Matrices `(m, n, n)` by which the further elements act.
-        law: The matrix of any element, given as a matrix of the group.
+        law: A function from a matrix of the group to the matrix by which it acts.
         name: What to call it.
     """
 
@@ -161,7 +162,7 @@ class GroupAction:
         return self.image(matrix)
 
     def image(self, element: np.ndarray) -> np.ndarray:
-        """As `at`, of what is known to be an element."""
+        """As `at`, for a matrix that is known to be an element."""
         if self._law is not None:
             found = self._law(element)
             return matrices_of(found) if np.ndim(found) == 1 else found
@@ -174,7 +175,9 @@ class GroupAction:
         return self.all_elements()[int(np.argmin(distances))]
 
     def permutation(self, element: np.ndarray) -> np.ndarray:
-        """As `image`, of what permutes components: where it takes them, `(n,)`."""
+        """The component that each one goes to, `(n,)`, for an element that permutes
+        components.
+        """
         found = self.image(element) if self._law is None else self._law(element)
         return found if np.ndim(found) == 1 else np.argmax(found, axis=0)
 
@@ -187,11 +190,12 @@ class GroupAction:
         return self.group.tree.products(self.elements)
 
     def random_elements(self, number: int, seed: int = 0) -> np.ndarray:
-        """Matrices of random elements: of those of `group.random_elements(number, seed)`.
+        """The matrices of random elements, the same elements as
+        `group.random_elements(number, seed)`.
 
         Args:
             number: How many.
-            seed: Of the random numbers.
+            seed: The seed of the random numbers.
 
         Returns:
             Array `(number, n, n)`.
@@ -215,7 +219,7 @@ class GroupAction:
         law: Law | None,
         name: str | None,
     ) -> Self:
-        """An action that is one by construction."""
+        """An action that needs no check, since it is one by construction."""
         self = cls.__new__(cls)
         self.group, self.name, self._law = group, name, law
         self.generators, self.elements = generators, elements
@@ -229,7 +233,7 @@ class GroupAction:
         self = cls.__new__(cls)
         self.group, self.name, self._law = group, name, law
         size = images.shape[1]
-        # All of one zero, which takes no memory.
+        # One zero, broadcast, takes no memory.
         self.generators = np.broadcast_to(0.0, (group.dimension, size, size))
         self.images = images
         return self
@@ -243,15 +247,15 @@ class GroupAction:
         name: str,
         of_images: Callable[..., np.ndarray] | None = None,
     ) -> Self:
-        """An action made from others of one group.
+        """An action made from other actions of one group.
 
         Args:
-            parts: The others.
-            of_generators: Its matrices of generators, from theirs.
-            of_elements: Its matrices of elements, from theirs.
+            parts: The other actions.
+            of_generators: Makes the matrices of generators from theirs.
+            of_elements: Makes the matrices of elements from theirs.
             name: What to call it.
-            of_images: Where elements take its components, from where they take theirs, if
-                all of them permute components.
+            of_images: Makes the images of components from theirs, if all parts permute
+                components.
         """
         group = parts[0].group
         for part in parts[1:]:
@@ -277,14 +281,16 @@ class GroupAction:
 
 
 def require_room(size: int, parts: Sequence[GroupAction]) -> None:
-    """Raises if an action of a size, made from others, does not fit into memory."""
+    """Raises an error if an action of this size, made from others, does not fit into
+    memory.
+    """
     group = parts[0].group
     number = max(group.dimension + len(group.elements), 1)
     entries = size if all(part.permutes_components for part in parts) else size**2
     require_memory(
         f"A representation of size {size}, of {group!r},",
         3 * number * entries,
-        "A lower power, or fewer components, need less",
+        "A lower power or fewer components need less",
     )
 
 

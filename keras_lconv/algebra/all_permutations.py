@@ -1,8 +1,8 @@
 """Groups that are recognised as all permutations, or all even ones.
 
-By Jordan's theorem these are transitive on pairs and contain a transposition, or a cycle of
-three. Random elements are drawn by their definition, and written as products of the
-generating ones, so that each representation can follow.
+By Jordan's theorem a group is one of them if it is transitive on pairs and contains a
+transposition or a cycle of three. Random elements are drawn directly, and written as
+products of the generating ones, so that every representation can compute their matrices.
 """
 
 import math
@@ -18,12 +18,12 @@ Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class AllPermutations:
-    """What is known of such a group.
+    """A group of all permutations, or of all even ones.
 
     Args:
         images: Generating permutations `(m, n)`.
-        seed: The number of one that moves two or three things only.
-        odd: The number of one that is odd, `None` if all are even.
+        seed: The number of a permutation that moves two or three things only.
+        odd: The number of an odd permutation, or `None` if all are even.
     """
 
     images: np.ndarray
@@ -47,8 +47,8 @@ class AllPermutations:
         choices = [rng.integers(k + 1, size=number) for k in range(n - 1, 0, -1)]
         moves = []
         for k, j in zip(range(n - 1, 0, -1), choices, strict=True):
-            # The number `n` is that of the identity. The thing `k` goes to `j`, any one up
-            # to it, by (0 j)(0 k), or by (0 1 j)^2 (0 1 k).
+            # The letter `n` stands for the identity. Each `k` goes to a random `j <= k`, by
+            # (0 j)(0 k), or by (0 1 j)^2 (0 1 k).
             if len(cycle) == 2:
                 moves.append(np.where((j > 0) & (j < k), j, n))
             elif k > 1:
@@ -58,14 +58,15 @@ class AllPermutations:
                 break
             moves.append(np.where(j < k, k, n))
         if len(cycle) == 3 and self.odd is not None:
-            # Half of the elements are even ones times one that is odd.
+            # Half of the elements are an even one times the odd one.
             moves.append(np.where(rng.integers(2, size=number), 0, n))
         return StarWords(*self._stars(cycle), n, self.odd, np.array(moves))
 
     def _stars(
         self, cycle: tuple[int, ...]
     ) -> tuple[list[tuple[int, int]], dict[int, int]]:
-        """How transpositions `(0 k)`, or cycles `(0 1 k)`, are conjugate to the seed.
+        """How the transpositions `(0 k)`, or the cycles `(0 1 k)`, arise from the seed by
+        conjugation.
 
         Returns:
             The steps, each the number of an element that conjugates and that of the step

@@ -3,13 +3,13 @@
 import numpy as np
 
 MAX_STEPS = 50
-# Errors below the first are rounding, and below the second may be: another step is taken,
-# and is the last one if it gains nothing.
+# Errors below the first number are rounding. Errors below the second may be: one more step
+# is taken, and the search ends if that gains nothing.
 PRECISION, ROUNDING = 1e-14, 1e-11
 
 
 def nearest_closed_frame(frame: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
-    """Newton's method for the part of the brackets that is outside of the span.
+    """Removes the part of the brackets outside of the span by Newton's method.
 
     Args:
         frame: Orthonormal matrices `(k, n, n)`.
@@ -45,8 +45,8 @@ def _step(
 ) -> np.ndarray:
     """The shortest step, orthogonal to the span, that cancels `outside` to first order.
 
-    The damping keeps directions along which the algebra can be deformed, and which change
-    the brackets only a little, from making it long.
+    Directions along which the algebra can be deformed change the brackets only a little.
+    The damping keeps them from making the step long.
     """
     from scipy.sparse.linalg import LinearOperator, lsmr
 

@@ -1,4 +1,4 @@
-"""The components of a group of matrices that has a Lie algebra."""
+"""The connected components of a group of matrices that has a Lie algebra."""
 
 import warnings
 from collections.abc import Sequence
@@ -13,18 +13,19 @@ from keras_lconv.algebra.polar import has_polar_factors, polar_parts
 from keras_lconv.algebra.tolerance import is_singular
 from keras_lconv.algebra.torus import is_in_torus
 
-# From so many starts a matrix is moved towards the identity, by so many steps at most.
+# A matrix is moved towards the identity from this many starts, with at most this many
+# steps.
 STARTS, STEPS, HALVINGS = 12, 80, 6
 LARGEST_STEP = 1.0
 MOST_COMPONENTS = 500
-# Elements of one component turn the commutant in the same way, up to this.
+# Elements of one component act on the commutant in the same way, up to this error.
 MARK_PRECISION = 1e-4
-# So many combinations of numbers tell marks apart.
+# The number of random combinations that tell marks apart.
 NUM_PROBES = 4
 
 
 class Components:
-    """Components, each as one element of it.
+    """The components, each stored as one of its elements.
 
     Args:
         generators: Independent matrices `(k, n, n)`, a Lie algebra.
@@ -46,7 +47,8 @@ class Components:
 
     @cached_property
     def representatives(self) -> list[np.ndarray] | None:
-        """One element of each component, the identity first, or `None` if too many.
+        """One element of each component, the identity first, or `None` if there are too
+        many.
 
         If it is unknown whether two are connected, both are kept.
         """
@@ -74,7 +76,7 @@ class Components:
         return self._is_in(matrix, self._mark(matrix), found, self._marks)
 
     def _mark(self, matrix: np.ndarray) -> np.ndarray:
-        """What all elements of a component have in common: how they turn the commutant."""
+        """How a matrix acts on the commutant, which all elements of a component share."""
         turned = matrix @ self._commutant @ np.linalg.inv(matrix)
         probes = np.random.default_rng(0).normal(size=(turned.size, NUM_PROBES))
         return np.append(turned.ravel() @ probes, np.linalg.slogdet(matrix)[0])
@@ -86,9 +88,9 @@ class Components:
         found: Sequence[np.ndarray],
         marks: Sequence[np.ndarray],
     ) -> bool | None:
-        """Whether one of the elements that are found is in the component of a matrix."""
+        """Whether an element that is already found is in the component of a matrix."""
         away = np.max(np.abs(np.array(marks) - mark), axis=1)
-        # Of different components with one mark an element has to be reached.
+        # Different components may share a mark, so an element has to be reached.
         bound = MARK_PRECISION * max(1.0, float(np.linalg.cond(matrix)))
         near = np.flatnonzero(away <= bound)
         answer: bool | None = False
@@ -102,12 +104,14 @@ class Components:
     def is_connected(self, matrix: np.ndarray, other: np.ndarray) -> bool | None:
         """Whether a path `exp(X) exp(Y) ...` leads from one matrix to another.
 
-        Both are invertible. The answer is `None` if no path is found and none is excluded.
+        Both are invertible. The answer is `None` if no path is found, and no path is ruled
+        out.
         """
         target = matrix @ np.linalg.inv(other)
         if np.linalg.slogdet(target)[0] <= 0:
             return False
-        # What commutes with the algebra commutes with all that it is connected to.
+        # What commutes with the algebra commutes with every element connected to the
+        # identity.
         moved = self._commutant @ target - target @ self._commutant
         if np.max(np.abs(moved), initial=0) > 10 * self._precision * np.abs(target).max():
             return False
@@ -128,7 +132,7 @@ class Components:
 
     @cached_property
     def _invariants(self) -> list[np.ndarray]:
-        """Maps from numbers to vectors and their dual, and between the two."""
+        """Invariant vectors, covectors and bilinear forms, as maps."""
         vectors = self._generators
         dual = -vectors.swapaxes(1, 2)
         numbers = np.zeros((len(vectors), 1, 1))
@@ -165,7 +169,7 @@ class Components:
 
         eigenvalues = np.linalg.eigvals(matrix)
         if np.any((eigenvalues.real <= 0) & (np.abs(eigenvalues.imag) < PRECISION)):
-            return False  # it may have none that is real
+            return False  # it may have no real logarithm
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # its error is checked below
             logarithm = logm(matrix).real

@@ -10,11 +10,11 @@ from keras_lconv._validation import square_matrices
 from keras_lconv.algebra.tolerance import ELEMENT_PRECISION, default_tolerance
 
 # Spaces of maps up to this dimension are searched by an eigendecomposition, in a few
-# seconds; larger ones by iterations that need products with the generators only.
+# seconds. Larger ones are searched by iterations that need products with the generators
+# only.
 LARGEST_DENSE = 2000
 
-# So many random maps are projected at first, and twice as many each time that all of them
-# are needed.
+# The number of random maps that are projected first. It doubles until they are dependent.
 FIRST_BLOCK = 8
 MOST_ITERATIONS = 2000
 PROJECTION_PRECISION = 1e-12
@@ -46,7 +46,7 @@ def action_of(name: str, value: Acting) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tolerance_of(tolerance: float | None, value: Acting) -> float:
-    """The given tolerance, or what is known of the errors of what acts."""
+    """The given tolerance, or the known error of the matrices that act."""
     if tolerance is None and isinstance(value, Action) and len(value.elements):
         return ELEMENT_PRECISION
     return default_tolerance(tolerance, value)
@@ -60,8 +60,8 @@ def defects(maps: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndar
 def candidates(source: np.ndarray, target: np.ndarray, tolerance: float) -> np.ndarray:
     """Orthonormal maps `(c, n', n)` whose span holds the null space.
 
-    This finds the squares of the singular values, with half of the digits. Whether a
-    candidate is a solution is decided by its `defects`.
+    This finds the squares of the singular values, with half of the digits. So the `defects`
+    of a candidate decide whether it is a solution.
     """
     columns, rows = source.shape[1], target.shape[1]
     right = np.einsum("kab,kcb->ac", source, source)
@@ -82,7 +82,7 @@ def projected_candidates(
     """As `candidates`, by products with the generators only.
 
     Random maps are projected onto the null space of `A` by least squares, `W - A^+ A W`.
-    There are enough of them once some are dependent.
+    Once some are dependent there are enough of them.
     """
     rng = np.random.default_rng(0)
     size = target.shape[1] * source.shape[1]
@@ -97,7 +97,7 @@ def projected_candidates(
         )
         maps = rng.normal(size=(block, target.shape[1], source.shape[1]))
         maps = np.array([_projected(each, source, target) for each in maps])
-        # What is left of rounding grows to order 1 here, and shows in its defect.
+        # Leftover rounding grows to order 1 here. Its defect reveals it.
         frame = np.linalg.qr(maps.reshape(block, size).T)[0].T.reshape(maps.shape)
         found = null_maps(frame, source, target, tolerance)
         if len(found) < block or block == size:
@@ -108,7 +108,7 @@ def projected_candidates(
 def null_maps(
     maps: np.ndarray, source: np.ndarray, target: np.ndarray, tolerance: float
 ) -> np.ndarray:
-    """Those in the span of orthonormal maps that are intertwiners, an orthonormal basis."""
+    """An orthonormal basis of the intertwiners in a span of orthonormal maps."""
     if not maps.size or not len(source):
         return maps
     columns = defects(maps, source, target).reshape(len(maps), -1).T

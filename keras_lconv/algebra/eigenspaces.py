@@ -20,7 +20,7 @@ class Eigenspaces:
     Attributes:
         basis: Orthonormal columns `(d, p)`, those of the first subspace first.
         sizes: Dimensions of the subspaces, `(m,)`.
-        eigenvalues: Those of each operator, `(m, r)`, in lexicographic order.
+        eigenvalues: The eigenvalues of each operator, `(m, r)`, in lexicographic order.
     """
 
     basis: np.ndarray
@@ -42,7 +42,8 @@ class Eigenspaces:
 def frequency_spaces(casimir: np.ndarray, tolerance: float) -> Eigenspaces:
     """The eigenspaces of `sqrt(C)` for a positive operator, by growing eigenvalue.
 
-    For one generator that is `|L|`, whose eigenvalues are the frequencies of the action.
+    For one generator, `sqrt(C)` is `|L|`. Its eigenvalues are the frequencies of the
+    action.
 
     Args:
         casimir: `C`, a symmetric matrix `(d, d)`.
@@ -84,13 +85,13 @@ def blocks_of(operator: np.ndarray, spaces: Eigenspaces) -> list[np.ndarray]:
 
 
 def side_by_side(found: Sequence[Eigenspaces]) -> Eigenspaces:
-    """The eigenspaces of all, by growing eigenvalue of the first operator."""
+    """All eigenspaces together, by growing eigenvalue of the first operator."""
     spaces = [
         (eigenvalues, space)
         for each in found
         for eigenvalues, space in zip(each.eigenvalues, each.split(), strict=True)
     ]
-    # Stable: for equal frequencies one operator comes after the other.
+    # Stable, so that at equal frequencies the operators keep their order.
     spaces.sort(key=lambda pair: round(float(pair[0][0]), 6))
     return Eigenspaces(
         np.concatenate([space for _, space in spaces], axis=1),

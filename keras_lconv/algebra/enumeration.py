@@ -8,25 +8,26 @@ import numpy as np
 from keras_lconv._memory import require_memory
 from keras_lconv.algebra.tolerance import ELEMENT_PRECISION
 
-# Elements are told apart by where they take a few random vectors, in units of what these
-# are: those that differ by less are the same, and groups are not seen to be finite where
-# others are this near, as products of elements with errors come.
+# Elements are told apart by where they take a few random vectors, relative to the size of
+# these. Images that differ by less than the first number belong to one element. If others
+# are nearer than the second, the group does not count as finite, because products of
+# elements with errors come as near.
 NUM_VECTORS = 3
 SAME, NEAR = 5 * ELEMENT_PRECISION, 20 * ELEMENT_PRECISION
-# Errors of generating elements move vectors by less.
+# Errors of generating elements move vectors by less than this.
 ROUNDING = 2e-6
-# Beyond this size nothing is told apart: powers of matrices that grow.
+# Beyond this size elements are not compared: powers of a matrix grow.
 LARGEST = 0.1 / SAME
-# They are looked up in cells of a grid, by random combinations of these numbers, which
-# differ by few times more.
+# Elements are looked up in the cells of a grid, by random combinations of these numbers,
+# which enlarge differences only a few times.
 NUM_PROBES, CELL, MARGIN = 3, 80 * SAME, 4 * SAME
-# Even the nearest elements of a finite group are not so many in a cell.
+# No cell of a finite group has this many elements.
 MOST_IN_CELL = 60
 
 
 @dataclass(frozen=True)
 class Tree:
-    """All elements of a finite group, each a generating element times one before.
+    """All elements of a finite group, each a generating element times an earlier one.
 
     Args:
         letters: Numbers of the generating elements, `(order,)`. The first element is the
@@ -40,7 +41,7 @@ class Tree:
     levels: np.ndarray
 
     def words(self, chosen: np.ndarray) -> np.ndarray:
-        """Elements as products of generating ones, `(m, length)`, filled up at the end."""
+        """Elements as products of generating ones, `(m, length)`, padded at the end."""
         words = np.full((len(chosen), len(self.levels) - 2), self.letters[0])
         for column in words.T:
             column[:] = self.letters[chosen]
@@ -48,12 +49,12 @@ class Tree:
         return words
 
     def products(self, generating: np.ndarray) -> np.ndarray:
-        """All elements `(order, n, n)`, where these matrices are the generating ones."""
+        """All elements `(order, n, n)`, for these generating matrices."""
         order, size = len(self.letters), generating.shape[1]
         require_memory(
             f"A list of {order} {size}x{size} matrices",
             2 * order * size**2,
-            "Maps and forms are found without one",
+            "Maps and forms need no such list",
         )
         result = np.empty((order, size, size))
         result[0] = np.eye(size)
@@ -68,20 +69,20 @@ class _TooNearError(Exception):
 
 
 class _Register:
-    """Which elements are known, by where they take a few vectors."""
+    """A register of known elements, by where they take a few vectors."""
 
     def __init__(self, size: int, rng: np.random.Generator):
         self._probes = rng.normal(size=(size, NUM_PROBES))
         self._cells: dict[tuple[float, ...], list[np.ndarray]] = {}
 
     def new(self, images: np.ndarray) -> list[int]:
-        """Numbers of those that are not known, which they are from now on."""
+        """Registers elements, and returns the numbers of those that are new."""
         flat = images.reshape(len(images), -1)
         points = flat @ self._probes
         units = np.maximum(1.0, np.linalg.norm(flat, axis=1) / np.sqrt(images.shape[1]))
         if np.max(units) > LARGEST:
             raise _TooNearError
-        # Cells grow with the size. A point on the border may be known in any of them.
+        # Cells grow with the size. A point near a border may be stored in any of them.
         scales = [np.floor(np.log2(units * factor)) for factor in (1 - NEAR, 1 + NEAR)]
         found = []
         for row, image in enumerate(flat):
@@ -114,14 +115,14 @@ def _cells(point: np.ndarray, margin: float) -> set[tuple[int, ...]]:
 
 
 def enumerated(generating: np.ndarray, limit: int) -> Tree | None:
-    """Products of the generating elements, breadth first.
+    """All products of the generating elements, breadth first.
 
     Args:
         generating: Invertible matrices `(m, n, n)`.
-        limit: How many elements there may be.
+        limit: The largest number of elements.
 
     Returns:
-        A `Tree`, or `None` if there are more, or some that are hardly different.
+        A `Tree`, or `None` if there are more elements, or if some are hardly different.
     """
     count, size = generating.shape[:2]
     rng = np.random.default_rng(0)

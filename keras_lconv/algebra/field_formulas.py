@@ -6,14 +6,15 @@ import numpy as np
 
 from keras_lconv.algebra.monomials import monomial_text, monomials
 
-# Coefficients are shown as whole numbers if those up to this one do.
+# Coefficients are shown as whole numbers if whole numbers up to this one fit.
 LARGEST_WHOLE = 12
-# So far from them, relative to themselves, at most.
+# The largest distance from whole numbers, relative to the coefficients.
 NEARLY_WHOLE, FAR_FROM_WHOLE = 1e-3, 0.03
 
 
 def whole_numbers(coefficients: np.ndarray, tolerance: float) -> np.ndarray:
-    """Coefficients with small whole ratios as whole numbers, others with the largest 1.
+    """Scales coefficients: to whole numbers if their ratios are small whole ones, else to a
+    largest of 1.
 
     Args:
         coefficients: Array of any shape.
@@ -27,14 +28,14 @@ def whole_numbers(coefficients: np.ndarray, tolerance: float) -> np.ndarray:
     for whole in range(1, LARGEST_WHOLE + 1):
         numbers = scaled * whole
         nearest = np.round(numbers)
-        # What is not zero is not shown as zero.
+        # A coefficient that is not zero is never shown as zero.
         if np.all(np.abs(numbers - nearest) <= limit * np.abs(nearest)):
             return nearest
     return scaled
 
 
 def shifted_names(names: Sequence[str], origin: np.ndarray) -> list[str]:
-    """Names of variables, as `"(x - 3)"` where their origin is not zero."""
+    """Names of variables, such as `"(x - 3)"` if the origin is not zero."""
     return [
         f"({name} {'-' if value > 0 else '+'} {abs(value):.4g})" if value else name
         for name, value in zip(names, origin, strict=True)
@@ -42,7 +43,9 @@ def shifted_names(names: Sequence[str], origin: np.ndarray) -> list[str]:
 
 
 def sum_in_words(values: Iterable[float], symbols: Iterable[str], digits: int = 3) -> str:
-    """`3 x - y` for `[3, -1, 0]` and `["x", "y", "z"]`; without a symbol the number."""
+    """`3 x - y` for `[3, -1, 0]` and `["x", "y", "z"]`. An empty symbol leaves
+    the number.
+    """
     text = ""
     for value, symbol in zip(values, symbols, strict=True):
         if value:
@@ -64,9 +67,9 @@ def field_formula(
 
     Args:
         powers: Exponents `(K, n)`, in the order in which the terms are written.
-        coefficients: Array `(n, K)`. What is zero is left out.
+        coefficients: Array `(n, K)`. Zeros are left out.
         names: Names of the variables.
-        factors: What stands for them in coefficients, by default their names.
+        factors: How variables are written in coefficients. By default, their names.
     """
     factors = names if factors is None else factors
     order = np.argwhere(coefficients.T)
@@ -95,7 +98,7 @@ def polynomial_formula(
         names: Names of the variables.
         units: The spread of each variable, by which terms are compared.
         tolerance: Terms up to this size, where the largest is 1, are left out.
-        doubt: The relative error of the coefficients, if it is more.
+        doubt: The relative error of the coefficients, used if it is larger.
     """
     sizes = np.abs(coefficients * monomials(powers, units))
     shown = np.where(sizes > tolerance * np.max(sizes), coefficients, 0.0)

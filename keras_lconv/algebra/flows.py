@@ -1,12 +1,12 @@
-"""Flows of vector fields: where points are after a time."""
+"""Flows of vector fields, which move points for a time."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-# Of the integrator: relative, and in units of the points.
+# Tolerances of the integrator: relative, and in units of the points.
 RELATIVE_ERROR, ABSOLUTE_ERROR = 1e-9, 1e-12
-# What is so many times further away than points were leaves for infinity.
+# A point that gets this many times further away than the start leaves for infinity.
 FAR = 1e6
 
 
@@ -24,7 +24,7 @@ def affine_flow(matrix: np.ndarray, offset: np.ndarray, x: np.ndarray) -> np.nda
 def integrated(field: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     """Points `(batch, n)` after the time 1 along a field of such points.
 
-    Points that leave for infinity before are NaN.
+    Points that leave for infinity before that time are NaN.
     """
     from scipy.integrate import solve_ivp
 
@@ -55,6 +55,7 @@ def integrated(field: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.n
         return solution.y[:, -1].reshape(x.shape)
     if len(x) == 1:
         return np.full_like(x, np.nan)
-    # One that leaves stops all: those that stay are found by halves.
+    # A point that leaves stops the integration of all. So the points are split in halves
+    # until the ones that stay are found.
     half = len(x) // 2
     return np.concatenate([integrated(field, x[:half]), integrated(field, x[half:])])

@@ -8,14 +8,14 @@ from keras_lconv.algebra.invariants import PRECISION, commute
 from keras_lconv.algebra.structure import StructureConstants, complement, null_space
 from keras_lconv.algebra.tolerance import Tolerance
 
-# Which forms there are, by what `M^T` is.
+# The kinds of forms, by the sign of `M^T`.
 SYMMETRIES = {"symmetric": 1, "antisymmetric": -1}
 
-# The search for a positive form stops after so many steps, or where they are this short. A
-# form smaller than the last one, where the identity has entries 1, is none.
+# The search for a positive form stops after this many steps, or when steps are this short.
+# A form below the last number, where the identity has entries 1, counts as zero.
 MOST_STEPS, SHORTEST_STEP, SMALLEST = 1000, 1e-13, 1e-3
 # A form is positive definite if its eigenvalues are at least this part of the largest one.
-# Coordinates in which it is seen to be are looked for so many times.
+# This many changes of coordinates are tried to see it.
 FLOOR, ROUNDS = 0.1, 30
 
 
@@ -104,7 +104,7 @@ def _basis(size: int, sign: int) -> np.ndarray:
 
 
 def _signed(form: np.ndarray) -> np.ndarray:
-    """The form or its negative, the same one however it was computed."""
+    """The form or its negative, by a rule that does not depend on how it was computed."""
     eigenvalues = np.linalg.eigvalsh((form + form.T) / 2)
     noise = 1e-6 * np.max(np.abs(form))
     surplus = np.sum(eigenvalues > noise) - np.sum(eigenvalues < -noise)
@@ -159,7 +159,8 @@ def casimir_form(
         )
     frame = columns.T.reshape(basis.shape)
     sizes = np.abs(np.linalg.eigvalsh(trace_form(frame)))
-    # In a frame the sizes are 1 at most, and rounding where all matrices are nilpotent.
+    # In an orthonormal frame the sizes are at most 1, and rounding if all matrices are
+    # nilpotent.
     if sizes.min() > tolerance * sizes.max() and sizes.max() > tolerance:
         form = -trace_form(basis)
         mean = np.abs(np.linalg.eigvalsh(form)).mean()
@@ -170,10 +171,10 @@ def casimir_form(
 
 
 def smoothing_form(basis: np.ndarray) -> np.ndarray:
-    """As `casimir_form`, but the identity for generators that commute.
+    """As `casimir_form`, but the identity if the generators commute.
 
-    Every form is invariant under these. With the identity in the given basis, each
-    direction counts by its own parameter.
+    Every form is invariant under commuting generators. With the identity in the given
+    basis, each direction counts by its own parameter.
     """
     return np.eye(len(basis)) if commute(basis) else casimir_form(basis)
 
@@ -197,9 +198,10 @@ def _constants(frame: np.ndarray, tolerance: float) -> StructureConstants:
     outside = np.linalg.norm(brackets - np.tensordot(constants, frame, 1))
     if outside > np.sqrt(tolerance) * np.linalg.norm(brackets):
         raise ValueError(
-            "The trace form tr(L_i L_j) of the generators is degenerate, and they do not "
-            "close under brackets, so that no Casimir operator was found. The part of the "
-            f"brackets outside of their span is {outside / np.linalg.norm(brackets):.1e}"
+            "The generators must close under brackets, or have a trace form tr(L_i L_j) "
+            "that is not degenerate, to have a Casimir operator. Received: generators "
+            "with a degenerate trace form, whose brackets lie outside of their span by a "
+            f"relative part of {outside / np.linalg.norm(brackets):.1e}"
         )
     return StructureConstants(constants, Tolerance(tolerance))
 
@@ -223,10 +225,11 @@ def _nearest_form(structure: StructureConstants) -> np.ndarray:
 
 
 def _that_may_be_positive(forms: np.ndarray, structure: StructureConstants) -> np.ndarray:
-    """Forms on the elements that commute with `[g, r]`, where `r` is the radical.
+    """The forms that may be positive: those on the elements that commute with `[g, r]`,
+    where `r` is the radical.
 
-    On the support of a positive invariant form the algebra acts by antisymmetric matrices,
-    and `[g, r]` by nilpotent ones: by zero.
+    On the support of a positive invariant form the algebra acts by antisymmetric matrices.
+    There `[g, r]` also acts by nilpotent matrices, and so by zero.
     """
     moved = structure.bracket_span(structure.everything, structure.radical)
     commuting = null_space(
@@ -252,7 +255,7 @@ def positive_form(forms: np.ndarray) -> np.ndarray | None:
         forms: Independent forms `(m, n, n)`.
 
     Returns:
-        A form, or `None` where none was found.
+        A form, or `None` if none is found.
     """
     size = forms.shape[1]
     change = np.eye(size)
@@ -274,8 +277,8 @@ def positive_form(forms: np.ndarray) -> np.ndarray | None:
 def _nearest_positive(forms: np.ndarray) -> np.ndarray:
     """The positive semidefinite form in a span that is nearest to the identity.
 
-    Dykstra's algorithm: projections in turn, of which those onto the cone of positive
-    forms remember what they took away.
+    Dykstra's algorithm projects onto the span and onto the cone of positive forms in turn.
+    The projections onto the cone remember what they took away.
     """
     positive = nearest_to_identity(forms)
     taken = np.zeros_like(positive)

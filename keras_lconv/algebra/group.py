@@ -1,4 +1,4 @@
-"""Groups of matrices: a Lie algebra, and finitely many elements beside it."""
+"""Groups of matrices: a Lie algebra and finitely many further elements."""
 
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,7 +13,7 @@ from keras_lconv.algebra.tolerance import is_singular
 if TYPE_CHECKING:
     from keras_lconv.algebra.representation import Representation
 
-# What a group may be given as.
+# The types by which a group may be given.
 GroupLike: TypeAlias = "MatrixGroup | LieAlgebra | ArrayLike"
 
 
@@ -69,15 +69,15 @@ class MatrixGroup(GroupElements):
         if algebra is None:
             if given is None:
                 raise ValueError(
-                    "A group needs an `algebra` or `elements`. That of one element has "
-                    "the identity: elements=[np.eye(n)]"
+                    "A group needs an `algebra` or `elements`. Received: neither. For the "
+                    "group of one element give the identity, elements=[np.eye(n)]"
                 )
             algebra = np.zeros((0, *given.shape[1:]))
         if not isinstance(algebra, LieAlgebra):
             algebra = LieAlgebra(square_matrices("algebra", algebra))
         size = algebra.matrix_size
         if given is None:
-            # Without an algebra it is the group of the identity.
+            # Without an algebra the connected part is the identity.
             given = np.tile(np.eye(size), (0 if algebra.dimension else 1, 1, 1))
         super().__init__(algebra, given)
         self.name = name
@@ -93,15 +93,15 @@ class MatrixGroup(GroupElements):
         for number, element in enumerate(self.elements):
             if is_singular(element):
                 raise ValueError(
-                    "`elements` must be invertible matrices. Received: the one with number "
-                    f"{number} (from 0) is not"
+                    "`elements` must be invertible matrices. Received: element number "
+                    f"{number} (from 0), which is not invertible"
                 )
             moved = element @ self.algebra.basis @ np.linalg.inv(element)
             if len(moved) and not self.algebra.contains(moved):
                 raise ValueError(
-                    "Conjugation by `elements` must lead from the algebra to itself, or "
-                    "they do not generate a group that has this algebra. Received: an "
-                    f"element, number {number} (from 0), that leads out of {self.algebra!r}"
+                    "Conjugation by `elements` must map the algebra to itself. Otherwise "
+                    "they generate a group with a larger algebra. Received: an element, "
+                    f"number {number} (from 0), that leads out of {self.algebra!r}"
                 )
 
     def __repr__(self) -> str:
@@ -229,7 +229,7 @@ class MatrixGroup(GroupElements):
 
 
 def as_group(name: str, value: GroupLike) -> MatrixGroup:
-    """The group given as a group, as an algebra, or as a basis of one."""
+    """The group, given as a group, an algebra, or a basis of an algebra."""
     if isinstance(value, MatrixGroup):
         return value
     if isinstance(value, LieAlgebra):

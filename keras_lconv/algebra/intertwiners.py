@@ -79,7 +79,7 @@ def intertwiners(
         )
     right, left = (np.concatenate(action) for action in pair)
     tolerance = tolerance_of(tolerance, source)
-    # A generator that is zero on both sides asks for nothing.
+    # A generator that is zero on both sides is no constraint.
     sizes = np.maximum(
         np.linalg.norm(right, 2, axis=(1, 2)), np.linalg.norm(left, 2, axis=(1, 2))
     )
@@ -91,7 +91,7 @@ def intertwiners(
     else:
         found = projected_candidates(right, left, tolerance)
     rows = found.reshape(len(found), left.shape[1] * right.shape[1])
-    # Of entries that are equal up to rounding the first decides.
+    # Among entries that are equal up to rounding, the first decides.
     large = np.abs(rows) > 0.999 * np.max(np.abs(rows), axis=1, initial=0, keepdims=True)
     signs = np.sign(rows[np.arange(len(rows)), np.argmax(large, axis=1)])
     return found * signs[:, None, None]

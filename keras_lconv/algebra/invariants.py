@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
-# Matrices commute, or are symmetric or antisymmetric, up to this, relative to their size.
+# Matrices commute, or are symmetric or antisymmetric, up to this relative error.
 PRECISION = 1e-6
 
 
@@ -41,15 +41,17 @@ def invariant_functionals(matrices: np.ndarray, tolerance: float) -> np.ndarray:
         tolerance: Singular values up to this, relative to the largest, are zero.
 
     Returns:
-        Orthonormal columns `(d, m)`. They depend on the space only, and not on how it was
-        found: the positions with the largest share come first, in the order of the grid.
+        Orthonormal columns `(d, m)`. They depend on the space only, and not on the way it
+        was computed: the positions with the largest share come first, in the order of the
+        grid.
     """
     from scipy.linalg import qr
 
     gram = sum(matrix @ matrix.T for matrix in matrices)
     values, vectors = np.linalg.eigh(gram)
     largest = np.sqrt(max(values[-1], 0.0))
-    # Roots of eigenvalues lose half of the digits: what may be zero is looked at again.
+    # Roots of eigenvalues lose half of the digits. Directions that may be zero are computed
+    # again.
     candidates = vectors[:, np.sqrt(np.maximum(values, 0.0)) <= 1e-3 * largest]
     if not candidates.shape[1]:
         return candidates

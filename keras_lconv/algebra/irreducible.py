@@ -9,12 +9,13 @@ from keras_lconv.algebra.forms import invariant_forms, positive_form
 from keras_lconv.algebra.intertwiners import intertwiners
 from keras_lconv.algebra.representation import Representation
 
-# Over the real numbers, the dimension of the maps of an irreducible part to itself.
+# The kinds of irreducible parts over the real numbers, by the dimension of their maps to
+# themselves.
 KINDS = {1: "real", 2: "complex", 4: "quaternionic"}
 
 # Eigenvalues of a random commuting map that differ by less are equal.
 EQUAL = 1e-7
-# What is left of a map between parts that are not isomorphic.
+# A map between parts that are not isomorphic is zero up to this error.
 RESIDUE = 1e-6
 
 NO_SUM = (
@@ -66,7 +67,9 @@ def irreducible_parts(representation: Representation) -> tuple[IrreduciblePart, 
 def _symmetric_commutant(
     representation: Representation,
 ) -> tuple[np.ndarray, np.ndarray, bool]:
-    """A change of basis, commuting maps in it, closed under transposition; if compact."""
+    """A change of basis, and the commuting maps in it, if they are closed under
+    transposition.
+    """
     size = representation.size
     is_compact = representation.is_orthogonal
     change = np.eye(size)
@@ -128,10 +131,10 @@ def _part(
 
 
 def _is_irreducible(part: IrreduciblePart) -> bool:
-    """Whether products of the matrices of a part span all that they can.
+    """Whether products of the matrices of a part span as many dimensions as possible.
 
-    By Burnside's theorem these are `d^2` dimensions where commuting maps are real numbers,
-    and as many times less as these are more.
+    By Burnside's theorem they span `d^2` dimensions divided by the dimension of the
+    commuting maps.
     """
     one = part.representation
     expected = one.size**2 // {kind: number for number, kind in KINDS.items()}[part.kind]

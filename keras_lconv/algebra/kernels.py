@@ -41,7 +41,7 @@ class EquivariantKernels:
             Array `(m, ..., n_out, n_in)`.
 
         Raises:
-            ValueError: If positions have another number of coordinates.
+            ValueError: If positions have a different number of coordinates.
         """
         points = finite_array("x", x)
         size = self.exponents[0].shape[1]
@@ -128,7 +128,7 @@ def equivariant_kernels(
         is_harmonic = position.is_orthogonal
         part = powers.harmonic_part(size, p) if is_harmonic else np.eye(len(table))
         if not part.shape[1]:
-            break  # on a line nothing is harmonic from degree 2 on
+            break  # on a line no polynomial of degree 2 or more is harmonic
         polynomials = position.symmetric_power(p).on(part)
         maps = intertwiners(polynomials * representation_in, representation_out, tolerance)
         shape = (len(maps), representation_out.size, part.shape[1], representation_in.size)

@@ -1,6 +1,7 @@
 """A Lie algebra of matrices."""
 
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,6 +9,7 @@ from numpy.typing import ArrayLike
 from keras_lconv._validation import fraction
 from keras_lconv.algebra.closure import nearest_closed_frame
 from keras_lconv.algebra.compare import principal_angles
+from keras_lconv.algebra.construction import faithful_matrices, generated_matrices
 from keras_lconv.algebra.forms import casimir_form, casimir_matrix, trace_form
 from keras_lconv.algebra.naming.identification import (
     Identification,
@@ -15,18 +17,17 @@ from keras_lconv.algebra.naming.identification import (
     identify,
 )
 from keras_lconv.algebra.naming.large import identify_large
-from keras_lconv.algebra.span import Span
-from keras_lconv.algebra.structure import StructureConstants
-from keras_lconv.algebra.tolerance import Tolerance, plausible_tolerances
+from keras_lconv.algebra.structured_span import StructuredSpan
+from keras_lconv.algebra.tolerance import plausible_tolerances
 
-# Up to this dimension the structure of an algebra names it within a second or two.
+# Up to this dimension an algebra is named by its structure, within a second or two.
 LARGEST_TO_NAME = 40
 
-# In radians: what is further away is no longer the same algebra without its noise.
+# The largest angle in radians. A span further away is a different algebra.
 LARGEST_ANGLE = 0.5
 
 
-class LieAlgebra(Span):
+class LieAlgebra(StructuredSpan):
     """A real Lie algebra, spanned by square matrices.
 
     Everything is computed in float64 with NumPy and SciPy. Invariants do not depend on the
@@ -76,6 +77,75 @@ class LieAlgebra(Span):
         size = f"{self.matrix_size}x{self.matrix_size} matrices"
         return f"<LieAlgebra {name}dimension {self.dimension}, {size}>"
 
+    # ---------------------------------------------------------- construction
+
+    @classmethod
+    def from_structure_constants(
+        cls, constants: ArrayLike, tolerance: float | None = None
+    ) -> Self:
+        """The algebra with given brackets of a basis, as matrices.
+
+        Without a center these are the matrices of the adjoint representation. With one they
+        have one more row and column, for a derivation that is injective on the center.
+
+        Args:
+            constants: Array `(k, k, k)` with `[e_i, e_j] = sum_k constants[i, j, k] e_k`.
+            tolerance: As for the class.
+
+        Returns:
+            A `LieAlgebra` with these `structure_constants`. `basis[i]` stands for `e_i`.
+
+        Raises:
+            ValueError: If the numbers are not antisymmetric or violate Jacobi's identity,
+                or if no derivation is injective on the center, as for some nilpotent
+                algebras of dimension 7 and more.
+
+        Example:
+        ```python
+        import numpy as np
+        from keras_lconv.algebra import LieAlgebra
+
+        c = np.zeros((3, 3, 3))
+        c[0, 1, 2], c[1, 0, 2] = 1, -1  # [e_0, e_1] = e_2
+        algebra = LieAlgebra.from_structure_constants(c)
+        assert algebra.identify().name == "heisenberg(3)"
+        assert np.allclose(algebra.structure_constants, c)
+        ```
+        """
+        return cls(faithful_matrices(constants), tolerance)
+
+    @classmethod
+    def generated_by(
+        cls,
+        matrices: ArrayLike,
+        tolerance: float | None = None,
+        *,
+        max_dimension: int | None = None,
+    ) -> Self:
+        """The smallest algebra that contains some matrices: brackets of brackets of them.
+
+        Args:
+            matrices: Array `(m, n, n)` of exact matrices. With errors they generate all
+                matrices; for these there is `nearest_closed`.
+            tolerance: As for the class.
+            max_dimension: More than this is an error. By default there is no bound.
+
+        Returns:
+            A `LieAlgebra`, with the given matrices first in its basis, without those that
+            depend on others before them.
+
+        Raises:
+            ValueError: If all matrices are zero, or the dimension exceeds `max_dimension`.
+
+        Example:
+        ```python
+        from keras_lconv.algebra import LieAlgebra, so
+
+        assert LieAlgebra.generated_by(so(3).basis[:2]).dimension == 3
+        ```
+        """
+        return cls(generated_matrices(matrices, max_dimension), tolerance)
+
     # -------------------------------------------------------------- brackets
 
     def bracket(self, x: ArrayLike, y: ArrayLike) -> np.ndarray:
@@ -89,14 +159,14 @@ class LieAlgebra(Span):
             Matrix `(n, n)`.
 
         Raises:
-            ValueError: If a matrix is of another size.
+            ValueError: If a matrix has a different size.
         """
         x, y = self._matrix("x", x), self._matrix("y", y)
         return x @ y - y @ x
 
     @property
     def tolerance(self) -> float:
-        """Threshold for zero: as given, or the default for this basis."""
+        """The threshold for zero: the given one, or the default for this basis."""
         if self._given_tolerance is not None:
             return self._given_tolerance
         values = self._tolerances()
@@ -112,15 +182,15 @@ class LieAlgebra(Span):
             Matrix `(k, k)`, or `(k, k, k)` for the whole basis.
 
         Raises:
-            ValueError: If `x` is of another size, or not in the algebra.
+            ValueError: If `x` has a different size, or is not in the algebra.
         """
         matrices = np.swapaxes(self.structure_constants, 1, 2)
         if x is None:
             return matrices
         if not self.contains(self._matrix("x", x)):
             raise ValueError(
-                f"`x` must lie in the algebra. Received: a matrix further than "
-                f"{self._precision:.1e} from it, relative to its size"
+                "`x` must lie in the algebra. Received: a matrix at a relative distance "
+                f"of more than {self._precision:.1e} from it"
             )
         return np.tensordot(self.coordinates(x), matrices, 1)
 
@@ -168,98 +238,6 @@ class LieAlgebra(Span):
         form = casimir_form(self._frame, 1.0, self.tolerance)
         return casimir_matrix(self._frame, form)
 
-    # ------------------------------------------------------------- structure
-
-    def _new_structure(self, tolerance: float) -> StructureConstants:
-        """The abstract algebra in the frame, with no decision taken yet."""
-        constants = self._constants_of_frame
-        return StructureConstants(constants / (self._scale or 1.0), Tolerance(tolerance))
-
-    @cached_property
-    def _structure(self) -> StructureConstants:
-        return self._new_structure(self.tolerance)
-
-    def _subspace(self, columns: np.ndarray) -> "LieAlgebra":
-        return LieAlgebra(np.tensordot(columns.T, self._frame, 1), self.tolerance)
-
-    @property
-    def center(self) -> "LieAlgebra":
-        """All elements that commute with the whole algebra."""
-        return self._subspace(self._structure.center)
-
-    @property
-    def derived_series(self) -> tuple["LieAlgebra", ...]:
-        """`g`, `[g, g]`, `[[g, g], [g, g]]`, ... while they shrink."""
-        return tuple(self._subspace(space) for space in self._structure.derived_series)
-
-    @property
-    def lower_central_series(self) -> tuple["LieAlgebra", ...]:
-        """`g`, `[g, g]`, `[g, [g, g]]`, ... while they shrink."""
-        return tuple(
-            self._subspace(space) for space in self._structure.lower_central_series
-        )
-
-    @property
-    def radical(self) -> "LieAlgebra":
-        """The largest solvable ideal."""
-        return self._subspace(self._structure.radical)
-
-    @property
-    def levi_factor(self) -> "LieAlgebra":
-        """A semisimple subalgebra that complements the radical (Levi decomposition)."""
-        return self._subspace(self._structure.levi_factor)
-
-    @property
-    def indecomposable_ideals(self) -> tuple["LieAlgebra", ...]:
-        """Ideals whose direct sum is the algebra, none of which is a direct sum."""
-        ideals = self._structure.indecomposable_ideals
-        return tuple(self._subspace(ideal) for ideal in ideals)
-
-    @property
-    def rank(self) -> int:
-        """Dimension of a Cartan subalgebra."""
-        return self._structure.rank
-
-    @property
-    def is_abelian(self) -> bool:
-        """Whether all brackets are zero."""
-        return self._structure.is_abelian
-
-    @property
-    def is_nilpotent(self) -> bool:
-        """Whether the lower central series ends at zero."""
-        return self._structure.is_nilpotent
-
-    @property
-    def is_solvable(self) -> bool:
-        """Whether the derived series ends at zero."""
-        return self._structure.is_solvable
-
-    @property
-    def is_semisimple(self) -> bool:
-        """Whether the radical is zero."""
-        return self._structure.is_semisimple
-
-    @property
-    def is_simple(self) -> bool:
-        """Whether it is not abelian and has no ideal but zero and itself."""
-        return self.is_semisimple and len(self._structure.indecomposable_ideals) == 1
-
-    @property
-    def is_reductive(self) -> bool:
-        """Whether it is the direct sum of a semisimple algebra and its center."""
-        return self._structure.is_reductive
-
-    @property
-    def is_compact(self) -> bool:
-        """Whether some compact group has this algebra.
-
-        Then the algebra is reductive and its Killing form has no positive eigenvalue. This
-        concerns the abstract algebra: R^n is the algebra of a torus, so it counts as
-        compact even if its matrices generate translations.
-        """
-        return self._structure.is_compact
-
     def identify(self, tolerance: float | None = None) -> Identification:
         """A name for the algebra, from its invariants.
 
@@ -297,20 +275,20 @@ class LieAlgebra(Span):
         if self.dimension > LARGEST_TO_NAME:
             return identify_large(self._basis, self.closure_error, tolerance)
         structure = self._new_structure(tolerance)
-        return identify(structure, self.closure_error)
+        return identify(structure, self._even.closure_error)
 
     @cached_property
     def _identification(self) -> Identification:
-        """That of the tolerance, or of the best tolerance where none is given."""
+        """The identification at the given tolerance, or at the best one."""
         if self._given_tolerance is not None:
             return self._identify_at(self._given_tolerance)
         return clearest(self._identify_at, self._tolerances())
 
     def _tolerances(self) -> np.ndarray:
-        """Values between the noise and 1, of which the clearest one is taken."""
+        """Candidates between the noise and 1. The clearest one is taken."""
         if self.dimension > LARGEST_TO_NAME:
             return np.array([self._precision])
-        return plausible_tolerances(max(self.closure_error, self._epsilon))
+        return plausible_tolerances(max(self._even.closure_error, self._epsilon))
 
     # ------------------------------------------------------------ new algebras
 
@@ -344,16 +322,17 @@ class LieAlgebra(Span):
         frame, error = nearest_closed_frame(self._frame, self._scale)
         if error > np.sqrt(np.finfo("float64").eps):
             raise ValueError(
-                "No span that is closed under brackets was found near this one. The "
-                f"closure error was {self.closure_error:.1e}, and {error:.1e} is left"
+                "No span that is closed under brackets was found near this one. Newton's "
+                f"method reduced the closure error from {self.closure_error:.1e} to "
+                f"{error:.1e} only"
             )
         closed = LieAlgebra(np.tensordot(self._coordinates, frame, 1), self.tolerance)
         angle = principal_angles(self, closed)[0]
         if angle > LARGEST_ANGLE:
             raise ValueError(
                 "No span that is closed under brackets was found near this one, whose "
-                f"closure error is {self.closure_error:.1e}. The closest that was found "
-                f"has a principal angle of {angle:.2f} radians with it"
+                f"closure error is {self.closure_error:.1e}. The nearest closed span is at "
+                f"a principal angle of {angle:.2f} radians"
             )
         return closed
 

@@ -8,7 +8,7 @@ import numpy as np
 from keras_lconv._memory import require_memory
 from keras_lconv.algebra.powers import exponents
 
-# Matrices from monomials to monomials that are there at once.
+# The number of matrices, from monomials to monomials, held at once.
 COPIES = 4
 
 
@@ -18,7 +18,7 @@ def exponents_up_to(size: int, degree: int) -> np.ndarray:
     require_memory(
         f"Monomials up to degree {degree} in {size} variables",
         COPIES * number**2,
-        "A lower degree, or fewer variables, have fewer of them",
+        "A lower degree or fewer variables need less",
     )
     return np.concatenate([exponents(size, each) for each in range(degree + 1)])
 
@@ -26,12 +26,12 @@ def exponents_up_to(size: int, degree: int) -> np.ndarray:
 def monomials(
     powers: np.ndarray, x: np.ndarray, orders: Sequence[int] | None = None
 ) -> np.ndarray:
-    """Values of monomials, or of a derivative of them.
+    """Values of monomials or of one of their derivatives.
 
     Args:
         powers: Their exponents, `(K, n)`.
         x: Points `(..., n)`.
-        orders: How often they are differentiated in each variable, `(n,)`.
+        orders: The order of the derivative in each variable, `(n,)`.
 
     Returns:
         Array `(..., K)`.
@@ -57,9 +57,9 @@ def monomials(
 
 
 def united(*powers: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """All different exponents, by growing degree, and where each of the given ones is."""
+    """All different exponents by growing degree, and the place of each given one."""
     rows = np.concatenate(powers)
-    # Of one degree those of the first variable come first, as in `exponents`.
+    # Within a degree the powers of the first variable come first, as in `exponents`.
     keys = np.column_stack([rows.sum(axis=1), -rows])
     unique, places = np.unique(keys, axis=0, return_inverse=True)
     ends = np.cumsum([len(each) for each in powers])[:-1]
@@ -71,8 +71,8 @@ def times(powers: np.ndarray, coefficients: np.ndarray, axis: int) -> np.ndarray
 
     Args:
         powers: Exponents of all monomials up to a degree, `(K, n)`.
-        coefficients: Those of polynomials of a lower degree.
-        axis: Number of the variable.
+        coefficients: Coefficients of polynomials of a lower degree.
+        axis: The number of the variable.
     """
     index = {tuple(row): number for number, row in enumerate(powers.tolist())}
     low = np.flatnonzero(powers.sum(axis=1) < np.max(powers.sum(axis=1)))
@@ -158,5 +158,5 @@ def monomial_text(power: Sequence[int], names: Sequence[str]) -> str:
 
 
 def _as_factor(name: str) -> str:
-    """A name that powers may be taken of."""
+    """A name to which an exponent may be added."""
     return f"({name})" if " " in name and not name.startswith("(") else name

@@ -1,4 +1,4 @@
-"""Permutations as integers: where they take each thing.
+"""Permutations as integers: the place that each thing goes to.
 
 An array `(..., n)` of images stands for matrices `(..., n, n)` with an entry 1 in the row
 `images[j]` of each column `j`, and zeros.
@@ -53,7 +53,7 @@ def matrices_of(images: np.ndarray) -> np.ndarray:
     require_memory(
         f"Matrices of permutations of {size} components",
         images.size * size,
-        "Maps of tensors that a symmetric group permutes are found without them",
+        "Maps between tensors of a symmetric group need no matrices",
     )
     result = np.zeros((*images.shape, size))
     np.put_along_axis(result, images[..., None, :], 1.0, axis=-2)

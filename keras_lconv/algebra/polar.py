@@ -1,15 +1,16 @@
-"""Connected groups that hold the transpose of each element, as the classical ones do.
+"""Connected groups that contain the transpose of each element, such as the classical ones.
 
 An element is `k exp(p)`, with `k` in the compact group of the antisymmetric matrices of the
-algebra, and `p` a symmetric one: the polar decomposition, which is unique, tells whether a
-matrix is one (A. W. Knapp, "Lie Groups Beyond an Introduction", 2002, 7.14).
+algebra, and `p` a symmetric matrix of the algebra. This polar decomposition is unique, so
+it tells whether a matrix is an element (A. W. Knapp, "Lie Groups Beyond an Introduction",
+2002, 7.14).
 """
 
 import numpy as np
 
 from keras_lconv.algebra.torus import is_in_torus
 
-# Errors of a matrix are this many times larger, at most, in its factors.
+# Errors of a matrix grow at most by this factor in its polar factors.
 LARGEST_GROWTH = 1e3
 
 
@@ -28,7 +29,7 @@ def polar_parts(
     rows, turned = (each.reshape(len(frame), -1) for each in (frame, frame.swapaxes(1, 2)))
     if np.linalg.norm(turned - turned @ rows.T @ rows) > precision * np.sqrt(len(frame)):
         return None
-    # Transposition takes the algebra to itself: the sizes are zero and one.
+    # Transposition maps the algebra to itself, so the sizes are zero and one.
     parts = []
     for part in (rows - turned, rows + turned):
         _, sizes, right = np.linalg.svd(part / 2, full_matrices=False)
@@ -39,7 +40,7 @@ def polar_parts(
 def has_polar_factors(
     matrix: np.ndarray, parts: tuple[np.ndarray, np.ndarray], precision: float
 ) -> bool:
-    """Whether the factors of an invertible matrix are those of an element.
+    """Whether the polar factors of an invertible matrix are those of an element.
 
     Args:
         matrix: Array `(n, n)`.

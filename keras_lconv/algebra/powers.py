@@ -1,7 +1,7 @@
 """Symmetric, alternating and harmonic powers, as subspaces of tensors.
 
-Each is a part of the tensors of order `p`, found from one power to the next by isometries:
-nothing of the size `n^p` of the tensors is held.
+Each is a part of the tensors of order `p`. Isometries lead from one power to the next, so
+no array has the size `n^p` of the tensors.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ import numpy as np
 from keras_lconv._memory import require_memory
 from keras_lconv._validation import count
 
-# A power is found from the one before, so that time grows with the degree, too.
+# A power is found from the one before, so time grows with the degree as well.
 MOST_DEGREE = 100
 
 
 def checked_degree(size: int, degree: int) -> int:
-    """A degree whose polynomials of so many variables fit into memory, an integer."""
+    """The degree as an integer, if polynomials of this degree fit into memory."""
     degree = count("degree", degree, most=MOST_DEGREE)
     number = comb(size + degree - 1, degree)
     _require_room(
@@ -28,7 +28,7 @@ def checked_degree(size: int, degree: int) -> int:
 
 
 def _require_room(what: str, numbers: int) -> None:
-    require_memory(what, 2 * numbers, "A lower degree, or fewer variables, need less")
+    require_memory(what, 2 * numbers, "A lower degree or fewer variables need less")
 
 
 def exponents(size: int, degree: int) -> np.ndarray:
@@ -52,11 +52,11 @@ class Step:
     """From a power into `V (x)` the one before: an isometry, with few entries.
 
     For each of the `n` components as the first factor, a coordinate of the power comes from
-    one of the power before, or from none.
+    at most one coordinate of the power before.
 
     Args:
-        rows: Which one, `(n, N_p)`.
-        weights: Its entry, `(n, N_p)`, zero where there is none.
+        rows: The number of that coordinate, `(n, N_p)`.
+        weights: The entry of the isometry, `(n, N_p)`, zero if there is no such coordinate.
         size: The number `N_(p-1)`.
     """
 

@@ -1,4 +1,4 @@
-"""Representations of one Lie algebra, put together from smaller ones.
+"""Representations of one Lie algebra, built from smaller ones.
 
 A representation is an array `(k, n, n)`: the matrices by which the `k` elements of one
 basis of the algebra act on a space of `n` dimensions. Representations belong together if
@@ -161,6 +161,6 @@ def kronecker_sum(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def copies_of(number: int) -> Callable[[np.ndarray], np.ndarray]:
-    """To block diagonal matrices of so many equal blocks."""
+    """A function that makes block diagonal matrices with this many equal blocks."""
     one = np.eye(number)
     return lambda x: kronecker(np.broadcast_to(one, (*x.shape[:-2], number, number)), x)

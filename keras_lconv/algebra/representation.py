@@ -1,4 +1,4 @@
-"""Representations of groups, as things one computes with."""
+"""Representations of groups, which can be added, multiplied and raised to powers."""
 
 from collections.abc import Callable
 from copy import copy
@@ -74,7 +74,9 @@ class Representation(GroupAction):
 
     @property
     def pseudo(self) -> "Representation":
-        """The same with the sign of the determinant that a matrix of the group has."""
+        """The representation times the sign of the determinant of the matrix of
+        the group.
+        """
         return self * self.group.sign()
 
     def __add__(self, other: "Representation") -> "Representation":
@@ -203,12 +205,14 @@ class Representation(GroupAction):
     def _power(
         self, degree: int, step: Callable[[int, int], powers.Step], name: str
     ) -> "Representation":
-        """A part of `V (x) V (x) ...`, by isometries from each power into the next."""
+        """A part of `V (x) V (x) ...`, built by isometries from each power into
+        the next.
+        """
         degree = count("degree", degree)
         steps = [step(self.size, p) for p in range(1, degree + 1)]
 
         def of_generator(x: np.ndarray) -> np.ndarray:
-            # By symmetry as often as there are factors, on the first one.
+            # By symmetry all factors contribute as the first one does.
             if not steps:
                 return np.zeros((*x.shape[:-2], 1, 1))
             return degree * steps[-1].of_first_factor(x)
@@ -261,7 +265,7 @@ class Representation(GroupAction):
             if np.max(np.abs(outside), initial=0) > PRECISION * scale:
                 raise ValueError(
                     f"`basis` must span an invariant subspace of {self!r}. Received: "
-                    f"{columns.shape[1]} columns, which its matrices lead out of"
+                    f"{columns.shape[1]} columns, whose span its matrices do not preserve"
                 )
 
         def restricted(matrix: np.ndarray) -> np.ndarray:
@@ -334,7 +338,7 @@ class Representation(GroupAction):
         ):
             raise ValueError(
                 f"`subgroup` must be a subgroup of {self.group!r}. Received: {small!r}, "
-                "whose algebra is not in that of the group"
+                "whose algebra is not contained in that of the group"
             )
         for element in small.elements:
             if self.group.tells(element) is False:
@@ -360,6 +364,6 @@ class Representation(GroupAction):
 
 
 def factor(representation: Representation) -> str:
-    """The name as a factor, in brackets where it needs some."""
+    """The name as a factor, in brackets if it needs them."""
     name = representation.name or "W"
     return f"({name})" if " " in name else name

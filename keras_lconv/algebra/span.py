@@ -1,4 +1,4 @@
-"""A span of square matrices, with the brackets that they have in it."""
+"""A span of square matrices, and the brackets in it."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -9,18 +9,19 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from keras_lconv._memory import require_memory
 from keras_lconv._validation import finite_array, fraction
+from keras_lconv.algebra.balance import unit_ratios
 from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.algebra.tolerance import LARGEST_TOLERANCE, rounding
 
-# Of more matrices the brackets of all pairs take longer than Lanczos' method.
+# With more matrices, the brackets of all pairs take longer than Lanczos' method.
 MANY = 100
 
 
 class Span:
     """The span of independent square matrices.
 
-    Computations run in an orthonormal frame of it, in the Frobenius inner product, and are
-    translated where an answer is in the given basis.
+    Computations run in an orthonormal frame of the span, in the Frobenius inner product.
+    Answers are translated to the given basis where they refer to it.
 
     Args:
         basis: Array `(k, n, n)`.
@@ -132,10 +133,10 @@ class Span:
 
     @property
     def _precision(self) -> float:
-        """To which the matrices themselves are taken to be known.
+        """The precision to which the matrices themselves count as known.
 
-        The default `tolerance` may be larger, since it also leaves room for structure
-        constants that noise is far from.
+        The default `tolerance` may be larger, because it separates noise from structure
+        constants that are far above it.
         """
         if self._given_tolerance is not None:
             return self._given_tolerance
@@ -147,7 +148,7 @@ class Span:
         n, frame = self.matrix_size, self._frame
         beside = np.moveaxis(frame, 0, 1)
         for i in range(self.dimension - 1):
-            # With all that follow it is one product of matrices.
+            # With all that follow, one product of matrices is enough.
             left = (frame[i] @ beside[:, i + 1 :].reshape(n, -1)).reshape(n, -1, n)
             right = (frame[i + 1 :].reshape(-1, n) @ frame[i]).reshape(-1, n, n)
             yield (np.moveaxis(left, 1, 0) - right).reshape(-1, n * n)
@@ -167,10 +168,10 @@ class Span:
 
     @cached_property
     def _scale(self) -> float:
-        """Size that the brackets of such matrices have, if they do not vanish.
+        """The size of the brackets of such matrices, if these do not vanish.
 
-        Unlike the products themselves it does not vanish for commuting matrices, and
-        repeating the representation does not change it.
+        Unlike the size of the brackets themselves, it does not vanish for commuting
+        matrices. Repeating the representation does not change it.
         """
         n = self.matrix_size
         below = self._frame.reshape(-1, n)
@@ -197,9 +198,9 @@ class Span:
         It is the norm of the map from pairs of matrices of the span to the part of their
         bracket that is orthogonal to the span. The unit is the norm that brackets of such
         matrices usually have, `sqrt(|sum_i E_i^T E_i|)` for an orthonormal frame `E_i`.
-        That has the size of the brackets of a semisimple algebra, and is not a division by
-        zero for an abelian one. An exact algebra has an error of rounding size, a span of
-        random matrices one of order 1.
+        This unit has the size of the brackets of a semisimple algebra, and is not zero for
+        an abelian one. An exact algebra has an error of rounding size, a span of random
+        matrices one of order 1.
         """
         find = self._largest_outside if self.dimension <= MANY else self._iterated_outside
         return float(np.sqrt(max(find(), 0.0))) / (self._scale or 1.0)
@@ -211,7 +212,7 @@ class Span:
         for brackets in self._brackets_of_frame():
             parts = brackets @ outside
             squares += parts.T @ parts
-        # Of the map from pairs the norm alone is asked, not its singular vectors.
+        # Only the norm of the map is needed, not its singular vectors.
         return np.linalg.eigvalsh(squares)[-1] if len(squares) else 0.0
 
     def _iterated_outside(self) -> float:
@@ -260,7 +261,7 @@ def _checked(basis: ArrayLike) -> np.ndarray:
     if _is_complex(basis):
         raise TypeError(
             "`basis` must be an array of real numbers. Received complex matrices: "
-            "`keras_lconv.algebra.realify` makes real ones of them"
+            "`keras_lconv.algebra.realify` makes them real"
         )
     array = finite_array("basis", basis)
     if array.ndim != 3 or array.shape[1] != array.shape[2] or array.shape[1] == 0:
@@ -280,8 +281,8 @@ def _orthonormal_frame(basis: np.ndarray, epsilon: float) -> tuple[np.ndarray, n
     norms = np.linalg.norm(rows, axis=1)
     if np.any(norms == 0):
         raise ValueError(
-            "`basis` must be linearly independent. Received: the matrix number "
-            f"{int(np.argmin(norms))} (from 0) is zero"
+            "`basis` must be linearly independent. Received: matrix number "
+            f"{int(np.argmin(norms))} (from 0), which is zero"
         )
     if len(rows) > rows.shape[1]:
         raise ValueError(
@@ -290,7 +291,10 @@ def _orthonormal_frame(basis: np.ndarray, epsilon: float) -> tuple[np.ndarray, n
             f"most {rows.shape[1]} are independent"
         )
     frame, triangle = np.linalg.qr((rows / norms[:, None]).T)
-    sizes = np.linalg.svd(triangle, compute_uv=False)
+    # Boosts in metres and seconds are independent in units that are even.
+    even = (basis / unit_ratios(basis)).reshape(rows.shape)
+    even /= np.linalg.norm(even, axis=1)[:, None]
+    sizes = np.linalg.svd(even, compute_uv=False)
     if len(sizes) and sizes[-1] <= np.sqrt(epsilon) * sizes[0]:
         rank = int(np.sum(sizes > np.sqrt(epsilon) * sizes[0]))
         raise ValueError(

@@ -6,7 +6,7 @@ import numpy as np
 
 # A pivot is the first entry that is at least this part of the largest one.
 PIVOT = 0.5
-# Entries up to this, where the largest is 1, do not decide about a sign.
+# Entries up to this, where the largest is 1, do not decide the sign.
 ROUNDING = 1e-6
 
 
@@ -27,14 +27,14 @@ def sparse_basis(frame: np.ndarray, tolerance: float) -> np.ndarray:
     rows = rows / np.max(np.abs(rows), axis=1, initial=1e-300, keepdims=True)
     rows[np.abs(rows) <= tolerance] = 0.0
     for row in rows:
-        # Not one that rounding left, where the tolerance is small.
+        # With a small tolerance, rounding may leave entries that must not decide.
         large = np.flatnonzero(np.abs(row) > ROUNDING)
         row *= np.sign(row[large[-1]])
     return rows.reshape(frame.shape) + 0.0  # no negative zeros
 
 
 def large_pivots(rows: np.ndarray) -> list[int]:
-    """Columns that are independent enough, the first ones among equals."""
+    """Columns that are sufficiently independent, the first ones among equals."""
     left = rows.copy()
     pivots = []
     for _ in range(len(rows)):

@@ -1,4 +1,4 @@
-"""A Lie algebra as an abstract one: what follows from its structure constants alone.
+"""An abstract Lie algebra: properties that follow from the structure constants alone.
 
 Subspaces are matrices `(k, m)` whose columns are orthonormal.
 """
@@ -13,9 +13,9 @@ from keras_lconv._memory import require_memory
 from keras_lconv.algebra.constraints import candidates, defects
 from keras_lconv.algebra.tolerance import Tolerance
 
-# Elements in general position are drawn, and the draw that separates best is kept.
+# The number of random elements in general position. The one that separates best is kept.
 DRAWS = 16
-# Matrices `(n * n, n * n)` that are there at once when what commutes is found.
+# The number of matrices `(n * n, n * n)` that a commutant needs at once.
 COPIES = 5
 
 
@@ -89,7 +89,7 @@ class StructureConstants:
         return self._series(lambda space: self.bracket_span(self.everything, space))
 
     def _series(self, following: Callable[[np.ndarray], np.ndarray]) -> list[np.ndarray]:
-        """The whole algebra, and what follows it, while the dimension falls."""
+        """The whole algebra and the terms that follow, while the dimension falls."""
         series = [self.everything]
         while series[-1].shape[1]:
             space = following(series[-1])
@@ -131,7 +131,9 @@ class StructureConstants:
     def _levi_correction(
         self, factor: np.ndarray, layer: np.ndarray, quotient: np.ndarray
     ) -> np.ndarray:
-        """Elements of `layer` which make the brackets of `factor` close up to it."""
+        """Elements of `layer` that, added to `factor`, close its brackets up to the rest of
+        the radical.
+        """
         size, width = factor.shape[1], layer.shape[1]
         excess = (
             self.brackets(factor, factor) - np.einsum("abc,kc->abk", quotient, factor)
@@ -144,8 +146,8 @@ class StructureConstants:
             - np.einsum("bvw,ac->abvcw", action, identity)
             - np.einsum("abc,vw->abvcw", quotient, np.eye(width))
         )
-        # Conjugations of the factor leave the system as it is. Noise makes of these zero
-        # directions small ones, which must not be followed.
+        # Conjugations of the factor leave the system as it is. Noise turns these zero
+        # directions into small ones, which must be ignored.
         unknowns = np.linalg.lstsq(
             system.reshape(-1, size * width),
             -excess.reshape(-1),
@@ -157,11 +159,12 @@ class StructureConstants:
 
     @cached_property
     def _generic(self) -> tuple[int, Tolerance, list[np.ndarray]]:
-        """Elements in general position: how often 0 is an eigenvalue of their ad.
+        """Elements in general position, by the multiplicity of the eigenvalue 0 of their
+        ad.
 
         Returns:
-            The smallest such number, with the decisions that led to it, and all elements
-            with this number, the clearest first.
+            The smallest multiplicity, with the decisions that led to it, and all elements
+            that have it, the clearest first.
         """
         rng = np.random.default_rng(0)
         draws = []
@@ -187,7 +190,7 @@ class StructureConstants:
     def typical_root_length(self) -> float:
         """For a simple algebra: the median of `|root|^2` in the Killing form.
 
-        The median, over roots and over Cartan subalgebras, is what noise moves least.
+        Noise moves the median, over roots and over Cartan subalgebras, the least.
         """
         return float(np.median([self._root_lengths(x) for x in self._generic[2]]))
 
@@ -249,7 +252,8 @@ class StructureConstants:
     @cached_property
     def centroid_fields(self) -> tuple[int, int]:
         """Number of fields in the centroid, and how many of these are C."""
-        # tr(x^2) is positive on R, and has one sign each on the two halves of C.
+        # tr(x^2) is positive on R. On C it is positive on the real axis and negative on the
+        # imaginary one.
         form = np.einsum("aij,bji->ab", self._centroid, self._centroid)
         values = np.linalg.eigvalsh((form + form.T) / 2)
         self.tolerance.rank(np.abs(values))
@@ -329,8 +333,8 @@ def complement(subspace: np.ndarray) -> np.ndarray:
 def generalised_nullity(matrix: np.ndarray, tolerance: Tolerance) -> int:
     """Multiplicity of the eigenvalue 0, in the presence of Jordan blocks.
 
-    Eigenvalues of a Jordan block of size `m` move by the root of order `m` of a rounding
-    error, so that they are of no use. Null spaces, taken out one after the other, are.
+    A rounding error moves the eigenvalues of a Jordan block of size `m` by its root of
+    order `m`, so they are of no use. Instead, null spaces are removed one after the other.
     """
     count = 0
     while len(matrix):
@@ -346,9 +350,9 @@ def generalised_nullity(matrix: np.ndarray, tolerance: Tolerance) -> int:
 def commutant(matrices: np.ndarray, tolerance: Tolerance) -> np.ndarray:
     """A basis `(m, n, n)` of the matrices that commute with all the given ones."""
     require_memory(
-        f"What commutes with {len(matrices)} matrices of size {matrices.shape[1]}",
+        f"The commutant of {len(matrices)} matrices of size {matrices.shape[1]}",
         COPIES * matrices.shape[1] ** 4,
-        "Smaller matrices, or those of the factors, have fewer unknowns",
+        "Smaller matrices, or those of the factors, need less",
     )
     found = candidates(matrices, matrices, tolerance.value)
     changes = defects(found, matrices, matrices)

@@ -1,4 +1,4 @@
-"""Threshold for zero in an algebra that is known in floating point only."""
+"""The threshold for zero in an algebra that is known in floating point only."""
 
 from collections.abc import Sequence
 
@@ -7,27 +7,27 @@ import numpy as np
 from keras_lconv._validation import fraction
 
 # Below this, noise is rounding, and the geometric mean of noise and 1 leaves room on both
-# sides. Above it, what is small and what is noise may be close: several values are tried.
+# sides. Above it, small values and noise may be close, so several thresholds are tried.
 EXACT = 1e-10
 NOISE_FACTOR = 3
 NUM_TOLERANCES = 5
-# What counts as zero where structure constants may be far from noise.
+# The tolerance for structure constants that may be far above the noise.
 LARGEST_TOLERANCE = 0.3
 
-# Elements of groups, finite ones or those beside an algebra, may have errors: matrices that
-# differ by less are the same, and what changes by less is invariant.
+# Elements of groups may have errors. Matrices that differ by less are the same, and an
+# object that changes by less is invariant.
 ELEMENT_PRECISION = 1e-5
 
 
 def is_singular(matrix: np.ndarray) -> bool:
-    """Whether a matrix has no inverse, up to rounding. It does not matter in which unit."""
+    """Whether a matrix has no inverse, up to rounding. The unit does not matter."""
     return bool(np.linalg.cond(matrix) > 1 / np.finfo("float64").eps)
 
 
 class Tolerance:
-    """Decides which numbers are zero, and keeps how clear the closest decision was.
+    """Decides which numbers are zero, and records how clear the closest decision was.
 
-    All numbers that it is asked about are of order 1 or zero in exact arithmetic.
+    In exact arithmetic all numbers given to it are zero or of order 1.
 
     Args:
         value: Numbers up to this size count as zero.
@@ -51,7 +51,7 @@ class Tolerance:
         return self.rank([size]) == 0
 
     def record(self, margin: float) -> None:
-        """Notes by which factor, of at least 1, another decision was clear."""
+        """Records the factor, at least 1, by which another decision was clear."""
         self.margin = min(self.margin, float(margin))
 
 
@@ -63,7 +63,7 @@ def default_tolerance(tolerance: float | None, matrices: object) -> float:
 
 
 def plausible_tolerances(noise: float) -> np.ndarray:
-    """Values between noise and 1, of which the clearest one is taken."""
+    """Candidates between noise and 1. The clearest one is taken."""
     noise = max(noise, float(np.finfo("float64").eps))
     if noise < EXACT:
         return np.array([np.sqrt(noise)])
@@ -72,7 +72,7 @@ def plausible_tolerances(noise: float) -> np.ndarray:
 
 
 def rounding(matrices: object) -> float:
-    """Rounding errors of the type that an array comes in, of float64 for integers."""
+    """The rounding error of the dtype of an array, for integers that of float64."""
     dtype = getattr(matrices, "dtype", None)
     is_float = isinstance(dtype, np.dtype) and np.issubdtype(dtype, np.floating)
     return float(np.finfo(dtype if is_float else "float64").eps)

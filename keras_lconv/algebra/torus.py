@@ -1,23 +1,25 @@
-"""Logarithms in algebras that commute, with as many full turns as it takes."""
+"""Logarithms in commuting algebras, with any number of full turns."""
 
 from itertools import product
 
 import numpy as np
 
-# So many combinations of full turns are tried: 1,000 turns either way on a circle.
+# The number of combinations of full turns that are tried: on a circle 1,000 either way.
 MOST_TURNS = 2001
 # Matrices whose eigenvectors are dependent up to this are not diagonalized.
 LARGEST_CONDITION = 1e8
 # Rates below this, relative to the largest, are zero.
 ZERO = 1e-9
-# A period has at most so many turns of the slowest rotation, and the exponential is as near
-# to 1 after it.
+# A period has at most this many turns of the slowest rotation. After it the exponential is
+# 1 up to the second number.
 MOST_PERIODS = 24
 PERIODIC = 1e-8
 
 
 def commuting_part(space: np.ndarray, matrix: np.ndarray, precision: float) -> np.ndarray:
-    """A basis of what commutes with a matrix, in a span of orthonormal ones `(k, n, n)`."""
+    """A basis of the matrices that commute with a matrix, in an orthonormal span `(k, n,
+    n)`.
+    """
     moved = (space @ matrix - matrix @ space).reshape(len(space), -1)
     left, sizes, _ = np.linalg.svd(moved, full_matrices=False)
     small = sizes <= precision * max(1.0, float(np.linalg.norm(matrix, 2)))
@@ -25,9 +27,11 @@ def commuting_part(space: np.ndarray, matrix: np.ndarray, precision: float) -> n
 
 
 def is_in_torus(matrix: np.ndarray, frame: np.ndarray, precision: float) -> bool:
-    """Whether a torus of a group holds a matrix, as one does of a compact connected one.
+    """Whether a torus of a group contains a matrix. In a compact connected group one always
+    does.
 
-    That torus commutes with the matrix, which is then in all maximal ones of what does.
+    Such a torus commutes with the matrix. So the matrix is in every maximal torus of its
+    centraliser.
 
     Args:
         matrix: Array `(n, n)`.
@@ -50,11 +54,12 @@ def has_commuting_logarithm(
 ) -> bool:
     """Whether a matrix is `exp(X)`, with `X` in a span of matrices that commute.
 
-    In their common eigenvectors that is an equation for each eigenvalue, up to full turns.
+    In a basis of common eigenvectors this is one equation for each eigenvalue, up to full
+    turns.
 
     Args:
         matrix: Array `(n, n)`, which commutes with the others.
-        basis: Independent matrices `(k, n, n)` that commute. If they have no common
+        basis: Independent matrices `(k, n, n)` that commute. Without a basis of common
             eigenvectors the answer is no.
         precision: How far `exp(X)` may be from the matrix, relative to its norm.
     """
@@ -69,7 +74,7 @@ def has_commuting_logarithm(
     factors = np.einsum("ai,ij,ja->a", inverse, matrix, vectors)
     if np.min(np.abs(factors)) == 0:
         return False
-    # What stays small over all the turns that are tried is none.
+    # Rates that stay small over all the turns that are tried count as zero.
     zero = max(ZERO, precision / (2 * np.pi * MOST_TURNS))
     candidates = _parameters(rates, factors, zero * float(np.linalg.norm(rates)))
     errors = np.abs(np.exp(candidates @ rates.T) - factors).max(axis=1)
@@ -79,7 +84,7 @@ def has_commuting_logarithm(
 
 
 def _eigenvectors(matrix: np.ndarray) -> np.ndarray:
-    """Columns `(n, n)`: orthonormal ones of normal matrices, whatever is degenerate."""
+    """Eigenvectors as columns, orthonormal for normal matrices."""
     from scipy.linalg import schur
 
     triangle, vectors = schur(matrix, output="complex")
@@ -91,15 +96,15 @@ def _eigenvectors(matrix: np.ndarray) -> np.ndarray:
 def _parameters(rates: np.ndarray, factors: np.ndarray, zero: float) -> np.ndarray:
     """Parameters `(c, k)` with `exp(rates t) = factors`, for different full turns.
 
-    Sizes tell some combinations of the parameters, angles the others. Rates up to `zero`
-    count as none.
+    The absolute values of the factors determine some combinations of the parameters, the
+    angles determine the others. Rates up to `zero` count as zero.
     """
     left, sizes, right = np.linalg.svd(rates.real)
     rank = int(np.sum(sizes > zero))
     known = left[:, :rank].T @ np.log(np.abs(factors)) / sizes[:rank] @ right[:rank]
     free = right[rank:]
     turning = rates.imag @ free.T
-    # The slowest ones, which have the fewest turns.
+    # The slowest rates have the fewest turns.
     pivots: list[int] = []
     for row in np.argsort(np.linalg.norm(turning, axis=1)):
         some = turning[[*pivots, row]]
@@ -115,7 +120,7 @@ def _parameters(rates: np.ndarray, factors: np.ndarray, zero: float) -> np.ndarr
 
 
 def period(matrix: np.ndarray) -> float | None:
-    """The smallest `T > 0` with `exp(T A) = 1`, or `None` if no multiple of a turn is one.
+    """The smallest `T > 0` with `exp(T A) = 1`, or `None` if there is none.
 
     Up to `MOST_PERIODS` turns of the slowest rotation are tried.
 

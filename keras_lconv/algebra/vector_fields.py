@@ -1,4 +1,4 @@
-"""Vector fields with polynomial components, and the brackets that they have."""
+"""Vector fields with polynomial components, and their brackets."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -31,9 +31,9 @@ from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.algebra.structure import StructureConstants
 from keras_lconv.algebra.tolerance import Tolerance, plausible_tolerances
 
-# Brackets of exact symmetries up to a degree leave their span by more, if they do.
+# If brackets of exact symmetries up to a degree leave the span, they leave it by more.
 NOT_CLOSED = 0.05
-# Fields are dependent if a mixture of them, each of norm 1, is smaller.
+# Fields of norm 1 are dependent if a mixture of them is smaller than this.
 DEPENDENT = 1e-9
 
 
@@ -72,13 +72,12 @@ class VectorFields:
         self.coefficients = finite_array("coefficients", coefficients)
         if self.powers.ndim != 2 or np.any(self.powers < 0):
             raise ValueError(
-                "`powers` must be exponents `(K, n)` that are not negative. "
-                f"Received: shape {self.powers.shape}, smallest "
-                f"{np.min(self.powers, initial=0)}"
+                "`powers` must be exponents `(K, n)`, none of them negative. Received: "
+                f"shape {self.powers.shape}, smallest {np.min(self.powers, initial=0)}"
             )
         if len(np.unique(self.powers, axis=0)) < len(self.powers):
             raise ValueError(
-                "`powers` must hold each monomial once. Received: some that are repeated"
+                "`powers` must hold each monomial once. Received: repeated ones"
             )
         expected = self.powers.shape[::-1]
         if self.coefficients.ndim != 3 or self.coefficients.shape[1:] != expected:
@@ -142,7 +141,7 @@ class VectorFields:
         return VectorFields(powers, np.concatenate(parts))
 
     def _placed(self, number: int, places: np.ndarray) -> np.ndarray:
-        """Coefficients of so many monomials, among which the own ones have places."""
+        """Coefficients for a longer list of monomials."""
         result = np.zeros((self.dimension, self.size, number))
         result[..., places] = self.coefficients
         return result
@@ -175,7 +174,7 @@ class VectorFields:
             t: Parameters `(k,)`, or one number for one field.
 
         Returns:
-            Array of the shape of `x`. Points that reach infinity before are NaN.
+            Array of the shape of `x`. Points that reach infinity earlier are NaN.
 
         Raises:
             ValueError: If shapes do not fit.
@@ -230,7 +229,9 @@ class VectorFields:
 
     @cached_property
     def _frame(self) -> tuple["VectorFields", np.ndarray]:
-        """Fields with orthonormal coefficients, and the own ones as mixtures `(k, k)`."""
+        """Fields with orthonormal coefficients, and these fields as mixtures of them, `(k,
+        k)`.
+        """
         rows = self.coefficients.reshape(self.dimension, -1)
         norms = np.linalg.norm(rows, axis=1)
         sizes = np.linalg.svd(rows / np.where(norms > 0, norms, 1.0)[:, None])[1]
@@ -241,7 +242,7 @@ class VectorFields:
         ):
             raise ValueError(
                 "The fields must be linearly independent to have structure constants. "
-                f"Received: {self.dimension} that are not"
+                f"Received: {self.dimension} dependent fields"
             )
         frame, triangle = np.linalg.qr(rows.T)
         shaped = frame.T.reshape(self.coefficients.shape)
@@ -249,13 +250,13 @@ class VectorFields:
 
     @cached_property
     def _closure(self) -> tuple[np.ndarray, np.ndarray, float]:
-        """Structure constants in the frame, what is outside of the span, and the unit."""
+        """Structure constants in the frame, the part outside of the span, and the unit."""
         frame, k = self._frame[0], self.dimension
         along = frame._along(frame)
         both = along.joined(frame)
         rows = both.coefficients.reshape(len(both), -1)
         halves, own = rows[: k * k].reshape(k, k, -1), rows[k * k :]
-        # The size that brackets have if they do not vanish, as of algebras of matrices.
+        # The size of brackets that do not vanish, as for algebras of matrices.
         grams = [np.einsum(f, halves, halves) for f in ("ijm,ilm->jl", "ijm,ljm->il")]
         scale = float(np.sqrt(max(np.linalg.eigvalsh(each)[-1] for each in grams)))
         brackets = halves - halves.swapaxes(0, 1)
@@ -313,7 +314,7 @@ class VectorFields:
     def normalizer(self, tolerance: float = 1e-6) -> "VectorFields":
         """The fields of the span whose brackets with all of it stay in the span.
 
-        They form an algebra, even if the span does not.
+        These fields form an algebra, even if the span does not.
 
         Args:
             tolerance: Parts of a bracket up to this size, where 1 is expected, are zero.
@@ -371,7 +372,7 @@ class VectorFields:
         return texts
 
     def _scales(self, units: ArrayLike | None) -> np.ndarray:
-        """How much a term with coefficient 1 moves, in units of each variable, `(n, K)`."""
+        """The size of a term with coefficient 1, in units of each variable, `(n, K)`."""
         if units is None:
             return np.ones((self.size, len(self.powers)))
         spread = finite_array("units", units)

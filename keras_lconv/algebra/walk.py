@@ -12,8 +12,8 @@ from keras_lconv.algebra.permutations import compose
 if TYPE_CHECKING:
     from keras_lconv.algebra.elements import GroupElements
 
-# Random walks: on compact groups every step turns by several full turns, which forgets two
-# thirds at least of where the walk was. Steps along further elements are lazy.
+# On compact groups every step of a random walk turns several times around, which forgets at
+# least two thirds of the place before. Steps along further elements are lazy.
 COMPACT_STEPS, TURNS = 16, 2 * np.pi
 LAZY_STEPS = 64
 DISCRETE_STEPS = 256
@@ -24,12 +24,13 @@ REPLACEMENTS, SLOTS = 200, 12
 
 @dataclass(frozen=True)
 class Walk:
-    """Random elements of a group, as products that any representation can follow.
+    """Random elements of a group as products, whose matrices any representation can
+    compute.
 
     Args:
-        flows: Parameters `(length, number, k)`: each step moves by `exp(t . L)` first.
-        moves: Integers `(length, number)`: then by a generating element, or, for the number
-            after the last one, by none.
+        flows: Parameters `(length, number, k)`: each step first moves by `exp(t . L)`.
+        moves: Integers `(length, number)`: then by a generating element. The number after
+            the last one means no move.
     """
 
     flows: np.ndarray
@@ -62,12 +63,13 @@ class Walk:
 class Replacement:
     """Random elements of a finite group by product replacement.
 
-    Each has several slots, which start with generating elements. A step multiplies one by
-    another, and a product of what comes out is the element.
+    The method has several slots, which start with generating elements. A step multiplies
+    one slot by another. The product of the results is the random element.
 
     Args:
         slots: How many there are.
-        pairs: Different numbers of slots, `(2, length, number)`: the first is multiplied.
+        pairs: The two slots of each step, `(2, length, number)`. The first one is
+        multiplied.
         is_left: Booleans `(length, number)`: whether from the left.
 
     Reference:

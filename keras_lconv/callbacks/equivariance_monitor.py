@@ -77,8 +77,8 @@ class EquivarianceMonitor(keras.callbacks.Callback):
         self.every = positive_int("every", every)
         if kind == "invariance" and generators_out is not None:
             raise ValueError(
-                "`generators_out` belong to `kind='equivariance'`: an invariant output "
-                f"does not transform. Received: generators_out={generators_out!r}"
+                "`generators_out` apply to `kind='equivariance'` only: an invariant "
+                f"output does not transform. Received: generators_out={generators_out!r}"
             )
         self.name = name or f"{kind}_error"
         finite_array("x", to_numpy(x))

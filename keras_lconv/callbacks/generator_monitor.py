@@ -12,7 +12,7 @@ from keras_lconv.algebra import correlation, principal_angles
 from keras_lconv.generators import Generators
 from keras_lconv.generators.registry import get_known
 
-# Pictures of so many generators at most.
+# The largest number of generators in a picture.
 MOST_PICTURES = 6
 
 
@@ -99,8 +99,8 @@ class GeneratorMonitor(keras.callbacks.Callback):
         """Starts a new history."""
         if not self._generators.is_square:
             raise ValueError(
-                "`generators` must be square: others span no algebra. "
-                f"Received: {self._generators.name!r}"
+                "`generators` must be square, because others span no algebra. Received: "
+                f"{self._generators.name!r}"
             )
         self._forget()
 
@@ -132,7 +132,7 @@ class GeneratorMonitor(keras.callbacks.Callback):
         try:
             return self._generators.algebra().closure_error
         except ValueError:
-            # Linearly dependent, as generators may be for a while.
+            # Generators may be linearly dependent for a while.
             return float("nan")
 
     def _picture(self) -> np.ndarray:
@@ -169,7 +169,7 @@ class GeneratorMonitor(keras.callbacks.Callback):
         for key, label in (("closure_error", "closure error"), ("angle", "angle")):
             if key in self.history:
                 errors = np.array(self.history[key])
-                # Generators that depend on each other span no algebra, and have no error.
+                # Dependent generators have no closure error.
                 known = np.isfinite(errors)
                 plot_errors(epochs[known], errors[known], axes)
                 axes.lines[-1].set_label(label)

@@ -1,4 +1,4 @@
-"""Other layers as L-convs, exactly, with their weights; and back."""
+"""Exact conversion of other layers, with their weights, to L-convs and back."""
 
 from keras_lconv.convert.block_diagonal import BlockDiagonal
 from keras_lconv.convert.conv import from_conv, to_conv

@@ -45,7 +45,7 @@ class BlockDiagonal(keras.constraints.Constraint):
         return w * ops.convert_to_tensor(self.mask(*w.shape[-2:]), dtype=w.dtype)
 
     def mask(self, channels: int, filters: int) -> np.ndarray:
-        """Which filters the channels reach.
+        """Whether each channel reaches each filter.
 
         Args:
             channels: Number of channels.

@@ -74,9 +74,9 @@ def from_conv(layer: keras.layers.Layer, input_shape: tuple[int | None, ...]) ->
     if layer.groups > 1:
         if settings["kernel_constraint"] is not None:
             raise ValueError(
-                f"`layer` has {layer.groups} groups, which take the place of the "
-                "`kernel_constraint` in an L-conv. "
-                f"Received: kernel_constraint={layer.kernel_constraint!r}"
+                f"`layer` with {layer.groups} groups must have no `kernel_constraint`, "
+                "because in an L-conv the groups are one. Received: "
+                f"kernel_constraint={layer.kernel_constraint!r}"
             )
         settings["kernel_constraint"] = BlockDiagonal(layer.groups)
         kernel = np.tile(kernel, (1, layer.groups, 1))
@@ -179,7 +179,7 @@ def to_conv(layer: LConv | SteerableConv | keras.Model) -> keras.layers.Layer:
             f"{type(getattr(layer, 'generators', None)).__name__}"
         )
     settings = common_settings(layer)
-    # The default of an L-conv is one for kernels with a self-interaction.
+    # The default initializer of an L-conv is for kernels with a self-interaction.
     settings["kernel_initializer"] = settings["kernel_initializer"] or "glorot_uniform"
     shape = _checked_grid(layer)
 
@@ -239,7 +239,7 @@ def _checked_shape(
 
 
 def _padding(padding: str, size: int, window: int, stride: int, dilation: int) -> int:
-    """How many positions Keras adds before the first one of an axis."""
+    """The number of positions that Keras adds before the first one of an axis."""
     reach = dilation * (window - 1)
     if padding == "valid":
         return 0
@@ -258,7 +258,7 @@ def _checked_grid(layer: LConv) -> tuple[int, ...]:
     shape = generators.spatial_shape or ()
     if layer.num_steps > 1:
         raise ValueError(
-            "`layer` must apply its shifts once: a convolution has no steps. "
+            "`layer` must apply its shifts once, because a convolution has no steps. "
             f"Received: num_steps={layer.num_steps}"
         )
     if generators.boundary == "periodic" and np.any(generators.offsets):
@@ -284,7 +284,7 @@ def _checked_grid(layer: LConv) -> tuple[int, ...]:
 
 
 def _terms(layer: LConv) -> tuple[np.ndarray, np.ndarray]:
-    """Offsets `(k, ndim)` and their matrices, that of the self-interaction among them."""
+    """Offsets `(k, ndim)` and their matrices, including that of the self-interaction."""
     kernel = values(layer.kernel).astype("float64")
     offsets = np.array(layer.generators.offsets)
     if layer.self_interaction == "identity":
@@ -299,7 +299,7 @@ def _window(
 ) -> tuple[str, tuple[int, ...], tuple[int, ...], np.ndarray]:
     """Padding, size and dilation of a window with all offsets, and its first offset."""
     columns, strides = offsets.T, generators.strides
-    # Keras takes no dilation together with strides.
+    # Keras does not accept dilation together with strides.
     may_dilate = max(strides) == 1
     if generators.boundary == "valid":
         padding = "valid"
@@ -327,9 +327,11 @@ def _cut_window(offsets: np.ndarray, may_dilate: bool) -> tuple[int, int, int]:
 def _padded_window(
     offsets: np.ndarray, size: int, stride: int, may_dilate: bool
 ) -> tuple[int, int, int]:
-    """Size, dilation and first offset of the smallest window that `"same"` places right."""
+    """Size, dilation and first offset of the smallest window that `"same"` places
+    correctly.
+    """
     for dilation in _dilations(offsets, may_dilate):
-        # With so many entries the window reaches all offsets on both sides.
+        # With this many entries the window reaches all offsets on both sides.
         enough = (2 * int(np.abs(offsets).max()) + stride) // dilation + 3
         for window in range(1, enough):
             first = -_padding("same", size, window, stride, dilation)
@@ -340,19 +342,19 @@ def _padded_window(
 
 
 def _dilations(offsets: np.ndarray, may_dilate: bool) -> Iterator[int]:
-    """The largest dilation first; 1 always fits."""
+    """All dilations, the largest first. 1 always fits."""
     if may_dilate and (spacing := _spacing(offsets)) > 1:
         yield spacing
     yield 1
 
 
 def _spacing(offsets: np.ndarray | list[int]) -> int:
-    """The largest step with which a window meets all offsets."""
+    """The largest step of a window that contains all offsets."""
     return max(math.gcd(*(int(o) - int(offsets[0]) for o in offsets)), 1)
 
 
 def _groups(constraint: Any, entries: np.ndarray) -> int:
-    """The number of groups, where a constraint says so and the kernel keeps it."""
+    """The number of groups, if a constraint states it and the kernel obeys it."""
     if not isinstance(constraint, BlockDiagonal):
         return 1
     mask = constraint.mask(*entries.shape[-2:])

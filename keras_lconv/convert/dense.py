@@ -57,7 +57,7 @@ def from_dense(layer: keras.layers.Dense) -> LConv:
     kernel = values(layer.kernel)
     size, units = kernel.shape
     reading = ShiftGenerators(np.arange(size), boundary="valid", dtype=layer.dtype_policy)
-    # Channels last: softmax and the like then act on the same axis as those of `Dense`.
+    # With channels last, activations such as softmax act on the same axis as in `Dense`.
     lconv = LConv(
         units,
         reading,

@@ -82,8 +82,8 @@ def from_graph_conv(
         )
     if is_chebyshev and len(kernel) == 1:
         raise ValueError(
-            "`kernel` must have a matrix for the degrees 0 and 1 at least: with degree 0 "
-            f"alone the graph plays no part. Received: shape {kernel.shape}"
+            "`kernel` must have matrices for at least the degrees 0 and 1: with degree 0 "
+            f"alone the graph has no influence. Received: shape {kernel.shape}"
         )
     channels, filters = kernel.shape[-2:]
     if bias is not None:

@@ -68,8 +68,8 @@ def from_lie_exponential(
         )
     if not layer.built:
         raise ValueError(
-            f"LieExponential {layer.name!r} must be built, since its weights are taken "
-            "over. Received: a layer without weights. Call it on an input first"
+            "`layer` must be built, because its weights are copied. Received: "
+            f"LieExponential {layer.name!r} without weights. Call it on an input first"
         )
     num_layers = positive_int("num_layers", num_layers, most=MOST_STEPS)
     order = positive_int("order", order)
@@ -113,7 +113,8 @@ def _kernels(layer: LieExponential, num_layers: int, order: int) -> list[np.ndar
     elements, channels, _ = weights.shape
     factors = _factors(order)
     parts = 2 if order > 1 else 1
-    # The channels: real and imaginary part, then the elements, then those of the input.
+    # The channels are ordered by real and imaginary part, then by element, then by input
+    # channel.
     copy = np.tile(np.eye(channels), (1, elements))
     copy = np.pad(copy, ((0, 0), (0, (parts - 1) * copy.shape[1])))
     add_up = weights.reshape(elements * channels, -1)
@@ -123,7 +124,7 @@ def _kernels(layer: LieExponential, num_layers: int, order: int) -> list[np.ndar
     kernels = []
     for number in range(num_layers):
         a = factors[number % order]
-        # What multiplies a complex number, as a row of two real ones, by `a`.
+        # The matrix that multiplies a complex number, as a row of two real ones, by `a`.
         product = np.array([[a.real, a.imag], [-a.imag, a.real]])[:parts, :parts]
         moves = [np.kron(product, np.diag(t)) for t in each]
         kernels.append(np.stack([np.eye(parts * elements * channels), *moves]))
@@ -136,7 +137,7 @@ def _factors(order: int) -> np.ndarray:
     """Numbers `a_q` with `prod_q (1 + a_q x)` the Taylor polynomial of `exp(x)`."""
     coefficients = [1 / math.factorial(n) for n in range(order, -1, -1)]
     factors = -1 / np.roots(coefficients)
-    # Conjugates side by side: pairs of factors are then real, and grow least.
+    # Conjugates are side by side, so pairs of factors are real and grow least.
     return factors[np.lexsort((factors.imag, np.abs(factors.imag).round(9)))]
 
 

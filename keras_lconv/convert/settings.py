@@ -1,4 +1,4 @@
-"""Arguments that layers with a kernel, a bias and an activation have in common."""
+"""The common arguments of layers with a kernel, a bias and an activation."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from keras import ops
 from keras_lconv._typing import Tensor
 from keras_lconv.convert.block_diagonal import BlockDiagonal
 
-# Sums over entries, which do not depend on how a kernel is shaped.
+# Sums over entries, which do not depend on the shape of a kernel.
 REGULARIZERS = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
 # Conditions on single entries, or on the axes of the channels.
 CONSTRAINTS = (keras.constraints.NonNeg, BlockDiagonal)
 
 
 def common_settings(layer: keras.layers.Layer) -> dict[str, Any]:
-    """The arguments of a layer that mean the same for one with another shape of kernel.
+    """The arguments of a layer that keep their meaning if the kernel changes its shape.
 
     Raises:
         ValueError: If the layer has no weights yet, or settings that cannot be carried
@@ -25,26 +25,26 @@ def common_settings(layer: keras.layers.Layer) -> dict[str, Any]:
     owner = f"{type(layer).__name__} {layer.name!r}"
     if not layer.built:
         raise ValueError(
-            f"{owner} must be built, since its weights are taken over. "
-            "Received: a layer without weights. Call it on an input first"
+            f"{owner} must be built, because its weights are copied. Received: a layer "
+            "without weights. Call it on an input first"
         )
     if isinstance(layer.dtype_policy, keras.dtype_policies.QuantizedDTypePolicy):
         raise ValueError(
-            f"{owner} is quantized: its kernel is not one of real numbers, that can be "
-            f"trained. Received: dtype={layer.dtype_policy.name!r}. Convert it before it "
-            "is quantized"
+            f"{owner} must not be quantized, because a quantized kernel cannot be trained. "
+            f"Received: dtype={layer.dtype_policy.name!r}. Convert the layer before it is "
+            "quantized"
         )
     regularizer, constraint = layer.kernel_regularizer, layer.kernel_constraint
     if regularizer is not None and type(regularizer) not in REGULARIZERS:
         raise ValueError(
             f"The `kernel_regularizer` of {owner} may depend on the shape of the kernel, "
-            "which is another one after the conversion. Expected: L1, L2 or L1L2. "
-            f"Received: {type(regularizer).__name__}"
+            "which changes in the conversion. Expected: L1, L2 or L1L2. Received: "
+            f"{type(regularizer).__name__}"
         )
     if constraint is not None and type(constraint) not in CONSTRAINTS:
         raise ValueError(
             f"The `kernel_constraint` of {owner} may depend on the shape of the kernel, "
-            "which is another one after the conversion. Expected: NonNeg or BlockDiagonal. "
+            "which changes in the conversion. Expected: NonNeg or BlockDiagonal. "
             f"Received: {type(constraint).__name__}"
         )
     return {
@@ -63,7 +63,7 @@ def common_settings(layer: keras.layers.Layer) -> dict[str, Any]:
 
 
 def values(weight: Tensor) -> np.ndarray:
-    """The values of a weight, as a copy of its own.
+    """A copy of the values of a weight.
 
     A weight that is assigned to another weight may share its memory, which a training step
     on JAX frees.

@@ -24,7 +24,7 @@ from keras_lconv.layers.steerable.fields import is_scalar
 
 layers = keras.layers
 CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
-# Layers without weights: what they do is a few operations of Keras.
+# Layers without weights, which are a few operations of Keras.
 INLINED = (
     FieldDropout,
     FourierActivation,
@@ -38,7 +38,7 @@ def conv_of_steerable(layer: SteerableConv) -> keras.layers.Layer:
     """A convolution from `m_in * channels` channels to `m_out * filters`."""
     if not layer.built:
         raise ValueError(
-            f"`layer` must be built, since its weights are taken over. Received: "
+            "`layer` must be built, because its weights are copied. Received: "
             f"{layer.name!r}, without weights. Call it on an input first"
         )
     kernel = np.array(to_numpy(layer.conv_kernel()))
@@ -71,7 +71,7 @@ def conv_of_steerable(layer: SteerableConv) -> keras.layers.Layer:
 
 
 def plain_model(model: keras.Model) -> keras.Model:
-    """The same model with its steerable layers in terms of Keras' own."""
+    """The same model, with Keras' layers in place of its steerable layers."""
     if isinstance(model, keras.Sequential):
         if not model.built:
             raise ValueError(
@@ -120,7 +120,9 @@ def _on_channels(
     after: Representation,
     data_format: str,
 ) -> Tensor:
-    """A layer on features whose components and channels are one axis, and back."""
+    """A layer on features whose components and channels are merged into one axis, and split
+    again.
+    """
     first = data_format == "channels_first"
     if not is_scalar(before):
         if first:

@@ -1,4 +1,4 @@
-"""Data to learn symmetries from, and to test them on."""
+"""Data for learning and testing symmetries."""
 
 from keras_lconv.datasets.cell_images import cell_images
 from keras_lconv.datasets.image_pairs import image_pairs

@@ -1,4 +1,4 @@
-"""Images of cells in any orientation, to classify."""
+"""Images of cells in any orientation, for classification."""
 
 import numpy as np
 
@@ -51,7 +51,7 @@ def cell_images(
     require_memory(
         f"num_samples={num_samples} images with size={size}",
         8 * num_samples * size**2,
-        "Fewer or smaller ones need less",
+        "Fewer or smaller images need less",
     )
     max_shift = not_negative("max_shift", max_shift)
     noise = not_negative("noise", noise)

@@ -1,4 +1,4 @@
-"""Pairs of images that a map of space relates."""
+"""Pairs of images that are related by a map of space."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from keras_lconv._memory import require_memory
 from keras_lconv._validation import finite_array, not_negative, positive_int
 
-# The fields v(x) = A x + b of the maps that have a name, as [A | b], for images.
+# The fields v(x) = A x + b of named maps of images, as [A | b].
 FIELDS = {
     "rotation": [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]],
     "scaling": [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
@@ -73,7 +73,7 @@ def image_pairs(
     require_memory(
         f"num_samples={num_samples} pairs of images with size={size}",
         4 * num_samples * size**2,
-        "Fewer or smaller ones need less",
+        "Fewer or smaller pairs need less",
     )
     fields, is_single = _field_matrices(field)
     generators = np.pad(fields, ((0, 0), (0, 1), (0, 0)))
@@ -98,7 +98,7 @@ def image_pairs(
     centre = np.full(2, (size - 1) / 2)
     y = np.empty_like(x)
     for n in range(num_samples):
-        # The content at a point of `y` comes from where the flow was before.
+        # The content at a point of `y` comes from the place of the flow at an earlier time.
         inverse = expm(-np.tensordot(t[n], generators, 1))
         matrix, shift = inverse[:2, :2], inverse[:2, 2]
         offset = centre + shift - matrix @ centre

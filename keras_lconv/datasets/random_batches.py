@@ -1,4 +1,4 @@
-"""Batches in an order of their own in each epoch."""
+"""Batches in a new order in each epoch."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from keras_lconv._validation import boolean, count, positive_int
 
 
 class RandomBatches(keras.utils.PyDataset):
-    """Samples in random order, with what else is random about them.
+    """Samples in random order, with other random choices.
 
-    A batch depends on the seed, on the epoch and on the number of the batch only, so that
-    `workers` do not change it.
+    A batch depends only on the seed, the epoch and the number of the batch, so `workers` do
+    not change it.
 
     Args:
-        num_samples: How many samples an epoch has.
+        num_samples: Number of samples in an epoch.
         batch_size: Number of samples in a batch. The last one may be smaller.
-        shuffle: Whether each epoch has an order of its own.
+        shuffle: Whether each epoch has its own order.
         seed: Seed of the order and of the batches.
-        **kwargs: What `keras.utils.PyDataset` takes.
+        **kwargs: Arguments of `keras.utils.PyDataset`.
     """
 
     def __init__(
@@ -53,6 +53,6 @@ class RandomBatches(keras.utils.PyDataset):
         return self._batch(self._order[start : start + self.batch_size], rng)
 
     def on_epoch_end(self) -> None:
-        """Goes on to a new epoch: another order, and other random numbers."""
+        """Starts a new epoch, with a new order and new random numbers."""
         self._epoch += 1
         self._new_order()

@@ -1,4 +1,4 @@
-"""Batches of images at random angles, to train on."""
+"""Batches of images at random angles, for training."""
 
 import reprlib
 from typing import Any
@@ -67,14 +67,14 @@ class RandomRotations(RandomBatches):
         self.labels = any_array("labels", labels)
         if self.labels.shape[:1] != self.images.shape[:1]:
             raise ValueError(
-                f"`labels` must be {len(self.images)}, one for each image. "
+                f"`labels` must hold {len(self.images)} labels, one for each image. "
                 f"Received: shape {self.labels.shape}"
             )
         if self.labels.dtype.kind not in "biuf":
             raise TypeError(
-                "`labels` must be numbers, which is what losses take: `names, labels = "
-                "np.unique(labels, return_inverse=True)` gives numbers and the name of "
-                f"each. Received: labels={reprlib.repr(labels)}"
+                "`labels` must be numbers, because losses need numbers. Received: "
+                f"labels={reprlib.repr(labels)}. `names, labels = np.unique(labels, "
+                "return_inverse=True)` converts them"
             )
         self.max_degrees = not_negative("max_degrees", max_degrees)
         super().__init__(len(self.images), batch_size, shuffle, seed, **kwargs)

@@ -49,8 +49,8 @@ def rotate_images(images: ArrayLike, degrees: ArrayLike) -> np.ndarray:
         )
     turned = np.empty(images.shape, dtype="float32")
     angles = np.broadcast_to(angles, images.shape[:1])
-    # Beyond the border there are zeros, and images fade into them: with "constant" a whole
-    # row of pixels vanishes as soon as it is turned by ever so little.
+    # Beyond the border there are zeros, and images fade into them. With "constant" a whole
+    # row of pixels would vanish under the smallest turn.
     options = {"reshape": False, "order": 1, "mode": "grid-constant"}
     for image, angle, result in zip(images, angles, turned, strict=True):
         ndimage.rotate(image, angle, output=result, **options)

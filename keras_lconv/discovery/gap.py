@@ -2,19 +2,19 @@
 
 import numpy as np
 
-# What counts as a gap in the spectrum. Values are in units of what a random equation has;
-# the null ones are small beside those of the others as well.
+# The least gap in a spectrum, and the largest null value. Values are in units of those of a
+# random equation. Null values must be small relative to the others as well.
 SMALLEST_GAP = 5.0
 LARGEST_NULL_VALUE = 0.1
 # Values that are larger by up to this factor count as null if the gap is larger as well.
 LARGEST_EXCESS = 3.0
-# Of the largest value: below this all differences are rounding.
+# Relative to the largest value, differences below this are rounding.
 ROUNDING = 1e-6
-# Gaps between nested levels may be smaller than the one that decides, and the values
-# before them larger.
+# Gaps between nested levels may be smaller than the decisive one, and the values before
+# them larger.
 SMALLEST_LEVEL_GAP = 3.0
 LARGEST_LEVEL_VALUE = 0.15
-# What is smaller is exact, as far as derivatives in float32 tell.
+# Smaller values are exact, as far as derivatives in float32 tell.
 EXACT_LEVEL = 1e-4
 
 
@@ -29,14 +29,14 @@ def clearest_gap(
     Args:
         values: Singular values, growing, in units of a random equation's.
         largest: The largest value that may count as null. By default 0.1, or 0.1 times the
-            root mean square of all values where that is more; and up to three times as
-            much, if the gap is as many times larger than the smallest.
+            root mean square of all values if that is more. It may be up to three times as
+            large if the gap is larger by the same factor.
         smallest_gap: The smallest ratio that counts as a gap.
-        noise: What errors of the equations give: for null values up to this one a gap of 3
-            is enough.
+        noise: The size of values from errors of the equations. For null values up to this
+            one a gap of 3 is enough.
 
     Returns:
-        How many values are null, and the ratio of the next one to the last of them.
+        The number of null values, and the ratio of the next value to the last of them.
     """
     most = LARGEST_EXCESS if largest is None else 1.0
     largest = largest_null(values) if largest is None else largest
@@ -62,9 +62,8 @@ def nested_dimensions(values: np.ndarray) -> list[int]:
 def gaps(values: np.ndarray, largest: float) -> np.ndarray:
     """The ratio of each value to the one before, for dimensions 0 to p.
 
-    Where all values are null there is none after them, and 1, that of a random equation,
-    takes its place. Where none is, what is largest for a null value takes the place of the
-    one before.
+    If all values are null, the value 1 of a random equation replaces the missing next one.
+    If none is, the largest possible null value replaces the missing last one.
     """
     floor = ROUNDING * max(values[-1], 1.0)
     before = np.maximum(np.concatenate([[largest], values]), floor)

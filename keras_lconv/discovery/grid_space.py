@@ -1,4 +1,4 @@
-"""Spans of generators on a grid, where symmetries of images are searched for."""
+"""Spans of generators on a grid, in which symmetries of images are searched."""
 
 import math
 from collections.abc import Callable
@@ -12,18 +12,18 @@ from keras_lconv.generators import Generators, MatrixGenerators, VectorFieldGene
 from keras_lconv.generators.polynomials import DEGREES, exponents, monomials
 from keras_lconv.generators.registry import NAMES, named
 
-# Values of a field that differ by less, relative to its size, are the same field.
+# Fields whose values differ by less, relative to their size, are equal.
 SAME_FIELD = 1e-5
-# Quadratic flows leave for infinity in finite time: how many half widths of the grid from
-# its centre they are followed, and how exactly.
+# Quadratic flows reach infinity in finite time. They are followed up to this many half
+# widths of the grid from its centre, with this precision.
 FARTHEST, FLOW_TOLERANCE = 4.0, 1e-6
 
 
 class GridSpace(SearchSpace):
     """Generators on a grid, for samples `(batch, *spatial, channels)`.
 
-    Those that are derivatives along polynomial vector fields also move samples, along
-    flows. Lengths are in units of half of the grid's width.
+    Derivatives along polynomial vector fields also move samples along flows. Lengths are in
+    units of half of the grid's width.
 
     Args:
         generators: The elements, built.
@@ -39,7 +39,9 @@ class GridSpace(SearchSpace):
         self.kind, self.coefficients = self._polynomials()
 
     def _polynomials(self) -> tuple[str | None, np.ndarray | None]:
-        """The simplest kind of polynomials that all fields are, and their coefficients."""
+        """The simplest kind of polynomials that contains all fields, and the
+        coefficients.
+        """
         if self.fields is None:
             return None, None
         ndim = len(self.shape)
@@ -70,8 +72,8 @@ class GridSpace(SearchSpace):
         """`exp(sum_a c_a E_a) f`, with coefficients `(batch, p)`."""
         from scipy.ndimage import map_coordinates
 
-        # Content comes from where the flow was before. Smoothed samples lose nothing by
-        # splines, and the time does not grow with the motion.
+        # Content comes from the place of the flow at an earlier time. Smoothed samples lose
+        # nothing by splines, and the computing time does not grow with the motion.
         places = self._flow(-c).transpose(0, 2, 1).reshape(len(f), -1, *self.shape)
         mode = "grid-wrap" if self.derivative == "fourier" else "grid-constant"
         moved = np.empty_like(f)
@@ -103,9 +105,11 @@ class GridSpace(SearchSpace):
         return (grid - (shape - 1) / 2) / self.radius
 
     def _flow(self, c: np.ndarray) -> np.ndarray:
-        """Where the flows of fields lead grid points in unit time, `(batch, d, ndim)`.
+        """The places to which the flows of fields move grid points in unit time, `(batch,
+        d, ndim)`.
 
-        In grid steps from the corner. Flows of affine fields are matrix exponentials.
+        They are in grid steps from the corner. Flows of affine fields are matrix
+        exponentials.
         """
         points = self._points()
         fields = np.tensordot(c, self._known_coefficients(), 1)
@@ -130,7 +134,7 @@ class GridSpace(SearchSpace):
             return np.einsum("sap,psd->sda", fields, values, optimize=True).ravel()
 
         start = np.tile(points, (len(fields), 1, 1)).ravel()
-        # The tolerance is for the whole batch: a root mean square over all points.
+        # The tolerance applies to the root mean square over all points of the batch.
         solved = solve_ivp(
             velocity,
             (0.0, 1.0),
@@ -151,7 +155,9 @@ class GridSpace(SearchSpace):
     def sizes(self, c: np.ndarray) -> np.ndarray:
         """How far motions go, `(batch,)`: pi for a half turn."""
         if self.fields is None:
-            raise ValueError("These generators are not vector fields and have no flows")
+            raise ValueError(
+                "`search` must hold vector fields here. Received: generators without flows"
+            )
         fields = np.tensordot(c, self.fields.astype("float64"), 1)
         lengths = np.linalg.norm(fields.reshape(len(c), -1, len(self.shape)), axis=-1)
         return np.max(lengths, axis=1) / self.radius
@@ -191,12 +197,12 @@ class GridSpace(SearchSpace):
 def generators_among(
     search: GeneratorsLike, shape: tuple[int, ...], owner: str
 ) -> Generators:
-    """The generators on a grid that an argument `search` stands for, built.
+    """The built generators on a grid from an argument `search`.
 
     Args:
         search: A kind of vector field, a name, matrices, an algebra or `Generators`.
         shape: Shape of the samples, channels last.
-        owner: Who asks, for messages.
+        owner: The caller, for messages.
 
     Returns:
         An instance of `Generators`.
@@ -217,8 +223,8 @@ def generators_among(
         found = named("search", search)
     if not found.is_square:
         raise ValueError(
-            "`search` must hold square generators: others lead to another grid. "
-            f"Received: generators {found.name!r}"
+            f"`search` must hold square generators. Received: generators {found.name!r}, "
+            "which lead to another grid"
         )
     try:
         found.build_for(shape, owner)

@@ -1,4 +1,4 @@
-"""What a single generator does, in words: its kind, and its formula."""
+"""A description of a single generator: its kind and its formula."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from keras_lconv.algebra.field_formulas import field_formula
 
-# Relative to the largest eigenvalue, or to the size of a generator: what counts as zero.
+# Relative to the largest eigenvalue, or to the size of a generator, smaller numbers are
+# zero.
 TOLERANCE = 0.03
 # Frequencies and weights are shown as a ratio of whole numbers up to this one.
 LARGEST_WHOLE = 6
@@ -34,7 +35,7 @@ def kind_of(element: np.ndarray, tolerance: float = TOLERANCE) -> str:
 
 
 def _moved_at_rest(linear: np.ndarray, constant: np.ndarray, tol: float) -> np.ndarray:
-    """What is left of the translation in the best origin."""
+    """The translation that remains with the best origin."""
     origin = np.linalg.lstsq(linear, -constant, rcond=tol)[0]
     return linear @ origin + constant
 
@@ -42,7 +43,7 @@ def _moved_at_rest(linear: np.ndarray, constant: np.ndarray, tol: float) -> np.n
 def _kind_of_matrix(linear: np.ndarray, tolerance: float) -> str:
     values = np.linalg.eigvals(linear)
     largest = float(np.max(np.abs(values)))
-    # The eigenvalues of a nilpotent matrix are the root of its errors.
+    # The eigenvalues of a nilpotent matrix have the size of a root of its errors.
     if largest <= np.sqrt(tolerance) * np.linalg.norm(linear) / np.sqrt(len(linear)):
         return "shear"
     real, imaginary = values.real / largest, values.imag / largest
@@ -85,20 +86,20 @@ def formula_of(
     scales: np.ndarray,
     tolerance: float = TOLERANCE,
 ) -> str:
-    """An affine map as a vector field, as `"x d/dy - y d/dx"`.
+    """An affine map as a vector field, such as `"x d/dy - y d/dx"`.
 
     Args:
         element: The map `[A | b]`, `(v, v + 1)`, in the units of the data.
         names: Names of the components.
-        scales: The spread of each component, which says what is small.
+        scales: The spread of each component, relative to which terms are compared.
         tolerance: Terms that contribute less than this part of the largest are left out.
 
     Returns:
-        A string, with the largest coefficient 1 where all columns have one unit.
+        A string. If all columns have one unit, the largest coefficient is 1.
     """
     column = np.append(scales, 1.0)
     row = np.where(scales > 0, scales, np.inf)
-    # How far each term moves vectors of usual size, in units of their spread.
+    # The distance that each term moves vectors of usual size, in units of their spread.
     moves = element * column / row[:, None]
     shown = np.abs(moves) > tolerance * np.max(np.abs(moves), initial=0.0)
     if not np.any(shown):

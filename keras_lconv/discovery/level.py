@@ -1,4 +1,4 @@
-"""A symmetry that holds nearly."""
+"""A symmetry that holds approximately."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from keras_lconv.discovery.gap import EXACT_LEVEL
 
 @dataclass(frozen=True)
 class Level:
-    """An approximate symmetry in the space that was searched.
+    """An approximate symmetry in the search space.
 
     Args:
         algebra: Its algebra, in standard coordinates.
-        size: Its error: 0 is exact, and a random direction gives 1.
+        size: Its error: 0 if it is exact, and 1 for a random direction.
     """
 
     algebra: LieAlgebra

@@ -1,4 +1,4 @@
-"""Spans of affine maps of vectors, where symmetries of tables are searched for."""
+"""Spans of affine maps of vectors, in which symmetries of tables are searched."""
 
 import warnings
 from collections.abc import Callable
@@ -12,16 +12,16 @@ from keras_lconv.discovery.search_space import SearchSpace
 from keras_lconv.generators import MatrixGenerators
 from keras_lconv.generators.registry import given_matrices
 
-# Arrays of the square of the number of unknowns that a search holds at once.
+# The number of arrays, of the squared number of unknowns, that a search holds at once.
 COPIES = 45
-# From so many unknowns on, those of 40 columns, it takes minutes.
+# From this many unknowns on, those of 40 columns, a search takes minutes.
 MANY_UNKNOWNS = 1600
 FEWER_UNKNOWNS = (
-    "Vectors that transform alike (`blocks`), a basis of maps (`search`) or fewer columns "
-    "have fewer of them"
+    "Use vectors that transform alike (`blocks`), a basis of maps (`search`) or fewer "
+    "columns"
 )
 
-# A map has no logarithm if an eigenvalue is negative, up to this.
+# A map has no real logarithm if an eigenvalue is negative, up to this.
 EXACT = 1e-9
 
 
@@ -74,8 +74,8 @@ class MapSpace(SearchSpace):
     def logarithm(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Coefficients of the principal logarithm of the map from all `x` to all `y`.
 
-        The logarithm is projected onto the span. Where the map has none, its turns are too
-        large to be told from others, and the result is zero.
+        The logarithm is projected onto the span. If the map has no logarithm, its turns are
+        too large to be unique, and the result is zero.
         """
         from scipy.linalg import logm
 
@@ -92,7 +92,7 @@ class MapSpace(SearchSpace):
         return self._coefficients(found)[0]
 
     def matrices(self, coefficients: np.ndarray) -> np.ndarray:
-        """Combinations as matrices: `A`, or `[[A, b], [0, 0]]` where maps are affine."""
+        """Combinations as matrices: `A`, or `[[A, b], [0, 0]]` for affine maps."""
         maps = self._homogeneous(coefficients)
         return maps[:, :-1, :-1] if self.is_linear else maps
 
@@ -128,30 +128,30 @@ def all_maps(size: int, affine: bool) -> MapSpace:
 
 
 def maps_among(search: GeneratorsLike, size: int) -> MapSpace:
-    """The maps of vectors of a size that an argument `search` stands for."""
+    """The maps of vectors of a size from an argument `search`."""
     if isinstance(search, str):
         if search not in ("linear", "affine"):
             raise ValueError(
-                "`search` must be 'linear' or 'affine' for vectors, or matrices, or a "
-                "`LieAlgebra`; where fields are found, also 'polynomial' or functions. "
+                "`search` must be 'linear', 'affine', matrices or a `LieAlgebra` for "
+                "vectors, or 'polynomial' or functions where vector fields are supported. "
                 f"Received: search={search!r}"
             )
         check_cost(f"all maps of {size} components", size**2)
         return all_maps(size, search == "affine")
     if isinstance(search, (MatrixGroup, Representation)):
-        # Of which the further elements would be left out.
+        # The further elements of a group would be ignored.
         part = "algebra" if isinstance(search, MatrixGroup) else "generators"
         raise TypeError(
-            f"`search` must be matrices or a `LieAlgebra`, as `search.{part}` of what is "
-            f"given. Received: {search!r}"
+            f"`search` must be matrices or a `LieAlgebra`. Received: {search!r}. Give its "
+            f"`{part}`"
         )
     array = given_matrices("search", search, size)
     shapes = ((size, size), (size, size + 1), (size + 1, size + 1))
     if array.ndim != 3 or array.shape[1:] not in shapes or not np.any(array):
         raise ValueError(
             f"`search` must be matrices of shape `(p, {size}, {size})` for vectors of size "
-            f"{size}, or affine maps `[A | b]` of shape `(p, {size}, {size + 1})`, one or "
-            f"more and not all zero. Received: shape {array.shape}"
+            f"{size}, or affine maps `[A | b]` of shape `(p, {size}, {size + 1})`, at "
+            f"least one and not all zero. Received: shape {array.shape}"
         )
     if array.shape[1:] == (size, size):
         return MapSpace(_without_translation(array))
@@ -164,30 +164,33 @@ def maps_among(search: GeneratorsLike, size: int) -> MapSpace:
 
 
 def check_cost(searched: str, unknowns: int) -> None:
-    """Raises where so many unknowns do not fit into memory, and warns if they take long."""
+    """Raises an error if this many unknowns do not fit into memory, and warns if they take
+    long.
+    """
     what = f"To `search` among {searched}, with {unknowns:,} unknowns,"
     require_memory(what, COPIES * unknowns**2, FEWER_UNKNOWNS)
     if unknowns > MANY_UNKNOWNS:
         warnings.warn(
-            f"{what} takes minutes: time grows with their third power. {FEWER_UNKNOWNS}",
+            f"{what} takes minutes: time grows with the third power of their number. "
+            f"{FEWER_UNKNOWNS}",
             stacklevel=2,
         )
 
 
 def require_degree(degree: int, searched: str, unknowns: int, most: int) -> None:
-    """Raises where a degree has more unknowns than can be found in a minute or so.
+    """Raises an error if a degree has more unknowns than a minute or so allows.
 
     Args:
-        degree: The degree that was asked for.
-        searched: What it is the degree of, in how many variables.
-        unknowns: How many coefficients there are.
-        most: How many there may be.
+        degree: The requested degree.
+        searched: A description of the search space.
+        unknowns: The number of coefficients.
+        most: The largest allowed number.
     """
     if unknowns > most:
         raise ValueError(
             f"`degree` must leave at most {most:,} unknowns. Received: degree={degree}, "
-            f"which has {unknowns:,} in {searched}. A lower `degree`, fewer variables or "
-            "fewer functions have fewer of them"
+            f"which has {unknowns:,} in {searched}. Take a lower `degree`, fewer variables "
+            "or fewer functions"
         )
 
 

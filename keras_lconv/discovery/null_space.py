@@ -1,4 +1,4 @@
-"""The null space of a linear system that is summed up sample by sample."""
+"""The null space of a linear system whose equations are summed up sample by sample."""
 
 from dataclasses import dataclass
 from math import comb, log
@@ -8,37 +8,39 @@ import numpy as np
 from keras_lconv._memory import require_memory
 from keras_lconv.discovery.gap import clearest_gap, gaps, largest_null
 
-# Samples are dealt out to so many groups: leaving out each of them in turn shows how much
-# a result depends on the samples.
+# Samples are divided into this many groups. Leaving out each group in turn shows how much a
+# result depends on the samples.
 NUM_GROUPS = 8
 
-# Unknowns that equations hardly contain, relative to others, are not determined by them.
+# Equations do not determine unknowns that they hardly contain, relative to others.
 SMALLEST_EXPECTED = 1e-4
-# Solutions of some equations are none of the others if these find them larger than a null
-# value may be, by this factor.
+# A solution of some equations does not solve the others if its value there exceeds the
+# largest null value by this factor.
 OVERFITTED = 5.0
-# A fit that explains 1 / 1.25 of the variance is as good as any.
+# Fits that explain at least 1 / 1.25 of the variance are trusted equally.
 TRUSTED = 1.25
-# Measured: the angle of a solution of a fit over its value, relative to the next one, and
-# over the ratio of what the fit does not explain to what it explains.
+# Two measured ratios for solutions of a fit: the angle of a solution over its value
+# relative to the next one, and the angle over the ratio of the unexplained to the explained
+# part.
 MISFIT, ANGLE_OF_ERROR, SMALLEST_EXPLAINED = 0.15, 0.08, 0.01
 TINY = float(np.finfo("float64").tiny)
 
 
 @dataclass(frozen=True)
 class NullSpace:
-    """What solves a system, as far as its singular values tell.
+    """The solutions of a system, according to its singular values.
 
     Args:
         solutions: Solutions in the sense of least squares, `(p, q)`, of norm 1, in the
             order of their values; orthogonal in the expected squares.
-        dimension: How many of them count as solutions.
+        dimension: The number of these that count as solutions.
         singular_values: All values, growing, in units of a random equation's.
-        gap: The ratio of the first value that counts as not zero to the last that does.
+        gap: The ratio of the first value that does not count as zero to the last that does.
         confidence: How sure the dimension is, between 0 and 1.
-        errors: For each solution how far, in radians, it moves if other samples were drawn.
+        errors: For each solution, the angle in radians by which other samples would turn
+        it.
         unreached: Orthonormal directions `(u, p)` that the equations do not contain.
-        is_determined: Whether there are enough equations to tell.
+        is_determined: Whether there are enough equations to decide.
     """
 
     solutions: np.ndarray
@@ -52,24 +54,23 @@ class NullSpace:
 
     @property
     def basis(self) -> np.ndarray:
-        """What counts as a solution, `(p, dimension)`."""
+        """The vectors that count as solutions, `(p, dimension)`."""
         return self.solutions[:, : self.dimension]
 
 
 class NormalMatrices:
     """Sums `sum_s A_s^T A_s` of equations `A_s c = 0`, for each group of samples.
 
-    `sum_s A_s^T A_s - (sum_s F_s^T A_s)^T (sum_s F_s^T F_s)^+ (sum_s F_s^T A_s)` where
-    unknowns with the coefficients `F_s` are eliminated. Beside it the sum of what random
-    equations of the same sizes are expected to give, which is the unit of the singular
-    values. Memory does not depend on the number of samples.
+    If unknowns with the coefficients `F_s` are eliminated, the sums are `sum_s A_s^T A_s -
+    (sum_s F_s^T A_s)^T (sum_s F_s^T F_s)^+ (sum_s F_s^T A_s)`. The sum of the expected
+    squares of random equations of the same sizes is kept as well. It is the unit of the
+    singular values. Memory does not depend on the number of samples.
 
     Args:
         num_unknowns: Number `p` of unknowns.
         num_eliminated: Number of columns of the eliminated matrix.
-        num_rows: Number of its rows, the equations of a sample; by default as many.
-        unit: What `A_s^T A_s` of size 1 is expected to be, `(p, p)`; by default the
-            identity.
+        num_rows: Number of its rows, the equations of a sample. By default the same.
+        unit: The expected `A_s^T A_s` of size 1, `(p, p)`. By default the identity.
     """
 
     def __init__(
@@ -84,16 +85,38 @@ class NormalMatrices:
         require_memory(
             f"The equations for {p} unknowns of `search`",
             3 * NUM_GROUPS * (p**2 + m * (rows * p + m)),
-            "Vectors that transform alike (`blocks`), a basis to search in (`search`), or "
-            "fewer columns have fewer unknowns",
+            "Use vectors that transform alike (`blocks`), a basis of maps (`search`) or "
+            "fewer columns",
         )
         self._squares = np.zeros((NUM_GROUPS, p, p))
         self._mixed = np.zeros((NUM_GROUPS, m, rows if m else 0, p))
         self._eliminated = np.zeros((NUM_GROUPS, m, m))
-        self._unit = np.eye(p) if unit is None else unit
+        self.unit = np.eye(p) if unit is None else unit
         self._expected = np.zeros((NUM_GROUPS, p, p))
         self._next = 0
         self._num_equations = 0
+
+    @classmethod
+    def of(
+        cls, squares: np.ndarray, expected: np.ndarray, num_equations: int
+    ) -> "NormalMatrices":
+        """Makes the object from known sums.
+
+        Args:
+            squares: Sums of the equations of each group, `(groups, p, p)`.
+            expected: The expected sums of random equations.
+            num_equations: Number of equations.
+        """
+        sums = cls(0)
+        sums._squares, sums._expected = squares, expected
+        sums._mixed = np.zeros((NUM_GROUPS, 0, 0, squares.shape[-1]))
+        sums._num_equations = num_equations
+        return sums
+
+    def leading(self, number: int) -> "NormalMatrices":
+        """The sums for the first unknowns, if none are eliminated."""
+        first = self._squares[:, :number, :number], self._expected[:, :number, :number]
+        return NormalMatrices.of(*first, self._num_equations)
 
     def add(
         self,
@@ -101,21 +124,18 @@ class NormalMatrices:
         expected: np.ndarray,
         eliminated: np.ndarray | None = None,
         also_expected: np.ndarray | None = None,
-        noise: np.ndarray | None = None,
         groups: np.ndarray | None = None,
     ) -> None:
         """Adds samples.
 
         Args:
             rows: `A_s`, array `(batch, m, p)`: `m` equations for each sample.
-            expected: What `A_s^T A_s` would be on average, if the equations were random:
-                matrices `(batch, p, p)`, or `(batch,)` for multiples of the unit.
+            expected: The mean of `A_s^T A_s` for random equations: matrices `(batch, p,
+                p)`, or `(batch,)` for multiples of the unit.
             eliminated: `F_s`, array `(batch, n)`: the eliminated unknowns are a matrix
                 `K`, `(m, n)`, and the equations `A_s c = K F_s`.
-            also_expected: Rows `(batch, m, p)` whose squares are expected besides.
-            noise: Rows `(batch, m, p)` whose squares are those of noise in the equations.
-            groups: The group of each sample, `(batch,)`; by default they are dealt out in
-                turn.
+            also_expected: Rows `(batch, m, p)` whose squares are expected in addition.
+            groups: The group of each sample, `(batch,)`; by default they take turns.
         """
         first, self._next = self._next, self._next + len(rows)
         if groups is None:
@@ -131,9 +151,7 @@ class NormalMatrices:
             own = rows[chosen]
             self._squares[group] += _gram(own)
             total = np.sum(expected[chosen], axis=0)
-            self._expected[group] += total * self._unit if np.ndim(total) == 0 else total
-            if noise is not None:
-                self._squares[group] -= _gram(noise[chosen])
+            self._expected[group] += total * self.unit if np.ndim(total) == 0 else total
             if also_expected is not None:
                 self._expected[group] += _gram(also_expected[chosen])
             if eliminated is not None:
@@ -148,15 +166,16 @@ class NormalMatrices:
         merged._mixed = self._mixed + other._mixed
         merged._eliminated = self._eliminated + other._eliminated
         merged._expected = self._expected + other._expected
-        merged._unit = self._unit
+        merged.unit = self.unit
         merged._next = self._next + other._next
         merged._num_equations = self._num_equations + other._num_equations
         return merged
 
     def relative_sizes(self, directions: np.ndarray) -> np.ndarray:
-        """How far directions `(n, p)` are from being solutions, in the unit of the values.
+        """How far directions `(n, p)` are from being solutions, in the unit of the singular
+        values.
 
-        Those that the equations hardly contain have none, and get NaN.
+        Directions that the equations hardly contain get NaN.
         """
         unreached = self._frame()[1]
         hidden = np.linalg.norm(directions @ unreached.T, axis=1)
@@ -168,10 +187,10 @@ class NormalMatrices:
         return np.where(reached, sizes, np.nan)
 
     def parts(self, combinations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What is summed up for combinations `(K, p)` of the unknowns.
+        """The sums for combinations `(K, p)` of the unknowns.
 
         Returns:
-            The squares of the equations, and what is expected of random ones, both
+            The squares of the equations, and the expected squares of random ones, both
             `(groups, K, K)`.
         """
         columns = combinations.T
@@ -190,8 +209,8 @@ class NormalMatrices:
 
         Args:
             dimension: The dimension, if it is known.
-            noise: The size of the values that errors of the equations give.
-            fit_error: The relative error of the function that the equations are about.
+            noise: The size of singular values from errors of the equations.
+            fit_error: The relative error of the function in the equations.
 
         Returns:
             A `NullSpace`.
@@ -201,8 +220,8 @@ class NormalMatrices:
         values, vectors = _decomposed(inside._total())
         if (dimension or 0) > len(values):
             raise ValueError(
-                f"`dimension` must be from 0 to {len(values)}, that of the search. "
-                f"Received: dimension={dimension}"
+                f"`dimension` must be from 0 to {len(values)}, the dimension of the "
+                f"search. Received: dimension={dimension}"
             )
         if dimension is None:
             found, gap = clearest_gap(values, noise=noise)
@@ -215,7 +234,7 @@ class NormalMatrices:
             others, turned = _decomposed(inside._total(group) / (1 - shares[group]))
             same += dimension is not None or clearest_gap(others, noise=noise)[0] == found
             tilts[group] = tilt(basis, turned[:, :found])
-            # What the equations that were left out say of the solutions of the others.
+            # The residuals of left-out equations for the solutions of the others.
             own = turned[:, :found]
             squares = float(np.sum(own * (inside._squares[group] @ own)))
             left_out[group] = max(squares, 0.0) / max(shares[group] * found, TINY)
@@ -232,11 +251,12 @@ class NormalMatrices:
             same / NUM_GROUPS * is_determined * _clearness(values, found, gap, noise)
         )
         confidence *= trust(fit_error)
-        # What turns when samples are left out is known as far as it stays.
+        # A solution that turns when samples are left out is known up to this turn.
         tilted = jackknife_errors(tilts)[:found]
         confidence *= np.cos(min(np.max(tilted, initial=0.0), np.pi / 2)) ** 2
         confidence *= 1 - np.sqrt(chance(values, found, self._num_equations))
-        # What is left of the equations of a fit is its error: about so far it turns them.
+        # The residual of the equations of a fit is its error, which turns solutions by
+        # about this angle.
         following = max(float(values[found]), TINY) if found < len(values) else 1.0
         misfit = np.hypot(
             MISFIT * values[: tilts.shape[1]] / following * (fit_error > 0),
@@ -281,7 +301,7 @@ class NormalMatrices:
         return vectors[:, reached] / np.sqrt(values[reached]), vectors[:, ~reached].T
 
     def _shares(self, frame: np.ndarray) -> np.ndarray:
-        """The part of the expected squares that is in each group."""
+        """The share of the expected squares in each group."""
         projection = frame @ frame.T / frame.shape[1]
         parts = np.array([np.sum(projection * each) for each in self._expected])
         return np.clip(parts, 0, 1 - 1e-12)
@@ -297,12 +317,14 @@ def tilt(basis: np.ndarray, span: np.ndarray) -> np.ndarray:
 
 
 def jackknife_errors(tilts: np.ndarray) -> np.ndarray:
-    """Error bars, from the angles `(groups, k)` by which leaving out a group turns."""
+    """Error bars from the angles `(groups, k)` by which solutions turn without
+    each group.
+    """
     return np.sqrt((len(tilts) - 1) * np.mean(tilts**2, axis=0))
 
 
 def _clearness(values: np.ndarray, dimension: int, gap: float, noise: float) -> float:
-    """How clear a spectrum is: its gap, or how far its smallest value is from none."""
+    """How clear a spectrum is: its gap, or the distance of its smallest value from zero."""
     if dimension:
         return max(0.0, 1 - 1 / gap)
     square = values[0] ** 2
@@ -310,10 +332,11 @@ def _clearness(values: np.ndarray, dimension: int, gap: float, noise: float) -> 
 
 
 def chance(values: np.ndarray, dimension: int, equations: int) -> float:
-    """How likely random equations would have so many values so small, up to factors.
+    """The probability that random equations have this many values this small, up to
+    factors.
 
-    Systems of `N` equations for `p` unknowns with `k` solutions are a part of codimension
-    `k (N - p + k)` of all systems.
+    Systems of `N` equations for `p` unknowns with `k` solutions have codimension `k (N - p
+    + k)` among all systems.
     """
     p, k = len(values), dimension
     if not k:
@@ -324,7 +347,7 @@ def chance(values: np.ndarray, dimension: int, equations: int) -> float:
 
 
 def trust(fit_error: float) -> float:
-    """How far a fit can be trusted: not at all where it explains nothing."""
+    """How far a fit can be trusted: not at all if it explains nothing."""
     return float(np.clip(TRUSTED * (1 - fit_error**2), 0, 1))
 
 
@@ -334,7 +357,7 @@ def _gram(rows: np.ndarray) -> np.ndarray:
 
 
 def _decomposed(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Singular values of what `matrix` is the square of, growing, and their vectors."""
+    """The singular values of a root of `matrix`, growing, and their vectors."""
     values, vectors = np.linalg.eigh(matrix)
     return np.sqrt(np.maximum(values, 0.0)), vectors
 
@@ -342,12 +365,12 @@ def _decomposed(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def groups_of(samples: np.ndarray) -> np.ndarray:
     """The groups of samples `(batch, ...)`, which follow from their numbers alone.
 
-    So they do not depend on the order, and a sample that comes again is in the same group.
+    So they do not depend on the order, and equal samples are in the same group.
     """
-    flat = samples.reshape(len(samples), -1) + 0.0  # zeros have one sign
+    flat = samples.reshape(len(samples), -1) + 0.0  # gives all zeros the same sign
     bits = np.ascontiguousarray(flat, "float64").view("uint64")
     factors = np.random.default_rng(0).integers(2**63, size=bits.shape[1], dtype="uint64")
-    # Products of odd numbers and bits from both ends, of which the first ones are mixed.
+    # Multiplies by odd numbers and shifts bits, so that the highest bits are well mixed.
     mixed = np.sum((bits ^ (bits >> np.uint64(32))) * (2 * factors + 1), axis=1)
     mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
     return (mixed >> np.uint64(61)).astype(int) % NUM_GROUPS

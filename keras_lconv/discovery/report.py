@@ -17,14 +17,14 @@ from keras_lconv.discovery.level import Level
 from keras_lconv.generators import Generators, MatrixGenerators
 from keras_lconv.report import Report
 
-# Pictures and formulas of so many generators at most.
+# The largest number of generators in pictures and formulas.
 MOST_PICTURES = 12
-# A network that misses its data by more is a doubtful witness.
+# Above this error a fitted network is doubtful.
 LARGE_FIT_ERROR = 0.05
 
 
 def on_whole_input(matrix: np.ndarray, blocks: int, scalars: int = 0) -> np.ndarray:
-    """The matrix on inputs of scalars, which stay as they are, and some vectors."""
+    """The matrix on whole inputs: scalars, which stay unchanged, and some vectors."""
     whole = np.kron(np.eye(blocks), matrix)
     return np.pad(whole, ((scalars, 0), (scalars, 0)))
 
@@ -192,7 +192,7 @@ class SymmetryReport(Report):
             lines.append(f"error of the fit on new samples: {self.fit_error:.2%}")
             if self.fit_error > LARGE_FIT_ERROR:
                 lines.append(
-                    "that is much: more samples, epochs or another `model` may help"
+                    "this is large: more samples, epochs or another `model` may help"
                 )
         if len(self.unidentified):
             lines.append(self._unidentified_in_words())
@@ -202,7 +202,7 @@ class SymmetryReport(Report):
         return "\n".join(lines)
 
     def _headline(self, size: int, where: str) -> list[str]:
-        """What was found of so many dimensions."""
+        """The headline of the summary."""
         name = str(self._named().identify())
         return [
             f"{self.kind}: {name}, dimension {self.dimension} of {size} searched{where}",
@@ -303,12 +303,12 @@ class SymmetryReport(Report):
 
     @property
     def _doubt(self) -> float:
-        """What may be zero, beside 1: two error bars."""
+        """Numbers up to this, relative to 1, may be zero: two error bars."""
         return min(0.3, max(1e-3, 2 * float(np.max(self.errors, initial=0.0))))
 
     @property
     def _unseen(self) -> float:
-        """Terms of a formula that contribute less are left out."""
+        """Formulas leave out terms that contribute less."""
         return self._doubt if self.fit_error is None else max(TOLERANCE, self._doubt)
 
     @property
@@ -350,9 +350,9 @@ class SymmetryReport(Report):
         is_affine = self.basis.shape[1] == v + 1
         if is_affine and self.centre is None:
             raise ValueError(
-                "There are no generators on vectors: the maps that were found have "
-                "translations and no common fixed point. `search='linear'` finds maps "
-                "that keep the origin fixed"
+                "There are no generators on vectors: the maps have translations and no "
+                "common fixed point. Use `search='linear'` for maps that keep the origin "
+                "fixed"
             )
         matrices = [
             on_whole_input(matrix[:v, :v], self.blocks, self.scalars)

@@ -1,8 +1,7 @@
-"""Where symmetries are searched for: a span of `p` elements `E_a`.
+"""The space in which symmetries are searched: a span of `p` elements `E_a`.
 
-They are maps of vectors, or generators on grids.
-It says how these act on samples, how `exp(sum_a c_a E_a)` moves them, and which generators
-a combination is.
+The elements are maps of vectors, or generators on grids. The space defines how they act on
+samples, how `exp(sum_a c_a E_a)` moves samples, and which generators a combination gives.
 """
 
 from collections.abc import Callable
@@ -17,7 +16,7 @@ SIGN_TOLERANCE = 0.2
 
 
 class SearchSpace:
-    """What all kinds have in common.
+    """The base of all kinds of search spaces.
 
     Args:
         size: The number `p` of elements.
@@ -49,7 +48,7 @@ class SearchSpace:
         raise NotImplementedError
 
     def canonical(self, frame: np.ndarray) -> np.ndarray:
-        """A basis `(k, p)` of the span of `frame` that a person can read."""
+        """A sparse basis `(k, p)` of the span of `frame`."""
         rows, columns = self._shape
         shaped = np.linalg.qr(frame.T)[0].T.reshape(-1, rows, columns)
         basis = sparse_basis(shaped, 0.0)

@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# A column that varies less, relative to its largest value, does not vary: rounding does.
+# The variation of a column below this, relative to its largest value, is rounding.
 SMALLEST_SPREAD = 1e-6
-# Directions in which columns of spread 1 vary less are not reached by them.
+# Directions in which columns of spread 1 vary less count as not reached.
 SMALLEST_VARIATION = 1e-4
 # The mean of the vectors is not zero if this multiple of its error bar is exceeded.
 CLEAR_MEAN = 5.0
-# In units of the spread of the data: what is left of translations at a fixed point.
+# In units of the spread of the data, the largest translation at a fixed point.
 AT_REST = 0.05
-# Of all maps into a direction: if so many are symmetries, all are.
+# If this share of all maps into a direction are symmetries, all are.
 ALL_MAPS = 0.95
-# Samples with so many times the spread, or of it, are no part of the others.
+# Samples whose spread is larger or smaller by this factor are unlike the others.
 UNLIKE = 10.0
 TINY = float(np.finfo("float64").tiny)
 
@@ -24,7 +24,7 @@ class Standard:
     """Standard coordinates `u = whiten @ (x - mean)` of vectors `x`.
 
     Args:
-        mean: The origin of standard coordinates, `(v,)`; zero for linear maps.
+        mean: The origin of standard coordinates, `(v,)`. It is zero for linear maps.
         whiten: Matrix `(r, v)`.
         restore: Matrix `(v, r)` with `whiten @ restore = 1`.
         scales: The spread of each component, `(v,)`.
@@ -59,7 +59,7 @@ def standard_coordinates(
 
     Args:
         vectors: The vectors.
-        is_affine: Whether maps are affine: the mean is then the origin.
+        is_affine: Whether maps are affine. If so, the mean is the origin.
         smallest_spread: A column that varies less, relative to its largest value, does not
             vary.
     """
@@ -85,7 +85,7 @@ def standard_coordinates(
 
 @dataclass(frozen=True)
 class Reach:
-    """Where vectors are, about the mean of others: sums that can be merged.
+    """The range of vectors about the mean of others, as sums that can be merged.
 
     Args:
         count: The number of vectors.
@@ -99,12 +99,12 @@ class Reach:
 
     @classmethod
     def of(cls, vectors: np.ndarray, standard: Standard) -> "Reach":
-        """That of vectors `(n, v)`."""
+        """The range of vectors `(n, v)`."""
         centred = vectors - standard.mean
         return cls(len(vectors), centred.T @ centred, np.max(np.abs(vectors), axis=0))
 
     def merged(self, other: "Reach") -> "Reach":
-        """That of the vectors of both."""
+        """The range of the vectors of both."""
         return Reach(
             self.count + other.count,
             self.squares + other.squares,
@@ -112,7 +112,9 @@ class Reach:
         )
 
     def require_like(self, standard: Standard) -> None:
-        """Raises if the vectors are unlike those that standard coordinates are from."""
+        """Raises an error if the vectors are unlike those that define standard
+        coordinates.
+        """
         moments = self.squares / self.count
         spread = np.sqrt(np.diag(moments))
         varies = spread > SMALLEST_SPREAD * self.largest
@@ -120,16 +122,16 @@ class Reach:
         reached = np.linalg.eigvalsh(moments * np.outer(scales, scales))
         inside = np.linalg.eigvalsh(standard.whiten @ moments @ standard.whiten.T)
         if np.sum(reached > SMALLEST_VARIATION**2) > len(standard.whiten):
-            told = "vary in directions in which those at first do not"
+            told = "vary in directions in which the first ones do not"
         elif inside[-1] > UNLIKE**2 or inside[0] < UNLIKE**-2:
             least, most = np.sqrt(np.maximum(inside[[0, -1]], 0.0))
-            told = f"have {least:.2g} to {most:.2g} times the spread of those at first"
+            told = f"have {least:.2g} to {most:.2g} times the spread of the first ones"
         else:
             return
         raise ValueError(
-            "`x` must give batches in random order: the first samples determine the units. "
-            f"Received: samples that {told}. Shuffle them, or give some of all of them to "
-            "`SymmetrySums`"
+            "`x` must give batches in random order, because the first samples determine "
+            f"the units. Received: samples that {told}. Shuffle the samples, or start "
+            "`SymmetrySums` with a random part of all"
         )
 
 
@@ -140,7 +142,7 @@ def has_clear_mean(vectors: np.ndarray) -> bool:
 
 
 def fixed_point(maps: np.ndarray) -> np.ndarray | None:
-    """The point nearest to the origin that all maps leave at rest, if there is one."""
+    """The common fixed point of all maps that is nearest to the origin, if there is one."""
     linear = maps[..., :-1].reshape(-1, maps.shape[1])
     constant = maps[..., -1].ravel()
     point = np.linalg.lstsq(linear, -constant, rcond=AT_REST / 5)[0]

@@ -1,4 +1,4 @@
-"""Tables with names: data frames and arrays of columns, as vectors of one kind."""
+"""Tables as vectors: data frames, and arrays with columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from keras_lconv._validation import finite_array
 
 @dataclass(frozen=True)
 class Table:
-    """Samples, and what their columns are.
+    """Samples, and the meaning of their columns.
 
     Args:
         values: Array `(batch, n)`: scalars first, then the vectors, or samples of images.
-        blocks: Number of vectors; `None` if columns do not say.
+        blocks: Number of vectors, or `None` if `columns` does not determine it.
         names: Names of the components of a vector, or `None`.
     """
 
@@ -32,8 +32,10 @@ def table_of(
 
     Args:
         name: Name of the argument, for messages.
-        x: Array, tensor, or anything with `columns` and `to_numpy`, as a pandas data frame.
-        columns: Which columns, by name or number: one list, or a list for each vector.
+        x: Array, tensor, or an object with `columns` and `to_numpy`, such as a pandas data
+        frame.
+        columns: The columns to take, by name or number: one list, or a list for each
+        vector.
         scalars: Names of the columns that do not transform, which come first.
 
     Returns:
@@ -45,7 +47,7 @@ def table_of(
     array = np.asarray(x.to_numpy() if hasattr(x, "to_numpy") else x)
     if array.ndim != 2:
         raise ValueError(
-            f"`columns` belong to a table `(batch, n)`. Received: shape {array.shape}"
+            f"`columns` apply to a table `(batch, n)` only. Received: shape {array.shape}"
         )
     labels = labels or [str(number) for number in range(array.shape[1])]
     groups = _groups(columns, labels, scalars)
@@ -56,7 +58,7 @@ def table_of(
 
 
 def scalar_names(scalars: int | Sequence[str]) -> tuple[str, ...]:
-    """The names of the columns that do not transform, where they are given by name."""
+    """The names of the columns that do not transform, if they are given by name."""
     if isinstance(scalars, (list, tuple)):
         return tuple(str(each) for each in scalars)
     return ()
@@ -76,8 +78,9 @@ def _groups(columns: Columns, labels: list[str], scalars: Sequence[str]) -> list
     groups = [[str(label) for label in each] for each in (given if nested[0] else [given])]
     if len({len(group) for group in groups}) > 1:
         raise ValueError(
-            "`columns` must list as many columns for each vector: they transform alike. "
-            f"Received: lists of lengths {[len(group) for group in groups]}"
+            "`columns` must list equally many columns for each vector, because vectors "
+            "transform alike. Received: lists of lengths "
+            f"{[len(group) for group in groups]}"
         )
     return groups
 
@@ -92,7 +95,7 @@ def _number(label: str, labels: list[str]) -> int:
 
 
 def _numbers(name: str, array: np.ndarray, chosen: list[str]) -> np.ndarray:
-    """The columns as numbers, or an error that says which of them are none."""
+    """The columns as numbers. An error names the columns that are not numbers."""
     values, others = np.zeros(array.shape), []
     for column, label in enumerate(chosen):
         try:
@@ -101,9 +104,9 @@ def _numbers(name: str, array: np.ndarray, chosen: list[str]) -> np.ndarray:
             others.append(label)
     if others:
         raise TypeError(
-            f"`{name}` must hold numbers; choose columns by `columns`, or make numbers of "
-            "categories, as `pandas.get_dummies` does. Received: columns that hold other "
-            f"things, such as text, dates or None: {others}"
+            f"`{name}` must hold numbers. Received: columns with other values, such as "
+            f"text, dates or None: {others}. Choose columns by `columns`, or convert "
+            "categories to numbers by `pandas.get_dummies`"
         )
     missing = np.sum(~np.isfinite(values), axis=0)
     if np.any(missing):

@@ -1,4 +1,4 @@
-"""Estimators of scikit-learn: invariants, and networks with the symmetry of a table."""
+"""Estimators for scikit-learn: invariants, and networks with the symmetry of a table."""
 
 try:
     from sklearn.utils.validation import validate_data  # noqa: F401, since version 1.6

@@ -1,4 +1,4 @@
-"""Images, volumes and signals as numbers that the group does not change."""
+"""Invariant numbers of images, volumes and signals."""
 
 import math
 from typing import Any
@@ -17,7 +17,7 @@ from keras_lconv.layers import InvariantPooling
 from keras_lconv.layers.pooling.invariant_pooling import KINDS
 from keras_lconv.models.lconv_classifier import another, refinement
 
-# Names of fields, which there are on any number of axes.
+# Names of fields that exist on any number of axes.
 FIELDS = ("affine", "rotation", "scaling", "shear", "translation")
 
 
@@ -135,15 +135,15 @@ class InvariantFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         samples = self._samples(X, is_new=False)
         if samples.shape[1:] != self.pooling_.input_shape[1:]:
             raise ValueError(
-                f"`X` must hold samples of shape {self.pooling_.input_shape[1:]}, as those "
-                f"that it was fitted to. Received: samples of shape {samples.shape[1:]}"
+                f"`X` must hold samples of shape {self.pooling_.input_shape[1:]}, as in "
+                f"`fit`. Received: samples of shape {samples.shape[1:]}"
             )
         return predict(self.pooling_, samples, self.batch_size)
 
     def _samples(self, X: Data, is_new: bool) -> np.ndarray:
         """The samples in their shape."""
         if hasattr(X, "columns"):
-            table_of("X", X)  # names the columns that hold no numbers
+            table_of("X", X)  # an error here names the columns without numbers
         x = validate_data(self, X, reset=is_new, allow_nd=True, dtype="numeric")
         if self.input_shape is None:
             return x

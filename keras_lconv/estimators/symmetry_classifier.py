@@ -1,4 +1,4 @@
-"""Classification with the symmetry that the table has."""
+"""Classification with the symmetry of the table."""
 
 from typing import Any
 
@@ -76,11 +76,11 @@ class SymmetryClassifier(ClassifierMixin, SymmetryEstimator):
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                "`y` must have labels of two classes or more. "
-                f"Received: one class, {self.classes_[0]!r}"
+                "`y` must have labels of at least two classes. Received: one class, "
+                f"{self.classes_[0]!r}"
             )
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        # As strings, which are labels however many there are.
+        # Strings always count as labels, however many there are.
         self._fit(table, labels.astype(str), labels, loss)
         return self
 

@@ -1,4 +1,4 @@
-"""What estimators that look for the symmetry of their table have in common."""
+"""The base of estimators that find the symmetry of their table."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,9 +28,9 @@ from keras_lconv.discovery.tables import scalar_names, table_of
 from keras_lconv.estimators.batches import predict
 from keras_lconv.models.symmetric_network import plain_network, symmetric_network
 
-# Networks are trained for so many epochs, or as many more as make so many steps.
+# Networks are trained for this many epochs, or more until there are this many steps.
 LEAST_EPOCHS, LEAST_STEPS = 30, 1000
-# Of rows: fewer leave none to validate on.
+# With fewer rows there are none for validation.
 LEAST_ROWS = 6
 
 
@@ -69,20 +69,20 @@ class SymmetryEstimator(BaseEstimator):
         self.verbose = verbose
 
     def _validated(self, X: Data, y: Any, **settings: Any) -> tuple[Any, Any]:
-        """The table, with its names if it has any, and what belongs to its rows."""
+        """The table, with its names if it has any, and the targets of its rows."""
         settings = {"dtype": "float64", "ensure_min_samples": LEAST_ROWS, **settings}
         if not hasattr(X, "columns"):
             return validate_data(self, X, y, **settings)
         validate_data(self, X, skip_check_array=True)
-        # Of the columns that count, those without numbers are named.
+        # An error names the columns without numbers among those that are used.
         return X, check_X_y(self._rows(X), y, **settings)[1]
 
     def _rows(self, table: Any) -> np.ndarray:
-        """The columns that count: scalars first, then the vectors."""
+        """The columns that are used: scalars first, then the vectors."""
         return table_of("X", table, self.columns, scalar_names(self.scalars)).values
 
     def _fit(self, table: Any, y: Any, targets: np.ndarray, loss: Any) -> None:
-        """Asks for the symmetry of `y` and trains a network on targets `(batch, n)`."""
+        """Finds the symmetry of `y`, and trains a network on targets `(batch, n)`."""
         x = self._rows(table)
         hidden = positive_ints("hidden_units", self.hidden_units, MOST_UNITS)
         batch_size = positive_int("batch_size", self.batch_size)
@@ -119,8 +119,8 @@ class SymmetryEstimator(BaseEstimator):
         )
         if not all(np.all(np.isfinite(each)) for each in self.model_.get_weights()):
             raise ValueError(
-                "Training diverged: `learning_rate` must be smaller, or the targets lie "
-                f"far from order one. Received: learning_rate={rate}"
+                f"Training diverged. Received: learning_rate={rate}. Take a smaller "
+                "`learning_rate`, and targets of order one"
             )
 
     def _network(
@@ -131,7 +131,7 @@ class SymmetryEstimator(BaseEstimator):
         vectors: int,
         least: float,
     ) -> keras.Model:
-        """A network with the symmetry that was found, or a plain one and the reason."""
+        """A network with the symmetry, or a plain one and the reason."""
         report = self.report_
         self.has_symmetry_ = False
         if not report.dimension:
@@ -155,7 +155,7 @@ class SymmetryEstimator(BaseEstimator):
         return plain_network(x, outputs, hidden)
 
     def _outputs(self, X: Data) -> np.ndarray:
-        """What the network answers to rows, `(batch, n)`."""
+        """The outputs of the network for rows, `(batch, n)`."""
         check_is_fitted(self)
         if hasattr(X, "columns"):
             validate_data(self, X, reset=False, skip_check_array=True)

@@ -1,4 +1,4 @@
-"""Regression with the symmetry that the table has."""
+"""Regression with the symmetry of the table."""
 
 from typing import Any
 

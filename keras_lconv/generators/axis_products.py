@@ -1,8 +1,8 @@
 """Products of the derivatives along the axes of a grid, one matrix for each axis.
 
-`L^a exp(-tau C)` of translations is a Kronecker product over axes of
-`(-D)^(a_i) exp(tau D^2)`. All of them up to an order need `order + 1` small matrices for
-each axis: no series, and no power by repetition.
+For translations `L^a exp(-tau C)` is a Kronecker product over axes of `(-D)^(a_i) exp(tau
+D^2)`. All products up to an order need `order + 1` small matrices for each axis, and
+neither series nor repeated application.
 """
 
 import functools
@@ -40,7 +40,7 @@ def multi_indices(size: int, order: int) -> np.ndarray:
 class AxisProducts:
     """`L^a exp(-tau C)` of the translations along each axis, for all `|a| <= order`.
 
-    Multi-indices of the last axes, `S_a` from axis `a` on, are built up from the end.
+    `S_a`, the multi-indices of the axes from `a` on, are built up from the last axis.
 
     Args:
         shape: Spatial shape of the grid.
@@ -54,7 +54,7 @@ class AxisProducts:
         self.ndim = len(shape)
         self._sets = [multi_indices(self.ndim - a, order) for a in range(self.ndim + 1)]
         self._tables = [self._table(axis) for axis in range(self.ndim)]
-        # Of each axis: the squares of its waves, the waves, and their derivatives.
+        # For each axis: the squared wave numbers, the waves, and their derivatives.
         self._modes = []
         for size in shape:
             step = -derivative_matrix(size, kind)
@@ -68,7 +68,9 @@ class AxisProducts:
             self._modes.append((squares, waves, powers / units[:, None, None]))
 
     def _table(self, axis: int) -> np.ndarray:
-        """Where `(p, m)` with `m` of `S_(a+1)` is in `S_a`; `|S_a|` if it is not there."""
+        """The index in `S_a` of `(p, m)` with `m` in `S_(a+1)`, or `|S_a|` if it is not
+        there.
+        """
         number = {tuple(row): n for n, row in enumerate(self._sets[axis].tolist())}
         table = [
             [number.get((p, *row), len(number)) for row in self._sets[axis + 1].tolist()]
@@ -88,7 +90,7 @@ class AxisProducts:
         return ops.convert_to_tensor(moved * np.exp(-tau * squares) @ waves.T, dtype=dtype)
 
     def _formula(self, axis: int, before: str, after: str) -> str:
-        """Of a product with the matrices of one axis."""
+        """The einsum formula of a product with the matrices of one axis."""
         letters = string.ascii_lowercase[: self.ndim]
         name = letters[axis]
         return f"PN{name},B{letters}{before}->B{letters.replace(name, 'N')}{after}"
@@ -111,7 +113,9 @@ class AxisProducts:
         return ops.reshape(f, (-1, math.prod(self.shape), *f.shape[-2:]))
 
     def combine(self, z: Tensor, tau: Tensor | float) -> Tensor:
-        """The sum of all products, each of its own `z`, `(batch, d, N, channels)`."""
+        """The sum of all products, each applied to its own `z`, for `(batch, d, N,
+        channels)`.
+        """
         return flatten(self._combine(unflatten(z, self.shape), tau, 0))
 
     def _combine(self, z: Tensor, tau: Tensor | float, start: int) -> Tensor:
@@ -145,7 +149,7 @@ class AxisProducts:
         return self._cost(channels, 0)
 
     def _cost(self, channels: int, start: int) -> Cost:
-        """What the products along the axes from `start` on cost, in one direction."""
+        """The cost of the products along the axes from `start` on, in one direction."""
         size = math.prod(self.shape)
         pairs = zip(self.shape[start:], self._tables[start:], strict=True)
         products = sum(n * table.size for n, table in pairs)
@@ -161,7 +165,7 @@ class AxisProducts:
 
 
 def _spread(values: Tensor, table: np.ndarray, axis: int) -> Tensor:
-    """The entries of an axis at their places in a table, zero where it has none."""
+    """The entries of an axis at their places in a table, zero elsewhere."""
     last = ops.zeros_like(take(values, [0], axis=axis))
     found = take(ops.concatenate([values, last], axis=axis), table.ravel(), axis=axis)
     shape = list(found.shape)
@@ -170,5 +174,5 @@ def _spread(values: Tensor, table: np.ndarray, axis: int) -> Tensor:
 
 
 def _open(sizes: list[int | None]) -> list[int]:
-    """Sizes for `reshape`, of which one may not be known."""
+    """Sizes for `reshape`, one of which may be unknown."""
     return [-1 if size is None else size for size in sizes]

@@ -88,7 +88,7 @@ class Generators(OnGrid):
     ```
     """
 
-    # The kind of derivative that vector fields take along each axis of a grid.
+    # The kind of derivative along each axis of a grid.
     derivative = "spectral"
 
     def __init__(self, num_generators: int, *, trainable: bool = True, **kwargs: Any):
@@ -118,8 +118,8 @@ class Generators(OnGrid):
         Returns:
             Tensor `(batch, d', channels)`.
         """
-        # All `L_i z_j`, of which those with `i = j` count: a family that can do with less
-        # says so.
+        # This computes all `L_i z_j` and uses those with `i = j`. Families that need less
+        # override it.
         k, channels = self.num_generators, z.shape[-1]
         terms = self.apply(ops.reshape(z, (-1, z.shape[1], k * channels)))
         terms = ops.reshape(terms, (-1, terms.shape[1], k, k, channels))
@@ -132,8 +132,8 @@ class Generators(OnGrid):
     def initial_norm_bounds(self) -> np.ndarray:
         """Upper bounds of the spectral norms `|L_i|` in NumPy, of shape `(k,)`.
 
-        For fixed generators they always hold. For learned generators they belong to the
-        initial values, or are 1 while a graph is traced. A layer that relies on a bound
+        For fixed generators they always hold. For learned generators they hold for the
+        initial values, and are 1 while a graph is traced. A layer that relies on a bound
         saves it, and scales parameters back to it.
 
         Raises:
@@ -151,24 +151,23 @@ class Generators(OnGrid):
     def is_antisymmetric(self) -> bool:
         """Whether the generators are fixed, and all `L_i` antisymmetric.
 
-        `exp(t L)` is then orthogonal, and `transform` needs fewer products. The default
-        checks the matrices, once the generators are built, and is false if these are too
-        large.
+        If so, `exp(t L)` is orthogonal, and `transform` needs fewer products. The default
+        checks the matrices of built generators, and returns false if they are too large.
         """
         if self.is_learned or not self.is_square or self.spatial_shape is None:
             return False
         if self._antisymmetric is None:
             try:
                 self._antisymmetric = are_antisymmetric(self.matrices())
-            except ValueError:  # too many positions, or a graph is traced
+            except ValueError:  # too many positions, or a graph is being traced
                 return False
         return self._antisymmetric
 
     def representation(self) -> np.ndarray:
         """Matrices with the brackets of fixed generators, in NumPy.
 
-        By default `matrices`. Vector fields have smaller matrices, whose brackets close;
-        those of the matrices on a finite grid do not.
+        By default these are `matrices`. Vector fields return smaller matrices, because
+        brackets of the matrices on a finite grid do not close.
 
         Raises:
             ValueError: If the generators are learned, or not built yet.
@@ -182,7 +181,7 @@ class Generators(OnGrid):
 
     @property
     def permutes_components(self) -> bool:
-        """Whether they belong to a group that permutes components."""
+        """Whether the generators belong to a group that permutes components."""
         return False
 
     def acting(self) -> Acting:
@@ -258,8 +257,8 @@ class Generators(OnGrid):
         require_room(self, "matrices")
         if self.is_learned:
             raise ValueError(
-                f"The generators {self.name!r} are learned: their matrices may change. "
-                "Fix them by `frozen()`"
+                f"The generators must be fixed. Received: {self.name!r}, which are "
+                "learned, so that their matrices change. Call `frozen()` to fix them"
             )
         return present_form(self)
 
@@ -282,7 +281,7 @@ class Generators(OnGrid):
         assert not generators.frozen().is_learned
         ```
         """
-        # A family that the base class makes: not known to it before.
+        # This family derives from the base class, so it is imported here.
         from keras_lconv.generators.families.matrix import MatrixGenerators
 
         if not self.is_learned:
@@ -322,8 +321,8 @@ class Generators(OnGrid):
         """
         if not self.is_square:
             raise ValueError(
-                f"Only square generators span a Lie algebra. {self.name!r} maps between "
-                "spatial shapes that differ"
+                f"Only square generators span a Lie algebra. Received: {self.name!r}, "
+                "which maps between different spatial shapes"
             )
         self.require_built("algebra")
         return LieAlgebra(ops.convert_to_numpy(self.to_dense()), tolerance)
@@ -380,7 +379,7 @@ class Generators(OnGrid):
     # ----------------------------------------------------------- persistence
 
     def get_config(self) -> dict[str, Any]:
-        """The configuration; `frozen` marks learned generators that are held fixed."""
+        """The configuration. `frozen` marks learned generators that are held fixed."""
         config = super().get_config()
         config["frozen"] = self._learned and not self.trainable
         config["trainable"] = self._learned

@@ -1,4 +1,4 @@
-"""Generators on every n-th position, or on averages of blocks, where these are exact."""
+"""Generators on every n-th position or on averages of blocks, if they are exact there."""
 
 import functools
 
@@ -8,7 +8,7 @@ from keras_lconv.generators.base import Generators
 from keras_lconv.generators.families.field import VectorFieldGenerators
 from keras_lconv.generators.families.shift import ShiftGenerators
 
-# Relative to the largest velocity: beyond rounding, a field is of another kind.
+# Relative to the largest velocity. A field that differs by more is of another kind.
 FIELD_TOLERANCE = 1e-5
 
 
@@ -20,7 +20,7 @@ def coarsened(
     *,
     averaged: bool,
 ) -> Generators | None:
-    """The generators on a coarse grid, where they are of a family that is not matrices.
+    """The generators on a coarse grid, for families that are not made of matrices.
 
     Args:
         generators: Built generators on the fine grid.
@@ -29,8 +29,8 @@ def coarsened(
         averaged: Whether blocks are averaged, or their first position is kept.
 
     Returns:
-        Generators on the coarse grid, or `None` where none are exact: all families without
-        a function of their own.
+        Generators on the coarse grid, or `None` if none are exact. Families without a
+        function of their own return `None`.
     """
     return None
 
@@ -43,7 +43,7 @@ def _coarsened_shifts(
     *,
     averaged: bool,
 ) -> ShiftGenerators | None:
-    # Every n-th position is a grid of its own also where the last block is not full.
+    # Every n-th position forms a grid, even if the last block is not full.
     fits = _is_filled(steps, poolings) or (not averaged and generators.boundary == "zero")
     offsets = np.array(generators.offsets)
     if not fits or np.any(offsets % np.array(steps)):
@@ -59,8 +59,8 @@ def _coarsened_fields(
     *,
     averaged: bool,
 ) -> VectorFieldGenerators | None:
-    # The mean over a block is the value at its centre for affine fields only, and a
-    # torus stays one only if blocks fill it.
+    # The mean over a block equals the value at its centre for affine fields only. A torus
+    # stays a torus only if blocks fill it.
     is_filled = _is_filled(steps, poolings)
     if averaged and not (is_filled and generators.field in ("linear", "affine")):
         return None
@@ -70,7 +70,7 @@ def _coarsened_fields(
     for axis, pooling in enumerate(poolings, start=1):
         values = np.moveaxis(np.tensordot(pooling, values, (1, axis)), 0, axis)
     values = values / np.array(steps)
-    # The centre of the coarse grid may be another one.
+    # The coarse grid may have a different centre.
     kinds = {"linear": ("linear", "affine")}.get(generators.field, (generators.field,))
     for kind in kinds:
         found = VectorFieldGenerators.from_values(

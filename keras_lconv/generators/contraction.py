@@ -61,7 +61,7 @@ def contractions(generators: "Generators") -> tuple[str, ...]:
     - `"generators_first"`: all `L_i f`, then the channels.
     - `"channels_first"`: all `f W_i`, then `sum_i L_i (f W_i)`.
 
-    A family may add one that its structure allows.
+    A family may add an order that its structure allows.
     """
     return ORDERS
 

@@ -1,14 +1,14 @@
-"""The cost of applying generators, by which layers choose the order of their products."""
+"""The cost of applying generators. Layers choose the order of their products by it."""
 
 from dataclasses import dataclass
 
-# How many multiply-adds take the time that one byte of results takes, to be written and to
-# be read again. A processor does some 20 of them in the time of one float32; that it is 4
-# per byte to within a factor of two was seen in `benchmarks/layers.py`.
+# The number of multiply-adds that take as long as writing and reading one byte of results.
+# `benchmarks/layers.py` measures about 4, to within a factor of two: some 20 for one
+# float32.
 MULTIPLY_ADDS_PER_BYTE = 4
 
-# Costs are counted in float32. What a batch needs once, its samples share: as many as Keras
-# takes by default.
+# Costs are counted in float32. The samples of a batch share the costs that occur once.
+# Keras' default batch size is assumed.
 BYTES = 4
 SAMPLES = 32
 
@@ -19,7 +19,7 @@ class Cost:
 
     Args:
         multiply_adds: Number of multiply-adds.
-        bytes: Memory of what is computed, intermediate results included, in float32.
+        bytes: Memory of all results in float32, including intermediate ones.
     """
 
     multiply_adds: int
@@ -27,7 +27,7 @@ class Cost:
 
     @property
     def effort(self) -> int:
-        """Both in one number: multiply-adds, where a byte counts as four of them."""
+        """Both as one number of multiply-adds, where a byte counts as four."""
         return self.multiply_adds + MULTIPLY_ADDS_PER_BYTE * self.bytes
 
     def __add__(self, other: "Cost") -> "Cost":
@@ -38,12 +38,12 @@ NOTHING = Cost(0, 0)
 
 
 def precombined_cost(entries: int, num_generators: int, results: int) -> Cost:
-    """The cost of one merged operator, and of its share in making it.
+    """The cost of applying one merged operator, and the sample's share of making it.
 
     Args:
-        entries: Number of its entries: each is a multiply-add.
-        num_generators: Number of terms that each entry is a sum of.
-        results: Number of values that are computed with it, for one sample.
+        entries: Number of its entries. Each is a multiply-add.
+        num_generators: Number of terms in the sum for each entry.
+        results: Number of values computed with it for one sample.
     """
     return Cost(
         entries + num_generators * entries // SAMPLES,

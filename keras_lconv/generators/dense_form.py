@@ -1,4 +1,4 @@
-"""Generators of any family as matrices, and what entries of matrices tell."""
+"""Generators of any family as matrices, and properties read from their entries."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,14 @@ from keras_lconv._typing import Tensor
 if TYPE_CHECKING:
     from keras_lconv.generators.base import Generators
 
-# Columns of matrices that are computed at a time.
+# The number of columns computed at a time.
 COLUMNS = 4096
-# Relative to the largest entry: what is smaller is rounding of float32.
+# Relative to the largest entry. Smaller entries are rounding of float32.
 ROUNDING = 1e-7
 
 
 def applied(generators: "Generators", f: Tensor) -> Tensor:
-    """`apply`, with a result of the shape that a family promises.
+    """The result of `apply`, with a check of its shape.
 
     Raises:
         ValueError: If `apply` returns another shape.
@@ -58,26 +58,28 @@ def present_form(generators: "Generators") -> np.ndarray:
     if matrices is None:
         raise ValueError(
             f"The values of the generators {generators.name!r} are not known while a graph "
-            "is traced. Build the layer, or its model, before"
+            "is traced. Build the layer or its model before that"
         )
     return matrices.astype("float64")
 
 
 def require_room(generators: "Generators", method: str) -> None:
-    """Raises if matrices `(k, d', d)` do not fit into memory, or there is no grid."""
+    """Raises an error if matrices `(k, d', d)` do not fit into memory, or there
+    is no grid.
+    """
     shape = generators.require_built(method)
     require_memory(
         f"`{method}` of the generators {generators.name!r} on positions {shape}",
         generators.num_generators * generators.output_size * generators.size,
-        "What acts without matrices (`LConv`, `transform`, `CasimirPooling`) can be "
-        "used on so many positions; else the input needs fewer of them",
+        "`LConv`, `transform` and `CasimirPooling` act without matrices. Use these, or "
+        "an input with fewer positions",
     )
 
 
 def matrix_norm_bounds(matrices: Tensor, xp: Any = ops) -> Any:
-    """Bounds `sqrt(|L|_1 |L|_inf)` of spectral norms, which cost a sum only: `(k,)`.
+    """Bounds `sqrt(|L|_1 |L|_inf)` of spectral norms, `(k,)`, which need sums only.
 
-    With NumPy for `xp`, of arrays, and also while a graph is traced.
+    With NumPy for `xp` it takes arrays, and works while a graph is traced.
     """
     sizes = xp.abs(matrices)
     columns = xp.max(xp.sum(sizes, axis=1), axis=1)
@@ -86,6 +88,8 @@ def matrix_norm_bounds(matrices: Tensor, xp: Any = ops) -> Any:
 
 
 def are_antisymmetric(matrices: np.ndarray) -> bool:
-    """Whether all of the square matrices `(k, d, d)` are, to the rounding of float32."""
+    """Whether all square matrices `(k, d, d)` are antisymmetric to the rounding
+    of float32.
+    """
     sums = np.abs(matrices + np.swapaxes(matrices, 1, 2))
     return bool(np.max(sums) <= ROUNDING * np.max(np.abs(matrices)))

@@ -14,11 +14,12 @@ from keras_lconv._validation import one_of, positive_int
 
 DERIVATIVES = ("spectral", "fourier", "central")
 
-# From this many points on, the Fourier derivative is faster by fast Fourier transforms
-# than by a product with its matrix: 4 times on TensorFlow and JAX, on a par on PyTorch.
+# From this many points on, the Fourier derivative uses fast Fourier transforms. At this
+# size they take about half of the time of a product with its matrix
+# (`benchmarks/derivative.py`).
 FFT_SIZE = 1024
-# Up to this many points the norm of the Whittaker-Shannon derivative is computed. Beyond,
-# its limit pi is close enough.
+# Up to this many points the norm of the Whittaker-Shannon derivative is computed. For more
+# points its limit pi is close enough.
 EXACT_NORM_SIZE = 128
 
 
@@ -66,24 +67,25 @@ def derivative_matrix(size: int, kind: str = "spectral") -> np.ndarray:
         denominator = distance.astype("float64")
     else:
         angle = np.pi * distance / size
-        # On an even number of points the highest frequency has no derivative.
+        # On an even number of points the derivative of the highest frequency is zero.
         periodic = np.sin if size % 2 else np.tan
         denominator = periodic(np.where(off_diagonal, angle, 1.0)) * size / np.pi
     return np.divide(sign, denominator, out=np.zeros((size, size)), where=off_diagonal)
 
 
 def unseen_modes(shape: tuple[int, ...]) -> np.ndarray:
-    """The part that a `"fourier"` derivative along some axis takes to zero, `(d, d)`.
+    """The highest frequencies, which a `"fourier"` derivative wrongly maps to zero, `(d,
+    d)`.
 
-    On an even number of points the highest frequency, `1, -1, 1, ...`, has the derivative
-    zero at all of them, but a shift by one position changes its sign.
+    On an even number of points the highest frequency `1, -1, 1, ...` has derivative zero at
+    all points. Yet a shift by one position changes its sign.
 
     Args:
         shape: Sizes of the axes of a grid.
 
     Returns:
-        A symmetric matrix whose null space has no such part: for even sizes the sum of
-        projections onto this frequency along each axis.
+        A symmetric matrix whose null space excludes these frequencies: for even sizes the
+        sum of projections onto them along each axis.
     """
     found = np.zeros((math.prod(shape),) * 2)
     for axis, size in enumerate(shape):
@@ -98,13 +100,13 @@ def unseen_modes(shape: tuple[int, ...]) -> np.ndarray:
 def fourier_derivative(lines: Tensor) -> Tensor:
     """The Fourier derivative along axis 1 of `(batch, n, p)`, by fast Fourier transforms.
 
-    The same as `derivative_matrix(n, "fourier")`, with `n log n` operations, in float32 at
-    least.
+    The same as `derivative_matrix(n, "fourier")`, with `n log n` operations, in at least
+    float32.
     """
     size = lines.shape[1]
     dtype = working_dtype(lines)
-    # The highest frequency of an even number of points has no derivative: what would be one
-    # is imaginary there, and the inverse transform leaves it out.
+    # On an even number of points the derivative of the highest frequency would be
+    # imaginary. The inverse transform drops it, which leaves zero.
     frequencies = 2 * np.pi * np.arange(size // 2 + 1) / size
     frequencies = ops.convert_to_tensor(frequencies, dtype=dtype)
     real, imaginary = ops.rfft(ops.cast(ops.transpose(lines, (0, 2, 1)), dtype))
@@ -128,7 +130,7 @@ class LineDerivative:
 
     @functools.cached_property
     def norm(self) -> float:
-        """Its spectral norm, or a bound of it that is close."""
+        """The spectral norm, or a close bound of it."""
         return derivative_norm(self.size, self.kind)
 
     @functools.cached_property
@@ -160,7 +162,8 @@ class LineDerivative:
         """Multiply-adds for one value of the derivative."""
         if self.kind == "central":
             return 2
-        # Two transforms of real numbers, each half of `4 log2(n)` for complex ones.
+        # There are two transforms of real numbers. Each costs half of a complex one, which
+        # takes `4 log2(n)`.
         return 4 * math.ceil(math.log2(self.size)) if self._by_fft else self.size
 
 
@@ -181,7 +184,7 @@ class Gradient:
         self.norms = np.array([D.norm for D in self._derivatives])
 
     def slopes(self, f: Tensor) -> Iterator[Tensor]:
-        """The derivatives of `(batch, d, ...)` along each axis, in its shape."""
+        """The derivatives of `(batch, d, ...)` along each axis, each in the same shape."""
         for axis, derivative in enumerate(self._derivatives):
             rest = math.prod(self.shape[axis + 1 :] + tuple(f.shape[2:]))
             lines = ops.reshape(f, (-1, self.shape[axis], rest))
@@ -205,8 +208,8 @@ def _require_matrix(size: int) -> None:
     require_memory(
         f"The matrix of a derivative along an axis of size={size}",
         size**2,
-        "`derivative='central'` needs no matrix, nor does `derivative='fourier'` from "
-        f"{FFT_SIZE} points on",
+        f"`derivative='central'`, and `derivative='fourier'` from {FFT_SIZE} points on, "
+        "need no matrix",
     )
 
 
@@ -214,8 +217,8 @@ def derivative_norm(size: int, kind: str) -> float:
     """The spectral norm of `derivative_matrix(size, kind)`.
 
     Central differences have the eigenvalues `i cos(j pi / (n + 1))`, and the Fourier
-    derivative the wave numbers. The Whittaker-Shannon derivative is a section of the
-    multiplication by wave numbers up to pi, which bounds its norm.
+    derivative has the wave numbers. The Whittaker-Shannon derivative is a section of the
+    multiplication by wave numbers up to pi, so its norm is at most pi.
     """
     if size == 1:
         return 0.0

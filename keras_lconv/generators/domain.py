@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class OnGrid(BoundedWeights):
-    """A layer of `k` operators on the positions of one grid, which it is built for.
+    """A layer of `k` operators on the positions of the grid for which it is built.
 
     Args:
         num_generators: Number `k` of generators.
@@ -131,7 +131,7 @@ class OnGrid(BoundedWeights):
 
 
 def if_known(generators: OnGrid, ask: Callable[[], T]) -> T | None:
-    """What a method of fixed generators says, or `None` if they must be built before."""
+    """The result of a method of fixed generators, or `None` if they must be built first."""
     try:
         return ask()
     except ValueError:

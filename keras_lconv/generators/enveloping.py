@@ -23,10 +23,10 @@ from keras_lconv.generators.repeated_products import RepeatedProducts
 from keras_lconv.generators.smoothing import ROOM_FOR_TAU, Smoothing, form_of_smoothing
 
 LEARNED = "learned"
-# Of features, in each call.
+# The largest number of products in each call.
 MOST_PRODUCTS = 1000
-# A learned `tau` starts with a blur of about one grid step: translations of a fine grid
-# have the norm pi, and start with 1/2, which is the width 1.
+# A learned `tau` starts with a blur of about one grid step. Translations of a fine grid
+# have the norm pi, so `tau` starts at 1/2, a blur of width 1.
 FIRST_EXPONENT = math.pi**2 / 2
 BETWEEN = "between_axes"
 
@@ -35,10 +35,10 @@ class Enveloping(Generators):
     """The operators `L^a exp(-tau C)` of the enveloping algebra, with `|a| <= order`.
 
     `L^a` is the mean of the products of `a_1` factors `L_1`, `a_2` factors `L_2`, ..., over
-    all orders of the factors: one operator for each `a`, which is the plain product where
-    they commute. `C` is the Casimir operator. Each operator is divided by a unit. That of
-    translations lets it keep the variance of white noise; others have a bound of their norm
-    where generators are antisymmetric and commute, and an estimate elsewhere.
+    all orders of the factors: one operator for each `a`, the plain product if they commute.
+    `C` is the Casimir operator. Each operator is divided by a unit. For translations this
+    unit preserves the variance of white noise. For other antisymmetric generators that
+    commute it is a bound of the norm, and otherwise an estimate.
 
     They are sorted by `tau`, then by degree. Without smoothing the identity is left out.
 
@@ -50,8 +50,8 @@ class Enveloping(Generators):
 
     Attributes:
         tau: The weight `tau`, a scalar, if it is learned.
-        norm_bound: The bound of the largest `tau |C|`, once built. It is given before where
-            it was saved.
+        norm_bound: The bound of the largest `tau |C|`, once built. It can be set before, to
+            a saved value.
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class Enveloping(Generators):
         if number > MOST_PRODUCTS:
             raise ValueError(
                 f"`order={order}` makes {number:,} products of {generators.num_generators} "
-                f"generators. At most {MOST_PRODUCTS:,} are computed: take a smaller "
-                "`order`, or fewer `generators`"
+                f"generators. At most {MOST_PRODUCTS:,} are computed. Take a smaller "
+                "`order` or fewer `generators`"
             )
         is_learned = generators.is_learned or smoothing == LEARNED
         super().__init__(number, **{**kwargs, "trainable": is_learned})
@@ -80,7 +80,7 @@ class Enveloping(Generators):
         self.norm_bound: float | None = None
 
     def build(self, input_shape: Shape) -> None:
-        """Finds the units, and creates `tau` where it is learned."""
+        """Finds the units, and creates `tau` if it is learned."""
         super().build(input_shape)
         generators, shape = self.generators, self.require_built("build")
         generators.build_for(input_shape, self.name)
@@ -124,9 +124,10 @@ class Enveloping(Generators):
         return smoothing
 
     def _norms(self) -> np.ndarray:
-        """Norms of the generators, in NumPy: 1 for those that are learned, or vanish.
+        """Norms of the generators in NumPy, and 1 for those that are learned or vanish.
 
-        What they start with is not saved, and may be another after loading.
+        Initial values of learned generators are not saved, so their norms may differ after
+        loading.
         """
         if self.generators.is_learned:
             return np.ones(self.generators.num_generators)
@@ -146,10 +147,10 @@ class Enveloping(Generators):
         return np.where(degrees > 0, sizes, 1.0) ** degrees
 
     def present_taus(self, f: Tensor) -> list[Tensor | float]:
-        """The values of `tau`, in the dtype of `f` where it is learned."""
+        """The values of `tau`, in the dtype of `f` if it is learned."""
         if self.tau is None:
             return list(self._taus)
-        # Values that were assigned, or loaded, know of no constraint.
+        # The constraint does not apply to values that are assigned or loaded.
         largest = ROOM_FOR_TAU * self._taus[0]
         return [ops.clip(ops.cast(self.tau, f.dtype), 0.0, largest)]
 
@@ -162,13 +163,15 @@ class Enveloping(Generators):
         return ops.concatenate(parts, axis=2)
 
     def combine(self, z: Tensor) -> Tensor:
-        """The sum of all products, each of its own `z`."""
+        """The sum of all products, each applied to its own `z`."""
         triples = zip(self.products, self.present_taus(z), self.parts(z, 2), strict=True)
         sums = [products.combine(part, tau) for products, tau, part in triples]
         return sum(sums[1:], sums[0])
 
     def parts(self, values: Tensor, axis: int) -> list[Tensor]:
-        """Values for all operators by `tau`, with zero for an identity that is none."""
+        """The values for all operators, split by `tau`, with zero for an identity that is
+        left out.
+        """
         if self.smoothing is None:
             first = ops.zeros_like(take(values, [0], axis=axis))
             return [ops.concatenate([first, values], axis=axis)]
@@ -176,12 +179,12 @@ class Enveloping(Generators):
 
     @property
     def along_axes(self) -> list[AxisProducts]:
-        """The products, if they are of translations: one matrix for each axis."""
+        """The products by one matrix for each axis, if the generators are translations."""
         return [p for p in self.products if isinstance(p, AxisProducts)]
 
     @property
     def keeps_variance(self) -> bool:
-        """Whether every operator keeps the variance of white noise."""
+        """Whether every operator preserves the variance of white noise."""
         return bool(self.along_axes)
 
     def initial_norm_bounds(self) -> np.ndarray:

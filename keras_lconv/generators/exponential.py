@@ -1,9 +1,9 @@
 """The exponential of generators, `exp(sum_i t_i L_i) f`, for every family.
 
-`exponential` is what layers call, on flat features; `Generators.transform` is it on any
-layout. What dispatches on the family has a default for all: `linear_combination`, the
-operator itself; `operator_norm`, a bound of it; and `traced_norm_bound`, the bound that is
-assumed where the values of parameters are not known.
+Layers call `exponential`, on flat features. `Generators.transform` does the same on any
+layout. Three functions dispatch on the family, with defaults for all: `linear_combination`,
+the operator itself; `operator_norm`, a bound of its norm; and `traced_norm_bound`, the
+bound that is assumed if the values of parameters are unknown.
 """
 
 import functools
@@ -22,8 +22,8 @@ from keras_lconv._typing import Data, Tensor
 from keras_lconv._validation import not_negative
 from keras_lconv.generators.series import chebyshev, taylor
 
-# A series takes one product or more for each unit of the norm, and float32 has one digit
-# left.
+# A series takes at least one product for each unit of the norm. At this norm float32 has
+# one digit left.
 LARGEST_NORM = 1e6
 
 if TYPE_CHECKING:
@@ -65,10 +65,10 @@ def operator_norm(generators: "Generators", t: Tensor) -> Tensor:
 
 @functools.singledispatch
 def traced_norm_bound(generators: "Generators") -> float:
-    """The bound of `|sum_i t_i L_i|` that is assumed where it is not known.
+    """The bound of `|sum_i t_i L_i|` that is assumed if it is unknown.
 
-    Here `pi sum_i |L_i|`. Learned generators count with the norm that they start with, but
-    with no less than 1.
+    By default it is `pi sum_i |L_i|`. Learned generators count with their initial norm, but
+    at least with 1.
     """
     return math.pi * float(np.sum(floored_norm_bounds(generators)))
 
@@ -77,13 +77,13 @@ def traced_norm_bound(generators: "Generators") -> float:
 
 
 def floored_norm_bounds(generators: "Generators") -> np.ndarray:
-    """`initial_norm_bounds`, and 1 at least for learned generators, which may grow."""
+    """`initial_norm_bounds`, and at least 1 for learned generators, which may grow."""
     floor = 1.0 if generators.is_learned else 0.0
     return np.maximum(generators.initial_norm_bounds(), floor)
 
 
 def within(generators: "Generators", t: Tensor, norm_bound: float) -> Tensor:
-    """Parameters scaled back to where `|sum_i t_i L_i|` is at most `norm_bound`."""
+    """Parameters, scaled back so that `|sum_i t_i L_i|` is at most `norm_bound`."""
     if norm_bound == 0:
         return ops.zeros_like(t)
     scale = norm_bound / maximum(operator_norm(generators, t), norm_bound)
@@ -99,24 +99,23 @@ def exponential(
         generators: Built square generators.
         f: Tensor `(batch, d, channels)`, of the working dtype.
         t: Tensor `(k,)` or `(batch, k)`, of the same dtype.
-        norm_bound: A bound of `|sum_i t_i L_i|` that holds. By default it is found where
-            values are known, and where they are not parameters are scaled back to
-            `traced_norm_bound`.
+        norm_bound: A bound of `|sum_i t_i L_i|` that holds. By default it is computed if
+            values are known. Otherwise parameters are scaled back to `traced_norm_bound`.
 
     Returns:
         Tensor of the shape of `f`.
 
     Raises:
-        ValueError: If the bound is found not to be finite, or above `LARGEST_NORM`.
+        ValueError: If the computed bound is not finite, or above `LARGEST_NORM`.
     """
     if norm_bound is None:
         t, norm_bound = _bounded(generators, t)
     if norm_bound > LARGEST_NORM:
         raise ValueError(
             f"`|sum_i t_i L_i|` must be at most {LARGEST_NORM:,.0f}: the number of "
-            "products grows with it, and so do rounding errors. Smaller parameters `t` are "
-            "needed; whole periods may be taken off. "
-            f"Received: a bound of {norm_bound:.3g} for {generators.name!r}"
+            "products and the rounding errors grow with it. Use smaller parameters `t`, "
+            f"if possible less by whole periods. Received: a bound of {norm_bound:.3g} for "
+            f"{generators.name!r}"
         )
     series = chebyshev if generators.is_antisymmetric else taylor
     dtype = keras.backend.standardize_dtype(f.dtype)
@@ -124,7 +123,7 @@ def exponential(
 
 
 def _bounded(generators: "Generators", t: Tensor) -> tuple[Tensor, float]:
-    """Parameters `t`, and a bound of `|sum_i t_i L_i|` that they keep."""
+    """Parameters `t`, and a bound of `|sum_i t_i L_i|` that holds for them."""
     known = concrete_value(operator_norm(generators, t))
     if known is None:
         bound = traced_norm_bound(generators)
@@ -144,8 +143,8 @@ def transform(
     """`Generators.transform`: the exponential on inputs of any layout."""
     if not generators.is_square:
         raise ValueError(
-            f"Only square generators have an exponential. {generators.name!r} maps "
-            "between spatial shapes that differ"
+            f"Only square generators have an exponential. Received: {generators.name!r}, "
+            "which maps between different spatial shapes"
         )
     if norm_bound is not None:
         norm_bound = not_negative("norm_bound", norm_bound)
@@ -168,7 +167,9 @@ def transform(
 
 
 def _to_tensor(generators: "Generators", value: Data) -> Tensor:
-    """Floating-point tensors keep their dtype; all else gets that of the generators."""
+    """Floating-point tensors keep their dtype. Everything else gets the dtype of the
+    generators.
+    """
     if ops.is_tensor(value) or isinstance(value, keras.Variable):
         tensor = ops.convert_to_tensor(value)
         if keras.backend.is_float_dtype(tensor.dtype):

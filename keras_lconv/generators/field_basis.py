@@ -1,4 +1,4 @@
-"""Vector fields on a grid as coefficients: of monomials, or of each point for itself."""
+"""Vector fields on a grid by coefficients: of monomials, or at each point separately."""
 
 import math
 
@@ -19,7 +19,7 @@ from keras_lconv.generators.polynomials import (
 
 
 class FieldBasis:
-    """What the components `v^a = r sum_p c_p m_p(x / r)` of fields on a grid are made of.
+    """The basis of the components `v^a = r sum_p c_p m_p(x / r)` of fields on a grid.
 
     Args:
         field: Kind of the fields. `"free"` has one coefficient for each point.
@@ -28,7 +28,7 @@ class FieldBasis:
     Attributes:
         radius: Half of the width of the grid, `r`, in grid steps.
         units: The unit of each coefficient in grid steps, an array `(p,)`.
-        size: Number `p` of coefficients of a component.
+        size: The number `p` of coefficients of a component.
     """
 
     def __init__(self, field: str, shape: tuple[int, ...]):
@@ -43,8 +43,8 @@ class FieldBasis:
 
     def initial_stddev(self, norm: float, ndim: int) -> float:
         """The spread of normal coefficients for which `|v^a d_a|` hardly exceeds `norm`."""
-        # |L| <= sum_a max |v^a| |D| with |D| <= pi; a component with p normal
-        # coefficients is at most about 3 stddev sqrt(p) at its largest point.
+        # |L| <= sum_a max |v^a| |D| with |D| <= pi. A component with p normal coefficients
+        # is at most about 3 stddev sqrt(p) at its largest point.
         num_monomials = 1 if self._monomials is None else self.size
         largest = 3 * self.radius * math.sqrt(num_monomials)
         return norm / (math.pi * ndim * largest)
@@ -55,7 +55,7 @@ class FieldBasis:
         return fields if self._monomials is None else fields @ self._monomials
 
     def tensor_values(self, coefficients: Tensor) -> Tensor:
-        """The same of a tensor."""
+        """The same for a tensor."""
         fields = self.radius * coefficients
         if self._monomials is None:
             return fields
@@ -89,14 +89,13 @@ def checked_coefficients(
 def check_fit(
     owner: str, given: tuple[int, ...], expected: tuple[int, ...], shape: tuple[int, ...]
 ) -> None:
-    """Raises if coefficients of one shape are not those that a grid needs."""
+    """Raises an error if coefficients do not have the shape that a grid needs."""
     if given[1] != expected[1]:
         raise ValueError(
-            f"The fields of {owner!r} are for {given[1]} spatial axes, "
-            "and need an input with so many, and with an axis of channels. "
-            f"Received: an input of spatial shape {shape}. A name is for images; others "
-            "take an argument, such as `rotation(3)` for volumes, `translation(1)` for "
-            "signals"
+            f"The fields of {owner!r} need an input with {given[1]} spatial axes and an "
+            f"axis of channels. Received: an input of spatial shape {shape}. A name such "
+            "as `'rotation'` stands for images. Use `rotation(3)` for volumes and "
+            "`translation(1)` for signals"
         )
     if given != expected:
         raise ValueError(
@@ -106,17 +105,17 @@ def check_fit(
 
 
 def nearest_coefficients(values: ArrayLike, field: str) -> np.ndarray:
-    """Coefficients, in grid steps, of the fields of a kind that are nearest to values.
+    """Coefficients, in grid steps, of the field of a kind that is nearest to given values.
 
     Args:
         values: Array `(k, *spatial, ndim)`, in grid steps.
-        field: Kind of the fields; `"free"` keeps the values.
+        field: The kind of the fields. `"free"` keeps the values.
 
     Returns:
         Array `(k, ndim, p)`.
 
     Raises:
-        ValueError: If `values` have another shape.
+        ValueError: If `values` have a different shape.
     """
     array = finite_array("values", values)
     if array.ndim < 3 or array.shape[-1] != array.ndim - 2 or 0 in array.shape:
@@ -130,6 +129,6 @@ def nearest_coefficients(values: ArrayLike, field: str) -> np.ndarray:
         return flat
     columns = monomials(field, centred_points(shape) / radius(shape)).T
     found = np.linalg.lstsq(columns, flat.reshape(-1, flat.shape[-1]).T, rcond=None)
-    # From coordinates in units of the radius to grid steps.
+    # Converts coordinates in units of the radius to grid steps.
     scaled = found[0].T.reshape(*flat.shape[:2], -1) / radius(shape)
     return scaled * units(field, shape)

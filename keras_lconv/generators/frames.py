@@ -6,9 +6,9 @@ from keras_lconv._typing import ArrayLike
 from keras_lconv._validation import positive_number, square_matrices
 from keras_lconv.algebra.torus import period
 
-# Relative to the product of two matrices: what does not commute is larger.
+# Relative to the product of two matrices, which do not commute if their bracket is larger.
 ROUNDING = 1e-9
-# Frames that scale by more leave no precision.
+# Frames that scale by more leave no precision in float32.
 LARGEST_RATE = np.log(1e6)
 
 
@@ -17,8 +17,8 @@ class FrameCoordinates:
 
     Args:
         algebra: Matrices `A_i` that commute, `(m, n, n)`.
-        steps: The distance of two samples for each `i`, or for all; `None` where a
-            coordinate is a circle whose samples share its period.
+        steps: The distance between two samples, for each `i` or for all. `None` divides the
+            period of a coordinate on a circle equally.
 
     Attributes:
         matrices: The array `(m, n, n)`.
@@ -53,8 +53,8 @@ class FrameCoordinates:
         """
         if len(num_samples) != self.number:
             raise ValueError(
-                "`num_samples` must have one number for each matrix of the algebra, "
-                f"{self.number} in all. Received: num_samples={num_samples}"
+                f"`num_samples` must have one number for each of the {self.number} "
+                f"matrices of the algebra. Received: num_samples={num_samples}"
             )
         known = zip(self.steps, self._periods, num_samples, strict=True)
         return np.array([step or (period or 0.0) / n for step, period, n in known])
@@ -74,21 +74,21 @@ class FrameCoordinates:
         rates = np.linalg.eigvals(exponents).real
         if np.max(np.abs(rates)) > LARGEST_RATE:
             raise ValueError(
-                "`steps` must be so small that frames scale by less than 10^6. "
-                f"Received: steps={self.steps} for num_samples={num_samples}, which scale "
-                f"by exp({np.max(np.abs(rates)):.3g})"
+                f"Frames must scale by less than 10^6. Received: steps={self.steps} with "
+                f"num_samples={num_samples}, which scale by "
+                f"exp({np.max(np.abs(rates)):.3g}). Take smaller `steps` or fewer samples"
             )
         return expm(exponents)
 
 
 def _commuting(algebra: ArrayLike) -> np.ndarray:
-    """Independent matrices that commute, `(m, n, n)`, or an error."""
+    """Checks that matrices `(m, n, n)` are independent and commute."""
     matrices = square_matrices("algebra", algebra)
     norms = np.linalg.norm(matrices, axis=(1, 2))
     if not len(norms) or not np.all(norms > 0):
         raise ValueError(
-            "`algebra` must be at least one matrix, and none that is zero. "
-            f"Received: matrices of norms {norms.tolist()}"
+            "`algebra` must hold at least one matrix, and no zero matrix. Received: "
+            f"matrices of norms {norms.tolist()}"
         )
     units = matrices / norms[:, None, None]
     products = np.einsum("iab,jbc->ijac", units, units)
@@ -96,14 +96,14 @@ def _commuting(algebra: ArrayLike) -> np.ndarray:
     if np.any(brackets > ROUNDING):
         i, j = np.unravel_index(np.argmax(brackets), brackets.shape)
         raise ValueError(
-            "`algebra` must be matrices that commute, so that each has a coordinate of its "
-            f"own. Received: matrices {i} and {j}, which do not. `SteerableConv` takes "
-            "groups that do not commute, such as the rotations of space"
+            "The matrices of `algebra` must commute, so that each has its own coordinate. "
+            f"Received: matrices {i} and {j}, which do not. For groups that do not "
+            "commute, such as the rotations of space, use `SteerableConv`"
         )
     if np.linalg.matrix_rank(units.reshape(len(units), -1), tol=ROUNDING) < len(units):
         raise ValueError(
-            "`algebra` must be linearly independent matrices. "
-            f"Received: {len(units)} matrices that span fewer dimensions"
+            f"`algebra` must be linearly independent matrices. Received: {len(units)} "
+            "dependent matrices"
         )
     return matrices
 
@@ -111,7 +111,7 @@ def _commuting(algebra: ArrayLike) -> np.ndarray:
 def _checked_steps(
     steps: object, periods: tuple[float | None, ...]
 ) -> tuple[float | None, ...]:
-    """The step of each coordinate, or `None` for one that is a circle."""
+    """The step of each coordinate, or `None` for a circle."""
     given = steps.tolist() if isinstance(steps, np.ndarray) else steps
     listed = given if isinstance(given, (list, tuple)) else [given] * len(periods)
     if len(listed) != len(periods):

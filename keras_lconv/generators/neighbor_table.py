@@ -57,7 +57,7 @@ def grid_neighbors(
     require_memory(
         f"The table of neighbours for shape={shape} and size={sizes}",
         math.prod(shape) * math.prod(sizes),
-        "A smaller `size` or a smaller grid has fewer of them",
+        "A smaller `size` or a smaller grid needs less",
     )
     windows = (range(-(n // 2), n // 2 + 1) for n in sizes)
     return np.stack(
@@ -66,7 +66,9 @@ def grid_neighbors(
 
 
 def checked_table(neighbors: ArrayLike) -> np.ndarray:
-    """Returns `neighbors` as integers `(d, n)`, or raises if they are no such table."""
+    """Returns `neighbors` as integers `(d, n)`, and raises an error if it is no
+    such table.
+    """
     table = integer_array("neighbors", neighbors)
     if table.ndim != 2 or 0 in table.shape:
         raise ValueError(
@@ -84,7 +86,7 @@ def checked_table(neighbors: ArrayLike) -> np.ndarray:
 def table_as_shifts(
     table: np.ndarray, shape: tuple[int, ...]
 ) -> list[tuple[tuple[int, ...], str]] | None:
-    """Offset and boundary of each column that is a shift of the grid, if all are.
+    """The offset of each column and the boundary, if all columns are shifts of the grid.
 
     Slices are faster than indices, and their gradients are much faster.
     """

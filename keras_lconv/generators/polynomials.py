@@ -1,4 +1,4 @@
-"""Polynomials in centred coordinates: what the components of a vector field are made of."""
+"""Polynomials in centred coordinates, the components of vector fields."""
 
 import math
 
@@ -8,7 +8,7 @@ from keras_lconv._memory import require_memory
 from keras_lconv.algebra import powers
 from keras_lconv.algebra.monomials import monomials as algebra_monomials
 
-# Degrees of the monomials that the components of a field are made of.
+# The degrees of the monomials in each kind of field.
 DEGREES = {"linear": (1,), "affine": (0, 1), "quadratic": (0, 1, 2)}
 
 
@@ -24,7 +24,7 @@ def monomials(field: str, points: np.ndarray) -> np.ndarray:
 
 
 def radius(shape: tuple[int, ...]) -> float:
-    """Half of the width of a grid in grid steps, which is the unit of length on it."""
+    """Half of the width of a grid in grid steps: the unit of length on it."""
     return max((max(shape) - 1) / 2, 0.5)
 
 
@@ -38,7 +38,7 @@ def units(field: str, shape: tuple[int, ...]) -> np.ndarray:
 
 def centred_points(shape: tuple[int, ...]) -> np.ndarray:
     """Coordinates `(d, ndim)` of the grid points, the centre of the grid at zero."""
-    # They, and polynomials of them.
+    # The coordinates, and polynomials of them.
     numbers = 6 * len(shape) * math.prod(shape)
     require_memory(f"A field on a grid of shape {shape}", numbers, "Take a smaller grid")
     axes = [np.arange(n) - (n - 1) / 2 for n in shape]
@@ -46,7 +46,7 @@ def centred_points(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def as_matrices(coefficients: np.ndarray, field: str) -> np.ndarray:
-    """Linear fields as matrices `A`, affine ones as `[[A, b], [0, 0]]`."""
+    """Linear fields as matrices `A`, and affine ones as `[[A, b], [0, 0]]`."""
     if field == "linear":
         return coefficients
     # The columns are b, A; a zero row makes the matrix square.

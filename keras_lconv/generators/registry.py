@@ -1,4 +1,4 @@
-"""From an argument `generators` to an instance of `Generators`."""
+"""Makes an instance of `Generators` from an argument `generators`."""
 
 import functools
 import math
@@ -29,7 +29,7 @@ from keras_lconv.generators.ready.grid import (
     translation,
 )
 
-# Scalings of the plane, and a step by which two are a factor of 2.
+# Scalings of the plane, with a step of which two make a factor of 2.
 ZOOM = ((1.0, 0.0), (0.0, 1.0))
 HALF_OCTAVE = math.log(2) / 2
 
@@ -94,8 +94,8 @@ def _resolved(
         return LowRankGenerators(int(identifier), rank, **kwargs)
     if rank is not None:
         raise ValueError(
-            "`rank` belongs to learned generators, asked for by an integer. "
-            f"Received: rank={rank!r} with generators={identifier!r}"
+            "`rank` applies to learned generators only, which are requested by an "
+            f"integer. Received: rank={rank!r} with generators={identifier!r}"
         )
     if isinstance(identifier, Generators):
         return identifier
@@ -104,10 +104,9 @@ def _resolved(
     if isinstance(identifier, str):
         if identifier not in NAMES:
             raise ValueError(
-                f"Unknown name of generators. Expected one of {sorted(NAMES)}, which "
-                "move points of a grid. An algebra of matrices is given as an object, "
-                "such as `keras_lconv.algebra.so(3)`. "
-                f"Received: generators={identifier!r}"
+                f"Unknown name of generators. Expected one of {sorted(NAMES)}, which move "
+                "points of a grid. Give an algebra of matrices as an object, such as "
+                f"`keras_lconv.algebra.so(3)`. Received: generators={identifier!r}"
             )
         return NAMES[identifier](**kwargs)
     if isinstance(identifier, dict):
@@ -118,23 +117,23 @@ def _resolved(
         isinstance(each, Integral) for each in identifier
     ):
         raise ValueError(
-            "An L-conv has no window. An integer is a number of learned generators, and "
-            "`ShiftGenerators` are the shifts of a window; `SteerableConv` has a "
-            f"`kernel_size`. Received: generators={identifier!r}"
+            "`generators` must not be a window, because an L-conv has none. An integer is "
+            "a number of learned generators. Use `ShiftGenerators` for the shifts of a "
+            "window, or `SteerableConv` for a `kernel_size`. Received: "
+            f"generators={identifier!r}"
         )
     elif isinstance(identifier, (list, tuple, np.ndarray)) or ops.is_tensor(identifier):
         return MatrixGenerators(np.asarray(to_numpy(identifier)), **kwargs)
     raise TypeError(
         "`generators` must be an integer, a name, an array of shape `(k, d, d)`, a "
         "`LieAlgebra`, a configuration, or an instance of "
-        "`keras_lconv.generators.Generators`; what a report has found, and the "
-        "connected part of a group, is its `algebra`. "
+        "`keras_lconv.generators.Generators`. Of a report or a group give its `algebra`. "
         f"Received: {reprlib.repr(identifier)} (of type {type(identifier).__name__})"
     )
 
 
 def get_known(name: str, identifier: GeneratorsLike, **kwargs: Any) -> Generators:
-    """Resolves generators that must exist already: what `get` takes, but no integer.
+    """Resolves generators that must be known: all that `get` takes except an integer.
 
     Args:
         name: Name of the argument, for the message.
@@ -145,14 +144,14 @@ def get_known(name: str, identifier: GeneratorsLike, **kwargs: Any) -> Generator
         An instance of `Generators`.
 
     Raises:
-        TypeError: If `identifier` is an integer, or of another type.
-        ValueError: If it is an unknown name, or an array of another shape.
+        TypeError: If `identifier` is an integer, or has a wrong type.
+        ValueError: If it is an unknown name, or an array of a wrong shape.
     """
     return named(name, require_known(name, identifier), **kwargs)
 
 
 def named(name: str, identifier: GeneratorsLike, **kwargs: Any) -> Generators:
-    """What `get` resolves; an error names the argument that generators were given as."""
+    """Resolves generators like `get`, with errors that name the argument `name`."""
     try:
         return _resolved(identifier, **kwargs)
     except (TypeError, ValueError) as error:
@@ -163,12 +162,12 @@ def named(name: str, identifier: GeneratorsLike, **kwargs: Any) -> Generators:
 
 
 def given_matrices(name: str, given: GeneratorsLike, size: int) -> np.ndarray:
-    """What an argument stands for: an array, or the matrices of fixed generators.
+    """The array of an argument: the given one, or the matrices of fixed generators.
 
     Args:
         name: Name of the argument, for messages.
         given: Matrices, a `LieAlgebra`, or `Generators`.
-        size: What vectors generators are built for that are not built yet.
+        size: The size of the vectors for which generators that are not built are built.
 
     Returns:
         An array of float64, whose shape is to be checked.
@@ -181,7 +180,7 @@ def given_matrices(name: str, given: GeneratorsLike, size: int) -> np.ndarray:
 
 
 def require_known(name: str, identifier: GeneratorsLike) -> GeneratorsLike:
-    """Returns what generators are asked for by, or raises if it is an integer.
+    """Returns the identifier of generators, and raises an error if it is an integer.
 
     Args:
         name: Name of the argument, for the message.

@@ -1,4 +1,4 @@
-"""Products of any generators, by applying them again and again."""
+"""Products of any generators, by repeated application."""
 
 import itertools
 from typing import TYPE_CHECKING
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 class RepeatedProducts:
     """`L^a exp(-tau C)` for all `|a| <= order`, by growing degree.
 
-    `L^a` is the mean of the products of its factors in all orders. Of these the share
-    `a_i / p` begins with `L_i`, so that `L^a = sum_i (a_i / p) L_i L^(a - e_i)`.
+    `L^a` is the mean of the products of its factors in all orders. A share `a_i / p` of
+    these begins with `L_i`, so that `L^a = sum_i (a_i / p) L_i L^(a - e_i)`.
 
     Args:
         generators: Built square generators.
         order: The largest degree.
-        units: What to divide the powers of each generator by, `(k, order + 1)`.
+        units: The divisors of the powers of each generator, `(k, order + 1)`.
         smoothing: `exp(-tau C)`, or `None`.
-        share: The part of the largest `tau` of the smoothing that comes here.
+        share: The part of the largest `tau` of the smoothing that is used here.
     """
 
     def __init__(
@@ -66,7 +66,9 @@ class RepeatedProducts:
         return ops.concatenate(levels, axis=2)
 
     def combine(self, z: Tensor, tau: Tensor | float) -> Tensor:
-        """The sum of all products, each of its own `z`, `(batch, d, N, channels)`."""
+        """The sum of all products, each applied to its own `z`, for `(batch, d, N,
+        channels)`.
+        """
         size, total, channels = z.shape[1:]
         z = self._smoothed(ops.reshape(z, (-1, size, total * channels)), tau)
         z = ops.reshape(z, (-1, size, total, channels))
@@ -82,7 +84,7 @@ class RepeatedProducts:
         return ops.squeeze(found, 2)
 
     def cost(self, channels: int, operation: str) -> Cost:
-        """What `apply` or `combine` costs."""
+        """The cost of `apply` or `combine`."""
         steps = [step.shape[2] * channels for step in self._steps]
         costs = [cost(self.generators, width, operation) for width in steps]
         if self._smoothing is not None:

@@ -1,8 +1,8 @@
 """The exponential of an operator, by its action on tensors.
 
-Every function takes `act`, a linear map of tensors that is never formed as a matrix, and
-a bound of its norm, from which the number of terms follows: there is no loop that depends
-on data. Results are exact to the rounding of the dtype as long as the bound holds.
+Every function takes `act`, a linear map of tensors that is never formed as a matrix, and a
+bound of its norm. The bound determines the number of terms, so no loop depends on data.
+Results are exact to the rounding of the dtype as long as the bound holds.
 """
 
 import math
@@ -57,11 +57,11 @@ def chebyshev(
 ) -> Tensor:
     """`exp(X) f` for antisymmetric `X`: Chebyshev series.
 
-    It takes about one product for each unit of `|X|`. With `z >= |X|`,
-    `exp(X) = J_0(z) + 2 sum_n J_n(z) S_n`, where `S_0 = 1`, `S_1 = X / z` and
-    `S_{n+1} = 2 (X / z) S_n + S_{n-1}`: these are the Chebyshev polynomials, in the real
-    form that an imaginary spectrum allows. All `|S_n| <= 1`. For other operators the `S_n`
-    grow; use `taylor`.
+    It takes about one product for each unit of `|X|`. With `z >= |X|`, `exp(X) = J_0(z) + 2
+    sum_n J_n(z) S_n`, where `S_0 = 1`, `S_1 = X / z` and `S_{n+1} = 2 (X / z) S_n +
+    S_{n-1}`: these are the Chebyshev polynomials, in the real form that an imaginary
+    spectrum allows. All `|S_n| <= 1`. For other operators the `S_n` grow, and `taylor` must
+    be used.
 
     Args:
         act: The operator `X`.
@@ -78,7 +78,7 @@ def chebyshev(
     """
     from scipy.special import jv
 
-    # Where `X` vanishes, any positive bound will do.
+    # If `X` vanishes, any positive bound will do.
     z = float(max(norm_bound, 1e-3))
     orders = np.arange(math.ceil(2 * z) + 30)
     coefficients = np.where(orders > 0, 2.0, 1.0) * jv(orders, z)

@@ -16,19 +16,21 @@ from keras_lconv.generators.series import decay, taylor
 if TYPE_CHECKING:
     from keras_lconv.generators.base import Generators
 
-# `exp(-tau C)` grows no further than `exp` of this, where `C` has negative eigenvalues.
+# If `C` has negative eigenvalues, `exp(-tau C)` grows at most to `exp` of this.
 LARGEST_EXPONENT = {"float16": 8.0}
 DEFAULT_EXPONENT = 30.0
-# A series takes about 6 products with C for each unit of the root of this: some 10^5.
+# A series takes about 6 products with C for each unit of the root of this: some 10^5
+# products.
 LARGEST_BOUND = 1e9
-# How much larger than at the start a learned `tau` may become.
+# A learned `tau` may grow by this factor.
 ROOM_FOR_TAU = 4.0
 
 
 def form_of_smoothing(generators: "Generators") -> np.ndarray:
-    """The form `h` of `C = -sum_ij h_ij L_i L_j` that generators have by default.
+    """The default form `h` of generators in `C = -sum_ij h_ij L_i L_j`.
 
-    Learned generators have the identity, because the trace form would change with them.
+    For learned generators it is the identity, because the trace form would change with
+    them.
 
     Raises:
         ValueError: If there is no invariant form.
@@ -42,9 +44,9 @@ def form_of_smoothing(generators: "Generators") -> np.ndarray:
 class Smoothing:
     """`exp(-tau C) f` for `tau` from 0 to `max_tau`, by a series of fixed length.
 
-    Antisymmetric generators, for which `C >= 0`, take a Chebyshev series of about
-    `6 sqrt(max_tau |C|)` products with `C`; others, for which parts of the signal may grow,
-    take a Taylor series.
+    For antisymmetric generators `C >= 0`, and a Chebyshev series takes about `6
+    sqrt(max_tau |C|)` products with `C`. For others parts of the signal may grow, and a
+    Taylor series is used.
 
     Args:
         generators: Built square generators.
@@ -74,15 +76,17 @@ class Smoothing:
         self.is_positive = generators.is_antisymmetric and bool(lowest >= -rounding)
 
     def check(self, argument: str, owner: str, dtype: str) -> None:
-        """Raises if a part of the signal may overflow in a dtype, or the series is long."""
+        """Raises an error if a part of the signal may overflow in a dtype, or the series is
+        too long.
+        """
         largest = LARGEST_EXPONENT.get(dtype, DEFAULT_EXPONENT)
         if not self.is_positive and self.bound > largest:
             raise ValueError(
                 f"exp(-tau C) of {owner} may overflow: these generators are not known to "
-                "be antisymmetric, so that C may have negative eigenvalues, up to "
-                f"{self.bound / self.max_tau:.3g} in size. "
-                f"`{argument}` must be at most {largest * self.max_tau / self.bound:.3g} "
-                f"with the dtype {dtype}. Received: {argument}={self.max_tau}"
+                "be antisymmetric, so C may have negative eigenvalues of a size up to "
+                f"{self.bound / self.max_tau:.3g}. `{argument}` must be at most "
+                f"{largest * self.max_tau / self.bound:.3g} with the dtype {dtype}. "
+                f"Received: {argument}={self.max_tau}"
             )
         if self.bound > LARGEST_BOUND:
             raise ValueError(
@@ -92,7 +96,7 @@ class Smoothing:
             )
 
     def num_products(self, share: float) -> int:
-        """About how many products with `C` the series takes."""
+        """The approximate number of products with `C` in the series."""
         bound = share * self.bound
         return math.ceil(6 * math.sqrt(bound) if self.is_positive else 7 * bound)
 
@@ -102,7 +106,7 @@ class Smoothing:
         Args:
             f: The features.
             tau: A number, or a scalar tensor.
-            share: The part of `max_tau` that `tau` does not exceed.
+            share: `tau` does not exceed this part of `max_tau`.
         """
         dtype, bound = working_dtype(f), share * self.bound
         form = self._scaled_form(tau, share * self.max_tau, bound, dtype)
@@ -121,8 +125,8 @@ class Smoothing:
     def _scaled_form(
         self, tau: Tensor | float, largest: float, bound: float, dtype: str
     ) -> Tensor:
-        """`tau h`, such that `|tau C|` keeps the bound that the series relies on."""
-        # Values that were assigned, or loaded, know of no constraint.
+        """`tau h`, limited so that `|tau C|` keeps the bound on which the series relies."""
+        # The constraint does not apply to values that are assigned or loaded.
         tau = ops.clip(ops.cast(tau, dtype), 0.0, largest)
         form = ops.convert_to_tensor(self.form, dtype=dtype)
         if self.generators.is_learned:

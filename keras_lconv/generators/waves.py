@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_lconv.generators.derivatives import derivative_matrix
 
-# Relative to the largest number of a wave: smaller ones are zero.
+# Relative to the largest wave number. Smaller ones are zero.
 ZERO = 1e-9
 
 
@@ -34,7 +34,7 @@ class Waves:
         blocks, self.basis = schur(derivative_matrix(size, kind))
         self.numbers = np.zeros(size)
         self.partners = np.arange(size)
-        # Of a normal matrix it has blocks of one or two waves.
+        # The Schur form of a normal matrix has blocks of one or two waves.
         bound = ZERO * np.max(np.abs(blocks))
         first = 0
         while first < size - 1:
@@ -49,7 +49,7 @@ class Waves:
 
 
 def parities(ndim: int) -> np.ndarray:
-    """Which axes count with the partner of each wave: `(2^n, n)` of 0 and 1."""
+    """All choices of axes along which partners are taken: `(2^n, n)` of 0 and 1."""
     return np.array(list(itertools.product((0, 1), repeat=ndim)))
 
 
@@ -66,9 +66,9 @@ def partners(waves: list[Waves], parity: np.ndarray) -> np.ndarray:
 def gains(waves: list[Waves], function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """A real function of the derivatives along all axes, in the basis of waves.
 
-    `F(D_1, ..., D_n)` takes the coefficients `a` to the sum over parities `p` of
-    `gains[p] * a[partners(p)]`. Its part that is odd in the wave numbers of the axes where
-    `p` is 1 leads to the partners along these.
+    `F(D_1, ..., D_n)` takes the coefficients `a` to the sum over parities `p` of `gains[p]
+    * a[partners(p)]`. Its part that is odd in the wave numbers of the axes where `p` is 1
+    leads to the partners along these axes.
 
     Args:
         waves: The waves of each axis.

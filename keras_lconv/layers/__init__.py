@@ -11,7 +11,7 @@ from keras_lconv.layers.pooling import *  # noqa: F403
 from keras_lconv.layers.rearrange import Rearrange
 from keras_lconv.layers.steerable import *  # noqa: F403
 
-if not TYPE_CHECKING:  # Type checkers know no computed list, and take all public names.
+if not TYPE_CHECKING:  # Type checkers cannot read a computed list, and need none.
     __all__ = [
         "ActionRegularization",
         "Rearrange",

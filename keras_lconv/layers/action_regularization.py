@@ -103,7 +103,7 @@ class ActionRegularization(GeneratorLayer):
         self._given_form = checked_form(form, (LEARNED,), may_vanish=True)
         self._form = None
         if not self._is_learned:
-            # What is known before a build is refused before it.
+            # Errors that are known before a build are raised here.
             self._form = positive_form_of_gradients(self.generators, self._given_form)
 
     @property
@@ -112,7 +112,7 @@ class ActionRegularization(GeneratorLayer):
 
     @property
     def form(self) -> np.ndarray:
-        """The form `B^ij`, an array `(k, k)`. Not while a graph is traced.
+        """The form `B^ij`, an array `(k, k)`. It is not available while a graph is traced.
 
         Raises:
             ValueError: If it is learned and the layer is not built yet.
@@ -131,7 +131,7 @@ class ActionRegularization(GeneratorLayer):
         return ops.einsum("ia,ja->ij", root, root) / size
 
     def build(self, input_shape: Any) -> None:
-        """Builds the generators, if they are not yet, and creates a learned form."""
+        """Builds the generators if necessary, and creates a learned form."""
         if not _is_pair(input_shape):
             super().build(input_shape)
             return

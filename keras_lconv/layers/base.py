@@ -1,4 +1,4 @@
-"""What layers have in common: a data format, masks, and generators."""
+"""Base classes of layers: data format, masks and generators."""
 
 from typing import Any
 
@@ -32,15 +32,15 @@ class FeatureLayer(BoundedWeights):
 
     - `_transform(f, mask)`: maps `f` of shape `(batch, *spatial, channels)`, which is zero
       where masked, to the output;
-    - `_feature_output_shape(feature_shape)`: the shape of that output, if it is another
-      than that of `f`.
+    - `_feature_output_shape(feature_shape)`: the shape of that output, if it differs from
+      that of `f`.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
     """
 
-    # Whether `(batch, d)` becomes `(batch, d')`, and not `(batch, d', channels)`.
+    # Whether `(batch, d)` becomes `(batch, d')` instead of `(batch, d', channels)`.
     _keeps_vectors = True
 
     def __init__(self, *, data_format: str | None = None, **kwargs: Any):
@@ -50,7 +50,7 @@ class FeatureLayer(BoundedWeights):
 
     @property
     def _owner(self) -> str:
-        """How messages name the layer."""
+        """The name of the layer in messages."""
         return f"{type(self).__name__} {self.name!r}"
 
     # ---------------------------------------------------------------- shapes
@@ -61,7 +61,7 @@ class FeatureLayer(BoundedWeights):
         return (*shape, 1) if len(shape) == 2 else shape
 
     def _fix_channels(self, input_shape: Shape, channels: int | None) -> None:
-        """Refuses, from now on, inputs with other channels than the weights have."""
+        """From now on, refuses inputs whose number of channels does not fit the weights."""
         axes = {1 if self.data_format == "channels_first" else -1: channels}
         self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes=axes)
 
@@ -107,8 +107,8 @@ class GeneratorOwner(FeatureLayer):
     A subclass implements `_transform`, as for every layer of features, and
 
     - `_build(feature_shape)`: creates its weights, once the generators are built;
-    - `_generator_shape(feature_shape)`: the shape of what the generators act on, if it is
-      another than that of the feature map.
+    - `_generator_shape(feature_shape)`: the shape on which the generators act, if it
+      differs from that of the feature map.
 
     Args:
         generators: What `keras_lconv.generators.get` takes.
@@ -117,7 +117,7 @@ class GeneratorOwner(FeatureLayer):
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
     """
 
-    # How the layer calls its generators, for messages.
+    # The argument that holds the generators, for messages.
     _argument = "generators"
 
     def __init__(
@@ -136,7 +136,7 @@ class GeneratorOwner(FeatureLayer):
     # ---------------------------------------------------------------- shapes
 
     def build(self, input_shape: Shape) -> None:
-        """Builds the generators, if they are not yet, and creates the weights."""
+        """Builds the generators if necessary, and creates the weights."""
         feature_shape = self._feature_shape(tuple(input_shape))
         self.generators.build_for(self._generator_shape(feature_shape), self._owner)
         self._build(feature_shape)
@@ -146,11 +146,11 @@ class GeneratorOwner(FeatureLayer):
         )
 
     def _generator_shape(self, feature_shape: Shape) -> Shape:
-        """Shape of what the generators act on: that of the feature map."""
+        """The shape on which the generators act: by default that of the feature map."""
         return feature_shape
 
     def _build(self, feature_shape: Shape) -> None:
-        """Creates the weights; there are none by default."""
+        """Creates the weights. By default there are none."""
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         """The mask of the input, where the output has the same positions."""
@@ -158,26 +158,26 @@ class GeneratorOwner(FeatureLayer):
 
     # --------------------------------------------------------------- helpers
 
-    # A bound of the norm of what the layer exponentiates. It is fixed when the layer is
-    # built, so that the series has as many terms in a traced graph as elsewhere, and it is
-    # saved: generators that are learned may start with other values after loading.
+    # A bound of the norm of the operator in the exponential. It is fixed when the layer is
+    # built, so that the series has the same number of terms in a traced graph. It is saved,
+    # because learned generators may have different initial values after loading.
     _norm_bound: float | None = None
 
     def _fix_norm_bound(self, scale: float) -> float:
-        """The bound `scale`, or the one that was saved."""
+        """The bound `scale`, or the saved one."""
         if self._norm_bound is None:
             self._norm_bound = scale
         return self._norm_bound
 
     def get_build_config(self) -> dict[str, Any]:
-        """What the layer is built from when it is loaded."""
+        """The values from which a loaded layer is built."""
         config = super().get_build_config() or {}
         if self._norm_bound is not None:
             config = {**config, "norm_bound": self._norm_bound}
         return config
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        """Builds a layer that is loaded."""
+        """Builds a loaded layer."""
         self._norm_bound = config.get("norm_bound")
         super().build_from_config(config)
 
@@ -193,7 +193,7 @@ class GeneratorOwner(FeatureLayer):
         )
 
     def _require_square(self, reason: str) -> None:
-        """Raises if the generators lead to another grid."""
+        """Raises an error if the generators lead to another grid."""
         if not self.generators.is_square:
             raise ValueError(
                 f"`generators` of {self._owner} must be square: {reason}. Received: "
@@ -201,19 +201,20 @@ class GeneratorOwner(FeatureLayer):
             )
 
     def _require_fixed(self, generators: generators_lib.Generators, found: str) -> None:
-        """Raises if generators are learned, and with them what is found from them."""
+        """Raises an error if generators are learned, because what is found from them would
+        change.
+        """
         if generators.is_learned:
             raise ValueError(
-                f"{type(self).__name__} needs fixed generators: the {found} of learned "
-                "ones change in training. Received: learned generators "
-                f"{generators.name!r} for `{self._name_of(generators)}`. Fix them "
-                "by `generators.frozen()`. An integer means learned generators; an algebra "
-                "is given as an object, such as "
-                "`keras_lconv.algebra.so(3)`"
+                f"`{self._name_of(generators)}` of {type(self).__name__} must be fixed: "
+                f"the {found} of learned generators change in training. Received: learned "
+                f"generators {generators.name!r}. Call `generators.frozen()` to fix them. "
+                "An integer means learned generators. Give an algebra as an object, such "
+                "as `keras_lconv.algebra.so(3)`"
             )
 
     def _name_of(self, generators: generators_lib.Generators) -> str:
-        """How the layer calls these generators."""
+        """The argument of the layer that holds these generators."""
         return self._argument if generators is self.generators else "generators_out"
 
     def get_config(self) -> dict[str, Any]:
@@ -228,8 +229,8 @@ class GeneratorLayer(GeneratorOwner):
 
     - `_act(f)`: maps `f` of shape `(batch, d, channels)` to `(batch, d', channels')`;
     - `_build(feature_shape)`: creates its weights, once the generators are built;
-    - `_output_spatial_shape(shape)`: the spatial shape of the output, if it is another
-      than that of the input;
+    - `_output_spatial_shape(shape)`: the spatial shape of the output, if it differs from
+      that of the input;
     - `_feature_output_shape(feature_shape)`: the shape of the output, if it has another
       number of channels.
     """
@@ -253,9 +254,9 @@ class GeneratorLayer(GeneratorOwner):
 def serialize_shared(layer: keras.layers.Layer) -> dict[str, Any]:
     """Serializes a sub-layer so that a saved model keeps its sharing.
 
-    Inside a save scope Keras marks an object as shared from its second serialization
-    on, and marks only the configs that it returns then. Serializing twice makes every
-    owner carry the mark, the first one too.
+    Inside a save scope Keras marks an object as shared from its second serialization on,
+    and marks only the configs that it returns then. So this serializes twice, and every
+    owner carries the mark, the first one too.
     """
     keras.saving.serialize_keras_object(layer)
     return keras.saving.serialize_keras_object(layer)

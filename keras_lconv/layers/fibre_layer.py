@@ -1,4 +1,4 @@
-"""What layers have in common that measure vectors by an invariant form."""
+"""The base of layers that measure vectors by an invariant form."""
 
 from typing import Any
 
@@ -25,13 +25,12 @@ class FibreLayer(GeneratorOwner):
     """Base of layers of vectors: the generators act on fibres, as `n x n` matrices.
 
     Features are `(batch, *positions, n, channels)`, where channels count vectors. The
-    quadratic form `q = v^T M v` is the one that the generators leave invariant. `M` is
-    found in NumPy, when the layer is made or built; where generators are learned it is a
-    weight. A subclass implements `_transform(v, mask)`.
+    quadratic form `q = v^T M v` is invariant under the generators. NumPy finds `M` when the
+    layer is made or built. For learned generators it is a weight. A subclass implements
+    `_transform(v, mask)`.
 
     Args:
-        generators: What `keras_lconv.generators.get` takes, or a group or a
-            representation of one.
+        generators: As for `keras_lconv.generators.get`, or a group or its representation.
         rank: Rank of learned generators.
         form: `None`, `"nearest"` or a matrix.
         tolerance: Threshold for invariance, as for `invariant_forms`.
@@ -62,8 +61,9 @@ class FibreLayer(GeneratorOwner):
         self._form_is_learned = self.generators.is_learned and not is_given
         if self.defect_weight and not self._form_is_learned:
             raise ValueError(
-                "`defect_weight` is for learned generators, whose form is learned too. "
-                f"Received: defect_weight={defect_weight!r} with a form that is not learned"
+                "`defect_weight` applies only to learned generators, whose form is "
+                f"learned too. Received: defect_weight={defect_weight!r} with a form that "
+                "is not learned"
             )
         self._form = self._given_form if self.generators.is_learned and is_given else None
         if not self.generators.is_learned:
@@ -80,11 +80,11 @@ class FibreLayer(GeneratorOwner):
 
     @property
     def form(self) -> np.ndarray:
-        """The matrix `M`, an array. It has to have a value: not while a graph is traced.
+        """The matrix `M`, an array. It is not available while a graph is traced.
 
         Raises:
-            ValueError: If the form is learned, or of generators that are built with the
-                layer, and the layer is not built yet.
+            ValueError: If the layer is not built yet, and its form is learned or belongs to
+                generators that are built with the layer.
         """
         if self._form is not None:
             return self._form
@@ -96,13 +96,13 @@ class FibreLayer(GeneratorOwner):
             return ops.convert_to_tensor(self._form, dtype=dtype)
         weight = ops.cast(self._form_weight, dtype)
         symmetric = (weight + ops.transpose(weight)) / 2
-        # Of a fixed norm: a form that shrinks to zero would be invariant as well.
+        # The norm is fixed, because a form that shrinks to zero would be invariant as well.
         size = ops.sum(symmetric**2) + keras.config.epsilon()
         return symmetric * ops.sqrt(weight.shape[0] / size)
 
     @property
     def defect(self) -> float:
-        """How far the form is from invariant: 0 if it is, 1 at most.
+        """How far the form is from being invariant: 0 for an invariant form, at most 1.
 
         It is `|L^T M + M L| / (2 |L| |M|)`, where norms are taken over all generators.
 
@@ -128,23 +128,24 @@ class FibreLayer(GeneratorOwner):
         return ops.sum(change**2) / scale
 
     def find_form(self, tolerance: float | None = None) -> np.ndarray:
-        """Sets a learned form to the invariant form of the generators as they are now.
+        """Sets a learned form to the invariant form of the current generators.
 
         Args:
             tolerance: Threshold for invariance, as for
-                `keras_lconv.algebra.invariant_forms`. By default that of the layer.
-                Learned generators have noise, and need more than rounding.
+                `keras_lconv.algebra.invariant_forms`. By default that of the layer. Learned
+                generators have noise, so they need a larger one.
 
         Returns:
             The form, `(n, n)`.
 
         Raises:
             ValueError: If the form is not learned, the layer is not built yet, or there is
-                no such form, or more than one.
+                not exactly one such form.
         """
         if not self._form_is_learned:
             raise ValueError(
-                "`find_form` is for learned forms. The form of this layer is fixed"
+                "`find_form` needs a learned form. Received: a layer with a fixed form, "
+                "which `form` returns"
             )
         self._require_built("find_form")
         matrices = ops.convert_to_numpy(self.generators.to_dense())
@@ -167,8 +168,8 @@ class FibreLayer(GeneratorOwner):
             self._form = self._invariant_form(self.generators.matrices())
         if self._form is not None and len(self._form) != size:
             raise ValueError(
-                f"The form of {self._owner} is of vectors with {len(self._form)} "
-                f"components. Received: an input with {size} on its fibre axis"
+                f"The fibre axis of {self._owner} must have the {len(self._form)} "
+                f"components of its form. Received: an input with {size} components"
             )
         if self._form_is_learned:
             self._form_weight = self.add_weight(
@@ -178,7 +179,7 @@ class FibreLayer(GeneratorOwner):
     # ------------------------------------------------------------------ call
 
     def _square(self, v: Tensor) -> Tensor:
-        """`v^T M v` for `v` of shape `(batch, ..., n, channels)`, in float32 at least."""
+        """`v^T M v` for `v` of shape `(batch, ..., n, channels)`, in at least float32."""
         dtype = working_dtype(v)
         v = ops.cast(v, dtype)
         form = self._form_tensor(dtype)

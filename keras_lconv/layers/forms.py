@@ -1,4 +1,4 @@
-"""Invariant quadratic forms: of vectors on which matrices act, and of Lie gradients."""
+"""Invariant quadratic forms on vectors and on Lie gradients."""
 
 import math
 from typing import Any
@@ -15,19 +15,20 @@ from keras_lconv.generators import Generators
 from keras_lconv.generators.domain import if_known
 
 NEAREST = "nearest"
-# `-tr(L L)` of an elementary rotation or boost, whose length on the algebra is then 1.
+# `-tr(L L)` of an elementary rotation. With this unit its length on the algebra is 1.
 TRACE_UNIT = 2.0
-# Of an algebra of larger matrices the invariant forms are not looked for: they would take
-# minutes.
+# For larger matrices the invariant forms of the algebra would take minutes, so they are not
+# computed.
 LARGEST_REPRESENTATION = 64
 
 
 def checked_form(
     form: FormLike, choices: tuple[str, ...] = (NEAREST,), *, may_vanish: bool = False
 ) -> Any:
-    """Returns `None`, a choice that has a name, or a symmetric matrix.
+    """Returns `None`, a named choice, or a symmetric matrix.
 
-    Zeros leave an action without derivatives, but no lengths.
+    A zero matrix is accepted for an action, which then has no derivatives, but not for
+    lengths.
     """
     if form is None:
         return None
@@ -65,9 +66,9 @@ def matching_form(
     error = float(np.linalg.norm(form - invariant)) / size if size else 0.0
     if error > max(tolerance or 0.0, 1e-3):
         raise ValueError(
-            "`form` must be invariant under the generators. Received: one with the "
-            f"relative part {error:.1e} outside of the {len(forms)}-dimensional space of "
-            "invariant ones"
+            "`form` must be invariant under the generators. Received: a form with a "
+            f"relative part of {error:.1e} outside of the {len(forms)}-dimensional space "
+            "of invariant forms"
         )
     return form
 
@@ -75,12 +76,13 @@ def matching_form(
 def form_of_fibres(
     matrices: Acting, choice: str | None, tolerance: float | None
 ) -> np.ndarray:
-    """The form `M` with `L_i^T M + M L_i = 0` that there is, or that `choice` takes."""
+    """The only form `M` with `L_i^T M + M L_i = 0`, or the one that `choice` selects."""
     forms = invariant_forms(matrices, tolerance=tolerance)
     if not len(forms):
         raise ValueError(
-            "No symmetric bilinear form is invariant under the `generators`, so vectors "
-            "have no norm. If they are noisy, give a `tolerance` above their noise"
+            "`generators` must have an invariant symmetric bilinear form. Received: "
+            "generators without one, so vectors have no norm. If they are noisy, give a "
+            "`tolerance` above their noise"
         )
     if choice is None and len(forms) > 1:
         raise ValueError(
@@ -89,7 +91,7 @@ def form_of_fibres(
             f"them as `form`, or form={NEAREST!r} for the one nearest to the identity"
         )
     if choice is None:
-        # The norm of the identity: Minkowski's form has entries of 1 then.
+        # The form gets the norm of the identity, so that Minkowski's form has entries of 1.
         return forms[0] * math.sqrt(forms.shape[1])
     form = nearest_to_identity(forms)
     if np.linalg.norm(form) < 1e-6:
@@ -103,7 +105,7 @@ def form_of_fibres(
 def form_of_gradients(
     generators: Generators, given: FormLike, tolerance: float | None
 ) -> np.ndarray:
-    """`B^ij`, the form that makes `B^ij (L_i f) (L_j f)` a scalar."""
+    """The form `B^ij` that makes `B^ij (L_i f) (L_j f)` a scalar."""
     k = generators.num_generators
     algebra = _known_algebra(generators) if k > 1 else None
     if isinstance(given, np.ndarray):
@@ -116,8 +118,8 @@ def form_of_gradients(
     except ValueError as error:
         raise ValueError(
             "The Lie gradient of the `generators` has no length: no form on the algebra "
-            f"{algebra.identify().name} is invariant. Take fewer generators, or give one "
-            "as `form`"
+            f"{algebra.identify().name} is invariant. Take fewer generators, or give a "
+            "`form`"
         ) from error
 
 
@@ -125,7 +127,7 @@ def positive_form_of_gradients(generators: Generators, given: FormLike) -> np.nd
     """`B^ij`, if it is not negative in any direction.
 
     Raises:
-        ValueError: If the form has no invariance, another shape or a negative direction.
+        ValueError: If the form is not invariant, has a wrong shape or a negative direction.
     """
     form = form_of_gradients(generators, given, None)
     values = np.linalg.eigvalsh(form)
@@ -133,8 +135,8 @@ def positive_form_of_gradients(generators: Generators, given: FormLike) -> np.nd
         raise ValueError(
             "`form` must not be negative in any direction, or the action has no minimum. "
             f"Received: {'a' if given is not None else 'by default a'} form with the "
-            f"eigenvalues {np.round(values, 4).tolist()}. Non-compact algebras have no "
-            "positive invariant form: take fewer generators"
+            f"eigenvalues {np.round(values, 4).tolist()}. Some non-compact algebras have "
+            "no positive invariant form. Take fewer generators"
         )
     return form
 
@@ -154,7 +156,7 @@ def action_density(generators: Generators, f: Tensor, mass: float, form: Tensor)
 
 
 def _known_algebra(generators: Generators) -> LieAlgebra | None:
-    """The algebra of fixed generators, where its matrices are known and not too large."""
+    """The algebra of fixed generators, if its matrices are known and not too large."""
     if generators.is_learned or not generators.is_square:
         return None
     representation = if_known(generators, generators.representation)

@@ -1,4 +1,4 @@
-"""What layers have in common that mix channels by a kernel."""
+"""The base of layers that mix channels by a kernel."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ class KernelOwner(FeatureLayer):
         filters: Number of output channels.
         activation: Activation of the output.
         use_bias: Whether there is a bias.
-        kernel_initializer: Initializer of the kernel; `None` where the layer has its own.
+        kernel_initializer: Initializer of the kernel. `None` if the layer has its own.
         bias_initializer: Initializer of the bias.
         kernel_regularizer: Regularizer of the kernel.
         bias_regularizer: Regularizer of the bias.
         kernel_constraint: Constraint on the kernel.
         bias_constraint: Constraint on the bias.
-        **kwargs: What the base class takes.
+        **kwargs: Arguments of the base class.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class KernelOwner(FeatureLayer):
     def _add_kernel_weight(
         self, shape: Shape, initializer: Initializer = None
     ) -> keras.Variable:
-        """The weight `kernel`, from its initializer or from the one that a layer has."""
+        """The weight `kernel`, from the given initializer or from that of the layer."""
         return self.add_weight(
             name="kernel",
             shape=shape,

@@ -1,4 +1,4 @@
-"""Positions in another order."""
+"""A reordering of positions."""
 
 import math
 from collections.abc import Sequence
@@ -69,7 +69,7 @@ class Rearrange(FeatureLayer):
         self.output_dim = positive_ints("output_dim", output_dim)
         if math.prod(self.output_dim) != len(self.order):
             raise ValueError(
-                f"`output_dim` must hold the {len(self.order)} positions of `order`. "
+                f"`output_dim` must have the {len(self.order)} positions of `order`. "
                 f"Received: output_dim={output_dim}"
             )
 
@@ -78,8 +78,9 @@ class Rearrange(FeatureLayer):
         shape = spatial_shape(self._feature_shape(tuple(input_shape)), self._owner)
         if self.order.max() >= math.prod(shape):
             raise ValueError(
-                f"The order of {self._owner} needs {self.order.max() + 1} positions. "
-                f"Received: an input with {math.prod(shape)}, of shape {tuple(input_shape)}"
+                f"`order` of {self._owner} needs an input with at least "
+                f"{self.order.max() + 1} positions. Received: {math.prod(shape)} "
+                f"positions, an input of shape {tuple(input_shape)}"
             )
 
     def _feature_output_shape(self, feature_shape: Shape) -> Shape:
@@ -88,12 +89,12 @@ class Rearrange(FeatureLayer):
     def _transform(self, f: Tensor, mask: Tensor | None) -> Tensor:
         f = take(flatten(f), np.maximum(self.order, 0), axis=1)
         if np.any(self.order < 0):
-            # Not a product with zeros, for which infinite values would become NaN.
+            # A product with zeros would turn infinite values into NaN.
             f = ops.where(self.order[:, None] >= 0, f, ops.zeros_like(f))
         return unflatten(f, self.output_dim)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
-        """No mask: the positions change."""
+        """`None`: the positions change."""
         return None
 
     def get_config(self) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def _checked_order(order: object) -> np.ndarray:
         raise ValueError(f"`order` must have shape `(d',)`. Received: {positions.shape}")
     if positions.min() < -1:
         raise ValueError(
-            "`order` must be positions from 0, or -1 for none. "
-            f"Received: {positions.min()} among them"
+            "`order` must hold positions from 0 on, or -1 for none. Received: "
+            f"{positions.min()} among them"
         )
     return positions

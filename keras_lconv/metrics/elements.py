@@ -19,7 +19,7 @@ from keras_lconv.generators.registry import get_known
 class RandomElements:
     """Random elements of a group, in one of its representations.
 
-    Those of two representations of one group belong together.
+    The elements of two representations of one group correspond to each other.
     """
 
     def __init__(self, representation: Representation, number: int):
@@ -45,7 +45,9 @@ class RandomElements:
 
 @runtime_checkable
 class Flow(Protocol):
-    """What moves points along vector fields, as `FieldReport` and `VectorFields` do."""
+    """An object that moves points along vector fields, such as `FieldReport` and
+    `VectorFields`.
+    """
 
     @property
     def dimension(self) -> int:
@@ -61,7 +63,7 @@ class Flows:
     """The flows of vector fields, on tables.
 
     Args:
-        fields: What has a `flow`, of a `dimension`.
+        fields: An object with `flow` and `dimension`.
     """
 
     def __init__(self, fields: Flow):
@@ -74,8 +76,8 @@ class Flows:
         if not np.all(np.isfinite(moved)):
             left = np.sum(~np.all(np.isfinite(moved), axis=1))
             raise ValueError(
-                "`parameters` must leave all samples where the fields are. Received: "
-                f"{t.tolist()}, after which {left} of {len(moved)} have left for infinity"
+                f"`parameters` must keep all samples finite. Received: {t.tolist()}, which "
+                f"move {left} of {len(moved)} samples to infinity. Take smaller ones"
             )
         return ops.convert_to_tensor(moved, dtype=f.dtype)
 

@@ -1,4 +1,4 @@
-"""How far a model is from being equivariant, or invariant."""
+"""How far a model is from being equivariant or invariant."""
 
 from collections.abc import Callable
 from functools import partial
@@ -199,8 +199,8 @@ class _Problem:
         if one_of("unit", unit, UNITS) == "data":
             if not isinstance(self._acting, Generators):
                 raise ValueError(
-                    "`unit` must be 'generators' for random elements of a group, which "
-                    "have no parameters, and for flows. Received: unit='data'"
+                    "`unit` must be 'generators' for flows, and for random elements of a "
+                    "group, which have no parameters. Received: unit='data'"
                 )
             self._steps = self._parameters / self._moves(self._acting)
             if len(self._x.shape) == 2:
@@ -209,7 +209,7 @@ class _Problem:
         finite_array("the output for `x`", self._output)
 
     def _spread(self) -> np.ndarray:
-        """The spread of each column of a table, 1 where there is none."""
+        """The spread of each column of a table, 1 if there is none."""
         spread = np.std(ops.convert_to_numpy(self._x).astype("float64"), axis=0)
         return np.where(spread > 0, spread, 1.0)
 
@@ -228,7 +228,9 @@ class _Problem:
         return np.where(sizes > 0, sizes, 1.0)
 
     def _moved_in_units(self, generators: Generators) -> Callable[[np.ndarray], Any]:
-        """Moves in units in which all columns have spread 1: the series is short there."""
+        """The motion in units in which all columns have spread 1, so that the series is
+        short.
+        """
         spread = self._spread()
         balanced = MatrixGenerators(generators.matrices() * spread / spread[:, None])
         units = ops.convert_to_tensor(spread, dtype=self._x.dtype)
@@ -242,11 +244,11 @@ class _Problem:
             output = self._model(x)
         if not (ops.is_tensor(output) or isinstance(output, np.ndarray)):
             raise TypeError(
-                "`function` must return one tensor; wrap it in a function that picks "
-                f"one of several outputs. Received: an output of type "
-                f"{type(output).__name__}"
+                "`function` must return one tensor. Received: an output of type "
+                f"{type(output).__name__}. Wrap it in a function that picks one of several "
+                "outputs"
             )
-        # Half precision would round what the group makes of the output.
+        # The action on the output must not be rounded to half precision.
         output = ops.convert_to_tensor(output)
         return ops.convert_to_numpy(ops.cast(output, working_dtype(output)))
 
@@ -270,10 +272,10 @@ class _Problem:
         if generators_out is None:
             if inner != outer:
                 raise ValueError(
-                    "The output has another spatial shape than the input, so that "
-                    "`generators_out` must state how it transforms (or, if it should "
-                    "not change, use `invariance_error`). Received: spatial shapes "
-                    f"{inner} and {outer}"
+                    "`generators_out` must state how the output transforms if its spatial "
+                    "shape differs from that of the input. Received: spatial shapes "
+                    f"{inner} and {outer}, and no `generators_out`. If the output should "
+                    "not change, use `invariance_error`"
                 )
             return lambda y, t: self._move(self._acting, y, t)
         acting = acting_by("generators_out", generators_out, len(self._parameters))
@@ -304,7 +306,7 @@ class _Problem:
 
 
 def _relative_errors(value: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
-    """The distance relative to what is expected, and to the sum of both norms."""
+    """The distance relative to the expected output, and to the sum of both norms."""
     value, expected = value.astype("float64"), expected.astype("float64")
     difference = float(np.linalg.norm(value - expected))
     if difference == 0:

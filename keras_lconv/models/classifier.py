@@ -1,4 +1,4 @@
-"""One call for the classifier that fits the data."""
+"""One function for the classifier that fits the data."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,11 +17,11 @@ from keras_lconv.models.point_network import point_network
 from keras_lconv.models.steerable_blocks import spatial_sizes
 from keras_lconv.models.steerable_classifier import steerable_classifier
 
-# Invariants of all pixels cost the square of their number, and about its power 1.5 of
-# weights: larger images are averaged.
+# Invariants of all pixels take the square of their number in time, and about its power 1.5
+# in weights. So larger images are averaged.
 MOST_PIXELS = 32  # along an axis
 
-# What the sizes of a sample are.
+# The meaning of the sizes of a sample.
 SIZES = {
     "centred objects": ("height", "width", "channels"),
     "objects anywhere": ("height", "width", "channels"),
@@ -98,15 +98,15 @@ def classifier(
         )
     if data not in ("points", "table") and generators is not None:
         raise ValueError(
-            "`generators` belong to data='table' and data='points'. "
-            f"Received: generators={generators!r} with data={data!r}"
+            "`generators` apply to data='table' and data='points' only. Received: "
+            f"generators={generators!r} with data={data!r}"
         )
     if data == "table" and generators is None:
         raise ValueError(
-            "`generators` are needed for data='table': what acts on a vector, as `so(3)`. "
-            "`keras_lconv.discovery.fit_symmetries` finds it, and "
-            "`keras_lconv.estimators.SymmetryClassifier` builds the network as well. "
-            "Received: generators=None"
+            "`generators` must be given for data='table': the algebra or group that acts "
+            "on a vector, such as `so(3)`. Received: generators=None. "
+            "`keras_lconv.discovery.fit_symmetries` finds an algebra, and "
+            "`keras_lconv.estimators.SymmetryClassifier` builds the network as well"
         )
     if data == "signal":
         return _of_signals(shape, classes, classifier_activation, name)
@@ -143,7 +143,7 @@ def _of_signals(
     for number, filters in enumerate((16, 32, 64)):
         if number and spatial_sizes(tuple(x.shape[1:]))[0] > 1:
             x = layers.AveragePooling1D(2)(x)
-        # As wide as a convolution with a window of about 13.
+        # This has the width of a convolution with a window of about 13.
         x = LConv(filters, translation(1), order=3, smoothing=2.0, use_bias=False)(x)
         axis = 1 if keras.config.image_data_format() == "channels_first" else -1
         x = layers.BatchNormalization(axis=axis, momentum=0.9)(x)
@@ -165,12 +165,13 @@ def _of_points(
     number, columns = shape
     if columns < size:
         raise ValueError(
-            f"`input_shape` must be the number of points and the {size} coordinates that "
-            f"`generators` act on, and features after them. Received: input_shape={shape}"
+            "`input_shape` must be the number of points and the number of columns: first "
+            f"the {size} coordinates on which `generators` act, then features. Received: "
+            f"input_shape={shape}"
         )
     inputs = keras.Input(shape)
     positions = inputs[:, :, :size]
-    # Points without features are all alike.
+    # Points without features are all equal.
     features = inputs[:, :, size:] if columns > size else ops.ones_like(inputs[:, :, :1])
     network = point_network(
         input_shape=(number, size),
@@ -189,9 +190,9 @@ def _of_tables(
     size = acting.size if isinstance(acting, Representation) else acting.shape[1]
     if columns % size:
         raise ValueError(
-            f"`input_shape` must be a number of vectors of {size} components, which "
-            f"`generators` act on. Received: input_shape=({columns},). Scalars beside "
-            "vectors are an argument of `equivariant_mlp`"
+            f"`input_shape` must be a multiple of the {size} components of a vector, on "
+            f"which `generators` act. Received: input_shape=({columns},). For scalars "
+            "besides vectors use `equivariant_mlp`"
         )
     inputs = keras.Input((columns,))
     network = equivariant_mlp(generators, blocks=columns // size, outputs=classes)

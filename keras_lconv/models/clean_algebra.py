@@ -1,4 +1,4 @@
-"""From maps with errors to an algebra with the invariants that it nearly has."""
+"""Makes maps with errors an exact algebra with exact invariants."""
 
 import numpy as np
 
@@ -11,32 +11,32 @@ from keras_lconv.algebra import (
     trivial,
 )
 
-# Relative to the largest: smaller singular values are zero.
+# Relative to the largest, smaller singular values are zero.
 ROUNDING = 1e-6
-# A form whose singular values are smaller, relative to the largest, tells nothing of some
-# directions. The best of so many mixtures of forms is taken.
+# A form with smaller singular values, relative to the largest, is blind to some directions.
+# The best of this many mixtures of forms is taken.
 LEAST_CONDITION, MIXTURES = 0.01, 50
-# Closing the algebra and keeping the form take turns until nothing moves by more than this,
-# so many times at most.
+# Closing the algebra and preserving the form take turns until nothing moves by more than
+# this, at most this many times.
 AT_REST, MOST_TURNS = 1e-12, 50
 
 
 def clean_algebra(maps: np.ndarray, error: float) -> LieAlgebra:
-    """The algebra of maps that are known up to errors.
+    """The algebra of maps with errors.
 
-    It is closed, and leaves a quadratic form invariant if the maps do so up to their
-    errors. (A rotation with a trace of 0.001 is a spiral, and no polynomial is invariant
-    under it.)
+    It is closed, and it leaves a quadratic form invariant if the maps do so up to their
+    errors. (A rotation with a trace of 0.001 is a spiral, which has no invariant
+    polynomials.)
 
     Args:
         maps: Independent matrices `(k, v, v)`, of length 1.
-        error: The largest error of one.
+        error: The largest error of a map.
 
     Returns:
         A `LieAlgebra` of the same dimension.
 
     Raises:
-        ValueError: If no algebra is near.
+        ValueError: If there is no algebra nearby.
     """
     found = algebra = LieAlgebra(maps).nearest_closed()
     form = _nearly_invariant_form(found.basis, max(ROUNDING, 2 * error))
@@ -57,7 +57,7 @@ def keeping(form: np.ndarray, maps: np.ndarray) -> np.ndarray:
 
 
 def _nearly_invariant_form(maps: np.ndarray, error: float) -> np.ndarray | None:
-    """A symmetric form that maps leave invariant up to errors, and that has an inverse."""
+    """An invertible symmetric form that maps leave invariant up to errors."""
     forms = invariant_forms(maps, tolerance=min(error, 0.5))
     mixtures = np.random.default_rng(0).normal(size=(MIXTURES, len(forms)))
     mixed = np.tensordot(mixtures, forms, 1)
@@ -68,7 +68,9 @@ def _nearly_invariant_form(maps: np.ndarray, error: float) -> np.ndarray | None:
 
 
 def has_enough_invariants(matrices: np.ndarray, blocks: int) -> bool:
-    """Whether polynomials of degree 2 tell orbits of vectors apart, near most of them."""
+    """Whether invariant polynomials of degree 2 distinguish nearby orbits of most
+    vectors.
+    """
     k, v = matrices.shape[:2]
     source = direct_sum(matrices, tensor_product(matrices, matrices))
     functionals = intertwiners(source, trivial(k))[:, 0]

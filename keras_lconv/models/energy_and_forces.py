@@ -58,13 +58,13 @@ class EnergyAndForces(keras.Model):
     """
 
     def __init__(self, model: keras.Model, **kwargs: Any):
-        # Positions keep their digits, also in half precision.
+        # Positions keep their digits, even in half precision.
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
         if not isinstance(model, keras.layers.Layer):
             raise TypeError(
-                "`model` must be a Keras model from features and positions to an energy. "
-                f"Received: model={model!r} (of type {type(model).__name__})"
+                "`model` must be a Keras model that maps features and positions to an "
+                f"energy. Received: model={model!r} (of type {type(model).__name__})"
             )
         self.model = model
 

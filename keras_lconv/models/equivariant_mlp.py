@@ -147,7 +147,7 @@ def equivariant_mlp(
         return layer(features)
 
     inputs = keras.Input((scalars + blocks * size,))
-    # One channel a vector.
+    # Each vector is one channel.
     x = ops.reshape(inputs[:, scalars:], (-1, blocks, size))
     x = ops.transpose(x, (0, 2, 1))
     if boolean("learn_frame", learn_frame):

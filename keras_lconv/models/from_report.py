@@ -1,4 +1,4 @@
-"""From a report of symmetries to a network with these symmetries."""
+"""Builds a network with the symmetries of a report."""
 
 from typing import Any
 
@@ -89,24 +89,27 @@ def from_report(
             return equivariant_network(report, rows, **settings)
         return symmetric_network(report, rows, outputs, **settings)
     except NoNetworkError as error:
-        raise ValueError(f"There is no network with {report.name}: {error}") from None
+        raise ValueError(
+            "`report` must have a symmetry for which there is a network. "
+            f"Received: {report.name}: {error}"
+        ) from None
 
 
 def checked_report(report: Any) -> None:
-    """Refuses reports without a symmetry of a kind that networks have."""
+    """Refuses reports without a symmetry that networks can have."""
     if not isinstance(report, SymmetryReport | GeneratorReport):
         raise TypeError(
-            "`report` must be what `find_symmetries`, `fit_symmetries` or `fit_generators` "
-            f"returned. Received: report of type {type(report).__name__}"
+            "`report` must be a result of `find_symmetries`, `fit_symmetries` or "
+            f"`fit_generators`. Received: report of type {type(report).__name__}"
         )
     if isinstance(report, FieldReport):
         raise ValueError(
-            "`report` must be of linear or affine maps: there is no network with "
-            f"{report.searched}. `report.to_augmentation()` trains any network on moved "
-            "samples"
+            "`report` must be about linear or affine maps. Received: a report about "
+            f"{report.searched}, for which there is no network. Use "
+            "`report.to_augmentation()` to train any network on moved samples"
         )
     if not report.dimension:
-        raise ValueError("`report` must have a symmetry. Received: a report of none")
+        raise ValueError("`report` must have a symmetry. Received: a report without one")
 
 
 def is_of_points(x: Any) -> bool:
@@ -117,7 +120,9 @@ def is_of_points(x: Any) -> bool:
 def features_and_positions(
     report: SymmetryReport, x: Any
 ) -> tuple[np.ndarray | None, np.ndarray]:
-    """The two arrays of points; no features where all points are alike."""
+    """The features and positions of points, with `None` for features if all points are
+    alike.
+    """
     given = x if isinstance(x, list | tuple) else [x]
     arrays = [finite_array("x", each) for each in given]
     v = report.unidentified.shape[1]
@@ -141,8 +146,9 @@ def _of_points(
 ) -> keras.Model:
     if report.kind == "equivariance":
         raise NoNetworkError(
-            "`report` of points must be of an invariance. For outputs that turn with them "
-            "take `PointConv(filters, report.algebra, representation_out='standard')`"
+            "`report` about points must be about an invariance. For outputs that turn "
+            "with the points use `PointConv(filters, report.algebra, "
+            "representation_out='standard')`"
         )
     number, v = positions.shape[1:]
     group, origin, scale, relative = point_group(report, positions.reshape(-1, v))
@@ -161,30 +167,30 @@ def _of_points(
 
 
 def _rows(report: SymmetryReport, x: Any) -> np.ndarray:
-    """Rows of as many columns as the report is about."""
+    """Rows with the columns of the report."""
     rows = table_of("x", x).values
     columns = report.scalars + report.blocks * report.unidentified.shape[1]
     if rows.ndim != 2 or rows.shape[1] != columns:
         raise ValueError(
-            f"`x` must be rows of {columns} columns, those that the report is about: "
-            f"{report.scalars} scalars and {report.blocks} vectors. "
-            f"Received: shape {rows.shape}"
+            f"`x` must be rows with the {columns} columns of the report: {report.scalars} "
+            f"scalars and {report.blocks} vectors. Received: shape {rows.shape}"
         )
     return rows
 
 
 def _images(report: Any, x: Data) -> np.ndarray:
-    """Images of the grid of the generators."""
+    """Images on the grid of the generators."""
     images = finite_array("x", x)
     expected = report.generators.spatial_shape
     if expected is None:
         raise ValueError(
-            "`report` must be of images, or of the symmetries of a function. For vectors "
-            "take `equivariant_mlp(report.algebra)`. Received: a report of pairs of vectors"
+            "`report` must be about images, or about the symmetries of a function. "
+            "Received: a report about pairs of vectors. For vectors use "
+            "`equivariant_mlp(report.algebra)`"
         )
     if images.ndim < 3 or images.shape[1:-1] != tuple(expected):
         raise ValueError(
-            f"`x` must be images (batch, *{expected}, channels), as those of the report. "
+            f"`x` must be images (batch, *{expected}, channels), like those of the report. "
             f"Received: shape {images.shape}"
         )
     return images
@@ -195,8 +201,8 @@ def _of_images(
 ) -> keras.Model:
     if isinstance(report, SymmetryReport) and report.kind == "equivariance":
         raise ValueError(
-            "`report` of images must be of an invariance. For outputs that move with the "
-            "image take `LConv(filters, report.to_generators())`"
+            "`report` about images must be about an invariance. For outputs that move "
+            "with the image use `LConv(filters, report.to_generators())`"
         )
     shape, rank = images.shape[1:], images.ndim - 2
     common = {"input_shape": shape, "classes": outputs, "classifier_activation": None}
@@ -208,7 +214,9 @@ def _of_images(
 
 
 def _without_stretching(report: Any) -> Generators:
-    """The generators, without small parts that are errors and change sums over the grid."""
+    """The generators without small erroneous parts, which would change sums over
+    the grid.
+    """
     found = report.generators
     if getattr(found, "field", None) not in DEGREES:
         return report.to_generators()

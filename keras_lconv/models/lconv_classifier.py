@@ -20,9 +20,9 @@ from keras_lconv.generators.registry import named
 from keras_lconv.layers import CasimirPooling, InvariantPooling, LConv
 
 POOLINGS = (None, "avg", "linear", "max", "spectrum")
-# Of the invariants of rotations.
+# The refinement of the invariants of rotations.
 REFINEMENTS = {"linear": "radius", "spectrum": ("radius", "wavenumber")}
-# By the number of spatial axes.
+# Names by the number of spatial axes.
 AVERAGES = {
     1: layers.GlobalAveragePooling1D,
     2: layers.GlobalAveragePooling2D,
@@ -164,8 +164,8 @@ def _checked_shape(input_shape: object) -> tuple[int, ...]:
     is_open = isinstance(input_shape, (list, tuple)) and None in input_shape
     if input_shape is None or is_open:
         raise ValueError(
-            "`input_shape` must state all sizes, such as (28, 28, 1): generators act on a "
-            f"grid of given size. Received: input_shape={input_shape}"
+            "`input_shape` must state all sizes, such as (28, 28, 1), because generators "
+            f"act on a grid of given size. Received: input_shape={input_shape}"
         )
     shape = positive_ints("input_shape", input_shape)
     if len(shape) > 4:
@@ -182,9 +182,9 @@ def _stage(
     """An L-conv and its nonlinearity."""
     if activation != "gated":
         return LConv(width, generators, activation=activation)(x)
-    # A bias is a constant image, which groups change on a grid with zeros outside.
+    # A bias is a constant image. Groups change it on a grid with zeros outside.
     x = LConv(width, generators, use_bias=False)(x)
-    # The mean square is invariant, as `exp(t L)` is orthogonal for antisymmetric `L`.
+    # The mean square is invariant, because `exp(t L)` is orthogonal for antisymmetric `L`.
     gates = layers.BatchNormalization()(AVERAGES[ndim]()(ops.square(x)))
     gates = layers.Dense(width, activation="sigmoid")(gates)
     axes = (1,) * ndim
@@ -199,7 +199,9 @@ def refinement(
     kind: str,
     ndim: int,
 ) -> ArrayLike | Sequence[str] | None:
-    """The `refine` of `InvariantPooling`; `"auto"` is that of the rotation of images."""
+    """The argument `refine` of `InvariantPooling`. `"auto"` sets it for the rotation of
+    images only.
+    """
     if not (isinstance(refine, str) and refine == "auto"):
         return refine
     is_rotation = isinstance(generators, str) and generators == "rotation"
@@ -207,7 +209,7 @@ def refinement(
 
 
 def another(generators: Generators) -> Generators:
-    """Generators of the same kind, for another grid."""
+    """New generators of the same kind, for a different grid."""
     config = generators.get_config()
     del config["name"]
     return type(generators).from_config(config)

@@ -8,7 +8,7 @@ from keras_lconv._typing import Figure
 from keras_lconv.models.plain_twins import trained_weights
 from keras_lconv.report import Report
 
-# In standard errors: a difference that is smaller may be chance.
+# In standard errors. A smaller difference may be chance.
 CLEAR = 2.0
 
 
@@ -67,7 +67,7 @@ class NetworkReport(Report):
         elif self.difference < 0:
             verdict = "the symmetry hurts: it may be wrong, or training too short"
         lines = [
-            f"{self.metric} on {self.num_validation} samples not trained on: {verdict}",
+            f"{self.metric} on {self.num_validation} validation samples: {verdict}",
             f"  with {self.symmetry}: {self.error:.4g}, "
             f"{trained_weights(self.model)} weights, {self.seconds[0]:.0f} s",
             f"  without: {self.plain_error:.4g}, "

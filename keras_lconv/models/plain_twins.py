@@ -1,4 +1,4 @@
-"""Networks without a symmetry, with as many weights as one that has it."""
+"""Networks without a symmetry, with at least as many weights as one that has it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -65,7 +65,7 @@ def plain_points(
 
 
 def widened(build: Callable[[int], keras.Model], least: int) -> keras.Model:
-    """The narrowest network `build(width)` of a series that has enough weights."""
+    """The narrowest network `build(width)` that has enough weights."""
     width = LEAST_WIDTH
     while True:
         model = build(width)
@@ -75,5 +75,5 @@ def widened(build: Callable[[int], keras.Model], least: int) -> keras.Model:
 
 
 def trained_weights(model: keras.Model) -> int:
-    """How many numbers are trained."""
+    """The number of trained numbers."""
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)

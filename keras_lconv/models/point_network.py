@@ -160,7 +160,7 @@ def point_network(
         x: Any = features
     else:
         features = keras.Input((number,), dtype="int32", name="species")
-        # Of order one, as features are.
+        # This brings them to order one, like features.
         x = layers.Embedding(
             num_species + 1,
             widths[0],
@@ -191,7 +191,7 @@ def point_network(
 def _others(
     number: int | None, has_table: bool, num_edge_features: int | None
 ) -> list[Any]:
-    """Inputs after positions: a table of neighbours, and numbers of pairs."""
+    """The inputs after positions: a table of neighbours, and numbers of pairs."""
     found: list[Any] = []
     if has_table:
         found.append(keras.Input((number, None), dtype="int32", name="neighbors"))
@@ -202,14 +202,14 @@ def _others(
 
 
 def _dense(units: int, name: str, **settings: Any) -> keras.layers.Layer:
-    """A dense layer that computes in float64 where asked to, on PyTorch as well."""
+    """A dense layer that computes in float64 if requested, on PyTorch as well."""
     return layers.EinsumDense(
         "...c,cd->...d", (units,), bias_axes="d", name=name, **settings
     )
 
 
 def _checked_shape(input_shape: Any, size: int) -> tuple[int | None, int]:
-    """The number of points, and of coordinates, which has to be that of the group."""
+    """The numbers of points and of coordinates, which must fit the group."""
     given = tuple(input_shape) if isinstance(input_shape, (list, tuple)) else ()
     if len(given) != 2 or given[1] != size:
         raise ValueError(

@@ -20,8 +20,8 @@ layers = keras.layers
 
 POOLINGS = {"avg": layers.AveragePooling3D, "max": layers.MaxPooling3D}
 
-# Of batch normalization: a model of this size is trained for some hundred steps, too few
-# for the 0.99 of Keras to forget how it started.
+# The momentum of batch normalization. A model of this size is trained for some hundred
+# steps, too few for Keras' 0.99 to forget the initial values.
 MOMENTUM = 0.9
 
 
@@ -110,7 +110,7 @@ def se2_classifier(
         scale=scale,
         strides=strides,
         derivative=derivative,
-        use_bias=False,  # batch normalization has one
+        use_bias=False,  # batch normalization has a bias
         name="lift",
     )
     inputs = keras.Input(positive_ints("input_shape", input_shape))
@@ -145,31 +145,31 @@ def _checked_stages(filters: object) -> list[list[int]]:
     """One list of numbers for each resolution."""
     if not isinstance(filters, (list, tuple)) or not filters:
         raise ValueError(
-            "`filters` must hold the filters of the layers for each resolution, as "
+            "`filters` must hold the filters of the layers for each resolution, such as "
             f"((12, 16), (24, 24)). Received: filters={filters!r}"
         )
     return [list(positive_ints("filters", stage)) for stage in filters]
 
 
 def _check_even(shape: tuple, data_format: str, number: int) -> None:
-    """Halves lie symmetric about the centre for even sizes only."""
+    """Halves lie symmetrically about the centre for even sizes only."""
     sizes = shape[-2:] if data_format == "channels_first" else shape[-3:-1]
     if any(n % 2 for n in sizes):
         raise ValueError(
-            "`filters` has more resolutions than the image can be halved for. "
-            f"Received: a size of {tuple(sizes)} at resolution {number}"
+            "`filters` must not have more resolutions than the number of times the image "
+            f"can be halved. Received: a size of {tuple(sizes)} at resolution {number}"
         )
 
 
 def _activated(x: Tensor) -> Tensor:
-    """Batch normalization and ReLU: the same at each position and orientation."""
+    """Batch normalization and ReLU, equal at each position and orientation."""
     axis = -1 if keras.config.image_data_format() == "channels_last" else 1
     x = layers.BatchNormalization(axis=axis, momentum=MOMENTUM)(x)
     return layers.ReLU()(x)
 
 
 def _with_mirror_images(x: Tensor, data_format: str) -> Tensor:
-    """Half of the channels as the mirror image of each orientation has them."""
+    """Exchanges half of the channels with those of the mirror image of each orientation."""
     channel_axis, axis = (1, 2) if data_format == "channels_first" else (-1, 1)
     channels = x.shape[channel_axis]
     if channels == 1:
@@ -180,7 +180,7 @@ def _with_mirror_images(x: Tensor, data_format: str) -> Tensor:
 
 
 def _pooled(x: Tensor, pooling: str, data_format: str) -> Tensor:
-    """One vector: pooled over the plane, then the maximum over orientations."""
+    """One vector: pools over the plane, then takes the maximum over orientations."""
     sizes = x.shape[-2:] if data_format == "channels_first" else x.shape[-3:-1]
     x = POOLINGS[pooling]((1, *sizes), name=f"{pooling}_pool")(x)
     return layers.Flatten()(SE2Projection(reduction="max", name="projection")(x))

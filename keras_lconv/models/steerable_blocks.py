@@ -16,14 +16,14 @@ from keras_lconv.layers.steerable.fields import (
     representation_of,
 )
 
-# Components times channels of each layer of fields.
+# The product of components and channels in each layer of fields.
 SIZES = {
     "tiny": (32, 48, 64),
     "small": (64, 96, 128),
     "medium": (96, 128, 256),
     "large": (128, 256, 512),
 }
-# Of functions on the circle or sphere, where the group has an algebra.
+# The largest degree of functions on the circle or sphere, if the group has an algebra.
 DEGREES = {2: 3, 3: 2}
 Kind = Literal["regular"] | int
 
@@ -32,8 +32,8 @@ class SteerableBlocks:
     """Convolutions of one group, each with a normalization and an activation.
 
     For finite groups of the line and the plane, networks have regular fields and ReLUs. In
-    space the groups of solids have many elements, so networks have functions on the sphere.
-    For groups of the plane with an algebra they have functions on the circle.
+    space the groups of solids have many elements, so networks have functions on the sphere
+    instead. For groups of the plane with an algebra they have functions on the circle.
 
     Args:
         group: As for `SteerableConv`.
@@ -53,11 +53,11 @@ class SteerableBlocks:
         self.fields = representation_of("fields", self.kind, self.acting)
 
     def channels(self, width: int) -> int:
-        """The channels of fields with so many components in all."""
+        """The channels of fields with a given number of components in all."""
         return max(width // self.fields.size, 1)
 
     def input_shape(self, value: object) -> tuple[int, ...]:
-        """A shape of images or volumes on which the group acts, checked."""
+        """Checks a shape of images or volumes on which the group acts."""
         shape = positive_ints("input_shape", value)
         if len(shape) != self.rank + 1:
             raise ValueError(
@@ -68,7 +68,7 @@ class SteerableBlocks:
         return shape
 
     def after(self, other: "SteerableBlocks") -> Representation:
-        """The fields of a network of a larger group, as those of this group."""
+        """The fields of a network of a larger group as fields of this group."""
         return other.fields.restrict(self.acting)
 
     def apply(
@@ -81,7 +81,7 @@ class SteerableBlocks:
         before: FieldArgument | None = None,
         strides: int = 1,
     ) -> Tensor:
-        """Fields from fields `before`, by default from those of this network."""
+        """New fields from fields `before`, by default those of this network."""
         x = SteerableConv(
             filters,
             kernel_size,
@@ -89,7 +89,7 @@ class SteerableBlocks:
             representation_in=self.kind if before is None else before,
             representation_out=self.kind,
             strides=strides,
-            use_bias=False,  # the normalization has one
+            use_bias=False,  # the normalization has a bias
             name=f"conv_{number}",
         )(x)
         x = FieldNormalization(self.group, self.kind, name=f"normalization_{number}")(x)

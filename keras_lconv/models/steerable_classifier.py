@@ -24,8 +24,9 @@ from keras_lconv.models.steerable_blocks import (
 layers = keras.layers
 
 POOLINGS = (None, "avg", "max")
-# Windows of the first layer, for odd sizes, and of the others. Steps of two positions are
-# symmetric about the centre if the window is odd for odd sizes, and even for even ones.
+# The window of the first layer for odd sizes, one less than for even sizes, and the window
+# of the others. Steps of two positions are symmetric about the centre if the window is odd
+# for odd sizes, and even for even ones.
 WINDOWS = {1: (7, 5), 2: (7, 5), 3: (5, 3)}
 ZERO_PADDINGS = {
     1: layers.ZeroPadding1D,

@@ -11,8 +11,8 @@ from keras_lconv.layers import SteerableConv, SteerablePool, SteerableUpSampling
 from keras_lconv.layers.steerable.fields import GroupArgument
 from keras_lconv.models.steerable_blocks import SteerableBlocks, spatial_sizes
 
-# Components times channels are these times two to the power of the level, and half of that
-# at full resolution: there is most of the work and least of what is to be learned.
+# The product of components and channels is this number times two to the power of the level,
+# and half of that at full resolution, which has most of the work and the least to learn.
 WIDTHS = {"small": 32, "medium": 64, "large": 96}
 WINDOWS = {1: 5, 2: 5, 3: 3}
 
@@ -125,12 +125,12 @@ def steerable_unet(
         join = keras.layers.Concatenate(axis=1 if first else -1, name=f"join_{level}")
         x = fields(join([kept[level], x]), level, f"up_{level}")
     if include_top:
-        # A window of one would see one number of each field, its mean over the group.
-        # Training then often ends where all that is not background is one class.
+        # A window of one would use one number of each field, its mean over the group.
+        # Training would then often end with one class for everything except the background.
         x = SteerableConv(
             classes, window, group=group, representation_in=blocks.kind, name="predictions"
         )(x)
-        # A softmax is one over classes.
+        # A softmax acts over classes.
         x = _activated(x, classifier_activation, 1 if first else -1)
     return keras.Model(inputs, x, name=name)
 

@@ -1,4 +1,4 @@
-"""Networks for rows of a table with the symmetry that a report states."""
+"""Networks for rows of a table, with the symmetry of a report."""
 
 import math
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ from keras_lconv.models.clean_algebra import (
 )
 from keras_lconv.models.equivariant_mlp import equivariant_mlp
 
-# Of maps and directions of unit length: parts that are smaller are errors, and those
-# within two error bars, up to a limit.
+# In maps and directions of unit length, smaller parts than the first number are errors.
+# Parts within two error bars are errors as well, up to the second number.
 NEGLIGIBLE, LARGEST_DOUBT = 0.1, 0.3
 HIDDEN_UNITS = (64, 64, 64)
 NO_FIXED_POINT = "translations and other maps have no common fixed point"
 
 
 class NoNetworkError(ValueError):
-    """There is no network with the symmetry of a report, and why."""
+    """There is no network with the symmetry of a report. The message gives the reason."""
 
 
 def plain_network(
@@ -42,13 +42,13 @@ def plain_network(
 def symmetric_network(
     report: SymmetryReport, x: np.ndarray, outputs: int, **settings: Any
 ) -> keras.Model:
-    """A network for rows of a table, invariant to what was found.
+    """A network for rows of a table, invariant under the symmetry of a report.
 
-    Coordinates along which nothing changes are left out. The algebra that moves the others
-    goes into an `equivariant_mlp`, about its fixed point.
+    Coordinates along which nothing changes are left out. An `equivariant_mlp` takes the
+    others, with the algebra about its fixed point.
 
     Args:
-        report: Of the invariances of a function of these rows.
+        report: A report about the invariances of a function of these rows.
         x: The rows, `(batch, scalars + blocks * v)`.
         outputs: Number of outputs.
         **settings: Further arguments of `equivariant_mlp`.
@@ -99,10 +99,10 @@ def symmetric_network(
 def point_group(
     report: SymmetryReport, points: np.ndarray
 ) -> tuple[MatrixGroup, np.ndarray, np.ndarray, bool]:
-    """What acts on points, in which coordinates.
+    """The group that acts on points, and its coordinates.
 
     Args:
-        report: Of the invariances of a function of points.
+        report: A report about the invariances of a function of points.
         points: Their positions `(batch, v)`.
 
     Returns:
@@ -110,7 +110,7 @@ def point_group(
         translations are symmetries.
 
     Raises:
-        NoNetworkError: If some translations are.
+        NoNetworkError: If some translations are symmetries, but not all.
     """
     v = points.shape[1]
     origin, scale = _own_units(report, points)
@@ -136,7 +136,8 @@ def equivariant_network(
     """A network from rows to vectors or matrices that turn with them.
 
     Args:
-        report: Of the equivariances of a function of these rows, `"same"` or `"tensor2"`.
+        report: A report about the equivariances of a function of these rows, `"same"` or
+        `"tensor2"`.
         x: The rows, `(batch, blocks * v)`.
         **settings: Further arguments of `equivariant_mlp`.
 
@@ -149,11 +150,14 @@ def equivariant_network(
     v = report.unidentified.shape[1]
     if report.output not in ("same", "tensor2"):
         raise NoNetworkError(
-            "how the output transforms must be known: search with output='same' or "
-            f"'tensor2'. Received: a report with output={report.output!r}"
+            "the transformation of the output is not known in a report with "
+            f"output={report.output!r}. Search with output='same' or 'tensor2'"
         )
     if report.scalars:
-        raise NoNetworkError("outputs may be scalars as well: search without `scalars`")
+        raise NoNetworkError(
+            "with scalars as inputs the outputs may be scalars as well. "
+            "Search without `scalars`"
+        )
     if report.basis.shape[2] > v and report.centre is None:
         raise NoNetworkError(NO_FIXED_POINT)
     origin = np.zeros(v) if report.centre is None else report.centre
@@ -174,7 +178,7 @@ def equivariant_network(
     found = keras.layers.Permute((2, 1))(network(features))
     found = keras.layers.Flatten(data_format="channels_last")(found)
     if is_same:
-        # Back to the units of the data, about the same centre.
+        # This converts to the units of the data, about the same centre.
         units, shift = np.tile(scale, blocks), np.tile(origin, blocks)
     else:
         units, shift = np.outer(scale, scale).ravel(), np.zeros(v * v)
@@ -182,24 +186,24 @@ def equivariant_network(
 
 
 def doubt_of(report: SymmetryReport | GeneratorReport) -> float:
-    """Parts of maps of unit length that are smaller are errors."""
+    """Smaller parts of maps of unit length are errors."""
     return min(LARGEST_DOUBT, max(NEGLIGIBLE, 2 * largest_error(report)))
 
 
 def largest_error(report: SymmetryReport | GeneratorReport) -> float:
-    """Of generators of unit length."""
+    """The largest error of generators of unit length."""
     return float(np.max(report.errors, initial=0.0))
 
 
 def _own_units(report: SymmetryReport, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The origin and the scale of vectors; linear maps leave zero where it is."""
+    """The origin and the scale of vectors. Linear maps keep zero as the origin."""
     is_affine = report.basis.shape[2] > points.shape[1]
     origin = np.mean(points, axis=0) if is_affine else np.zeros(points.shape[1])
     return origin, spread(points)
 
 
 def spread(x: np.ndarray) -> np.ndarray:
-    """The standard deviation of each column, 1 where nothing varies."""
+    """The standard deviation of each column, 1 if it is constant."""
     found = np.std(x, axis=0)
     return np.where(found > 0, found, 1.0)
 
@@ -217,7 +221,7 @@ def point_inputs(
 ) -> tuple[Any, Any, Any]:
     """Inputs for points like these, and their features and positions of order one.
 
-    Where points have no features, there is one input, and `None` in place of features.
+    If points have no features, there is one input, and `None` in place of features.
     """
     at = keras.Input(positions.shape[1:], name="positions")
     centred = normalized(at, origin, scale)
@@ -252,7 +256,7 @@ def in_units(report: SymmetryReport, origin: np.ndarray, scale: np.ndarray) -> n
 
 
 def independent(maps: np.ndarray, doubt: float) -> np.ndarray:
-    """A basis of the span of maps, without directions that errors make."""
+    """A basis of the span of maps, without directions that come from errors."""
     flat = maps.reshape(len(maps), math.prod(maps.shape[1:]))
     _, values, rows = np.linalg.svd(flat, full_matrices=False)
     rank = int(np.sum(values > doubt * max(values, default=0.0)))
@@ -275,7 +279,7 @@ def _without_translations(
     frame = axes[np.sum(sizes > doubt) :]
     left = frame @ maps
     left = np.concatenate([left[..., :-1] @ frame.T, left[..., -1:]], axis=2)
-    # Maps along the directions that were left out are zero now.
+    # Maps along the omitted directions are zero now.
     left = left[np.linalg.norm(left, axis=(1, 2)) > doubt]
     return frame, independent(left, doubt)
 
@@ -289,6 +293,6 @@ def _of_differences(
 ) -> np.ndarray:
     """The maps of differences of vectors, which move by the linear parts."""
     if len(frame):
-        raise NoNetworkError("several vectors may be shifted along some axes, not all")
+        raise NoNetworkError("several vectors may be shifted along some axes only")
     linear = independent(in_units(report, origin, scale)[..., :-1], doubt)
     return np.pad(linear, ((0, 0), (0, 0), (0, 1)))

@@ -33,7 +33,7 @@ from keras_lconv.models.plain_twins import (
 )
 from keras_lconv.models.symmetric_network import normalized, rescaled, spread
 
-# How often validation samples are drawn again for the error bar.
+# The number of times that validation samples are drawn again for the error bar.
 RESAMPLED = 200
 
 
@@ -110,7 +110,7 @@ def train_from_report(
     is_equivariant = getattr(report, "kind", None) == "equivariance"
     trained = model
     if is_equivariant:
-        # Its outputs are in units of the data already.
+        # Its outputs are already in units of the data.
         trained = keras.Model(model.inputs, normalized(model.outputs[0], shift, scale))
     plain = _plain(report, arrays, outputs, trained_weights(model))
     wrong, seconds = [], []
@@ -195,7 +195,7 @@ def _like(arrays: list[np.ndarray]) -> Any:
 def _targets(
     report: Any, y: Any, arrays: list[np.ndarray]
 ) -> tuple[tuple | None, np.ndarray, np.ndarray, np.ndarray]:
-    """Labels, what networks predict, and mean and spread of numbers."""
+    """Labels, targets of networks, and mean and spread of numbers."""
     values, number = any_array("y", y), len(arrays[0])
     if values.shape[:1] != (number,):
         raise ValueError(
@@ -203,7 +203,8 @@ def _targets(
             f"Received: shape {values.shape}"
         )
     is_equivariant = getattr(report, "kind", None) == "equivariance"
-    # Of tables what `fit_symmetries` takes for labels, which also has to tell counts.
+    # For tables this is the rule of `fit_symmetries`, which must distinguish labels from
+    # counts.
     is_table = arrays[-1].ndim == 2 and values.dtype.kind in "iuf"
     are_labels = values.dtype.kind not in "fc"
     if is_table and values.ndim == 1 and len(np.unique(values)) > 1:
@@ -211,7 +212,7 @@ def _targets(
     if values.ndim == 1 and are_labels and not is_equivariant:
         found, targets = np.unique(values, return_inverse=True)
         if len(found) < 2:
-            raise ValueError("`y` must have two different labels. Received: one")
+            raise ValueError("`y` must have at least two different labels. Received: one")
         return tuple(found.tolist()), targets, np.zeros(1), np.ones(1)
     numbers = finite_array("y", y).reshape(number, -1)
     shift, scale = np.mean(numbers, axis=0), spread(numbers)
@@ -219,12 +220,12 @@ def _targets(
 
 
 def _split(number: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which samples train, and which validate."""
+    """The samples for training and those for validation."""
     order = np.random.default_rng(seed).permutation(number)
     kept = round(share * number)
     if not 0 < kept < number:
         raise ValueError(
-            "`validation_split` must leave samples to train on and to validate on. "
+            "`validation_split` must leave samples for training and for validation. "
             f"Received: validation_split={share} of {number} samples"
         )
     return order[kept:], order[:kept]
@@ -248,7 +249,7 @@ def _squares(found: np.ndarray, targets: np.ndarray, are_labels: bool) -> np.nda
 
 
 def _error_bar(first: np.ndarray, second: np.ndarray, root: float) -> float:
-    """How far the difference of two errors varies if samples are drawn again."""
+    """The variation of the difference of two errors if samples are drawn again."""
     rng = np.random.default_rng(0)
     draws = rng.integers(len(first), size=(RESAMPLED, len(first)))
     return float(

@@ -12,7 +12,7 @@ from keras_lconv.generators import VectorFieldGenerators
 from keras_lconv.generators.polynomials import as_matrices, centred_points, radius, units
 from keras_lconv.report import Report
 
-# Positions whose equations are formed at once.
+# The number of positions whose equations are formed at once.
 CHUNK = 256
 
 
@@ -85,7 +85,7 @@ class ActionSymmetries(Report):
             ValueError: If there are no symmetries.
         """
         if not self.dimension:
-            raise ValueError("There are no symmetries to make generators of")
+            raise ValueError("There are no generators: no symmetry was found")
         return VectorFieldGenerators(
             self.dimension,
             derivative=derivative,
@@ -153,7 +153,7 @@ def action_symmetries(
     shape, ndim = fields.shape[1:-1], fields.shape[-1]
     if min(shape) < 3:
         raise ValueError(
-            "Symmetries of an action need 3 points at least along each axis of the grid. "
+            "Symmetries of an action need at least 3 points along each axis of the grid. "
             f"Received: a grid of shape {tuple(shape)}"
         )
     slopes = np.stack(
@@ -191,7 +191,9 @@ def action_symmetries(
 
 
 def _factor(field: np.ndarray) -> float:
-    """What makes the largest coefficient of a field 1, with the sign of its formula."""
+    """The factor that makes the largest coefficient of a field 1, with the sign of its
+    formula.
+    """
     terms = np.roll(field, -1, axis=1).T.ravel()
     largest = np.max(np.abs(terms))
     if largest == 0:
@@ -238,7 +240,7 @@ def _equations(
     rows = []
     for a in range(ndim):
         for power in range(ndim + 1):
-            # The field with the component `r` or `r x_b / r` along the axis `a`.
+            # The field whose component along the axis `a` is `r` or `r x_b / r`.
             change = changing[:, a] * length
             divergence = 0.0
             if power:

@@ -312,14 +312,13 @@ class Lagrangian:
         return tuple(self.layer.generators.spatial_shape or ())
 
     def _vector_fields(self, asked: str) -> Generators:
-        """The generators of the layer, which have to be vector fields."""
+        """The generators of the layer, which must be vector fields."""
         generators = self.layer.generators
         if generators.vector_field_tensor() is None:
             raise ValueError(
-                f"`{asked}` needs generators that are vector fields on a grid. Matrices "
-                "without a field have no derivatives `d_a f`; `mass`, `action` and "
-                "`euler_lagrange` work for them. "
-                f"Received: a layer with {type(generators).__name__}"
+                f"`{asked}` needs generators that are vector fields on a grid. Received: a "
+                f"layer with {type(generators).__name__}, which have no derivatives `d_a "
+                "f`. `mass`, `action` and `euler_lagrange` work for them"
             )
         return generators
 
@@ -336,8 +335,9 @@ class Lagrangian:
         return ops.convert_to_tensor(f, dtype=self.layer.compute_dtype)
 
     def _residual(self, f: Tensor) -> Tensor:
-        """`Q[f]`, of shape `(batch, *spatial', filters)`, in float32 at least."""
-        # `call` and not `__call__`: an activity regularizer is no part of the theory.
+        """`Q[f]`, of shape `(batch, *spatial', filters)`, in at least float32."""
+        # This is `call`, because `__call__` adds an activity regularizer, which is no part
+        # of the theory.
         output = self.layer.call(f)
         output = ops.cast(output, working_dtype(output))
         if self._target is not None:

@@ -16,7 +16,7 @@ from keras_lconv._validation import positive_number
 from keras_lconv.generators.registry import given_matrices
 from keras_lconv.report import Report
 
-# A matrix of second derivatives of so many weights at most.
+# The largest number of weights for a matrix of second derivatives.
 MOST_WEIGHTS = 5000
 
 
@@ -183,7 +183,7 @@ def flat_directions(
     curvatures = curvatures / steepest
 
     speeds, frame = _orthonormal(velocity)
-    # Combinations of generators may be flat where each of them is not.
+    # Combinations of generators may be flat even if none of them is.
     conditions = np.vstack([slopes @ speeds, speeds.T @ curvatures @ speeds])
     _, values, rows = np.linalg.svd(conditions)
     flat = rows[np.sum(values > tolerance) :]
@@ -198,7 +198,7 @@ def flat_directions(
 
 
 def _first_kernel(model: keras.Model) -> keras.Variable:
-    """The kernel of the dense layer that takes the input."""
+    """The kernel of the dense layer that receives the input."""
     if not isinstance(model, keras.Model):
         raise TypeError(
             "`model` must be a Keras model. "
@@ -210,17 +210,17 @@ def _first_kernel(model: keras.Model) -> keras.Variable:
     if not layers or not isinstance(layers[0], keras.layers.Dense) or not layers[0].built:
         first = type(layers[0]).__name__ if layers else "no layer"
         raise ValueError(
-            "The first layer of `model` must be a built `Dense`: only a linear layer turns "
-            f"a transformed input into other weights. Received: {first}"
+            "The first layer of `model` must be a built `Dense`: only in a linear layer a "
+            f"transformed input equals other weights. Received: {first}"
         )
     if not layers[0].trainable:
         raise ValueError(
-            "The first layer of `model` must be trainable: the motions are of its weights. "
-            f"Received: {layers[0].name!r} with trainable=False"
+            "The first layer of `model` must be trainable, because the motions act on its "
+            f"weights. Received: {layers[0].name!r} with trainable=False"
         )
     if model.count_params() > MOST_WEIGHTS:
         raise ValueError(
-            f"`model` must have at most {MOST_WEIGHTS} weights, since all second "
+            f"`model` must have at most {MOST_WEIGHTS} weights, because all second "
             f"derivatives are computed. Received: {model.count_params()} weights"
         )
     return layers[0].kernel

@@ -29,9 +29,9 @@ from keras_lconv.generators.exponential import linear_combination
 from keras_lconv.generators.registry import get_known
 from keras_lconv.physics.robustness_report import RobustnessReport, ratio
 
-# Second derivatives, and differences extrapolated to a step of zero, agree to this.
+# Second derivatives agree to this with differences extrapolated to a step of zero.
 AGREEMENT = 0.05
-# The bound of `h |L|` for differences, also where `L x` is small.
+# The bound of `h |L|` for differences, even if `L x` is small.
 LARGEST_EXPONENT = 100.0
 
 
@@ -142,7 +142,7 @@ def robustness(
     bar = keras.utils.Progbar(passes * len(starts), verbose=int(verbose), unit_name="batch")
 
     def in_batches(rows: Callable[[Tensor, Tensor], Iterator[Any]]) -> list[np.ndarray]:
-        """Joins what each batch gives for each generator to arrays `(n, k)`."""
+        """Joins the values of each batch for each generator to arrays `(n, k)`."""
         parts: list[list[np.ndarray]] = []
         for start in starts:
             batch = ops.convert_to_tensor(x[start : start + batch_size])
@@ -155,8 +155,8 @@ def robustness(
         ]
         if not all(np.all(np.isfinite(each)) for each in found):
             raise ValueError(
-                "The loss and its derivatives must be finite for all samples. "
-                "Received: some that are NaN or infinite"
+                "The loss of `model` and its derivatives must be finite for all samples "
+                "of `x`. Received: some that are NaN or infinite"
             )
         return found
 
@@ -199,7 +199,7 @@ def robustness(
 def _steps(
     step: float, input_change: np.ndarray, families: Mapping[str, Generators]
 ) -> np.ndarray:
-    """Parameters `h` with `h |L x| / |x|` of a size, limited where `x` hardly moves."""
+    """Parameters `h` with `h |L x| / |x|` of a given size, limited if `x` hardly moves."""
     bounds = [ops.convert_to_numpy(family.norm_bounds()) for family in families.values()]
     norms = np.concatenate(bounds).astype("float64")
     smallest = np.maximum(input_change, step * norms / LARGEST_EXPONENT)
@@ -245,7 +245,7 @@ def _agree(
     halved: np.ndarray,
     rounding: np.ndarray,
 ) -> bool:
-    """Whether second derivatives are what second differences tend to, in the mean."""
+    """Whether second derivatives are the limit of second differences, in the mean."""
     # The error of differences falls with the square of the step.
     limit, given = np.mean(4 * halved - differences, axis=0) / 3, np.mean(derivatives, 0)
     size = np.maximum(np.abs(given), np.abs(np.mean(differences, axis=0)))
@@ -253,7 +253,7 @@ def _agree(
 
 
 def _precision(function: Any, dtype: np.dtype) -> float:
-    """The relative rounding error of what a model computes."""
+    """The relative rounding error of the outputs of a model."""
     name = str(getattr(function, "compute_dtype", None) or dtype)
     return 2.0**-8 if "16" in name else float(np.finfo(name).eps)
 
@@ -319,7 +319,7 @@ def _lie_derivatives(
 def _in_inference_mode(
     model: Callable[[Tensor], Tensor], x: np.ndarray
 ) -> Callable[[Tensor], Tensor]:
-    """The model as a function that leaves no traces in its state."""
+    """The model as a function that does not change its state."""
     if not isinstance(model, keras.layers.Layer):
         return model
     if not model.built:
@@ -333,7 +333,7 @@ def _in_inference_mode(
 
 
 def _by_sample(loss: Any) -> Callable[[Tensor, Tensor], Tensor]:
-    """A loss of each sample, from one that is a mean over a batch."""
+    """The loss of each sample, from a loss that is a mean over a batch."""
     if loss is None:
         return lambda target, output: _sum_of_squares(output)
     loss = keras.losses.get(loss)
@@ -363,7 +363,7 @@ def _checked_names(
         return tuple(expected)
     if isinstance(names, str) or len(names) != len(expected):
         raise ValueError(
-            f"`names` must be {len(expected)}, one for each generator. "
+            f"`names` must hold one name for each generator, {len(expected)} in all. "
             f"Received: names={names!r}"
         )
     if len(set(names)) != len(names):
@@ -387,7 +387,7 @@ def _checked_inputs(x: Data) -> np.ndarray:
 def _checked_targets(y: Data | None, loss: object, num: int) -> np.ndarray:
     if (y is None) != (loss is None):
         raise ValueError(
-            "`y` and `loss` belong together: give both, or none for the squared output. "
+            "`y` and `loss` must be given together, or neither for the squared output. "
             f"Received: y={'None' if y is None else 'given'}, loss={loss!r}"
         )
     if y is None:
@@ -395,6 +395,6 @@ def _checked_targets(y: Data | None, loss: object, num: int) -> np.ndarray:
     y = np.asarray(to_numpy(y))
     if len(y) != num:
         raise ValueError(
-            f"`y` must have as many entries as `x`, {num}. Received: shape {y.shape}"
+            f"`y` must have the {num} entries of `x`. Received: shape {y.shape}"
         )
     return y

@@ -63,7 +63,7 @@ class RobustnessReport(Report):
     def gain(self) -> np.ndarray:
         """Relative change of the outputs for one of the inputs, `(k,)`.
 
-        Zero for generators that do not change the inputs.
+        It is zero for generators that do not change the inputs.
         """
         return ratio(self.sensitivity, self.input_change)
 
@@ -71,7 +71,7 @@ class RobustnessReport(Report):
     def loss_gain(self) -> np.ndarray:
         """Relative change of the loss for one of the inputs, `(k,)`.
 
-        Zero for symmetries of the loss, also if the outputs move with the inputs.
+        It is zero for symmetries of the loss, even if the outputs move with the inputs.
         """
         return ratio(ratio(_rms(self.first), _rms(self.loss)), self.input_change)
 
@@ -79,7 +79,7 @@ class RobustnessReport(Report):
     def ranking(self) -> tuple[str, ...]:
         """Names of the generators, from the largest change to the smallest.
 
-        By `loss_gain` if `ranked_by` is `"loss"`, otherwise by `gain`.
+        They are sorted by `loss_gain` if `ranked_by` is `"loss"`, otherwise by `gain`.
         """
         return tuple(self.names[i] for i in np.argsort(-self._ranked, kind="stable"))
 
@@ -142,6 +142,6 @@ def _rms(values: np.ndarray) -> np.ndarray:
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """The ratio, and zero where the denominator is."""
+    """The ratio, or zero if the denominator is zero."""
     zero = np.zeros(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)))
     return np.divide(numerator, denominator, out=zero, where=np.asarray(denominator) > 0)

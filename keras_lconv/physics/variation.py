@@ -26,7 +26,7 @@ def variation(
         layer: The layer, with vector fields.
         f: Tensor `(batch, *spatial, c)`.
         symmetry: Fields, matrices on channels, or both.
-        has_target: Whether there is a source beside the bias.
+        has_target: Whether there is a source besides the bias.
 
     Returns:
         Tensors `(batch, *spatial, k, c)` and `(k, *spatial, ndim)`, or `None` for `xi = 0`.
@@ -39,7 +39,7 @@ def variation(
         return change + ops.einsum("kcd,b...d->b...kc", matrices, f), moves
     if isinstance(symmetry, (str, Generators)):
         moves = _fields_of(layer, symmetry, f.dtype)
-        # By the derivative of the layer, whichever that of the symmetry is.
+        # This uses the derivative of the layer, whatever derivative the symmetry has.
         axes = range(len(f.shape) - 2)
         slopes = ops.stack([layer.generators.differentiate(f, a) for a in axes], axis=-2)
         return -ops.einsum("k...a,b...ac->b...kc", moves, slopes), moves
@@ -55,9 +55,9 @@ def variation(
     bias = concrete_value(layer.bias) if layer.use_bias else None
     if has_target or (bias is not None and np.any(bias)):
         raise ValueError(
-            "A matrix on channels is no symmetry of a layer with a bias or a target, "
-            "which are sources in a fixed direction. Take `use_bias=False` or a bias "
-            "of zeros, and no target"
+            "`symmetry` must not be a matrix on channels if there is a bias or a target, "
+            "because these are sources in a fixed direction. Received: a layer with one "
+            "of them. Take `use_bias=False` or a bias of zeros, and no target"
         )
     matrices = ops.convert_to_tensor(array, dtype=f.dtype)
     return ops.einsum("kcd,b...d->b...kc", matrices, f), None
@@ -70,14 +70,15 @@ def _fields_of(layer: LConv, symmetry: GeneratorsLike, dtype: str) -> Tensor:
     fields = generators.vector_field_tensor(dtype)
     if fields is None:
         raise ValueError(
-            "A `symmetry` of space must have vector fields, as `VectorFieldGenerators` "
-            f"do. Received: {type(generators).__name__} {generators.name!r}"
+            "A `symmetry` of space must have vector fields, such as "
+            f"`VectorFieldGenerators`. Received: {type(generators).__name__} "
+            f"{generators.name!r}"
         )
     return fields
 
 
 def check_layer(layer: object) -> None:
-    """Raises if a layer is no built linear `LConv` of first order."""
+    """Raises an error unless a layer is a built linear `LConv` of first order."""
     if not isinstance(layer, LConv):
         raise TypeError(
             f"`layer` must be an `LConv`. Received: {layer!r} (of type "
@@ -90,7 +91,7 @@ def check_layer(layer: object) -> None:
         )
     if layer.activation is not keras.activations.linear:
         raise ValueError(
-            "`layer` must be linear, since its squared output is the action of a free "
+            "`layer` must be linear, so that its squared output is the action of a free "
             f"field. Received: {layer.name!r} with activation={layer.activation!r}"
         )
     if (layer.num_steps, layer.order, layer.smoothing) != (1, 1, None):

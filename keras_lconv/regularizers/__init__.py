@@ -1,4 +1,4 @@
-"""Regularizers that lead learned generators to an algebra."""
+"""Regularizers that draw learned generators to an algebra."""
 
 from keras_lconv.regularizers.closure import Closure
 from keras_lconv.regularizers.orthogonality import Orthogonality

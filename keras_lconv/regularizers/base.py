@@ -9,12 +9,13 @@ from keras_lconv._ops import working_dtype
 from keras_lconv._typing import Tensor
 from keras_lconv._validation import not_negative
 
-# Added to squares before a root or a quotient, so that zero generators have no NaN.
+# This is added to squares before a root or a quotient, so that zero generators do not give
+# NaN.
 SMALLEST_SQUARE = 1e-12
 
 
 class GeneratorRegularizer(keras.regularizers.Regularizer):
-    """Base of regularizers on weights `(k, rows, columns)`, one matrix a generator.
+    """Base of regularizers on weights `(k, rows, columns)`, one matrix for each generator.
 
     A subclass implements `penalty(matrices)`.
 
@@ -30,10 +31,10 @@ class GeneratorRegularizer(keras.regularizers.Regularizer):
         x = ops.convert_to_tensor(x)
         if len(x.shape) != 3:
             raise ValueError(
-                f"{type(self).__name__} is for generators as matrices, of shape "
-                f"`(k, rows, columns)`. Received: shape {tuple(x.shape)}"
+                f"{type(self).__name__} needs generators as matrices, of shape `(k, rows, "
+                f"columns)`. Received: shape {tuple(x.shape)}"
             )
-        # Squares of half precision overflow, and so may the penalty.
+        # Squares in half precision overflow, and the penalty may, too.
         return self.factor * self.penalty(ops.cast(x, working_dtype(x)))
 
     def penalty(self, matrices: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ from keras_lconv.regularizers.base import (
     inner_products,
 )
 
-# Relative to the mean square of a generator: what keeps a span that is nearly of a smaller
-# dimension from a division by zero.
+# Relative to the mean square of a generator. This avoids a division by zero for a span with
+# nearly a smaller dimension.
 DAMPING = 1e-5
 
 
@@ -61,7 +61,7 @@ class Closure(GeneratorRegularizer):
             matrices = ops.pad(matrices, ((0, 0), (0, 1), (0, 0)))
         elif columns != rows:
             raise ValueError(
-                "Closure is for generators `(k, d, d)`, or affine fields `(k, n, n + 1)`. "
+                "Closure needs generators `(k, d, d)` or affine fields `(k, n, n + 1)`. "
                 f"Received: shape {(k, rows, columns)}"
             )
         frame = _orthonormal(matrices)

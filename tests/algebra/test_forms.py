@@ -130,7 +130,7 @@ def test_none_is_an_error(algebra):
 def test_span_that_does_not_close_is_refused():
     pair = np.zeros((2, 3, 3))
     pair[0, 0, 1] = pair[1, 1, 2] = 1.0
-    with pytest.raises(ValueError, match="do not close under brackets"):
+    with pytest.raises(ValueError, match="must close under brackets"):
         casimir_form(pair)
 
 

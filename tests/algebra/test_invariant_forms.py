@@ -5,17 +5,14 @@ import pytest
 from scipy.linalg import expm
 
 from keras_lconv import algebra as a
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
+from tests.samples import normal
 
 
 def conjugated(basis, seed=0):
     """The algebra in a random basis of the vectors and of itself, and the basis."""
     basis = np.asarray(basis)
-    change = random((basis.shape[1],) * 2, seed)
-    mixing = random((len(basis),) * 2, seed + 1)
+    change = normal(*(basis.shape[1],) * 2, seed=seed)
+    mixing = normal(*(len(basis),) * 2, seed=seed + 1)
     moved = change @ basis @ np.linalg.inv(change)
     return np.tensordot(mixing, moved, 1), change
 
@@ -55,7 +52,7 @@ def test_known_forms_in_the_standard_and_in_random_bases(algebra, form, symmetry
 def test_forms_do_not_change_under_the_group():
     generators, _ = conjugated(a.so(3, 1).basis)
     form = a.invariant_forms(generators)[0]
-    turn = expm(0.2 * np.tensordot(random(6, 5), generators, 1))
+    turn = expm(0.2 * np.tensordot(normal(6, seed=5), generators, 1))
     assert np.linalg.norm(turn) > 2
     assert np.allclose(turn.T @ form @ turn, form, atol=1e-8 * np.linalg.norm(turn) ** 2)
 
@@ -82,7 +79,7 @@ def test_how_many_forms_there_are():
 
 
 def test_noise_needs_a_tolerance():
-    noisy = a.so(3, 1).basis + 1e-3 * random((6, 4, 4))
+    noisy = a.so(3, 1).basis + 1e-3 * normal(6, 4, 4)
     assert len(a.invariant_forms(noisy)) == 0
     form = a.invariant_forms(noisy, tolerance=1e-2)
     assert len(form) == 1

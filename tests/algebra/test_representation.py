@@ -429,7 +429,7 @@ def test_large_finite_groups_from_generators_only():
         (lambda: a.SO(3).standard ** -1, ValueError, "`power`"),
         (lambda: a.SO(3).standard.alternating_power(4), ValueError, "at most the size 3"),
         (lambda: a.SO(2, 1).standard.harmonic_power(2), ValueError, "orthogonal matrices"),
-        (lambda: a.SO(3).regular(), ValueError, "can be listed of finite groups"),
+        (lambda: a.SO(3).regular(), ValueError, "nly finite groups can be listed"),
         (
             lambda: a.SO(3).standard.on(np.eye(3)[:, :1]),
             ValueError,

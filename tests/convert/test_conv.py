@@ -14,12 +14,9 @@ from keras_lconv import generators as g
 from keras_lconv.convert import BlockDiagonal, from_conv, to_conv
 from tests.autodiff import BACKEND, gradients
 from tests.families import relative_error, to_numpy
+from tests.samples import random
 
 CONVOLUTIONS = [keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D]
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
 def built(layer, shape=(None, 6, 6, 4)):

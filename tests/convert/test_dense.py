@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from keras_lconv.convert import from_dense, to_conv
-from tests.convert.test_conv import random, value_and_gradients
+from tests.convert.test_conv import value_and_gradients
 from tests.families import relative_error, to_numpy
+from tests.samples import random
 
 ORTHOGONAL = keras.regularizers.OrthogonalRegularizer()
 

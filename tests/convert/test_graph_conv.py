@@ -10,8 +10,8 @@ from scipy.special import eval_chebyt
 from keras_lconv import generators as g
 from keras_lconv.convert import from_graph_conv
 from tests.autodiff import gradients
-from tests.convert.test_conv import random
 from tests.families import relative_error, to_numpy, weighted_graph
+from tests.samples import random
 
 SIZE = 9
 
@@ -101,7 +101,7 @@ def test_the_result_is_saved_and_trained(tmp_path):
         ((np.ones((2, 3)), np.ones(3), np.eye(4), "other"), ValueError, "`normalization`"),
         ((np.ones(3), None, np.eye(4)), ValueError, r"\(channels, filters\)"),
         ((np.ones((2, 3)), None, np.eye(4), "chebyshev"), ValueError, r"\(K \+ 1"),
-        ((np.ones((1, 2, 3)), None, np.eye(4), "chebyshev"), ValueError, "no part"),
+        ((np.ones((1, 2, 3)), None, np.eye(4), "chebyshev"), ValueError, "no influence"),
         ((np.ones((2, 3)), np.ones(2), np.eye(4)), ValueError, "`bias` must have"),
         ((np.ones((2, 3)), None, np.ones((4, 3))), ValueError, "square"),
         ((np.ones((2, 3)), None, -np.eye(4), "normalized"), ValueError, "not be negative"),

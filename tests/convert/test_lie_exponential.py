@@ -10,8 +10,8 @@ from keras_lconv import algebra as a
 from keras_lconv import generators as g
 from keras_lconv.convert import from_lie_exponential
 from tests.autodiff import float64, run
-from tests.convert.test_conv import random
 from tests.families import relative_error, to_numpy
+from tests.samples import random
 
 
 def group_convolution(generators, shape, **arguments):

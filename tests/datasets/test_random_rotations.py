@@ -58,7 +58,7 @@ def test_a_model_fits_them():
     ("arguments", "words"),
     [
         ((np.ones((4, 4)), np.ones(4)), "`images` must have shape"),
-        ((IMAGES, np.ones(9)), "`labels` must be 10, one for each image"),
+        ((IMAGES, np.ones(9)), "`labels` must hold 10 labels, one for each image"),
         ((IMAGES * np.nan, np.ones(10)), "`images` must be finite"),
     ],
 )

@@ -9,10 +9,7 @@ from keras_lconv import algebra as a
 from keras_lconv.discovery import find_discrete_symmetries, find_symmetries
 from keras_lconv.discovery.discrete import elements
 from tests.families import to_numpy
-
-
-def rows(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
+from tests.samples import normal
 
 
 def tensor(array):
@@ -46,23 +43,23 @@ def triangle(x):
 def waves(x):
     """Without any symmetry."""
     rng = np.random.default_rng(7)
-    return ops.sum(ops.sin(x @ tensor(rng.normal(size=(3, 9))) + tensor(rows(9))), axis=1)
+    return ops.sum(ops.sin(x @ tensor(rng.normal(size=(3, 9))) + tensor(normal(9))), axis=1)
 
 
 def test_parts_of_a_turn_beside_a_scaling():
-    report = find_symmetries(sevenfold, rows(200, 3), search="linear", discrete=True)
+    report = find_symmetries(sevenfold, normal(200, 3), search="linear", discrete=True)
     assert report.dimension == 1
     scaling = np.diag([1.0, 1.0, 0.0])
     assert np.degrees(np.max(a.principal_angles(report.basis, scaling[None]))) < 1
     assert (report.discrete.name, report.discrete.order) == ("C(7)", 7)
     assert "rotation by 2 pi / 7 in the plane (x0, x1)" in report.summary()
-    assert change(sevenfold, report.discrete, rows(50, 3, seed=1)) < 1e-4
+    assert change(sevenfold, report.discrete, normal(50, 3, seed=1)) < 1e-4
 
 
 @pytest.mark.thorough
 def test_permutations_and_pairs_of_signs_beside_two_scalings():
     kinds = ["permutations", "signs"]
-    report = find_discrete_symmetries(volume, rows(200, 3), search=kinds)
+    report = find_discrete_symmetries(volume, normal(200, 3), search=kinds)
     assert len(report.algebra) == 2
     assert (
         np.degrees(
@@ -82,7 +79,7 @@ def test_permutations_and_pairs_of_signs_beside_two_scalings():
 
 @pytest.mark.thorough
 def test_mirrors_in_any_direction_and_units():
-    x = rows(200, 2) * [1.0, 1e-3]
+    x = normal(200, 2) * [1.0, 1e-3]
     report = find_discrete_symmetries(triangle, x, search="reflections")
     assert (report.name, report.order) == ("S(3)", 6)
     assert change(triangle, report, x) < 1e-3
@@ -94,7 +91,7 @@ def test_mirrors_in_any_direction_and_units():
 
 def test_nothing_in_a_function_without_symmetry():
     report = find_discrete_symmetries(
-        waves, rows(100, 3), search=["permutations", "signs", "reflections"]
+        waves, normal(100, 3), search=["permutations", "signs", "reflections"]
     )
     assert len(report.elements) == 0
     assert (report.order, report.name) == (1, "trivial")
@@ -110,12 +107,12 @@ def test_vectors_are_permuted_and_turned_alone():
         )
 
     report = find_discrete_symmetries(
-        function, rows(100, 4), blocks=2, search=["permutations", "signs"]
+        function, normal(100, 4), blocks=2, search=["permutations", "signs"]
     )
     # A sign in each of two vectors, which may be exchanged.
     assert (report.name, report.order) == ("D(4)", 8)
     assert any("of vector 0 alone" in words for words in report.words)
-    assert change(function, report, rows(50, 4, seed=1)) < 1e-5
+    assert change(function, report, normal(50, 4, seed=1)) < 1e-5
 
 
 @pytest.mark.backend_free
@@ -134,7 +131,7 @@ def test_all_maps_of_so_many_components_are_tried(kind, most, number):
 
 
 def test_the_first_400_samples_are_asked():
-    x = rows(402, 1)
+    x = normal(402, 1)
     x[400:] = 1e3
     options = {"search": "signs"}
 
@@ -150,7 +147,7 @@ def test_all_orders_of_many_columns():
     def function(x):
         return ops.sum(ops.exp(x), axis=1) + ops.sum(ops.sin(x), axis=1) ** 2
 
-    report = find_discrete_symmetries(function, rows(100, 10), search="permutations")
+    report = find_discrete_symmetries(function, normal(100, 10), search="permutations")
     assert report.name == "S(10)"
     assert report.order == 3628800
     assert len(report.elements) == 9
@@ -160,7 +157,7 @@ def test_elements_of_a_group_and_the_way_to_a_layer():
     def function(x):
         return volume(x) + ops.sum(x**4, axis=1)
 
-    report = find_discrete_symmetries(function, rows(60, 3), search=a.polyhedral("cube"))
+    report = find_discrete_symmetries(function, normal(60, 3), search=a.polyhedral("cube"))
     assert (report.name, report.order) == ("A(4)", 12)
     layer = EquivariantDense(1, report.group.standard**2, generators_out="trivial")
     layer.build((None, 9, 1))
@@ -172,7 +169,7 @@ def test_a_function_that_jumps():
     def function(x):
         return np.sign(x[:, 0] * x[:, 1]) + (x[:, 0] > x[:, 1]) * (x[:, 0] > -x[:, 1])
 
-    report = find_discrete_symmetries(function, rows(100, 2), derivatives="finite")
+    report = find_discrete_symmetries(function, normal(100, 2), derivatives="finite")
     assert report.order == 1
     assert "reflections in any direction: the function is constant" in str(report)
 
@@ -181,7 +178,7 @@ def test_what_does_not_matter_is_left_out():
     def function(x):
         return ops.sum(ops.exp(x[:, :2]), axis=1)
 
-    report = find_discrete_symmetries(function, rows(100, 3), search="permutations")
+    report = find_discrete_symmetries(function, normal(100, 3), search="permutations")
     assert (report.name, report.independent) == ("C(2)", 1)
     assert report.words == ("permutation (x0 x1)",)
 
@@ -200,11 +197,11 @@ def test_what_does_not_matter_is_left_out():
 )
 def test_errors(options, message):
     with pytest.raises(ValueError, match=message):
-        find_discrete_symmetries(waves, rows(20, 3), **options)
+        find_discrete_symmetries(waves, normal(20, 3), **options)
 
 
 def test_discrete_is_for_functions_that_can_be_asked():
-    x = rows(50, 3)
+    x = normal(50, 3)
     with pytest.raises(ValueError, match="`discrete` symmetries need a function"):
         find_symmetries(
             lambda x: ops.sum(x**2, axis=1), x, derivatives=2 * x, discrete=True
@@ -243,7 +240,7 @@ def test_a_large_offset_hides_nothing_in_float64():
 @pytest.mark.parametrize("offset", [1e6, 1e8])
 def test_an_offset_that_float32_cannot_hold_is_told(offset):
     x = np.random.default_rng(0).normal(size=(60, 2))
-    with pytest.raises(ValueError, match="subtract the mean inside of it"):
+    with pytest.raises(ValueError, match="subtract the mean inside of the function"):
         find_discrete_symmetries(
             lambda x: offset + ops.sin(x[:, 0]) * x[:, 1], x, search="signs"
         )

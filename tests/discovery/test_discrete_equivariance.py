@@ -5,8 +5,9 @@ import pytest
 from keras import ops
 
 from keras_lconv.discovery import find_discrete_symmetries, find_symmetries
-from tests.discovery.test_discrete import rows, tensor, waves
+from tests.discovery.test_discrete import tensor, waves
 from tests.families import to_numpy
+from tests.samples import normal
 
 OBLIQUE = np.array([[1.0, 0.4], [0.0, 2.0]])
 
@@ -41,9 +42,9 @@ def defect(function, report, x):
     ("function", "output"), [(force, "same"), (force, "free"), (stress, "tensor2")]
 )
 def test_mirrors_in_any_direction(function, output):
-    report = found(function, rows(120, 2), search="reflections", output=output)
+    report = found(function, normal(120, 2), search="reflections", output=output)
     assert (report.name, report.order) == ("S(3)", 6)
-    assert defect(function, report, rows(50, 2, seed=1)) < 1e-3
+    assert defect(function, report, normal(50, 2, seed=1)) < 1e-3
     if output == "same":
         assert np.allclose(report.outputs, report.elements)
 
@@ -52,13 +53,13 @@ def test_odd_functions_turn_their_sign():
     def odd(x):
         return ops.sin(x[:, 0] + 2 * x[:, 1]) * ops.exp(-(x[:, 2] ** 2))
 
-    report = found(odd, rows(60, 3), search="signs")
+    report = found(odd, normal(60, 3), search="signs")
     assert report.order == 4
     signs = dict(zip(report.words, report.outputs.ravel(), strict=True))
     assert np.isclose(signs["sign of x2"], 1, atol=1e-5)
     assert np.isclose(signs["sign of x0, x1"], -1, atol=1e-5)
     # An invariant function has one of these only.
-    assert find_discrete_symmetries(odd, rows(60, 3), search="signs").order == 2
+    assert find_discrete_symmetries(odd, normal(60, 3), search="signs").order == 2
 
 
 def test_vectors_and_matrices_of_the_inputs():
@@ -70,14 +71,14 @@ def test_vectors_and_matrices_of_the_inputs():
 
     kinds = ["permutations", "signs"]
     for function, output in ((vector, "same"), (matrix, "tensor2")):
-        report = found(function, rows(60, 2), search=kinds, output=output)
+        report = found(function, normal(60, 2), search=kinds, output=output)
         assert (report.name, report.order) == ("D(4)", 8)
     # The second component alone does not change `F`, and tells it from `-F` all the same.
-    report = found(lambda x: vector(x) * tensor([1.0, 0.0]), rows(60, 2), search=kinds)
+    report = found(lambda x: vector(x) * tensor([1.0, 0.0]), normal(60, 2), search=kinds)
     assert (report.order, report.independent) == (4, 0)
     report = found(
         lambda x: ops.stack([0 * x[:, 0], ops.sinh(x[:, 0])], axis=1),
-        rows(60, 2),
+        normal(60, 2),
         search="signs",
         output="same",
     )
@@ -91,14 +92,14 @@ def test_a_centre_and_scalars():
         )
 
     options = {"search": "signs", "output": "same", "scalars": 1}
-    report = found(attracted, rows(60, 3), centre=[1.0, 1.0], **options)
+    report = found(attracted, normal(60, 3), centre=[1.0, 1.0], **options)
     assert report.order == 4
-    assert found(attracted, rows(60, 3), **options).order == 1
+    assert found(attracted, normal(60, 3), **options).order == 1
 
 
 def test_given_matrices_of_inputs_and_outputs():
     turn = np.array([[0.0, -1.0], [1.0, 0.0]])
-    x = rows(60, 2)
+    x = normal(60, 2)
 
     def square(x):
         u, v = x[:, 0], x[:, 1]
@@ -117,7 +118,9 @@ def test_nothing_where_there_is_nothing():
         return ops.stack([ops.reshape(part, (-1,)) for part in parts], axis=1)
 
     for output in ("free", "same"):
-        report = found(three, rows(80, 3), search=["permutations", "signs"], output=output)
+        report = found(
+            three, normal(80, 3), search=["permutations", "signs"], output=output
+        )
         assert (report.order, len(report.outputs)) == (1, 0)
         assert report.nearest > 0.05
 
@@ -126,7 +129,7 @@ def test_both_kinds_at_once():
     options = {"search": "linear", "kind": "equivariance", "output": "same"}
     report = find_symmetries(
         lambda x: x * ops.sum(x**2, axis=1, keepdims=True),
-        rows(60, 2),
+        normal(60, 2),
         discrete=True,
         **options,
     )
@@ -140,12 +143,12 @@ def test_both_kinds_at_once():
         ({"kind": "covariance"}, "`kind` must be one of"),
         ({"output": "vector"}, "`output` must be one of"),
         ({"output": "tensor2"}, "needs a function with 4 outputs"),
-        ({"output": [np.eye(2)]}, "`output` as matrices needs as many in `search`"),
+        ({"output": [np.eye(2)]}, "`output` can hold matrices only if `search` holds"),
         ({"search": [np.eye(2)], "output": [np.eye(3)]}, r"matrices of shape \(1, 2, 2\)"),
-        ({"x": rows(15, 2)}, "needs 16 samples at least for 2 outputs"),
+        ({"x": normal(15, 2)}, "law of the 2 outputs and needs at least 16 different"),
     ],
 )
 def test_errors(options, message):
-    options = {"x": rows(30, 2), **options}
+    options = {"x": normal(30, 2), **options}
     with pytest.raises(ValueError, match=message):
         find_discrete_symmetries(force, **{"kind": "equivariance", **options})

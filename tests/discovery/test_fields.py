@@ -7,10 +7,7 @@ from keras import ops
 from keras_lconv.algebra import VectorFields
 from keras_lconv.discovery import find_symmetries
 from keras_lconv.metrics import invariance_error
-
-
-def normal(number, size, seed=0):
-    return np.random.default_rng(seed).normal(size=(number, size))
+from tests.samples import normal
 
 
 def quartic(x):
@@ -266,20 +263,20 @@ def test_a_library_of_fields():
 @pytest.mark.backend_free
 def test_what_does_not_fit_is_refused():
     x = normal(100, 2)
-    with pytest.raises(ValueError, match="`degree` belongs to"):
+    with pytest.raises(ValueError, match="`degree` applies to"):
         found(quartic, x, search="affine", degree=2)
     with pytest.raises(ValueError, match="`degree` must be"):
         found(quartic, x, search="polynomial", degree=0)
     with pytest.raises(ValueError, match="`output` must be one of"):
         found(cusp, x, search="polynomial", kind="equivariance", output="tensor2")
-    with pytest.raises(ValueError, match="belongs to tables"):
+    with pytest.raises(ValueError, match="needs a table"):
         found(quartic, normal(3, 8).reshape(3, 2, 2, 2), search="polynomial")
     with pytest.raises(ValueError, match="`search` must hold functions"):
         found(quartic, x, search=[lambda x: x[:1]])
     with pytest.raises(ValueError, match="polynomial fields of 30 components"):
         found(quartic, normal(40, 30), search="polynomial", degree=6)
     report = found(quartic, x, search="polynomial", degree=3)
-    with pytest.raises(ValueError, match="are no matrices"):
+    with pytest.raises(ValueError, match="have no matrices as generators"):
         report.to_generators()
     with pytest.raises(ValueError, match="must have shape"):
         report.flow(x[:, :1], 1.0)
@@ -294,9 +291,9 @@ def test_invariance_along_a_flow_is_measured():
     assert invariance_error(cusp, report, x, times).max > 0.05
     assert invariance_error(quartic, report.fields, x, times).max < 1e-4
     squares = VectorFields([[2]], [[[1.0]]])
-    with pytest.raises(ValueError, match="left for infinity"):
+    with pytest.raises(ValueError, match="samples to infinity"):
         invariance_error(lambda x: x[:, 0], squares, np.ones((3, 1)), [2.0])
-    with pytest.raises(ValueError, match="and for flows"):
+    with pytest.raises(ValueError, match="for flows, and"):
         invariance_error(quartic, report, x, times, unit="data")
 
 

@@ -211,7 +211,7 @@ def test_confidence_is_the_part_of_the_pairs_that_agree():
 
 def test_arguments_are_checked():
     x, _ = scrambled(smooth_images((6, 6)))
-    with pytest.raises(ValueError, match="`shape` must hold the patch of 6 x 6"):
+    with pytest.raises(ValueError, match="`shape` must contain the patch of 6 x 6"):
         infer_grid(x, shape=(4, 9))
     with pytest.raises(ValueError, match="`shape` must be"):
         infer_grid(x, shape=(2, 3, 6))

@@ -277,7 +277,7 @@ def test_channels_first_and_batches():
             "must hold square generators",
         ),
         ({"search": g.rotation(3)}, ValueError, "spatial axes"),
-        ({"blocks": 2}, ValueError, "`blocks` and `scalars` belong to vectors"),
+        ({"blocks": 2}, ValueError, "`blocks` and `scalars` apply to vectors"),
         ({"dimension": 7}, ValueError, "`dimension` must be from 0 to 6"),
         ({"data_format": "any"}, ValueError, "`data_format` must be one of"),
         ({"x": np.ones((4, 5, 5, 1)), "search": g.translation(derivative="fourier")},

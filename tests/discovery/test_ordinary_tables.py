@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_lconv import algebra as a
 from keras_lconv.discovery import find_symmetries
+from tests.samples import normal
 
 pytestmark = pytest.mark.thorough
 
@@ -20,10 +21,6 @@ def waves(size, seed=0):
     return lambda x: ops.sum(ops.tanh(ops.matmul(x, weights)), axis=1)
 
 
-def rows(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
-
-
 def degrees(found, expected):
     return np.degrees(np.max(a.principal_angles(found, expected)))
 
@@ -33,7 +30,7 @@ def degrees(found, expected):
 
 def test_an_ideal_gas_in_si_units_has_two_scalings():
     """Of T, p and V: columns of 300, 100,000 and 0.02."""
-    kelvin, pascal, volume = rows(3, 1000)
+    kelvin, pascal, volume = normal(3, 1000)
     x = np.stack(
         [300 + 30 * kelvin, 1e5 * np.exp(0.2 * pascal), 0.02 * np.exp(0.3 * volume)], 1
     )
@@ -52,16 +49,18 @@ def test_an_ideal_gas_in_si_units_has_two_scalings():
 @pytest.mark.parametrize("offset", [0.0, 50.0, 1000.0])
 def test_a_function_without_symmetry_has_none_far_from_the_origin(offset):
     function = waves(4)
-    report = find_symmetries(lambda x: function(x - offset), offset + rows(1000, 4))
+    report = find_symmetries(lambda x: function(x - offset), offset + normal(1000, 4))
     assert report.dimension == 0
     assert report.confidence > 0.9
 
 
 def test_scales_of_columns_do_not_matter():
     scales, function = np.array([1.0, 10.0, 100.0]), waves(3)
-    found = find_symmetries(lambda x: function(x / tensor(scales)), scales * rows(1000, 3))
+    found = find_symmetries(
+        lambda x: function(x / tensor(scales)), scales * normal(1000, 3)
+    )
     assert found.dimension == 0
-    plain = find_symmetries(function, rows(1000, 3))
+    plain = find_symmetries(function, normal(1000, 3))
     assert np.allclose(found.singular_values, plain.singular_values, rtol=1e-3)
 
 
@@ -106,7 +105,7 @@ def test_coordinates_do_not_matter(name, seed):
 
 
 def test_a_constant_column_is_unidentified():
-    x = np.concatenate([rows(1000, 4), np.full((1000, 1), 1000.0)], axis=1)
+    x = np.concatenate([normal(1000, 4), np.full((1000, 1), 1000.0)], axis=1)
     function = waves(4)
     report = find_symmetries(lambda x: function(x[:, :4]), x)
     assert report.dimension == 0
@@ -121,7 +120,7 @@ def test_the_centre_of_rotations_is_told():
     centre = np.array([100.0, 50.0, 20.0])
     report = find_symmetries(
         lambda x: ops.exp(-ops.sum((x - tensor(centre)) ** 2, axis=1)),
-        centre + rows(500, 3),
+        centre + normal(500, 3),
     )
     assert report.name == "so(3)"
     assert np.allclose(report.centre, centre, atol=1e-3)
@@ -137,7 +136,7 @@ def test_columns_that_shift_together():
     """Of `sin(x0 - x1)` the direction (1, 1, 0) is told, and what follows from it."""
     report = find_symmetries(
         lambda x: ops.sin(x[:, 0] - x[:, 1]) + x[:, 2] ** 2 + x[:, 2] ** 3,
-        rows(300, 3),
+        normal(300, 3),
         search="affine",
     )
     # The shift, and the shift times each column.
@@ -148,7 +147,7 @@ def test_columns_that_shift_together():
     assert "d/dx0 + d/dx1" in report.summary()
     linear = find_symmetries(
         lambda x: ops.sin(x[:, 0] - x[:, 1]) + x[:, 2] ** 2 + x[:, 2] ** 3,
-        rows(300, 3),
+        normal(300, 3),
         search="linear",
     )
     assert linear.dimension == 3
@@ -180,8 +179,8 @@ def test_molecules_move_and_turn(offset):
 
 def test_the_default_is_affine_where_data_have_a_mean():
     function = waves(3)
-    near = find_symmetries(function, rows(300, 3))
-    far = find_symmetries(lambda x: function(x - 3.0), rows(300, 3) + 3)
+    near = find_symmetries(function, normal(300, 3))
+    far = find_symmetries(lambda x: function(x - 3.0), normal(300, 3) + 3)
     assert (len(near.singular_values), len(far.singular_values)) == (9, 12)
     assert "linear maps" in near.summary()
     assert "affine maps" in far.summary()
@@ -191,7 +190,9 @@ def test_the_default_is_affine_where_data_have_a_mean():
 
 
 def test_a_ratio_is_invariant_under_all_that_is_searched():
-    report = find_symmetries(lambda x: ops.tanh(x[:, 0] / x[:, 1]), rows(500, 2), blocks=2)
+    report = find_symmetries(
+        lambda x: ops.tanh(x[:, 0] / x[:, 1]), normal(500, 2), blocks=2
+    )
     assert (report.dimension, len(report.singular_values)) == (1, 1)
     assert report.confidence > 0.99
 
@@ -199,7 +200,7 @@ def test_a_ratio_is_invariant_under_all_that_is_searched():
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_few_samples_near_a_pole_do_not_decide_alone(seed):
     """Their derivatives are thousands of times as large as those of the others."""
-    x = rows(400, 4, seed=seed)
+    x = normal(400, 4, seed=seed)
     report = find_symmetries(lambda x: x[:, 0] / x[:, 1], x, search="linear")
     # All maps into the two other columns, and one factor for these.
     assert (report.dimension, len(report.singular_values)) == (9, 16)
@@ -217,7 +218,7 @@ def test_a_ratio_of_determinants_has_all_of_gl2():
         a, b, c = x[:, :2], x[:, 2:4], x[:, 4:]
         return ops.tanh(determinant(a, b) / determinant(a, c))
 
-    report = find_symmetries(ratio, rows(500, 6), blocks=3)
+    report = find_symmetries(ratio, normal(500, 6), blocks=3)
     assert report.dimension == 4
     assert report.name == "gl(2,R)"
 
@@ -226,7 +227,7 @@ def test_a_ratio_of_determinants_has_all_of_gl2():
 
 
 def test_repeated_rows_count_once():
-    x = rows(10, 4)
+    x = normal(10, 4)
     report = find_symmetries(waves(4), np.repeat(x, 100, axis=0))
     once = find_symmetries(waves(4), x)
     assert not report.is_determined
@@ -235,7 +236,7 @@ def test_repeated_rows_count_once():
     assert "undetermined" in report.summary()
     assert "more samples" in report.summary()
     # A tenth of them more than enough: then repetition does no harm.
-    enough = find_symmetries(waves(2), np.repeat(rows(100, 2), 10, axis=0))
+    enough = find_symmetries(waves(2), np.repeat(normal(100, 2), 10, axis=0))
     assert enough.is_determined
     assert enough.confidence > 0.9
 
@@ -248,7 +249,7 @@ def test_no_symmetry_says_how_far_one_is():
             ops.sum(x**2, axis=1) + size * ops.sum(x**3, axis=1) + size * x[:, 0] * x[:, 1]
         )
 
-    x = rows(400, 3)
+    x = normal(400, 3)
     confidences = []
     for size in (0.8, 2.0):
         report = find_symmetries(lambda x, size=size: broken(x, size), x)
@@ -264,13 +265,13 @@ def test_levels_of_an_approximate_symmetry():
     def function(x):
         return ops.sum(x**2, axis=1) + 0.02 * x[:, 2] ** 3
 
-    report = find_symmetries(function, rows(600, 3))
+    report = find_symmetries(function, normal(600, 3))
     assert [level.dimension for level in report.levels] == [1, 3]
     exact, nearly = report.levels
     assert exact.size < 1e-4 < nearly.size < 0.05
     assert "nested symmetries" in report.summary()
     assert f"holds to {exact.size:.2g} of what" in report.summary()
-    nearly = find_symmetries(lambda x: ops.sum(x**2 + 0.01 * x**3, axis=1), rows(600, 3))
+    nearly = find_symmetries(lambda x: ops.sum(x**2 + 0.01 * x**3, axis=1), normal(600, 3))
     assert nearly.dimension == 3
     assert "holds to 0.0" in nearly.summary()
     assert "so(3)" in str(nearly)
@@ -280,12 +281,12 @@ def test_levels_of_an_approximate_symmetry():
 
 
 def test_large_algebras_have_names_within_seconds():
-    x = rows(800, 20)
+    x = normal(800, 20)
     report = find_symmetries(lambda x: ops.sum(x**2, axis=1), x)
     assert report.dimension == 190
     assert report.name == "so(20)"
     signs = tensor(np.repeat([1.0, -1.0], [7, 5]))
     report = find_symmetries(
-        lambda x: ops.sin(ops.sum(signs * x**2, axis=1)), rows(400, 12)
+        lambda x: ops.sin(ops.sum(signs * x**2, axis=1)), normal(400, 12)
     )
     assert report.name == "so(7,5)"

@@ -215,18 +215,18 @@ IMAGES = np.random.default_rng(0).normal(size=(2, 10, 5, 5, 1))
     ("arguments", "error", "words"),
     [
         ((X, Y[:5], {}), ValueError, "the same|both have the shape"),
-        ((X[:4], Y[:4], {}), ValueError, "8 pairs at least"),
+        ((X[:4], Y[:4], {}), ValueError, "at least 8 pairs"),
         ((X, X, {}), ValueError, "must differ"),
         ((X, Y * np.nan, {}), ValueError, "`y` must be finite"),
         ((X, Y, {"parameters": "same"}), ValueError, "'common' or an array"),
         ((X, Y, {"parameters": T[:3]}), ValueError, "`parameters` must have shape"),
-        ((X, Y, {"parameters": np.ones((20, 2))}), ValueError, "depend linearly"),
-        ((X, Y, {"parameters": T, "dimension": 2}), ValueError, "be that of `parameters`"),
+        ((X, Y, {"parameters": np.ones((20, 2))}), ValueError, "linearly independent"),
+        ((X, Y, {"parameters": T, "dimension": 2}), ValueError, "agree with `parameters`"),
         ((X, Y, {"search": a.gl(4)}), ValueError, "`dimension` must be given"),
         ((X, Y, {"search": "cubic"}), ValueError, "`search` must be one of"),
         ((X, Y, {"search": g.LowRankGenerators(1, 2)}), TypeError, "fixed generators"),
         ((*IMAGES, {"search": g.VectorFieldGenerators(1)}), TypeError, "fixed generators"),
-        ((X, Y, {"blocks": 2}), ValueError, "`blocks` belong to tables"),
+        ((X, Y, {"blocks": 2}), ValueError, "`blocks` apply to tables"),
     ],
 )
 def test_what_does_not_fit_is_refused(arguments, error, words):
@@ -237,7 +237,7 @@ def test_what_does_not_fit_is_refused(arguments, error, words):
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ({"border": 3}, ValueError, "`border` must leave points"),
+        ({"border": 3}, ValueError, "`border` must leave some points"),
         ({"border": 1.5}, TypeError, "`border`"),
         ({"smoothing": -1}, ValueError, "`smoothing`"),
         ({"dimension": 7}, ValueError, "from 1 to 6"),

@@ -112,7 +112,7 @@ def test_streams_that_are_empty_or_endless_are_refused():
     endless = Batches(np.eye(2), 1)
     type(endless).num_batches = property(lambda self: None)
     try:
-        with pytest.raises(ValueError, match="must end"):
+        with pytest.raises(ValueError, match="must be finite"):
             list(batches_of("x", endless))
     finally:
         del type(endless).num_batches
@@ -207,9 +207,9 @@ def test_grid_sums_that_do_not_fit_are_refused():
     sums, other = GridSums(), GridSums()
     sums.update(np.random.default_rng(0).normal(size=(20, 9)))
     other.update(np.random.default_rng(0).normal(size=(20, 8)))
-    with pytest.raises(ValueError, match="as many positions in each batch"):
+    with pytest.raises(ValueError, match="the same number of positions in each batch"):
         sums.merge(other)
-    with pytest.raises(ValueError, match="as many positions in each batch"):
+    with pytest.raises(ValueError, match="the same number of positions in each batch"):
         sums.update(np.zeros((20, 8)))
     with pytest.raises(ValueError, match="same arguments"):
         sums.merge(GridSums(min_correlation=0.2))
@@ -363,11 +363,11 @@ def test_samples_in_order_are_refused(monkeypatch):
     monkeypatch.setattr("keras_lconv.discovery.functions.sums.FIRST_SAMPLES", 100)
     flat = table(3)
     flat[:100, 2] = 1.0
-    with pytest.raises(ValueError, match="directions in which those at first do not"):
+    with pytest.raises(ValueError, match="directions in which the first ones do not"):
         find_symmetries(about_a_centre, iter(np.split(flat, 6)), verbose=False)
     close = table(3)
     close[:100] = 1.0 + 0.01 * (close[:100] - 1.0)
-    with pytest.raises(ValueError, match="times the spread of those at first"):
+    with pytest.raises(ValueError, match="times the spread of the first ones"):
         find_symmetries(about_a_centre, iter(np.split(close, 6)), verbose=False)
 
 
@@ -384,7 +384,7 @@ def test_what_needs_all_samples_at_once_is_refused():
         first.result()
     with pytest.raises(ValueError, match="shape of the first samples"):
         first.update(x[:, :2])
-    with pytest.raises(ValueError, match="make it by `fresh`"):
+    with pytest.raises(ValueError, match="Make it by `fresh`"):
         first.merge(SymmetrySums(about_a_centre, x + 1))
     with pytest.raises(TypeError, match="SymmetrySums"):
         first.merge(GridSums())

@@ -11,10 +11,7 @@ from keras_lconv import LConv
 from keras_lconv import algebra as a
 from keras_lconv.discovery import find_symmetries
 from tests.families import relative_error, to_numpy
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
+from tests.samples import normal
 
 
 def tensor(array):
@@ -411,9 +408,9 @@ def test_summary_and_plot():
         ({"scalars": -1}, ValueError, "`scalars` must be an integer"),
         ({"scalars": 0.5}, TypeError, "`scalars` must be an integer"),
         ({"search": np.ones((2, 3, 3))}, ValueError, "`search` must be matrices"),
-        ({"search": []}, ValueError, "`search` must be .* one or more"),
-        ({"search": a.SO(4)}, TypeError, "matrices or a `LieAlgebra`, as `search.algebra`"),
-        ({"search": a.SO(4).standard}, TypeError, "as `search.generators`"),
+        ({"search": []}, ValueError, "`search` must be .* at least one"),
+        ({"search": a.SO(4)}, TypeError, "or a `LieAlgebra`.*Give its `algebra`"),
+        ({"search": a.SO(4).standard}, TypeError, "Give its `generators`"),
         (
             {"search": a.so(2), "x": np.ones((3, 5, 5, 1))},
             ValueError,

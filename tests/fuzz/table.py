@@ -864,6 +864,12 @@ TABLE_KINDS = {
     "dimension": optional(whole(0)),
     "batch_size": whole(),
 }
+CONSERVED_KINDS = {
+    "search": lambda v: v is None or isinstance(v, str) or matrices(v),
+    "action": one_of("affine", "linear"),
+    "degree": optional(whole()),
+    "dimension": optional(whole(0)),
+}
 # Of these the estimators ask for the same.
 SHARED = ("blocks", "scalars", "columns", "search")
 DISCOVERY = {
@@ -1385,26 +1391,22 @@ OTHERS = {
     "keras_lconv.physics.find_conserved_quantities": Row(
         physics.find_conserved_quantities,
         {"hamiltonian": energy, "x": random(40, 2)},
-        {
-            "hamiltonian": callable,
-            "x": is_array,
-            "search": lambda v: v is None or isinstance(v, str) or matrices(v),
-            "action": one_of("affine", "linear"),
-            "degree": optional(whole()),
-            "dimension": optional(whole(0)),
-        },
+        {"hamiltonian": callable, "x": is_array, **CONSERVED_KINDS},
+    ),
+    "keras_lconv.physics.HamiltonianSums": Row(
+        physics.HamiltonianSums,
+        {"hamiltonian": energy, "x": random(40, 2)},
+        {"hamiltonian": callable, "x": is_array, **CONSERVED_KINDS},
     ),
     "keras_lconv.physics.fit_conserved_quantities": Row(
         physics.fit_conserved_quantities,
         {"trajectories": paths()},
-        {
-            "trajectories": is_array,
-            "times": optional(is_array),
-            "search": lambda v: v is None or isinstance(v, str) or matrices(v),
-            "action": one_of("affine", "linear"),
-            "degree": optional(whole()),
-            "dimension": optional(whole(0)),
-        },
+        {"trajectories": is_array, "times": optional(is_array), **CONSERVED_KINDS},
+    ),
+    "keras_lconv.physics.MotionSums": Row(
+        physics.MotionSums,
+        {"trajectories": paths()},
+        {"trajectories": is_array, "times": optional(is_array), **CONSERVED_KINDS},
     ),
     "keras_lconv.physics.robustness": Row(
         physics.robustness,

@@ -320,8 +320,8 @@ def test_bad_arguments_are_named(make, error, words):
         (lambda: g.DenseGenerators(1), (None,), r"\(batch, d\)"),
         (lambda: g.DenseGenerators(1), (None, 0, 4, 1), "at least one position"),
         (lambda: g.MatrixGenerators(np.eye(4)), (None, 3, 3, 1), "d=4 positions"),
-        (lambda: g.rotation(), (None, 8, 1), "for 2 spatial axes"),
-        (lambda: g.translation(1), (None, 8, 8, 1), "for 1 spatial axes"),
+        (lambda: g.rotation(), (None, 8, 1), "an input with 2 spatial axes"),
+        (lambda: g.translation(1), (None, 8, 8, 1), "an input with 1 spatial axes"),
         (lambda: g.rotation(), (None, 28, 28), "an axis of channels"),
     ],
 )

@@ -7,7 +7,8 @@ from scipy.linalg import expm
 from keras_lconv import generators as g
 from keras_lconv.algebra.torus import period
 from tests.families import relative_error, to_numpy
-from tests.generators.test_se2 import moved, random
+from tests.generators.test_se2 import moved
+from tests.samples import random
 
 TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
 ZOOM = np.eye(2)
@@ -143,8 +144,8 @@ def test_frames_are_exponentials_in_equal_steps():
     ("arguments", "error", "words"),
     [
         ({"algebra": "rotation"}, TypeError, "`algebra` must be an array"),
-        ({"algebra": np.zeros((1, 2, 2))}, ValueError, "none that is zero"),
-        ({"algebra": [TURN, SHEAR]}, ValueError, "matrices that commute"),
+        ({"algebra": np.zeros((1, 2, 2))}, ValueError, "no zero matrix"),
+        ({"algebra": [TURN, SHEAR]}, ValueError, "must commute"),
         ({"algebra": [TURN, 2 * TURN]}, ValueError, "linearly independent"),
         ({"algebra": [ZOOM]}, ValueError, "`steps` must be a number for a matrix whose"),
         ({"steps": (0.1, 0.2)}, ValueError, "one for each of the 1 matrices"),
@@ -162,7 +163,7 @@ def test_bad_arguments(arguments, error, words):
 def test_inputs_that_do_not_fit():
     with pytest.raises(ValueError, match=r"\(batch, s_1, s_2, x_1, x_2, channels\)"):
         g.get("sim2").build((None, 8, 8, 8, 3))
-    with pytest.raises(ValueError, match="one number for each matrix of the algebra, 2"):
+    with pytest.raises(ValueError, match="one number for each of the 2 matrices"):
         g.get("sim2").frames((8,))
-    with pytest.raises(ValueError, match="`steps` must be so small that frames scale by"):
+    with pytest.raises(ValueError, match="rames must scale by"):
         g.LeftInvariantGenerators([[1.0]], steps=3.0).frames((6,))

@@ -59,7 +59,7 @@ def test_dtype_goes_to_what_is_made():
         (None, None, TypeError, "`generators` must be"),
         (1.5, None, TypeError, "`generators` must be"),
         (keras.layers.Dense(1), None, TypeError, "`generators` must be"),
-        ("rotation", 3, ValueError, "`rank` belongs to learned generators"),
+        ("rotation", 3, ValueError, "`rank` applies to learned generators"),
         (np.ones(3), None, ValueError, "`matrices` must have shape"),
     ],
 )

@@ -6,10 +6,7 @@ import pytest
 from keras_lconv import algebra as a
 from keras_lconv import generators as g
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+from tests.samples import random
 
 
 def turned(f, quarters=1):

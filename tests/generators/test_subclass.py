@@ -24,7 +24,9 @@ from keras_lconv.losses import InvariantLoss
 from keras_lconv.metrics import equivariance_error, invariance_error
 from keras_lconv.models import equivariant_mlp, lconv_classifier
 from keras_lconv.physics import (
+    HamiltonianSums,
     Lagrangian,
+    MotionSums,
     find_conserved_quantities,
     fit_conserved_quantities,
     flat_directions,
@@ -311,9 +313,9 @@ LEARNED_CALLS = {
 }
 
 
-def summed(sums):
-    """The symmetries on all samples, in one batch."""
-    sums.update(X)
+def summed(sums, samples):
+    """What is found on all samples, in one batch."""
+    sums.update(samples)
     return sums.result()
 
 
@@ -331,7 +333,9 @@ FIXED_CALLS = {
     "find_symmetries, positions": lambda L, s: span_found(
         find_symmetries(lambda x: invariant(x[..., 0]), X[..., None], search=L)
     ),
-    "SymmetrySums": lambda L, s: span_found(summed(SymmetrySums(invariant, X, search=L))),
+    "SymmetrySums": lambda L, s: span_found(
+        summed(SymmetrySums(invariant, X, search=L), X)
+    ),
     "fit_symmetries": lambda L, s: span_found(
         fit_symmetries(X, np.sum(X @ SQUARES * X, axis=1), search=L, verbose=False)
     ),
@@ -343,6 +347,12 @@ FIXED_CALLS = {
     ),
     "fit_conserved_quantities": lambda L, s: conserved(
         fit_conserved_quantities(paths(), search=L, action="linear")
+    ),
+    "HamiltonianSums": lambda L, s: conserved(
+        summed(HamiltonianSums(energy, PHASE, search=L, action="linear"), PHASE)
+    ),
+    "MotionSums": lambda L, s: conserved(
+        summed(MotionSums(paths(), search=L, action="linear"), paths())
     ),
     "flat_directions": flat,
     "equivariant_mlp": lambda L, s: of_model(

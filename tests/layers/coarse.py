@@ -5,10 +5,6 @@ import numpy as np
 from tests.families import to_numpy
 
 
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
-
-
 def built(layer, *spatial):
     layer.build((None, *spatial, 1))
     return layer

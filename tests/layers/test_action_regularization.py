@@ -12,10 +12,7 @@ from keras_lconv.algebra import so
 from keras_lconv.losses import InvariantLoss
 from tests.autodiff import BACKEND
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+from tests.samples import random
 
 
 def loss_of(layer, *arguments):

@@ -8,10 +8,7 @@ from keras_lconv import LConv, LieBlock, LieExponential
 from keras_lconv import generators as g
 from tests import families
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+from tests.samples import random
 
 
 def test_every_keras_argument_is_used():
@@ -166,7 +163,7 @@ def test_block_passes_options_and_masks():
         ({"generators": None}, TypeError, "`generators` must be"),
         ({"generators": np.ones(4)}, ValueError, "`matrices` must have shape"),
         ({"rank": 0}, ValueError, "`rank` must be a positive integer"),
-        ({"generators": "rotation", "rank": 2}, ValueError, "`rank` belongs to"),
+        ({"generators": "rotation", "rank": 2}, ValueError, "`rank` applies to"),
         ({"num_steps": 0}, ValueError, "`num_steps` must be a positive integer"),
         ({"self_interaction": "none"}, ValueError, "`self_interaction` must be one"),
         ({"use_bias": "no"}, TypeError, "`use_bias` must be True or False"),
@@ -196,13 +193,17 @@ def test_block_names_its_own_argument():
         (lambda: LConv(4, 2), (None, 5, 5, None), "defined number of channels"),
         (lambda: LConv(4, 2), (None,), r"\(batch, d\)"),
         (lambda: LConv(4, np.ones((2, 9, 9))), (None, 4, 4, 3), "d=9 positions"),
-        (lambda: LConv(4, "rotation"), (None, 5, 3), "for 2 spatial axes"),
+        (lambda: LConv(4, "rotation"), (None, 5, 3), "an input with 2 spatial axes"),
         (
             lambda: LConv(4, 2, self_interaction="identity"),
             (None, 5, 3),
             "needs filters=3",
         ),
-        (lambda: LConv(4, 2, num_steps=2), (None, 5, 3), "as many filters"),
+        (
+            lambda: LConv(4, 2, num_steps=2),
+            (None, 5, 3),
+            "must equal the number of input channels",
+        ),
         (
             lambda: LConv(
                 3, g.DenseGenerators(2, output_dim=2), self_interaction="identity"
@@ -257,8 +258,9 @@ def test_complex_matrices_are_refused():
 @pytest.mark.parametrize(
     ("mask", "error", "words"),
     [
-        (np.full((2, 5), 0.5, "float32"), TypeError, "`mask` must be of booleans"),
+        (np.full((2, 5), 0.5, "float32"), TypeError, "`mask` must hold booleans"),
         (np.ones((2, 4), bool), ValueError, "`mask` must have the first axes"),
+        (np.ones((2, 1), bool), ValueError, "`mask` must have the first axes"),
         (np.ones((2, 5, 3), bool), ValueError, "`mask` must have the first axes"),
     ],
 )
@@ -272,9 +274,9 @@ def test_masks_that_do_not_fit_are_refused(mask, error, words):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: LConv(16, (3, 3)), "no window. An integer is a number of learned"),
-        (lambda: LConv(16, "rotation", strides=2), "`StridedPooling` makes a grid coarser"),
-        (lambda: LConv(16, 2, padding="same"), "`LConv` has no `padding`"),
+        (lambda: LConv(16, (3, 3)), "must not be a window.*a number of learned"),
+        (lambda: LConv(16, "rotation", strides=2), "`StridedPooling` for a coarser grid"),
+        (lambda: LConv(16, 2, padding="same"), "`LConv` takes no `padding`"),
         (lambda: LConv(2, "rotation")(np.ones((1, 5, 5, 5, 1))), r"`rotation\(3\)`"),
         (lambda: LConv(2, "translation")(np.ones((1, 9, 1))), r"`translation\(1\)`"),
     ],

@@ -16,10 +16,7 @@ from keras_lconv.generators.series import decay
 from tests import families
 from tests.autodiff import BACKEND, assert_gradients_match, float64, run, transformed
 from tests.families import euclidean, relative_error, to_numpy
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+from tests.samples import random
 
 
 def vectors_and_tensors(algebra):

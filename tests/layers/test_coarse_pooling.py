@@ -12,7 +12,8 @@ from keras_lconv import ClusterPooling, LConv, LearnedPooling, StridedPooling
 from keras_lconv import generators as g
 from tests.autodiff import BACKEND, assert_gradients_match, float64, run
 from tests.families import relative_error, to_numpy
-from tests.layers.coarse import matrices, random, ring
+from tests.layers.coarse import matrices, ring
+from tests.samples import random
 
 
 def coarse(generators, **arguments):
@@ -273,12 +274,12 @@ def test_is_built_inside_fit(jit_compile):
         (
             lambda: ClusterPooling(1, clusters=[0, 1])(np.ones((1, 3, 1))),
             ValueError,
-            "labels for 2 positions",
+            "an input with 2 positions",
         ),
         (
             lambda: LearnedPooling(1, output_dim=4)(np.ones((1, 3, 1))),
             ValueError,
-            "no more than the 3 positions",
+            "at most the 3 positions",
         ),
         (
             lambda: StridedPooling("rotation", strides=2).defect,

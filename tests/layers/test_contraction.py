@@ -17,12 +17,9 @@ from keras_lconv.generators.cost import SAMPLES
 from tests import families
 from tests.autodiff import BACKEND, gradients, run
 from tests.families import relative_error, to_numpy
+from tests.samples import random
 
 ORDERS = ["generators_first", "channels_first", "precombined"]
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
 def layers_in_all_orders(name, filters, channels):

@@ -11,13 +11,10 @@ from keras_lconv import generators as g
 from keras_lconv.algebra import direct_sum, gl, heisenberg, so, sp, tensor_product
 from tests.autodiff import assert_gradients_match, float64, gradients
 from tests.families import relative_error, to_numpy
+from tests.samples import random
 
 V3, V4 = so(3).basis, so(3, 1).basis
 ALGEBRAS = {"so(3)": V3, "so(3,1)": V4, "gl(2)": gl(2).basis, "nil": heisenberg(3).basis}
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
 
 
 def element(matrices, seed=0):

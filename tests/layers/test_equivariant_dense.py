@@ -11,13 +11,10 @@ from keras_lconv import generators as g
 from keras_lconv.algebra import LieAlgebra, direct_sum, so, su, tensor_product, trivial
 from tests.autodiff import BACKEND, assert_gradients_match, float64, run
 from tests.families import relative_error, to_numpy
+from tests.samples import random
 
 V3, V4, PLANE = so(3).basis, so(3, 1).basis, so(2).basis
 T3, T4 = tensor_product(V3, V3), tensor_product(V4, V4)
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
 
 
 # name -> generators in and out, spatial shape, number of maps, of invariant directions.

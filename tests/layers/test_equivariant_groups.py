@@ -11,11 +11,7 @@ from keras_lconv import algebra as a
 from keras_lconv.generators.families.group import GroupGenerators
 from keras_lconv.models import equivariant_mlp
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
-
+from tests.samples import random
 
 SPACE, PLANE, SET, SQUARE = a.O(3), a.O(2), a.symmetric(5), a.dihedral(4)
 V, S = SPACE.standard, SET.standard

@@ -13,13 +13,10 @@ from keras_lconv import generators as g
 from keras_lconv.metrics import invariance_error
 from tests.autodiff import BACKEND, assert_gradients_match, float64, gradients
 from tests.families import relative_error, to_numpy
+from tests.samples import random
 
 MINKOWSKI = np.diag([1.0, 1.0, 1.0, -1.0])
 BOOST = np.array([[[0.0, 1.0], [1.0, 0.0]]])
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
 
 
 def signed_root(square):
@@ -81,7 +78,7 @@ def test_vectors_and_masks():
 
 
 def test_forms_that_are_missing_or_not_unique():
-    with pytest.raises(ValueError, match="No symmetric bilinear form is invariant"):
+    with pytest.raises(ValueError, match="must have an invariant symmetric bilinear form"):
         FibreNorm(a.gl(3))
     two = a.so(3).direct_sum(a.so(2))
     with pytest.raises(ValueError, match="not unique: there is a space of 2 dimensions"):
@@ -256,7 +253,7 @@ def test_save_load_clone_and_fit(tmp_path):
         (
             lambda: FibreNorm("rotation")(np.ones((2, 4))),
             ValueError,
-            "for 2 spatial axes",
+            "an input with 2 spatial axes",
         ),
         (
             lambda: FibreNorm(np.ones((1, 2, 3))),
@@ -266,7 +263,7 @@ def test_save_load_clone_and_fit(tmp_path):
         (
             lambda: FibreNorm(a.so(3), defect_weight=1.0),
             ValueError,
-            "`defect_weight` is for",
+            "`defect_weight` applies",
         ),
         (
             lambda: FibreNorm(2, defect_weight=-1.0),
@@ -277,7 +274,7 @@ def test_save_load_clone_and_fit(tmp_path):
         (
             lambda: FibreNorm(a.so(3)).find_form(),
             ValueError,
-            "is for learned forms",
+            "needs a learned form",
         ),
         (
             lambda: FibreNorm(a.so(3))(np.ones((2, 4))),
@@ -287,7 +284,7 @@ def test_save_load_clone_and_fit(tmp_path):
         (
             lambda: FibreNorm(2, form=np.eye(3))(np.ones((2, 4))),
             ValueError,
-            "of vectors with 3 components",
+            "must have the 3 components",
         ),
         (
             lambda: NormMaxPooling(a.so(3), pool_size=0),

@@ -12,34 +12,12 @@ from tests.layer_contract import ROWS
 pytestmark = pytest.mark.nightly
 
 # Of layers, what the exporter of a backend does not do.
-LOOP = "jax2onnx: no loop whose body uses tensors from outside, as series of exponentials"
-BITS = "ONNX Runtime has no bitwise operations on floats, which Keras' `argmax` uses"
-NAN = "tf2onnx: NaN in place of numbers, in maxima that keep NaN"
-LARGEST = (
-    "FibreNorm",
-    "GradientNorm",
-    "GroupPooling",
-    "GroupProjection",
-    "LieMaxPooling",
-    "NormActivation",
-    "SE2Projection",
-)
 SLOW = "tf2onnx takes many minutes for products of learned generators"
 NOT_EXPORTED = {
-    "jax": {
-        "CasimirPooling": LOOP,
-        "LieExponential": LOOP,
-        "OrbitPooling": LOOP,
-        "NormMaxPooling": BITS,
-        "SteerablePool, longest": BITS,
-        "LearnedPooling": "jax2onnx: no solution of linear equations",
-    },
+    "jax": {"LearnedPooling": "jax2onnx: no solution of linear equations"},
     "tensorflow": {
-        "NormMaxPooling": BITS,
-        "SteerablePool, longest": BITS,
         "PointConv": "tf2onnx has no `log1p`",
         "LConv, wide and learned": SLOW,
-        **dict.fromkeys(LARGEST, NAN),
     },
 }
 

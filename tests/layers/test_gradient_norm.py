@@ -7,13 +7,10 @@ from keras_lconv import GradientNorm
 from keras_lconv import algebra as a
 from keras_lconv import generators as g
 from tests.families import euclidean, relative_error, to_numpy
+from tests.samples import random
 
 MINKOWSKI = np.diag([1.0, 1.0, 1.0, -1.0])
 BOOST = np.array([[[0.0, 1.0], [1.0, 0.0]]])
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
 
 
 @pytest.mark.parametrize(

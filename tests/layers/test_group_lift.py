@@ -9,8 +9,9 @@ import pytest
 from keras_lconv import GroupLift, GroupProjection, LConv, SE2Lift
 from keras_lconv import generators as g
 from tests.families import relative_error, to_numpy
-from tests.generators.test_se2 import moved, random
+from tests.generators.test_se2 import moved
 from tests.layers.test_se2 import DERIVATIVES, randomise
+from tests.samples import random
 
 SHEAR = np.array([[0.0, 1.0], [0.0, 0.0]])
 
@@ -242,7 +243,7 @@ def test_bad_arguments(arguments, error, words):
 
 @pytest.mark.backend_free
 def test_inputs_that_do_not_fit():
-    with pytest.raises(ValueError, match="lifts features with 2 axes of positions"):
+    with pytest.raises(ValueError, match="needs an input with 2 axes of positions"):
         GroupLift(2, "sim2", num_samples=(4, 2)).build((None, 8, 8))
     with pytest.raises(ValueError, match=r"`strides` .* must divide the size"):
         GroupLift(2, "sim2", num_samples=(4, 2), strides=2).build((None, 8, 7, 1))

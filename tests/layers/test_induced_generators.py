@@ -7,7 +7,8 @@ from scipy.linalg import expm
 from keras_lconv import ClusterPooling, StridedPooling
 from keras_lconv import generators as g
 from tests.families import relative_error, to_numpy
-from tests.layers.coarse import built, matrices, random, ring
+from tests.layers.coarse import built, matrices, ring
+from tests.samples import random
 
 
 @pytest.mark.parametrize("reduction", ["subsample", "average"])

@@ -21,10 +21,7 @@ from tests.autodiff import (
     transformed,
 )
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+from tests.samples import random
 
 
 def tensors(algebra):
@@ -115,7 +112,7 @@ def test_elements_of_a_group_are_those_that_generate_it():
     f = random((2, 5, 1))
     found = np.abs(to_numpy(layer(f)))
     assert np.allclose(found, np.abs(f.sum(axis=1)) / np.sqrt(5), atol=1e-6)
-    with pytest.raises(ValueError, match="`elements` must be those of a finite group"):
+    with pytest.raises(ValueError, match="`elements` must belong to a finite group"):
         InvariantPooling(nothing, elements=a.SO(5))
 
 
@@ -126,7 +123,7 @@ def test_elements_of_a_group_are_those_that_generate_it():
         (np.ones((3, 4)), "must be names or matrices of shape"),
         (2 * np.eye(30), "must be orthogonal matrices"),
         (np.eye(4), r"must be matrices of shape \(30, 30\)"),
-        ("quarter_turns", "is for square images and cubes"),
+        ("quarter_turns", "needs square images or cubes"),
     ],
 )
 def test_elements_that_do_not_fit(elements, words):
@@ -357,7 +354,7 @@ def test_tolerance_joins_frequencies():
     ("arguments", "shape", "error", "words"),
     [
         (("spectre", "rotation"), None, ValueError, "`kind` must be one of"),
-        (("linear", 3), None, ValueError, "needs fixed generators.*frozen"),
+        (("linear", 3), None, ValueError, "must be fixed.*frozen"),
         (
             ("linear", "rotation", 0),
             None,

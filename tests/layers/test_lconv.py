@@ -12,10 +12,7 @@ from keras_lconv import generators as g
 from tests import families
 from tests.autodiff import assert_gradients_match, float64, run, transformed
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+from tests.samples import random
 
 
 def randomise(layer, seed=0):

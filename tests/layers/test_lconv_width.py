@@ -17,10 +17,7 @@ from tests import families
 from tests.autodiff import assert_gradients_match, float64, run
 from tests.families import relative_error, to_numpy
 from tests.layer_contract import turned_grid
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+from tests.samples import random
 
 
 def multi_indices(size, order):

@@ -11,10 +11,7 @@ from keras_lconv import algebra as a
 from keras_lconv import generators as g
 from tests.autodiff import assert_gradients_match, either_compilation, float64, run
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+from tests.samples import random
 
 
 def expected(layer, f):

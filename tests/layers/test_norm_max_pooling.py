@@ -12,13 +12,10 @@ from keras_lconv import NormMaxPooling
 from keras_lconv import algebra as a
 from tests.autodiff import gradients
 from tests.families import relative_error, to_numpy
+from tests.samples import random
 
 MINKOWSKI = np.diag([1.0, 1.0, 1.0, -1.0])
 BOOST = np.array([[[0.0, 1.0], [1.0, 0.0]]])
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
 
 
 def longest(x, pool, step, padding, form):

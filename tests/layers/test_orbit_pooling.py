@@ -13,10 +13,7 @@ from keras_lconv import algebra as a
 from keras_lconv import generators as g
 from tests.autodiff import BACKEND, assert_gradients_match, float64, gradients
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+from tests.samples import random
 
 
 def periodic(ndim=2):
@@ -248,8 +245,8 @@ def test_config_keeps_every_argument():
     ("arguments", "error", "words"),
     [
         ({"reduction": "mean", "period": 1}, ValueError, "`reduction` must be one of"),
-        ({}, ValueError, "Either `period` or `max_parameter`"),
-        ({"period": 1, "max_parameter": 1}, ValueError, "Either `period` or"),
+        ({}, ValueError, "Exactly one of `period` and `max_parameter`"),
+        ({"period": 1, "max_parameter": 1}, ValueError, "Exactly one of `period` and"),
         ({"period": 0}, ValueError, "`period` must be a positive number"),
         ({"period": "pi"}, TypeError, "`period` must be"),
         ({"max_parameter": -1.0}, ValueError, "`max_parameter` must be a positive"),

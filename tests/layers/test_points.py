@@ -243,7 +243,7 @@ def test_small_clouds(number, num_neighbors):
         ({"group": "so3"}, [(None, 4, 1), (None, 5, 3)], "expects features of shape"),
         ({"group": "so3"}, [(None, 4, 1)], "expects features of shape"),
         ({"group": "so3", "num_neighbors": 3}, [(None, None, 1), (None, None, 3)], "Pad"),
-        ({"group": so(3, 1), "radius": 1.0}, None, "keeps a distance"),
+        ({"group": so(3, 1), "radius": 1.0}, None, "preserves a distance"),
         ({"group": sl(3), "num_neighbors": 2}, None, "invariant form"),
         (
             {"group": "so3", "representation_out": "standard", "activation": "relu"},
@@ -265,7 +265,7 @@ def test_small_clouds(number, num_neighbors):
         (
             {"group": "so3"},
             [(None, 100_000, 1), (None, 100_000, 3)],
-            "`num_neighbors` bounds them",
+            "Set `num_neighbors` to limit them",
         ),
     ],
 )
@@ -307,7 +307,7 @@ def test_a_table_tells_samples_apart():
     assert np.array_equal(of(layer, f, x, padded), of(layer, f, x, alone))
     with pytest.raises(ValueError, match="expects features of shape"):
         layer([f, x, alone[:, :4]])
-    with pytest.raises(ValueError, match="built for 2 channels"):
+    with pytest.raises(ValueError, match="needs inputs with 2 channels"):
         layer([f[..., :1], x])
 
 

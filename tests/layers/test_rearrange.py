@@ -49,7 +49,7 @@ def test_arguments_are_checked():
         Rearrange([[0]])
     with pytest.raises(ValueError, match="-1 for none"):
         Rearrange([-2])
-    with pytest.raises(ValueError, match="`output_dim` must hold the 6"):
+    with pytest.raises(ValueError, match="`output_dim` must have the 6"):
         Rearrange(ORDER, output_dim=(2, 2))
-    with pytest.raises(ValueError, match="needs 6 positions"):
+    with pytest.raises(ValueError, match="needs an input with at least 6 positions"):
         Rearrange(ORDER)(np.zeros((2, 5), "float32"))

@@ -9,10 +9,7 @@ from keras_lconv import InvariantPooling
 from keras_lconv import algebra as a
 from keras_lconv import generators as g
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+from tests.samples import random
 
 
 @pytest.mark.parametrize("size", [7, 28])
@@ -139,7 +136,7 @@ def test_refined_spaces_are_those_of_scipy():
     ("refine", "generators", "shape", "error", "words"),
     [
         ("angle", "rotation", (4, 4, 1), ValueError, "`refine` must be one of"),
-        ("radius", "translation", (4, 4, 1), ValueError, "is for one generator"),
+        ("radius", "translation", (4, 4, 1), ValueError, "needs one generator"),
         (np.ones(3), "rotation", (4, 4, 1), ValueError, "a matrix of shape"),
         (np.eye(3), "rotation", (4, 4, 1), ValueError, r"shape \(16, 16\)"),
         (np.diag(np.arange(3.0)), a.so(3), (3,), ValueError, "`refine` of .* must commute"),

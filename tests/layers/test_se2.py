@@ -10,7 +10,8 @@ from keras_lconv import CasimirPooling, LConv, LieBlock, SE2Lift, SE2Projection
 from keras_lconv import generators as g
 from tests.autodiff import assert_gradients_match, float64
 from tests.families import relative_error, to_numpy
-from tests.generators.test_se2 import flipped, moved, random, turned
+from tests.generators.test_se2 import flipped, moved, turned
+from tests.samples import random
 
 DERIVATIVES = ["spectral", "fourier", "central"]
 
@@ -343,7 +344,7 @@ def test_bad_arguments_of_the_lift(arguments, error, words):
 
 
 def test_inputs_that_do_not_fit():
-    with pytest.raises(ValueError, match=r"lifts images of shape \(batch, y, x"):
+    with pytest.raises(ValueError, match=r"needs images of shape \(batch, y, x"):
         SE2Lift(2).build((None, 8, 8))
     with pytest.raises(ValueError, match="needs defined spatial dimensions"):
         SE2Lift(2).build((None, None, 8, 1))

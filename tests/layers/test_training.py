@@ -9,10 +9,7 @@ from keras_lconv import generators as g
 from tests import families
 from tests.autodiff import either_compilation, float64, run
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+from tests.samples import random
 
 
 def classifier(data_format="channels_last", **compile_arguments):

@@ -98,9 +98,9 @@ def test_what_does_not_fit_is_refused_with_the_way_out():
         classifier("table", (6,))
     with pytest.raises(ValueError, match=r"must be \(length, channels\)"):
         classifier("signal", (6,))
-    with pytest.raises(ValueError, match="the 3 coordinates that"):
+    with pytest.raises(ValueError, match="the 3 coordinates on"):
         classifier("points", (6, 2))
-    with pytest.raises(ValueError, match="`generators` belong to data='table' and"):
+    with pytest.raises(ValueError, match="`generators` apply to data='table' and"):
         classifier("signal", (6, 1), generators=so(3))
-    with pytest.raises(ValueError, match="vectors of 3 components"):
+    with pytest.raises(ValueError, match="the 3 components of a vector"):
         classifier("table", (7,), generators=so(3))

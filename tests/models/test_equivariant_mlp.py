@@ -9,12 +9,9 @@ from keras_lconv import generators as g
 from keras_lconv.algebra import gl, se, so, sp, tensor_product
 from keras_lconv.models import equivariant_mlp
 from tests.families import relative_error, to_numpy
+from tests.samples import random
 
 V3, V4 = so(3).basis, so(3, 1).basis
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
 def moved(x, matrices, t, blocks, scalars=0):

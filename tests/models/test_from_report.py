@@ -178,7 +178,7 @@ def test_counts_are_no_labels():
 def test_what_has_no_network():
     x = samples()
     report = find_symmetries(quadric, x * UNITS)
-    with pytest.raises(ValueError, match="rows of 3 columns"):
+    with pytest.raises(ValueError, match="rows with the 3 columns"):
         from_report(report, samples(columns=4))
     with pytest.raises(ValueError, match=r"points \(batch, n, 3\)"):
         from_report(report, np.zeros((5, 4, 2)))

@@ -9,12 +9,9 @@ from keras_lconv import generators as g
 from keras_lconv.metrics import equivariance_error, invariance_error
 from keras_lconv.models import lconv_classifier
 from tests.families import relative_error, to_numpy
+from tests.samples import random
 
 TURNS = np.linspace(0.3, 3, 4)
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
 def small(**arguments):

@@ -11,16 +11,13 @@ from keras_lconv import generators as g
 from keras_lconv.physics import Lagrangian, robustness
 from tests.autodiff import float64
 from tests.families import relative_error, to_numpy
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
+from tests.samples import normal
 
 
 def test_derivatives_are_those_of_the_moved_input():
     """Of any loss, by differences along `generators.transform`."""
     # No layers of Keras: on PyTorch their products have the precision of float32.
-    x, kernel, targets = random((5, 6, 5, 2)), random((6, 5, 2, 3), 1), random((5, 3), 2)
+    x, kernel, targets = normal(5, 6, 5, 2), normal(6, 5, 2, 3, 1), normal(5, 3, 2)
 
     def model(x):
         y = keras.ops.einsum("bxyc,xycf->bf", x, keras.ops.convert_to_tensor(kernel / 8))
@@ -53,7 +50,7 @@ def test_derivatives_are_those_of_the_moved_input():
 
 def test_the_model_is_in_inference_mode_and_keeps_its_state():
     """Dropout is off, and statistics do not move."""
-    x = random((6, 4)).astype("float32")
+    x = normal(6, 4).astype("float32")
     dropout = keras.layers.Dropout(0.5)
     normalization = keras.layers.BatchNormalization(activity_regularizer="l2")
     model = keras.Sequential([keras.Input((4,)), dropout, normalization])
@@ -72,7 +69,7 @@ def test_the_model_is_in_inference_mode_and_keeps_its_state():
 def test_first_order_is_the_euler_lagrange_residual(data_format):
     """Of the squared output of one L-conv, which is its action."""
     layer = LConv(3, g.rotation(), data_format=data_format)
-    f = random((4, 6, 5, 2)).astype("float32")
+    f = normal(4, 6, 5, 2).astype("float32")
     x = f if data_format == "channels_last" else np.moveaxis(f, -1, 1)
     report = robustness(layer, x, g.translation(), batch_size=4)
     moves = g.translation()
@@ -88,7 +85,7 @@ def test_first_order_is_the_euler_lagrange_residual(data_format):
 
 def test_ranking_does_not_depend_on_the_scale_of_a_generator():
     """The function knows the first coordinate best; a generator is given twice."""
-    x = random((40, 3)).astype("float32")
+    x = normal(40, 3).astype("float32")
     scales = np.array([3.0, 1.0, 0.1], dtype="float32")
     stretches = np.array([np.diag(row) for row in np.eye(3)])
     names = ["first", "first again", "second", "third"]
@@ -137,7 +134,7 @@ def test_kinks_count_in_the_mean_of_second_derivatives():
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_second_differences_where_a_network_is_not_smooth(activation):
     """A network and its motions in NumPy; with `tanh` the derivatives are kept."""
-    x, first, last = random((300, 3)), random((3, 8), 1), random((8, 2), 2)
+    x, first, last = normal(300, 3), normal(3, 8, 1), normal(8, 2, 2)
     nonlinear = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh}[activation]
     turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 0.5]])
 
@@ -183,7 +180,7 @@ def test_what_moves_with_its_input_is_ranked_by_the_loss():
 
 
 def test_symmetries_have_no_gain():
-    points = random((10, 2)).astype("float32")
+    points = normal(10, 2).astype("float32")
     turn, still = [[[0, -1], [1, 0]]], [[[0, 0], [0, 0]]]
     report = robustness(
         lambda x: keras.ops.sum(x**2, axis=1), points, {"turn": turn, "still": still}
@@ -194,7 +191,7 @@ def test_symmetries_have_no_gain():
 
 
 def test_families_may_be_named():
-    x = random((2, 5, 5, 1)).astype("float32")
+    x = normal(2, 5, 5, 1).astype("float32")
     families = {"turn": "rotation", "move": g.translation()}
     report = robustness(lambda x: x, x, families)
     assert report.names == ("turn", "move_1", "move_2")
@@ -209,15 +206,15 @@ def test_families_may_be_named():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"y": np.zeros(2)}, ValueError, "`y` and `loss` belong together"),
-        ({"loss": "mse"}, ValueError, "`y` and `loss` belong together"),
-        ({"y": np.zeros(3), "loss": "mse"}, ValueError, "as many entries as `x`, 2"),
+        ({"y": np.zeros(2)}, ValueError, "`y` and `loss` must be given together"),
+        ({"loss": "mse"}, ValueError, "`y` and `loss` must be given together"),
+        ({"y": np.zeros(3), "loss": "mse"}, ValueError, "the 2 entries of `x`"),
         ({"generators": 3}, TypeError, "`generators` must be known"),
         ({"generators": {}}, ValueError, "must not be empty"),
         ({"generators": {"turn": 2}}, TypeError, "`turn` must be known"),
         ({"generators": np.zeros((1, 2, 4))}, ValueError, "must be square"),
-        ({"names": ["a", "b"]}, ValueError, "`names` must be 1"),
-        ({"names": "a"}, ValueError, "`names` must be 1"),
+        ({"names": ["a", "b"]}, ValueError, "one name for each generator, 1 in all"),
+        ({"names": "a"}, ValueError, "one name for each generator, 1 in all"),
         (
             {"names": ["a", "a"], "generators": np.eye(4)[None].repeat(2, 0)},
             ValueError,

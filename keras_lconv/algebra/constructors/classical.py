@@ -19,12 +19,12 @@ def unit(n: int, i: int, j: int) -> np.ndarray:
 
 
 def _stack(matrices: Iterable[np.ndarray], n: int) -> np.ndarray:
-    """A stack of matrices, also of none."""
+    """A stack of matrices, which may be empty."""
     return np.array(list(matrices)).reshape(-1, n, n)
 
 
 def require_room(argument: str, dimension: int, size: int) -> None:
-    """Raises if so many matrices, and a frame of them, do not fit into memory."""
+    """Raises an error if these matrices, and a frame of them, do not fit into memory."""
     require_memory(
         f"The basis for {argument}, {dimension} matrices of {size} x {size},",
         4 * dimension * size**2,
@@ -61,7 +61,7 @@ def realify(matrices: ArrayLike) -> np.ndarray:
     try:
         array = np.asarray(matrices)
     except ValueError:
-        # Rows of different lengths are no array, which the check below says.
+        # Rows of different lengths do not form an array. The check below reports them.
         array = np.asarray(None)
     real, imaginary = (
         finite_array("matrices", part) for part in (np.real(array), np.imag(array))

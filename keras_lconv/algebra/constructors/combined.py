@@ -111,7 +111,7 @@ def semidirect_product(
 
 
 def _require_action(inner: MatrixGroup, outer: Representation) -> None:
-    """Raises if conjugation by the second leads out of the first."""
+    """Raises an error if conjugation by the second group leads out of the first."""
     stays = True
     for h in outer.elements:
         inverse = np.linalg.inv(h)
@@ -120,12 +120,13 @@ def _require_action(inner: MatrixGroup, outer: Representation) -> None:
         stays &= not any(inner.tells(x) is False for x in moved)
     for x in outer.generators:
         stays &= _in_algebra(inner, x @ inner.generators - inner.generators @ x)
-        # The derivative of `exp(t X) y exp(-t X) y^-1`, a path in the group from 1 on.
+        # The derivative of `exp(t X) y exp(-t X) y^-1`, a path in the group that starts at
+        # 1.
         inverses = np.linalg.inv(inner.elements)
         stays &= _in_algebra(inner, x - inner.elements @ x @ inverses)
     if not stays:
         raise ValueError(
-            "Conjugation by the matrices of `acting` must lead from `normal` to itself. "
+            "Conjugation by the matrices of `acting` must map `normal` to itself. "
             f"Received: {outer!r}, which leads out of {inner!r}"
         )
 

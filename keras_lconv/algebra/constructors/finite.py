@@ -11,7 +11,7 @@ GOLDEN = (1 + np.sqrt(5)) / 2
 
 
 def _identity(n: int) -> np.ndarray:
-    """The unit matrix, from which those of permutations are made."""
+    """The unit matrix, whose columns are permuted."""
     n = positive_int("n", n)
     require_memory(
         f"A matrix of n={n} numbers that are permuted", 3 * n**2, "Fewer will do"
@@ -186,11 +186,11 @@ def polyhedral(solid: str, inversion: bool = False) -> MatrixGroup:
 
 
 def _turn(n: int, most: int) -> np.ndarray:
-    """The rotation by `2 pi / n`, counterclockwise, for `n` up to a number."""
+    """The counterclockwise rotation by `2 pi / n`, for `n` up to a limit."""
     if positive_int("n", n) > most:
         raise ValueError(
-            f"`n` must be at most {most:,}: turns by less are hardly different. "
-            f"Received: n={n}. SO(2) and O(2) have all turns"
+            f"`n` must be at most {most:,}: smaller turns are hardly different. Received: "
+            f"n={n}. Use SO(2) or O(2) for all turns"
         )
     cosine, sine = np.cos(2 * np.pi / n), np.sin(2 * np.pi / n)
     return np.array([[cosine, -sine], [sine, cosine]])

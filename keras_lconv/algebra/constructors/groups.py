@@ -1,4 +1,4 @@
-"""Groups of continuous parameters that have a name."""
+"""Continuous groups that have a name."""
 
 import numpy as np
 

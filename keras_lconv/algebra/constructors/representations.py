@@ -1,4 +1,4 @@
-"""Representations that every group has, or every finite one."""
+"""Representations that every group has, or every finite group."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -70,7 +70,7 @@ def permutation_of(group: MatrixGroup, points: ArrayLike) -> Representation:
     if max(distances.max(initial=0.0), at_rest) > precision or apart <= precision:
         raise ValueError(
             f"`points` must be different, and permuted by {group!r}. Received: {number} "
-            "points, of which two are the same, or which are moved elsewhere"
+            "points, of which two coincide or one is moved elsewhere"
         )
 
     def permutation(g: np.ndarray) -> np.ndarray:
@@ -94,7 +94,7 @@ def harmonics_of(group: MatrixGroup, degree: int) -> Representation:
     for p in range(1, degree + 1):
         part = powers.harmonic_part(group.matrix_size, p)
         if not part.shape[1]:
-            break  # on a line nothing is harmonic from degree 2 on
+            break  # on a line no polynomial of degree 2 or more is harmonic
         result = result + position.symmetric_power(p).on(part)
     result.name = f"harmonics({degree})"
     return result

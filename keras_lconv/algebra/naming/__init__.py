@@ -1,4 +1,4 @@
-"""Names of Lie algebras, from their invariants. What users need is `Identification`."""
+"""Names of Lie algebras, from their invariants. The public name is `Identification`."""
 
 from keras_lconv.algebra.naming.identification import Identification
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from keras_lconv.algebra.naming import simple
-from keras_lconv.algebra.structure import StructureConstants, commutant, complement
+from keras_lconv.algebra.naming.name import ContradictionError, Name
+from keras_lconv.algebra.naming.solvable import solvable_name
+from keras_lconv.algebra.structure import StructureConstants, commutant
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,9 @@ class Identification:
             the tolerance might change the answer. It is not a probability.
         tolerance: Numbers up to this size counted as zero, where 1 is expected.
         closure_error: The closure error of the algebra.
-        parameter: The parameter `h` of an algebra of type Bianchi VI_h or VII_h; the name
-            has fewer digits of it. `None` for all others.
+        parameter: The parameter `h` of an algebra of type Bianchi VI_h or VII_h, or what a
+            type A4 of dimension 4 has, one number or two; the name has fewer digits of it.
+            `None` for all others.
     """
 
     name: str
@@ -38,7 +41,7 @@ class Identification:
     confidence: float
     tolerance: float
     closure_error: float
-    parameter: float | None = None
+    parameter: float | tuple[float, float] | None = None
 
     def __str__(self) -> str:
         if not self.isomorphic_to:
@@ -46,33 +49,11 @@ class Identification:
         return f"{self.name} (isomorphic to {', '.join(self.isomorphic_to)})"
 
 
-class ContradictionError(ValueError):
-    """Decisions about what is zero that no Lie algebra meets."""
-
-    def __init__(self) -> None:
-        super().__init__("The invariants contradict each other at this tolerance")
-
-
-@dataclass(frozen=True)
-class Name:
-    """A name, other names, whether it stands for one algebra only, and a parameter."""
-
-    name: str
-    others: tuple[str, ...] = ()
-    is_unique: bool = True
-    parameter: float | None = None
-
-    @property
-    def all(self) -> tuple[str, ...]:
-        """All names."""
-        return (self.name, *self.others)
-
-
 # What identify() says instead of a name.
 UNNAMED = ("not closed", "undetermined")
 
-# Direct sums that have a name of their own, which comes first; and others that have one,
-# which does not.
+# Direct sums that go by a name of their own, and algebras with further names, which come
+# after the main one.
 OWN_NAMES = {
     "so(3) + so(3)": "so(4)",
     "sl(2,R) + sl(2,R)": "so(2,2)",
@@ -89,7 +70,7 @@ OTHER_NAMES = {
 
 
 def identify(structure: StructureConstants, closure_error: float) -> Identification:
-    """Names a new instance of structure constants, whose decisions are recorded."""
+    """Names an algebra by new structure constants, which record the decisions."""
     tolerance = structure.tolerance
     error = f"closure error {closure_error:.2g}"
     try:
@@ -116,7 +97,7 @@ def identify(structure: StructureConstants, closure_error: float) -> Identificat
 def clearest(
     identify_at: Callable[[float], Identification], tolerances: Iterable[float]
 ) -> Identification:
-    """What some tolerance says, of some the one that is clearest."""
+    """The clearest of the identifications at several tolerances."""
     return max(map(identify_at, tolerances), key=lambda found: found.confidence)
 
 
@@ -168,7 +149,7 @@ def _name_indecomposable(structure: StructureConstants) -> Name:
     if structure.is_semisimple:
         return _name_simple(structure)
     if structure.is_solvable:
-        return _name_solvable(structure)
+        return solvable_name(structure)
     return _name_mixed(structure)
 
 
@@ -188,7 +169,7 @@ def _name_simple(structure: StructureConstants) -> Name:
 
 
 def _closest(structure: StructureConstants, numbers: list[int]) -> int:
-    """The root number that fits best, by ratios."""
+    """The root number with the closest ratio."""
     ratios = np.abs(np.log(np.array(numbers) * structure.typical_root_length))
     first, second = np.sort(ratios)[:2]
     structure.tolerance.record(second / max(first, np.finfo("float64").tiny))
@@ -223,7 +204,9 @@ def _bracketed(name: str) -> str:
 def _is_faithful_irreducible(
     structure: StructureConstants, factor: np.ndarray, space: np.ndarray
 ) -> bool:
-    """Whether a semisimple subalgebra acts on an ideal so, also over C."""
+    """Whether a semisimple subalgebra acts on an ideal faithfully and irreducibly, over C
+    as well.
+    """
     # action[a] maps the coordinates of w to those of [a, w].
     action = np.swapaxes(structure.brackets(factor, space) @ space, 1, 2)
     sizes = np.linalg.svd(action.reshape(len(action), -1), compute_uv=False)
@@ -235,9 +218,9 @@ def _is_faithful_irreducible(
 def _name_semidirect(semisimple: Name, size: int, extra: int) -> Name | None:
     """Names of `s ⋉ R^size`, and of `(s + R) ⋉ R^size` where R acts by dilations.
 
-    An irreducible faithful representation of so(p,q) on as many dimensions as p + q is
-    the vector one up to an automorphism, and one of sl(n,R) on n dimensions the natural
-    one or its dual: the semidirect sums are isomorphic.
+    Up to an automorphism, so(p,q) has one irreducible faithful representation on p + q
+    dimensions. For sl(n,R) on n dimensions there are the natural one and its dual. So each
+    name stands for one algebra up to isomorphism.
     """
     for name in semisimple.all:
         if name == f"sl({size},R)":
@@ -247,62 +230,6 @@ def _name_semidirect(semisimple: Name, size: int, extra: int) -> Name | None:
             kind = "sim" if extra else "iso" if orthogonal[2] else "se"
             return Name(kind + name[2:])
     return None
-
-
-def _name_solvable(structure: StructureConstants) -> Name:
-    k = structure.dimension
-    if k == 2:
-        return Name("aff(1)")
-    if k == 3 and not structure.is_nilpotent:
-        return _name_bianchi(structure)
-    derived, center = structure.derived, structure.center
-    if k % 2 == 1 and derived.shape[1] == 1 and center.shape[1] == 1:
-        return Name(f"heisenberg({k})")
-    if k == 4 and derived.shape[1] == 2 and center.shape[1] == 0 and _acts_as_c(structure):
-        return Name("sim(2)", ("aff(1,C)",))
-    if k == 3:
-        raise ContradictionError
-    if structure.is_nilpotent:
-        step = len(structure.lower_central_series) - 1
-        return Name(f"nilpotent, dimension {k}, step {step}", (), False)
-    series = ", ".join(str(space.shape[1]) for space in structure.derived_series)
-    return Name(f"solvable, derived series {series}", (), False)
-
-
-def _acts_as_c(structure: StructureConstants) -> bool:
-    """Whether what is outside of a plane `[g, g]` acts on it as complex numbers do."""
-    plane = structure.derived
-    outside = complement(plane)
-    action = np.swapaxes(structure.brackets(outside, plane) @ plane, 1, 2)
-    # Of the traceless part of the action, which has one direction, det > 0.
-    traceless = action - np.trace(action, axis1=1, axis2=2)[:, None, None] * np.eye(2) / 2
-    direction = np.linalg.svd(traceless.reshape(len(action), 4))[2][0].reshape(2, 2)
-    determinant = float(np.linalg.det(direction))
-    return not structure.tolerance.is_zero(determinant) and determinant > 0
-
-
-def _name_bianchi(structure: StructureConstants) -> Name:
-    """A plane and an element that acts on it, which is known up to its scale."""
-    plane = structure.derived
-    action = (structure.brackets(complement(plane), plane) @ plane)[0].T
-    action = action / np.linalg.norm(action)
-    tolerance = structure.tolerance
-    trace = float(np.trace(action))
-    if tolerance.is_zero(trace):
-        is_rotation = np.linalg.det(action) > 0
-        if is_rotation:
-            return Name("se(2)", ("Bianchi VII_0",))
-        return Name("iso(1,1)", ("Bianchi VI_0",))
-    traceless = 2 * action / trace - np.eye(2)
-    size = np.linalg.norm(traceless)
-    if tolerance.is_zero(float(size)):
-        return Name("Bianchi V")
-    if tolerance.is_zero(float(np.linalg.det(traceless / size))):
-        return Name("Bianchi IV")
-    parameter = 1 / float(np.linalg.det(traceless))
-    digits = int(np.clip(round(-np.log10(tolerance.value)), 2, 6))
-    kind = "VII" if parameter > 0 else "VI"
-    return Name(f"Bianchi {kind}_h, h={parameter:.{digits}g}", parameter=parameter)
 
 
 # ---------------------------------------------------------------- description

@@ -1,8 +1,8 @@
-"""A name for a large Lie algebra, from the form that its matrices keep.
+"""A name for a large Lie algebra, from the form that its matrices preserve.
 
-The structure constants of an algebra of dimension `k` have `k^3` entries, and what commutes
-with all of them is found among `k^2` unknowns. Of matrices `(v, v)` there are classical
-algebras of which the dimension and one form tell everything.
+The structure constants of an algebra of dimension `k` have `k^3` entries, and the matrices
+that commute with the adjoint ones have `k^2` unknowns. For matrices `(v, v)` of a classical
+algebra the dimension and one form determine the name.
 """
 
 from dataclasses import replace
@@ -14,22 +14,23 @@ from keras_lconv.algebra.naming.identification import Identification
 
 # Relative sizes that count as zero.
 TOLERANCE = 0.05
-# So many elements in general position generate an algebra, also with noise.
+# This many elements in general position generate an algebra, with noise as well.
 DRAWS = 20
 
 
 def identify_large(
     basis: np.ndarray, closure_error: float, tolerance: float
 ) -> Identification:
-    """Names all matrices, those without trace, or those that keep a form.
+    """Names the algebra of all matrices, of those without trace, or of those that preserve
+    a form.
 
     Args:
         basis: Independent matrices `(k, v, v)`, with entries of similar size.
-        closure_error: That of their span.
+        closure_error: The closure error of their span.
         tolerance: Up to this error it counts as closed.
 
     Returns:
-        An `Identification`, which describes any other algebra and has no name for it.
+        An `Identification`. For any other algebra it has a description and no name.
     """
     k, v = basis.shape[:2]
     size = f"{v}x{v} matrices"
@@ -62,7 +63,7 @@ def _identified(
     what: str,
     largest_zero: float | None = None,
 ) -> Identification:
-    """A name, as sure as what counts as zero is below the tolerance; without, none."""
+    """An identification whose confidence follows from what counts as zero."""
     confidence = 0.0
     if largest_zero is not None:
         confidence = max(0.0, 1 - max(largest_zero, closure_error) / TOLERANCE)
@@ -84,10 +85,10 @@ def _kept_form(basis: np.ndarray, sign: int) -> tuple[np.ndarray, float] | None:
     """
     k, v = basis.shape[:2]
     basis = basis / np.linalg.norm(basis, axis=(1, 2), keepdims=True)
-    # What some elements in general position keep, all keep.
+    # A form that some elements in general position preserve is preserved by all.
     rng = np.random.default_rng(0)
     drawn = np.tensordot(rng.normal(size=(DRAWS, k)), basis, 1)
-    # A dilation keeps a form up to its scale: its trace is left out.
+    # A dilation preserves a form up to its scale, so its trace is left out.
     traces = np.trace(drawn, axis1=1, axis2=2)
     drawn -= traces[:, None, None] * np.eye(v) / v
     transposed = np.swapaxes(drawn, 1, 2)
@@ -98,7 +99,7 @@ def _kept_form(basis: np.ndarray, sign: int) -> tuple[np.ndarray, float] | None:
         form = (given + sign * given.T) / 2
         change = transposed @ form + form @ drawn
         back = np.sum(drawn @ change + change @ transposed, axis=0)
-        # Forms of the other sign have no small values.
+        # Forms of the other sign have no small singular values.
         return (back + scale * (given - form)).ravel()
 
     operator = LinearOperator((v * v, v * v), matvec=squares, dtype="float64")

@@ -11,7 +11,7 @@ EXCEPTIONAL = {
     "e7": (7, 133, (-133, -25, -5, 7)),
     "e8": (8, 248, (-248, -24, 8)),
 }
-# Which of several names for one algebra is its name.
+# The preferred name, where an algebra has several.
 PREFERENCE = ("sl", "so(", "su(", "sp", "usp", "so*", "su*")
 
 
@@ -19,7 +19,7 @@ class RealForm(NamedTuple):
     """A real form of a simple complex algebra."""
 
     name: str
-    character: int  # positive less negative eigenvalues of the Killing form
+    character: int  # positive minus negative eigenvalues of the Killing form
 
 
 def _signed(name: str, p: int, q: int) -> str:
@@ -57,8 +57,8 @@ class ComplexType(NamedTuple):
 
     name: str
     real_forms: tuple[RealForm, ...]
-    # The inverse of the median of |root|^2 in the Killing form. It tells types apart that
-    # share dimension and rank, which needs a rank of 3 at least.
+    # The inverse of the median of |root|^2 in the Killing form. It tells apart types that
+    # share dimension and rank, which exist from rank 3 on.
     root_number: int
 
 

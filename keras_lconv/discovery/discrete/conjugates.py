@@ -1,12 +1,12 @@
 """Reflections and rotations in any direction: the search in a class of conjugate maps.
 
 All reflections are conjugate, `h = S h_0 S^-1`, and so are all rotations by one angle in
-one plane. Along the class a map moves by `h -> exp(X) h exp(-X)`, and the change of a
-function `F(h y) - F(y)` by `<X, g (h y)^T - (h^T g) y^T>`, with `g` the slopes at `h y`:
-least squares of Gauss and Newton, damped, from the best of many starts. Among these are
-eigenvectors: a reflection of a function turns the second moments of its slopes into
-themselves, so that the normal of its mirror is an eigenvector of these, where samples are
-distributed alike.
+one plane. Within the class a map moves by `h -> exp(X) h exp(-X)`. The change of a function
+`F(h y) - F(y)` then moves by `<X, g (h y)^T - (h^T g) y^T>`, with `g` the slopes at `h y`.
+Damped Gauss-Newton steps minimize this change in least squares, from the best of many
+starts. Some starts are eigenvectors of the second moments of the slopes: if the
+distribution of the samples is symmetric as well, a reflection maps these moments to
+themselves, so the normal of its mirror is an eigenvector.
 """
 
 from collections.abc import Callable
@@ -16,32 +16,33 @@ import numpy as np
 
 from keras_lconv.discovery.discrete.elements import turned
 
-# Up to this size maps are conjugated by any matrix, beyond it by orthogonal ones.
+# Up to this size maps are conjugated by any matrix, above it by orthogonal ones.
 LARGEST_OBLIQUE = 6
 RANDOM_MAPS, MOST_STARTS, APART = 400, 24, 0.2
 STEPS, FIRST_STEPS = 25, 8
-# Starts that are worse than this part of a random map after the first steps are left. Those
-# are settled that improve by less than a part, or are as exact as float32 tells.
+# After the first steps, starts are dropped if they are worse than this part of a random
+# map. A map is settled if it improves by less than a part, or is as exact as float32 can
+# tell.
 HOPELESS, SLOW, EXACT = 0.35, 0.995, 1e-6
 LONGEST_STEP, LARGEST_DAMPING = 0.5, 1e4
-# How far from orthogonal starts are.
+# How far starts are from being orthogonal.
 SHEAR = 0.3
 TINY = 1e-300
 
-# From maps `(m, r, r)` to changes `(m, s)`, slopes `(m, s, blocks, r)` at moved samples,
-# and the samples `(m, s, blocks, r)`.
+# A function from maps `(m, r, r)` to changes `(m, s)`, slopes `(m, s, blocks, r)` at moved
+# samples, and the samples `(m, s, blocks, r)`.
 Changes = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
-# What is left of derivatives `(m, s, p)` once a law of outputs is fitted.
+# The residual of derivatives `(m, s, p)` after the fit of a law of outputs.
 Projection = Callable[[np.ndarray], np.ndarray]
 
 
 def starts(order: int, slope_moments: np.ndarray, seed: int) -> np.ndarray:
-    """Maps of a class, many more than there are to begin with, `(m, r, r)`.
+    """Random maps of a class, `(m, r, r)`, many more than the search starts from.
 
     Args:
         order: 1 for reflections, `n` for rotations by `2 pi / n`.
         slope_moments: Second moments of slopes.
-        seed: Of random directions.
+        seed: The seed of random directions.
     """
     size, width = len(slope_moments), 1 if order == 1 else 2
     rng = np.random.default_rng(seed)
@@ -58,7 +59,7 @@ def starts(order: int, slope_moments: np.ndarray, seed: int) -> np.ndarray:
 
 
 def chosen_starts(maps: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Those to begin with: the best ones that are apart from each other."""
+    """The starts of the search: the best maps that are not close to each other."""
     kept: list[np.ndarray] = []
     for number in np.argsort(errors, kind="stable"):
         if all(np.max(np.abs(maps[number] - other)) > APART for other in kept):
@@ -74,12 +75,12 @@ def nearest_symmetries(
     """Conjugates of the maps that change the function less.
 
     Args:
-        maps: Where to begin, `(m, r, r)`.
-        changes: What they change.
-        project: What of that counts.
+        maps: The starts, `(m, r, r)`.
+        changes: How much maps change the function.
+        project: Takes the part of a change that counts.
 
     Returns:
-        Array `(m', r, r)` of those that came near to a symmetry.
+        Array `(m', r, r)` of the maps that came near to a symmetry.
     """
     from scipy.linalg import expm
 
@@ -135,7 +136,9 @@ def _linearized(
 
 
 def _tangents(size: int) -> np.ndarray:
-    """What conjugates: all matrices, or for large sizes the antisymmetric ones."""
+    """The directions of conjugation: all matrices, or for large sizes the antisymmetric
+    ones.
+    """
     if size <= LARGEST_OBLIQUE:
         return np.eye(size * size).reshape(-1, size, size)
     first, second = np.triu_indices(size, 1)

@@ -1,4 +1,4 @@
-"""Single maps of a row, which may be symmetries, with words for them."""
+"""Single maps of a row that may be symmetries, with descriptions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from itertools import combinations, permutations, product
 
 import numpy as np
 
-# So many things at most have all their orders tried, and signs as well.
+# Up to these numbers of things all orders, and all signs, are tried.
 MOST_PERMUTED, MOST_SIGNED, MOST_SIGNS = 7, 5, 10
 # Rotations by `2 pi / n` are tried up to this `n`.
 LARGEST_TURN = 12
@@ -17,10 +17,10 @@ class Element:
     """A linear map of the vectors of a row, about the centre.
 
     Args:
-        matrix: On all vectors of a row, one after the other.
+        matrix: The matrix on all vectors of a row, one after the other.
         kind: `"permutation"`, `"signs"`, `"signed permutation"`, `"reflection"`,
             `"rotation"` or `"given"`.
-        words: What it does.
+        words: A description of the map.
     """
 
     matrix: np.ndarray
@@ -34,14 +34,14 @@ class Element:
 def signed_permutations(
     names: Sequence[str], kinds: Sequence[str]
 ) -> tuple[list[Element], list[str]]:
-    """Permutations and signs of components, as far as they are tried.
+    """The permutations and signs of components that are tried.
 
     Args:
-        names: Of the components.
+        names: Names of the components.
         kinds: Among `"permutations"` and `"signs"`.
 
     Returns:
-        The elements, the simplest first, and what is not among them, in words.
+        The elements, the simplest first, and a description of what is left out.
     """
     n = len(names)
     orders: list[tuple[int, ...]] = [tuple(range(n))]
@@ -70,7 +70,7 @@ def signed_permutations(
 
 
 def permutations_of(number: int) -> tuple[list[np.ndarray], bool]:
-    """Matrices of permutations, without the identity; and whether these are all."""
+    """Matrices of permutations without the identity, and whether these are all."""
     orders, all_of_them = _orders(number)
     return [np.eye(number)[list(order)] for order in orders[1:]], all_of_them
 
@@ -89,7 +89,7 @@ def turned(plane: np.ndarray, dual: np.ndarray, n: int) -> np.ndarray:
 
     Args:
         plane: Columns `(v, 2)` or `(v, 1)`.
-        dual: Rows that tell coordinates in them, with `dual @ plane = 1`.
+        dual: Rows that give coordinates in the plane, with `dual @ plane = 1`.
         n: The order of the rotation.
     """
     if n == 1:
@@ -101,7 +101,9 @@ def turned(plane: np.ndarray, dual: np.ndarray, n: int) -> np.ndarray:
 
 
 def exchanges_of_cells(cells: Sequence[Sequence[int]], size: int) -> list[np.ndarray]:
-    """Exchanges of groups of components of one size, all of whose orders are alike."""
+    """Exchanges of equally large groups of components whose internal order does
+    not matter.
+    """
     found = []
     for a, b in combinations([cell for cell in cells if len(cell) > 1], 2):
         if len(a) == len(b):
@@ -112,7 +114,7 @@ def exchanges_of_cells(cells: Sequence[Sequence[int]], size: int) -> list[np.nda
 
 
 def permutation_in_words(matrix: np.ndarray, names: Sequence[str]) -> str:
-    """A permutation in cycles, as `"(x y z)"`."""
+    """A permutation as cycles, such as `"(x y z)"`."""
     images = np.argmax(matrix, axis=0)
     seen: set[int] = set()
     cycles = []
@@ -166,7 +168,7 @@ def _signed(
 
 
 def _complexity(element: Element) -> tuple[int, int, int]:
-    """Pure permutations and signs first, those that move the least before others."""
+    """Sorts pure permutations and signs first, and those that move little before others."""
     one = np.eye(len(element.matrix))
     moved = int(np.sum(np.any(np.abs(element.matrix) != one, axis=1)))
     flipped = int(np.sum(element.matrix < 0))

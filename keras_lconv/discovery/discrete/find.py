@@ -42,9 +42,9 @@ from keras_lconv.discovery.functions.solve import (
 from keras_lconv.discovery.tables import scalar_names, table_of
 
 KINDS = ("permutations", "signs", "reflections", "rotations")
-# Samples that maps are tried on: the first ones, of distinct rows.
+# Maps are tried on this many distinct samples, the first ones.
 MOST_SAMPLES = 400
-# Of the connected part: what is left of independent maps.
+# Of the connected part: independent maps are larger than this.
 INDEPENDENT = 1e-3
 
 
@@ -168,7 +168,7 @@ def find_discrete_symmetries(
     size, rest = divmod(samples.shape[1] - scalars, blocks)
     if size < 1 or rest:
         left = samples.shape[1] - scalars
-        what = f"`blocks` must divide the {left} components of `x` that are no scalars"
+        what = f"`blocks` must divide the {left} components of `x` that are not scalars"
         raise ValueError(
             f"{what if left > 0 else '`scalars` must leave some components of `x`'}. "
             f"Received: blocks={blocks}, scalars={scalars}"
@@ -210,7 +210,7 @@ def find_discrete_symmetries(
         if isinstance(output, str):
             question = Question(kind, blocks, scalars, output=output)
             algebra = _connected(function, samples, middle, question, derivatives)
-    # What does not change a function may move where its outputs should be.
+    # A motion that does not change a function may still move the expected outputs.
     keeps_all = kind == "equivariance" and output != "free"
     reduced = reduced_coordinates(vectors, found_slopes, keeps_all=keeps_all)
     names = table.names or tuple(f"x{k}" for k in range(size))
@@ -231,7 +231,9 @@ def find_discrete_symmetries(
     hunt.keep_up_to_gap()
     algebra = _independent(reduced.lowered(algebra)[0])
     if not hunt.holds(algebra):
-        hunt.not_searched.append("a connected part, which holds nearly, but not enough")
+        hunt.not_searched.append(
+            "a connected part, which holds approximately but not closely enough"
+        )
         algebra = algebra[:0]
     return _report(hunt, algebra, middle, scalars, reduced)
 
@@ -239,7 +241,7 @@ def find_discrete_symmetries(
 def _kinds(
     search: Any, size: int, blocks: int
 ) -> tuple[tuple[str, ...], np.ndarray | None]:
-    """The kinds of maps that are tried, and matrices that are given."""
+    """The kinds of maps to try, and given matrices."""
     if search is None:
         return KINDS, None
     if isinstance(search, str):
@@ -270,7 +272,7 @@ def _of_rows(given: np.ndarray | None, size: int, blocks: int) -> np.ndarray | N
 def _slopes(
     function: Function, samples: np.ndarray, takes_arrays: bool
 ) -> tuple[Slopes | None, str]:
-    """Values and slopes for any number of rows, or why there are none."""
+    """Values and slopes for any number of rows, or the reason why there are none."""
     flat = "the function is constant near all samples"
     if takes_arrays:
         evaluate = finite_differences(function, samples)
@@ -319,7 +321,7 @@ def _report(
     scalars: int,
     reduced: Reduced,
 ) -> DiscreteReport:
-    """The group of what was found, in the units of the data."""
+    """The report about the group that was found, in the units of the data."""
     algebra = hunt.on_each(algebra)
     size = algebra.shape[1]
     elements = [element for element, _ in hunt.found]
@@ -328,7 +330,7 @@ def _report(
     inside = hunt.lowered(matrices)[0]
     permuted = math.prod(math.factorial(cell) for cell in hunt.cells)
     if permuted > LARGEST_NAMED:
-        # Too many products to list. Exchanges of two alone have a name.
+        # There are too many products to list. Only exchanges of two have a name.
         is_all = len(elements) == sum(hunt.cells) - len(hunt.cells)
         name = " x ".join(f"S({cell})" for cell in hunt.cells) if is_all else None
         order = permuted if is_all else None
@@ -361,7 +363,7 @@ def _report(
 
 
 def _independent(maps: np.ndarray) -> np.ndarray:
-    """A basis of the span of maps, which may depend on each other."""
+    """A basis of the span of maps that may be dependent."""
     size = maps.shape[1]
     flat = maps.reshape(len(maps), size * size)
     norms = np.linalg.norm(flat, axis=1, keepdims=True)

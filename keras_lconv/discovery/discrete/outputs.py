@@ -1,4 +1,4 @@
-"""Where the outputs of a function should be once its inputs are moved."""
+"""The outputs that a symmetric function has at moved inputs."""
 
 from typing import Any
 
@@ -7,47 +7,47 @@ import numpy as np
 from keras_lconv._validation import finite_array
 from keras_lconv.discovery.discrete.reduced import Reduced
 
-# An output whose spread is this part of its values, in units of their rounding by the
-# tolerance, is lost in the rounding.
+# An output is lost in rounding if its spread, relative to its values, is below this
+# multiple of their rounding over the tolerance.
 LOST = 0.3
-# Regressors whose share is smaller are dependent.
+# Regressors with a smaller share are dependent.
 SMALLEST_REGRESSOR = 1e-6
-# Of outputs whose law is free: combinations that vary less, relative to the others, do not
+# For outputs with a free law: combinations that vary less, relative to the others, do not
 # count, and a map after which one varies less is no symmetry.
 SMALLEST_SHARE = 1e-3
-# So many samples at least for each output whose law is fitted.
+# The least number of samples for each output whose law is fitted.
 SAMPLES_PER_OUTPUT = 8
-# Outputs that a search in any direction follows.
+# The number of outputs that a search in any direction follows.
 MOST_FOLLOWED = 4
 FEWEST = 4
 
 
 class Outputs:
-    """Outputs that stay: `F(h x) = F(x)`.
+    """Invariant outputs: `F(h x) = F(x)`.
 
     Args:
         values: `F(x)` at all samples, `(samples, outputs)`.
         smallest: An output whose spread is a smaller part of its values does not count.
     """
 
-    # So many samples are the fewest that tell something.
+    # With fewer samples than this the outputs tell nothing.
     fewest = FEWEST
 
     def __init__(self, values: np.ndarray, smallest: float):
         self.values = values
         spread, largest = np.std(values, axis=0), np.max(np.abs(values), axis=0)
         self._varies = spread > smallest * largest
-        # What is the same at all samples may be constant, if another output is not.
+        # A constant output is allowed if another output is not constant.
         self.require_seen(np.ptp(values, axis=0) > 0)
         if not np.any(self._varies):
             raise _lost(f"a function with the same value at all {len(values)} samples")
         self._scale = spread[self._varies]
 
     def require_seen(self, changes: np.ndarray) -> None:
-        """Raises if rounding hides how an output changes.
+        """Raises an error if rounding hides how an output changes.
 
         Args:
-            changes: Whether each output does change, `(outputs,)`.
+            changes: Whether each output changes, `(outputs,)`.
         """
         hidden = np.flatnonzero(changes & ~self._varies)
         if len(hidden):
@@ -59,11 +59,11 @@ class Outputs:
 
     @property
     def reference(self) -> np.ndarray:
-        """What counts, of spread 1: `(samples, k)`."""
+        """The outputs that count, with spread 1: `(samples, k)`."""
         return self.values[:, self._varies] / self._scale
 
     def changes(self, matrices: np.ndarray, moved: np.ndarray) -> np.ndarray:
-        """How far outputs are from where they should be, in units of their spread.
+        """How far outputs are from the expected ones, in units of their spread.
 
         Args:
             matrices: Maps of rows, `(m, n, n)`.
@@ -88,7 +88,7 @@ class Outputs:
         return np.eye(len(scale))[chosen] / scale[chosen, None]
 
     def expected(self, matrices: np.ndarray, number: int) -> np.ndarray:
-        """Where they should be, `(m, number, outputs)`, or one for all maps."""
+        """The expected outputs, `(m, number, outputs)`, or one array for all maps."""
         return self.values[None, :number]
 
     def pulled(
@@ -108,21 +108,22 @@ class Outputs:
         return None
 
     def project(self, residuals: np.ndarray) -> np.ndarray:
-        """What is left of residuals `(m, number, c)` once a law of outputs is fitted."""
+        """The rest of residuals `(m, number, c)` after the fit of a law of outputs."""
         return residuals
 
 
 def _lost(received: str) -> ValueError:
-    """What to say of outputs that rounding hides."""
+    """The message about outputs that rounding hides."""
     return ValueError(
-        "`function` must depend on its input, each output by more than the rounding of its "
-        f"values by the tolerance. Received: {received}. If that is rounding, subtract the "
-        "mean inside of it, or compute in float64; if an output is constant, leave it out"
+        "`function` must depend on its input: the spread of each output must be well "
+        f"above the rounding of its values. Received: {received}. If rounding hides the "
+        "spread, subtract the mean inside of the function, or compute in float64. If an "
+        "output is constant, leave it out"
     )
 
 
 class MovedOutputs(Outputs):
-    """Outputs that move by a known law: as the vectors, as matrices, or by given ones.
+    """Outputs that move by a known law: like the vectors, or like matrices.
 
     Args:
         values: `(samples, outputs)`.
@@ -156,7 +157,7 @@ class MovedOutputs(Outputs):
         self._centre = np.zeros(needed)
         if kind == "same":
             self._centre[scalars:] = np.tile(centre, blocks)
-        # Also what is constant must stay where it should be.
+        # Constant outputs must agree with the law, too.
         sizes = np.where(self._varies, np.std(values, axis=0), np.abs(values).max(axis=0))
         self._units = np.where(sizes > 0, sizes, np.max(sizes))
 
@@ -201,7 +202,7 @@ class MovedOutputs(Outputs):
     ) -> tuple[np.ndarray, np.ndarray]:
         """What `expected` changes by, as slopes and what they belong to."""
         one, r = np.eye(reduced.size), reduced.size
-        # Those that are followed are the first ones, by blocks or by rows of a matrix.
+        # The first outputs are followed, by blocks or by rows of a matrix.
         first, second = np.divmod(np.arange(len(followed)), r)
         lengths = np.linalg.norm(reduced.down, axis=1)
         units = np.linalg.norm(followed, axis=1) / lengths[second]
@@ -212,7 +213,7 @@ class MovedOutputs(Outputs):
             slopes = -units[:, None] * one[second]
             shape = (len(maps), number, len(first), 1, r)
             return slopes[:, None], np.broadcast_to(vectors[None, :, :, None], shape)
-        # `h T h^T`, from the left and from the right.
+        # `h T h^T` has a derivative from the left and one from the right.
         units = units / lengths[first]
         tensors = away.reshape(number, self._size, self._size)
         tensors = reduced.down @ tensors @ reduced.down.T
@@ -223,7 +224,7 @@ class MovedOutputs(Outputs):
 
 
 class GivenOutputs(Outputs):
-    """Outputs that move by a given matrix for each map that is tried.
+    """Outputs that move by a given matrix for each map.
 
     Args:
         values: `(samples, outputs)`.
@@ -256,7 +257,7 @@ class GivenOutputs(Outputs):
 
 
 class FreeOutputs(Outputs):
-    """Outputs that move by any matrix, which is fitted: `F(h x) = W F(x)`.
+    """Outputs that move by any matrix, found by a fit: `F(h x) = W F(x)`.
 
     Args:
         values: `(samples, outputs)`.
@@ -281,9 +282,8 @@ class FreeOutputs(Outputs):
         self.fewest = SAMPLES_PER_OUTPUT * self._regressors.shape[1]
         if len(values) < self.fewest:
             raise ValueError(
-                f"output='free' needs {self.fewest} samples at least for "
-                f"{values.shape[1]} outputs, whose law is fitted. "
-                f"Received: {len(values)} samples that differ"
+                f"output='free' fits the law of the {values.shape[1]} outputs and needs at "
+                f"least {self.fewest} different samples. Received: {len(values)}"
             )
 
     @property
@@ -296,7 +296,8 @@ class FreeOutputs(Outputs):
         moved = moved @ self._frame.T
         with np.errstate(over="ignore", invalid="ignore"):
             spread = np.std(moved, axis=1, keepdims=True)
-        # An unrelated sample differs by twice the variance, and a fit leaves it once.
+        # An unrelated sample differs by twice the variance. A fit leaves the variance
+        # itself.
         changes = np.sqrt(2) * self.project(moved) / np.clip(spread, SMALLEST_SHARE, 1.0)
         return np.where(spread > SMALLEST_SHARE, changes, np.inf)
 
@@ -336,15 +337,15 @@ def outputs_of(
     blocks: int,
     given: np.ndarray | None,
 ) -> Outputs:
-    """The outputs `(samples, M)` of a function, by the law that they are to have.
+    """The outputs `(samples, M)` of a function, with the law that symmetries imply.
 
     Args:
         values: `(samples, M)`.
-        rounding: That of their type, relative.
+        rounding: The relative rounding error of their dtype.
         kind: `"invariance"` or `"equivariance"`.
         output: `"free"`, `"same"`, `"tensor2"`, or the matrix of each given map.
         tolerance: The largest error of a symmetry.
-        scalars: Number of components that are not moved.
+        scalars: The number of components that do not move.
         centre: What vectors are moved about, `(v,)`.
         blocks: Number of vectors in a row.
         given: Maps of rows that are given, or `None`.
@@ -360,7 +361,7 @@ def outputs_of(
         )
     if given is None:
         raise ValueError(
-            "`output` as matrices needs as many in `search`, of which they are. "
-            "Received: kinds of maps in `search`"
+            "`output` can hold matrices only if `search` holds as many matrices, to which "
+            "they belong. Received: kinds of maps in `search`"
         )
     return GivenOutputs(values, smallest, given, output)

@@ -9,9 +9,9 @@ from keras_lconv._typing import Figure
 from keras_lconv.algebra import LieAlgebra, MatrixGroup
 from keras_lconv.report import Report
 
-# Of an algebra that was found with derivatives in float32.
+# The precision of an algebra found with derivatives in float32.
 TOLERANCE = 1e-3
-# The summary lists so many generating elements.
+# The summary lists at most this many generating elements.
 MOST_LISTED = 20
 
 
@@ -87,7 +87,8 @@ class DiscreteReport(Report):
 
     @property
     def confidence(self) -> float:
-        """How clearly symmetries are separated from other maps, from 0 to 1.
+        """How clearly the errors of symmetries are separated from those of other maps, from
+        0 to 1.
 
         It is 0 if nothing was tried.
         """

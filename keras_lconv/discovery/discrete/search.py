@@ -1,4 +1,4 @@
-"""Which maps are tried, and which of them are symmetries."""
+"""The search: tries maps, and decides which of them are symmetries."""
 
 import math
 from collections import Counter
@@ -24,25 +24,25 @@ from keras_lconv.discovery.discrete.elements import (
 from keras_lconv.discovery.discrete.reduced import SAME, Reduced, Slopes
 from keras_lconv.discovery.discrete.trial import Trial
 
-# Orders of the rotations that are looked for in any plane, and samples of a search.
+# The orders of rotations that are searched in any plane, and numbers of samples.
 ORDERS = (2, 3, 4, 5, 6, 7, 8)
 SAMPLES_PER_UNKNOWN, FEWEST_SAMPLES = 2, 64
-# With as many free numbers as equations there are maps that fit by chance.
+# With as many unknowns as equations, some maps fit by chance.
 EQUATIONS_PER_NUMBER = 2
-# How far motions along an algebra go that are tried.
+# The sizes of the motions that are tried along an algebra.
 MOTIONS = (0.15, 0.3, 0.6)
-# Errors are not told apart below.
+# Errors below this are not distinguished.
 ROUNDING = 1e-6
-# Coefficients in words are rounded, and those that are smaller left out.
+# In descriptions coefficients are rounded, and smaller ones are left out.
 SMALLEST_SHOWN = 5e-3
 
 
 class Search:
-    """Tries maps, and keeps those that change a function little.
+    """Tries maps, and keeps those that hardly change a function.
 
     Args:
-        trial: Asks the function.
-        reduced: The coordinates that the function depends on.
+        trial: Evaluates the function at moved samples.
+        reduced: The coordinates on which the function depends.
         names: Of the components of a vector.
         blocks: Number of vectors in a row.
         tolerance: The largest error of a symmetry.
@@ -64,7 +64,7 @@ class Search:
         self.tried: Counter[str] = Counter()
         self.accepted: Counter[str] = Counter()
         self.not_searched: list[str] = []
-        # Sizes of sets of components that may be put in any order.
+        # The sizes of sets of components whose order does not matter.
         self.cells: list[int] = []
 
     def on_each(self, matrices: np.ndarray) -> np.ndarray:
@@ -72,15 +72,19 @@ class Search:
         return np.kron(np.eye(self.blocks)[None], matrices)
 
     def lowered(self, matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Maps of rows in the coordinates that matter, and which act on these alone."""
+        """Maps of rows in the coordinates that matter, and whether each acts on these
+        alone.
+        """
         return self._rows.lowered(matrices)
 
     def raised(self, matrices: np.ndarray) -> np.ndarray:
-        """The way back, with all else left as it is."""
+        """The inverse of `lowered`: maps of rows that leave all other directions
+        unchanged.
+        """
         return self._rows.raised(matrices)
 
     def ask(self, elements: Sequence[Element]) -> list[Element]:
-        """Those among maps of rows that are symmetries; trivial ones are left out."""
+        """The maps of rows that are symmetries, without trivial ones."""
         if not elements:
             return []
         inside, is_inside = self.lowered(np.array([e.matrix for e in elements]))
@@ -102,7 +106,7 @@ class Search:
         return kept
 
     def keep_up_to_gap(self) -> None:
-        """Leaves out what holds nearly, where other maps are clearly more exact."""
+        """Drops maps that hold approximately if others are clearly more exact."""
         errors = np.sort([error for _, error in self.found])
         bounds = np.append(np.maximum(errors, ROUNDING), max(self.nearest, ROUNDING))
         if len(errors) < 2:
@@ -117,7 +121,7 @@ class Search:
         self.found = [each for each in self.found if each[1] <= self.tolerance]
 
     def holds(self, algebra: np.ndarray) -> bool:
-        """Whether motions along an algebra `(k, r, r)` are symmetries too."""
+        """Whether finite motions along an algebra `(k, r, r)` are symmetries, too."""
         from scipy.linalg import expm
 
         if not len(algebra):
@@ -156,7 +160,9 @@ class Search:
     def _without_products(
         self, swaps: Sequence[Element], cells: Sequence[Sequence[int]]
     ) -> None:
-        """Keeps of the permutations inside of cells such exchanges as generate all."""
+        """Among permutations inside of cells, keeps only exchanges that generate
+        them all.
+        """
         label = np.empty(len(self._names), dtype=int)
         for number, cell in enumerate(cells):
             label[list(cell)] = number
@@ -175,7 +181,7 @@ class Search:
         self.found = kept
 
     def vectors(self) -> None:
-        """Permutations of whole vectors, and what was found of one vector alone."""
+        """Permutations of whole vectors, and symmetries of one vector alone."""
         if self.blocks == 1:
             return
         names = [f"vector {k}" for k in range(self.blocks)]
@@ -210,7 +216,7 @@ class Search:
         self.ask([self._spread(e) for e in turns(self._names)])
 
     def given(self, matrices: np.ndarray) -> None:
-        """Maps that are given, of one vector or of all."""
+        """Given maps, of one vector or of all."""
         elements = [
             Element(m, "given", f"given, number {k}") for k, m in enumerate(matrices)
         ]
@@ -223,14 +229,14 @@ class Search:
     def anywhere(self, kind: str, slopes: Slopes, centre: np.ndarray) -> None:
         """Reflections or rotations in any direction."""
         size = self._reduced.size
-        # Numbers that are free in such a map, up to what commutes with it.
+        # The number of free parameters of such a map, without those that commute with it.
         free = 2 * size - 2 if kind == "reflection" else 4 * size - 6
         equations = self._trial.outputs.reference.shape[1]  # of each sample
         needed = math.ceil(EQUATIONS_PER_NUMBER * free / equations)
         if len(self._trial.samples) < needed:
             self.not_searched.append(
-                f"{kind}s in any direction: {needed} different samples are needed at "
-                f"least, and there are {len(self._trial.samples)}"
+                f"{kind}s in any direction: these need at least {needed} different "
+                f"samples, and there are {len(self._trial.samples)}"
             )
             return
         orders = (1,) if kind == "reflection" else ORDERS
@@ -243,7 +249,7 @@ class Search:
             return
         changes = self._changes(slopes, centre)
         for order in orders:
-            # A rotation by a part of a turn has powers, which are rotations too.
+            # Powers of a rotation by a part of a turn are rotations, too.
             if not all(
                 self._has_turn(order // p) for p in (2, 3) if order in (2 * p, 8, 6)
             ):
@@ -261,7 +267,7 @@ class Search:
             )
 
     def _has_turn(self, order: int) -> bool:
-        """Whether a rotation by `2 pi / order` in a plane is among what was found."""
+        """Whether a rotation by `2 pi / order` in a plane is already found."""
         expected = self._reduced.size - 2 + 2 * np.cos(2 * np.pi / order)
         for element, _ in self.found:
             inside = self._reduced.lowered(self._first_block(element)[None])[0][0]
@@ -272,7 +278,9 @@ class Search:
         return False
 
     def _changes(self, slopes: Slopes, centre: np.ndarray) -> Any:
-        """What the search for conjugates asks: changes, slopes and samples."""
+        """The function that the search for conjugates evaluates: changes, slopes and
+        samples.
+        """
         rows = self._trial.samples[: self._number]
         outputs = self._trial.outputs
         v = len(self._names)
@@ -300,7 +308,7 @@ class Search:
             residuals = values - outputs.expected(raised, len(rows))
             residuals = outputs.project(residuals @ followed.T)
             flat = (len(maps), len(rows) * len(followed))
-            # Values at two samples differ by twice the variance.
+            # Values at two unrelated samples differ by twice the variance.
             unit = np.sqrt(2)
             return (
                 residuals.reshape(flat) / unit,
@@ -312,17 +320,17 @@ class Search:
 
     @property
     def _fewest(self) -> int:
-        """Samples at least that starts are tried on."""
+        """The least number of samples on which starts are tried."""
         return max(FEWEST_SAMPLES, self._trial.outputs.fewest)
 
     @property
     def _number(self) -> int:
-        """Samples of a search in any direction."""
+        """The number of samples of a search in any direction."""
         number = max(self._fewest, SAMPLES_PER_UNKNOWN * self._reduced.size**2)
         return min(number, len(self._trial.samples))
 
     def _project(self, derivatives: np.ndarray) -> np.ndarray:
-        """What is left of derivatives `(m, s, p)` once a law of outputs is fitted."""
+        """The residual of derivatives `(m, s, p)` after the fit of a law of outputs."""
         parts = derivatives.reshape(len(derivatives), self._number, -1)
         return self._trial.outputs.project(parts).reshape(derivatives.shape)
 
@@ -333,7 +341,7 @@ class Search:
             normal = np.linalg.svd(part)[2][0]
             return f"reflection at {_linear_form(normal, self._names)} = 0"
         plane = np.linalg.svd(part)[2][:2]
-        # One form with each of two components that tell the plane best.
+        # One linear form for each of the two components that determine the plane best.
         pivots = np.argsort(-np.sum(plane**2, axis=0), kind="stable")[:2]
         if abs(np.linalg.det(plane[:, pivots])) > 1e-2:
             plane = np.linalg.solve(plane[:, np.sort(pivots)], plane)
@@ -362,7 +370,7 @@ def _distinct(maps: np.ndarray) -> np.ndarray:
 
 
 def _cells(swaps: Sequence[np.ndarray], size: int) -> list[list[int]]:
-    """The components that exchanges of two lead to each other."""
+    """The sets of components that exchanges of two connect."""
     label = np.arange(size)
     for swap in swaps:
         a, b = np.nonzero(np.diag(swap) == 0)[0]

@@ -1,4 +1,4 @@
-"""How much a function changes when its inputs are moved by a map."""
+"""How much a function changes when a map moves its inputs."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,22 +14,22 @@ from keras_lconv.discovery.functions.derivatives import values_of_arrays
 
 # Candidates are tried on few samples first, and on more if they change little there.
 LATER, SCREEN = 8, 0.3
-# Rows in a call.
+# The largest number of rows in a call.
 MOST_ROWS, FEWEST_ROWS = 4096, 256
 
 
 class Trial:
-    """Asks a function at moved samples.
+    """Evaluates a function at moved samples.
 
     Args:
         function: Maps `(batch, n)` to `(batch, ...)`, tensors or arrays.
         samples: Array `(batch, n)`.
-        scalars: Number of components that are not moved, the first ones.
-        centre: What is moved to itself: the middle of all vectors of a row, one after the
-            other, `(n - scalars,)`.
+        scalars: The number of components that do not move, the first ones.
+        centre: The fixed point of all maps: the centre of all vectors of a row, one after
+            the other, `(n - scalars,)`.
         takes_arrays: Whether the function takes NumPy arrays.
-        outputs_of: From values `(batch, m)`, and the rounding of their type, to `Outputs`,
-            which say where they should be.
+        outputs_of: Makes `Outputs`, which give the expected outputs, from values `(batch,
+            m)` and the rounding of their dtype.
 
     Raises:
         ValueError: If the function does not depend on its input.
@@ -53,7 +53,8 @@ class Trial:
                 "are NaN or infinite"
             )
         self.outputs = outputs_of(values.astype("float64"), rounding(values))
-        # What an unrelated sample would give: two samples of spread 1, and their median.
+        # The change to an unrelated sample: the difference of two samples of spread 1, and
+        # its median.
         reference = self.outputs.reference
         other = reference[np.random.default_rng(0).permutation(len(samples))]
         self._median = float(np.median(_lengths(reference - other)))
@@ -80,7 +81,7 @@ class Trial:
         return np.concatenate([fixed, vectors + self._centre], axis=2)
 
     def changes(self, matrices: np.ndarray, number: int) -> np.ndarray:
-        """How far outputs are from where they should be, `(m, number, k)`."""
+        """How far outputs are from the expected ones, `(m, number, k)`."""
         return self.outputs.changes(matrices, self.values_at(matrices, number))
 
     def values_at(self, matrices: np.ndarray, number: int | None = None) -> np.ndarray:
@@ -92,17 +93,19 @@ class Trial:
         return values.reshape(*moved.shape[:2], -1)
 
     def errors(self, matrices: np.ndarray) -> np.ndarray:
-        """How far each map is from a symmetry: 0 is exact, 1 as an unrelated sample.
+        """How far each map is from a symmetry: 0 if exact, 1 if outputs are like those of
+        unrelated samples.
 
-        It is the root of the mean square of changes, or their median if that is more, both
-        in units of what unrelated samples give: so neither a few large values nor many that
-        are flat decide alone.
+        This is the root mean square of changes, or their median if that is larger, both in
+        units of the changes to unrelated samples. So neither a few large values nor many
+        small ones decide alone.
 
         Args:
             matrices: Array `(m, n - scalars, n - scalars)`.
 
         Returns:
-            Array `(m,)`. What fails on a part of the samples has the error there.
+            Array `(m,)`. A map that fails on the first part of the samples has its error
+            there.
         """
         errors = np.zeros(len(matrices))
         alive = np.arange(len(matrices))
@@ -130,9 +133,10 @@ class Trial:
 
 
 def parts_of(rows: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
-    """Parts of rows, each with how many count: the last row fills up to a power of two.
+    """Parts of rows, each with the number that count. Copies of the last row pad a part to
+    a power of two.
 
-    Backends compile for each shape, of which there are few then.
+    Backends compile for each shape, so there should be few shapes.
     """
     for start in range(0, len(rows), MOST_ROWS):
         part = rows[start : start + MOST_ROWS]

@@ -1,35 +1,35 @@
-"""Units in which all coordinates of an equation matter alike."""
+"""Units in which all coordinates of an equation matter equally."""
 
 import numpy as np
 
 from keras_lconv.discovery.equations.equation import Equations
 
-# Coordinates that matter less than this, beside others, call for other units.
+# Coordinates that matter less than this, relative to others, need other units.
 UNBALANCED = 1e-2
-# So many steps, each of so many powers of e at most, and differences for derivatives.
+# The number of steps, the largest step as an exponent of e, and the step of differences.
 STEPS, LONGEST, DIFFERENCE = 8, 8.0, 0.05
-# Singular values of that derivative below this part of the largest are rounding.
+# Singular values of the derivative below this part of the largest are rounding.
 RANK = 1e-3
 
 
 def balanced(
     equations: Equations, bounds: np.ndarray, fixed: np.ndarray, start: np.ndarray
 ) -> np.ndarray:
-    """Wider or narrower ranges of jets, in which no coordinate is lost beside others.
+    """Wider or narrower ranges of jets, in which every coordinate matters.
 
-    Of `u_t = 1e-6 u_xx` jets with derivatives of size 1 would not see `u_t`: in other units
-    of the variables it is `u_t = u_xx`. The logarithms of these units make the logarithms
-    of what coordinates matter as equal as they can be, by the method of Gauss and Newton
-    with shortest steps, so that units do not change where they need not.
+    In `u_t = 1e-6 u_xx`, with derivatives of size 1, the term `u_xx` does not count. In
+    other units of the variables the equation is `u_t = u_xx`. Gauss-Newton steps for the
+    logarithms of the units make the logarithms of the influences as equal as possible.
+    Shortest steps leave units unchanged that need no change.
 
     Args:
         equations: The equations.
         bounds: The lowest and the highest value of each coordinate, `(size, 2)`.
-        fixed: Which of the coordinates have to stay in their range, `(size,)`.
-        start: Numbers between 0 and 1, `(n, size)`: where jets are between the bounds.
+        fixed: Whether each coordinate must stay in its range, `(size,)`.
+        start: The places of jets between the bounds, from 0 to 1, `(n, size)`.
 
     Returns:
-        Array `(size, 2)`; `bounds` where all coordinates matter.
+        Array `(size, 2)`, equal to `bounds` if all coordinates matter.
     """
     space = equations.space
     p = len(space.independent)
@@ -55,7 +55,7 @@ def balanced(
         middle: np.ndarray = np.nanmedian(
             np.where(np.isfinite(sizes), sizes, np.nan), axis=0
         )
-        # Of each equation only ratios count.
+        # For each equation only ratios count.
         number = np.maximum(known.sum(axis=1, keepdims=True), 1)
         mean = np.sum(middle * known, axis=1, keepdims=True) / number
         return np.where(known, middle - mean, 0.0).ravel()

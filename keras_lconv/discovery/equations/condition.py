@@ -1,4 +1,4 @@
-"""The condition that the prolongation of a field keeps the solution set."""
+"""The condition that the prolongation of a field preserves the solution set."""
 
 import numpy as np
 
@@ -11,26 +11,26 @@ from keras_lconv.discovery.null_space import NormalMatrices, NullSpace
 
 # Numbers in memory at a time.
 MOST_NUMBERS = 4_000_000
-# Characteristics that are smaller on solutions vanish there: at most so small ones, and
-# such as are no larger than so many times the rounding.
+# A characteristic vanishes on solutions if it is at most this small there, and at most this
+# many times the rounding.
 VANISHES, VANISHES_UP_TO = 1e-5, 10.0
-# Fields that move jets by less, relative to others of such coefficients, move nothing.
+# Fields that move jets by less, relative to others with such coefficients, move nothing.
 DEPENDENT = 1e-12
 
 
 class Condition:
     """`pr v [Delta] = 0` on the solution set, as equations for the coefficients of `v`.
 
-    All is computed in units in which the variables have mean zero and spread 1, for fields
-    that move jets by 1 in the mean of squares and independently of each other. So terms
-    that nearly depend on each other do no harm. The unit of an equation is what it is on
-    average, where the derivatives of `Delta` have their size, but any direction.
+    The variables are in units in which they have mean zero and spread 1. The unknowns are
+    independent fields that move jets by 1 in root mean square, so nearly dependent terms do
+    no harm. The unit of an equation is its average size if the derivatives of `Delta` had
+    their size but a random direction.
 
     Args:
         solutions: The solution set.
         jets: Jets of solutions, `(n, size)`.
-        terms: What the components are made of.
-        units: Of the variables; by default the mean and spread of the jets.
+        terms: The terms of the components.
+        units: Units of the variables. By default, the mean and spread of the jets.
     """
 
     def __init__(
@@ -50,9 +50,10 @@ class Condition:
         usable &= terms.are_known(space.points(jets))
         if np.mean(usable) < LEAST_KEPT:
             raise ValueError(
-                "`equation` and the functions of `search` must have values and derivatives "
-                f"at most jets. Received: some that have them at {np.mean(usable):.0%}; "
-                "`ranges` says between which values variables are drawn"
+                "`equation` and the functions of `search` must have values and "
+                "derivatives at most jets. Received: functions that have them at "
+                f"{np.mean(usable):.0%} of the jets. Give `ranges` of variables in which "
+                "they have"
             )
         self.jets, self._slopes = jets[usable], (slopes / norms)[usable]
         self._standard = self.units.standard(space, self.jets)
@@ -63,7 +64,7 @@ class Condition:
         self._system = NormalMatrices(rows.shape[2])
         self._system.add(rows, np.ones(len(rows)))
         flat = rows.reshape(-1, rows.shape[2]) / np.sqrt(len(rows))
-        # Its values are those of the equations, without the rounding of squares.
+        # This takes values of the equations themselves, without the rounding of squares.
         self._triangle = np.linalg.qr(flat, mode="r")
 
     def _independent(self) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +82,7 @@ class Condition:
         return (kept / sizes / scales).T, kept * sizes * scales
 
     def _batches(self, number: int) -> list[slice]:
-        """Parts of the first so many jets, each of which fits into memory."""
+        """Parts of the first jets, each of which fits into memory."""
         number = min(number, len(self.jets))
         step = max(1, MOST_NUMBERS // (self.num_unknowns * self.space.size))
         return [slice(i, min(i + step, number)) for i in range(0, number, step)]
@@ -94,7 +95,7 @@ class Condition:
         return np.concatenate(rows)
 
     def spectrum(self) -> tuple[np.ndarray, np.ndarray]:
-        """All fields in the order of what is left of the condition, and how much is.
+        """All fields in the order of how well they meet the condition, and their residuals.
 
         Returns:
             Coefficients `(r, p + q, terms)` in units of the variables, and values `(r,)`.
@@ -106,16 +107,16 @@ class Condition:
         return fields.reshape(-1, *self._shape), values[::-1]
 
     def judged(self, dimension: int, fit_error: float = 0.0) -> NullSpace:
-        """How sure the solutions are if so many count.
+        """How sure the solutions are, for a given number of them.
 
         Args:
-            dimension: How many do.
-            fit_error: What the equation leaves of the data.
+            dimension: The number of solutions.
+            fit_error: The relative residual of the equation in the data.
         """
         return self._system.solve(dimension, fit_error=fit_error)
 
     def sizes(self, fields: np.ndarray) -> np.ndarray:
-        """How far fields are from being symmetries, in the unit of the values.
+        """How far fields are from being symmetries, in the unit of the spectrum.
 
         Args:
             fields: Coefficients `(k, p + q, terms)`.
@@ -126,24 +127,25 @@ class Condition:
     def moves(self, fields: VectorFields) -> np.ndarray:
         """How fields in the units of the data move jets, as columns `(r, k)`.
 
-        Products of columns are means of those of what is moved.
+        Products of columns are mean products of the motions.
         """
         size = len(self.units.scales)
         own = self.terms.in_units(fields, self.units).coefficients[:, :size]
         return self._inverse @ own.reshape(len(fields), -1).T
 
     def _moved(self, chosen: slice) -> np.ndarray:
-        """How all unknown fields move jets, in units of these, `(n, size, unknowns)`."""
+        """How all unknown fields move jets, in units of the jets, `(n, size, unknowns)`."""
         series = self.terms.series(self.space, self.jets[chosen], self.units)
         moved = prolonged(self.space, self._standard[chosen], series)
         return moved.reshape(*moved.shape[:2], -1) / self._sizes[:, None]
 
     def trivial(self, fields: np.ndarray, exact: float) -> np.ndarray:
-        """Which mixtures of fields move no solution: their characteristic vanishes.
+        """The mixtures of fields that move no solution, because their characteristic
+        vanishes.
 
         Args:
             fields: Coefficients `(k, p + q, terms)`.
-            exact: Up to so much what is zero may differ from it.
+            exact: The error up to which a number counts as zero.
 
         Returns:
             Orthonormal mixtures `(m, k)`.

@@ -14,11 +14,12 @@ from keras_lconv.discovery.equations.equation import along
 from keras_lconv.discovery.equations.jets import JetSpace
 from keras_lconv.discovery.equations.names import columns_of
 
-# Formulas are polynomials up to this degree, with at most so many monomials.
+# Formulas are polynomials up to this degree, with at most this many monomials.
 FORMULA_DEGREE, MOST_MONOMIALS, POINTS_PER_MONOMIAL = 6, 500, 3
-# A polynomial is a formula if it leaves no more; smaller terms are left out.
+# A polynomial is a formula if its error is at most the first number. Terms below the second
+# are left out.
 ROUNDING, ROUNDING_OF_TERMS = 1e-8, 3e-5
-# Longer ones are not shown.
+# Longer formulas are not shown.
 MOST_TERMS, NO_FORMULA = 30, "no short formula"
 TINY = float(np.finfo("float64").tiny)
 
@@ -79,7 +80,7 @@ def divergence(
             direction = np.zeros((len(jets), len(first)))
             direction[:, column] = directions[:, a, column]
             parts.append(along(values, jets[:, first], direction)[:, a])
-    # Where all terms vanish it is compared with how the current varies.
+    # If all terms vanish, the unit is the variation of the current.
     varies = np.std(values(jets[:, first]), axis=0) / np.std(space.split(jets)[0], axis=0)
     size = float(np.sqrt(np.mean(np.sum(np.square(parts), axis=0)) + np.mean(varies**2)))
     return float(np.sqrt(np.mean(np.sum(parts, axis=0) ** 2))) / max(size, TINY)
@@ -91,16 +92,17 @@ def in_symbols(
     functions: Sequence[tuple[str, Callable[[np.ndarray], np.ndarray]]],
     values: Callable[[np.ndarray], np.ndarray],
 ) -> tuple[float, tuple[str, ...]]:
-    """The components of a current as polynomials of jets, and these times functions.
+    """The components of a current as polynomials of jets, alone or times functions.
 
     Args:
-        space: That of jets of first order.
-        jets: Some of them, `(n, size)`: where formulas are compared with values.
-        functions: Names, and functions of jets `(n,)`; the last one is tried last.
+        space: The space of jets of first order.
+        jets: Jets at which formulas are compared with values, `(n, size)`.
+        functions: Names, and functions of jets with values `(n,)`. The last one is tried
+            last.
         values: The current, `(n, p)`.
 
     Returns:
-        By which factor the density has small whole coefficients, and the texts.
+        The factor that gives the density small whole coefficients, and the texts.
     """
     size, rng = jets.shape[1], np.random.default_rng(0)
     names = [*space.names, *(name for name, _ in functions)]
@@ -125,9 +127,9 @@ def in_symbols(
 
 
 def _powers(size: int, degree: int, number: int, functions: int) -> np.ndarray | None:
-    """Monomials of so many variables, alone and times some of the functions.
+    """Monomials of the variables, alone and times some of the functions.
 
-    Where these are too many there is nothing.
+    The result is `None` if there are too many.
     """
     if (
         comb(size + degree, degree) + number * comb(size + degree - 1, size)
@@ -143,7 +145,7 @@ def _powers(size: int, degree: int, number: int, functions: int) -> np.ndarray |
 def _written(
     powers: np.ndarray, solved: np.ndarray, scales: np.ndarray, names: list[str]
 ) -> tuple[float, tuple[str, ...]]:
-    """Polynomials, the highest degrees first, and a factor for all of them."""
+    """Polynomials in symbols, the highest degrees first, and a common factor."""
     order = np.argsort(-powers.sum(axis=1), kind="stable")
     small = np.abs(solved) <= ROUNDING_OF_TERMS * np.max(np.abs(solved), initial=0.0)
     shown = np.where(small, 0.0, solved / scales[:, None])[order]

@@ -14,18 +14,18 @@ from keras_lconv.discovery.equations.jets import JetSpace
 from keras_lconv.discovery.equations.names import columns_of, jet_space
 from keras_lconv.discovery.equations.taylor import Taylor
 
-# Central differences of fourth order with this step, in units of a coordinate, err by
-# rounding as much as by the series.
+# With this step, in units of a coordinate, central differences of fourth order have equal
+# errors from rounding and from the series.
 STEP = 1e-3
-# So many jets are moved at a time.
+# The number of jets that are moved at a time.
 MOST_ROWS = 4_000
-# What is smaller, relative to the largest derivative of a jet, is rounding: of differences,
-# and where derivatives are exact.
+# Relative to the largest derivative of a jet, smaller numbers are rounding: for
+# differences, and for exact derivatives.
 DEPENDS, DEPENDS_EXACTLY = 1e-6, 1e-60
 
 
 class Equations:
-    """One or some equations `Delta = 0` for jets.
+    """One or more equations `Delta = 0` for jets.
 
     Args:
         functions: Functions of some coordinates, each with one value or several.
@@ -35,40 +35,42 @@ class Equations:
     def __init__(self, functions: Sequence[NamedFunction], space: JetSpace):
         self.space = space
         self._functions = [(columns_of(f.names, space), f.call) for f in functions]
-        #: Whether it computes with tensors of the backend, which are differentiated by it.
+        # : Whether it computes with tensors of the backend, which then differentiates it.
         self.is_tensor = False
         sample = np.ones((2, space.size))
         try:
             found = self._all(sample)
             self.is_tensor = any(ops.is_tensor(each) for each in found)
         except (TypeError, RuntimeError, ValueError, AttributeError, NameError) as error:
-            # Operations of arrays with tensors, which each backend refuses in its own way.
+            # Each backend refuses operations of arrays with tensors by its own errors.
             found = self._of_tensors(sample, error)
             self.is_tensor = True
         self.size = len(found)
         is_single = self.is_tensor and keras.config.floatx() != "float64"
-        #: How exact values are, relative to their size.
+        # : The relative precision of values.
         self.precision = 1e-5 if is_single else 1e-9
         self._is_exact = self._has_rules(sample)
-        #: Up to so much what is zero may differ from it by derivatives of the equations.
+        # : The error of zero values that derivatives of the equations may cause.
         self.rounding = 1e-9 if self._is_exact else 1e-4 if is_single else 1e-6
 
     def values(self, jets: np.ndarray) -> np.ndarray:
-        """`Delta` at jets `(n, size)`, `(n, equations)`; NaN where it has no value."""
+        """`Delta` at jets `(n, size)`, of shape `(n, equations)`. It is NaN where it has no
+        value.
+        """
         with np.errstate(all="ignore"):
             found = self._all(_tensor(jets) if self.is_tensor else jets)
             return np.stack([_array(each, jets) for each in found], axis=1)
 
     def influences(self, jets: np.ndarray, scales: np.ndarray) -> np.ndarray:
-        """How much each coordinate of a jet matters, beside the one that matters most.
+        """How much each coordinate of a jet matters, relative to the one that matters most.
 
         Args:
             jets: Array `(n, size)`.
             scales: The size of each coordinate, `(size,)`.
 
         Returns:
-            Array `(n, equations, size)`, zero where an equation does not contain it, NaN at
-            jets where it has no derivatives.
+            Array `(n, equations, size)`. It is zero for coordinates that an equation does
+            not contain, and NaN at jets where it has no derivatives.
         """
         slopes = np.abs(self.gradients(jets, scales)) * scales
         with np.errstate(all="ignore"):
@@ -95,7 +97,9 @@ class Equations:
         return ops.convert_to_numpy(jacobian(flat)(_tensor(jets))[1]).astype("float64")
 
     def _exact_gradients(self, jets: np.ndarray) -> np.ndarray:
-        """By the rules of differentiation, where all functions are made of known ones."""
+        """Derivatives by the rules of differentiation, if all functions consist of known
+        ones.
+        """
         number = self.space.size
         first = JetSpace(tuple(map(str, range(number))), (), 1)
         series = np.zeros((number, len(jets), 1 + number))
@@ -107,7 +111,7 @@ class Equations:
         return np.stack(found, axis=1)[..., 1:]
 
     def _has_rules(self, jets: np.ndarray) -> bool:
-        """Whether all functions are made of those with rules of differentiation."""
+        """Whether all functions consist of those with rules of differentiation."""
         try:
             self._exact_gradients(jets)
         except (TypeError, AttributeError, ValueError):
@@ -123,7 +127,7 @@ class Equations:
 
         Args:
             jets: Array `(n, size)`.
-            error: What they raise for these.
+            error: The error that they raise for arrays.
         """
         try:
             return self._all(_tensor(jets))
@@ -182,7 +186,9 @@ def differences(
 def along(
     function: Callable[[np.ndarray], np.ndarray], jets: np.ndarray, directions: np.ndarray
 ) -> np.ndarray:
-    """The derivative of `function` along directions `(n, size)`, of fourth order."""
+    """The derivative of `function` along directions `(n, size)`, by differences of fourth
+    order.
+    """
     moved = [jets + k * STEP * directions for k in (-2, -1, 1, 2)]
     values = function(np.concatenate(moved))
     before, left, right, after = values.reshape(4, len(jets), *values.shape[1:])
@@ -192,16 +198,19 @@ def along(
 def read_equations(
     equation: Any, independent: Sequence[str] | None, dependent: Sequence[str] | None
 ) -> Equations:
-    """What a user gives as `equation`, with the space of its jets.
+    """The argument `equation` of a user as `Equations`, with the space of its jets.
 
     Args:
         equation: A function, an expression of SymPy, or a list of these.
-        independent: As for `jet_space`; by default also as functions of SymPy say.
+        independent: As for `jet_space`. By default, functions of SymPy determine them as
+            well.
         dependent: As for `jet_space`.
     """
     given = list(equation) if isinstance(equation, (list, tuple)) else [equation]
     if not given:
-        raise ValueError("`equation` must hold an equation. Received: an empty list")
+        raise ValueError(
+            "`equation` must hold at least one equation. Received: an empty list"
+        )
     functions, listed = [], [*(independent or ()), *(dependent or ())]
     for each in given:
         function, variables = named_function("equation", each, listed)
@@ -214,11 +223,11 @@ def read_equations(
 def named_function(
     argument: str, given: Any, listed: Sequence[str] = ()
 ) -> tuple[NamedFunction, list[str]]:
-    """A function or an expression, and the variables its functions of SymPy depend on.
+    """A function or an expression, and the variables of its functions of SymPy.
 
     Args:
         argument: The name of the argument that holds it.
-        given: What a user gives.
+        given: The value from the user.
         listed: Names of variables that the user lists.
     """
     if hasattr(given, "free_symbols"):
@@ -235,7 +244,7 @@ def _from_function(argument: str, function: Any) -> NamedFunction:
         )
     parameters = inspect.signature(function).parameters.values()
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    # What has a default value is a constant.
+    # An argument with a default value is a constant.
     named = [each for each in parameters if each.default is each.empty]
     if not named or any(each.kind not in kinds for each in named):
         raise ValueError(

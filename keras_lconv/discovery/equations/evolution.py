@@ -1,4 +1,4 @@
-"""From fields on grids to the equations that they obey."""
+"""Fits the equations that fields on grids obey."""
 
 import math
 from collections.abc import Sequence
@@ -21,9 +21,10 @@ from keras_lconv.discovery.equations.regression import (
 from keras_lconv.discovery.equations.rivals import with_rivals
 from keras_lconv.discovery.equations.samples import Grid
 
-# Derivatives by time of the next order are tried if this part is left of the last ones.
+# If the residual of an order is above this, derivatives by time of the next order are
+# tried.
 LARGE_ERROR, MOST_TIME_ORDER = 0.05, 2
-# More terms are not tried, and for rivals of an equation no more jets.
+# The largest number of terms that are tried, and of jets for rivals of an equation.
 MOST_TERMS_TRIED, MOST_JETS_OF_RIVALS = 400, 4000
 
 
@@ -32,7 +33,8 @@ def fit_system(
 ) -> tuple[FittedEquation, ...]:
     """An equation for each field, solved for its first or second derivative by time.
 
-    Both orders are the lowest ones whose error is near the least.
+    The order of the derivative and of the equation are the lowest ones whose error is near
+    the least.
 
     Args:
         grid: The fields; time is the first of the axes.
@@ -44,7 +46,7 @@ def fit_system(
     for function in functions:
         if not np.all(np.isfinite(function(space.points(jets)))):
             raise ValueError(
-                "`library` must hold functions that have values where the data are. "
+                "`library` must hold functions with values at all points of the data. "
                 f"Received: {function.label!r}, which has none at some points"
             )
     found: tuple[FittedEquation, ...] = ()
@@ -61,7 +63,7 @@ def fit_system(
             if error_of(fitted) < SMALL_ERROR:
                 break
         best = min(map(error_of, tried.values()), default=np.inf)
-        # Motions that are alike obey equations of a lower order, too, but not as well.
+        # Similar motions also obey equations of a lower order, but not as well.
         if best < least / NEAR_BEST:
             most = best * (NEAR_BEST if best < SMALL_ERROR else LEAST_GAIN)
             lowest = next(n for n, each in tried.items() if error_of(each) <= most)
@@ -73,7 +75,7 @@ def fit_system(
 
 
 def error_of(system: Sequence[FittedEquation]) -> float:
-    """The largest error of some equations."""
+    """The largest error among equations."""
     return max(each.fit_error for each in system)
 
 
@@ -105,7 +107,9 @@ def _with_rivals(
     orders: Sequence[int],
     functions: tuple[LibraryFunction, ...],
 ) -> tuple[FittedEquation, ...]:
-    """Equations that know their rivals, of the highest of some orders with few terms."""
+    """Equations with their rivals, among the terms of the highest order that has
+    few terms.
+    """
     space, jets = known
     every = -(-len(jets) // MOST_JETS_OF_RIVALS)
     lefts = columns_of([each.left for each in system], space)
@@ -128,7 +132,7 @@ def equations_of(
     functions: tuple[LibraryFunction, ...] = (),
     part: int | None = None,
 ) -> Equations:
-    """What was fitted as `Delta = 0`, or what fits without a part of the data."""
+    """The fitted equations as `Delta = 0`, or those that fit without a part of the data."""
     found = [
         _function(
             each,

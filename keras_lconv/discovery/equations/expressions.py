@@ -30,9 +30,9 @@ def from_expression(
         expression = expression.lhs - expression.rhs
     if not isinstance(expression, sympy.Expr) or not expression.free_symbols:
         raise ValueError(
-            f"`{argument}` must hold expressions of SymPy that are zero, as `u_t - u_xx`, "
-            "or equations between two sides that differ, as `sympy.Eq(u_t, u_xx)`. "
-            f"Received: {expression} (of type {type(expression).__name__})"
+            f"`{argument}` must hold expressions of SymPy that are zero, such as `u_t - "
+            "u_xx`, or equations between two different sides, such as `sympy.Eq(u_t, "
+            f"u_xx)`. Received: {expression} (of type {type(expression).__name__})"
         )
     # Derivatives of products and powers become those of fields.
     expression = expression.doit()
@@ -40,7 +40,7 @@ def from_expression(
     variables = _variables_of(argument, fields)
     jets = [*expression.atoms(sympy.Derivative, sympy.Subs), *fields]
     known = set(variables)
-    # Derivatives of high order first, which contain those of low order.
+    # Derivatives of high order come first, because they contain those of low order.
     for jet in sorted(jets, key=lambda each: -getattr(each, "derivative_count", 0)):
         if jet not in fields and jet.expr not in fields:
             raise ValueError(
@@ -66,14 +66,16 @@ def from_expression(
 
 
 def _variables_of(argument: str, fields: Sequence[Any]) -> list[str]:
-    """The variables of fields such as `u(t, x)`, which are the same wherever one stands."""
+    """The variables of fields such as `u(t, x)`, which must be the same at every
+    occurrence.
+    """
     arguments: dict[Any, tuple[Any, ...]] = {}
     for field in fields:
         if not all(each.is_Symbol for each in field.args):
             raise ValueError(
                 f"`{argument}` must hold fields at one point, such as u(t, x), and known "
-                f"functions of them, such as sin(u(t, x)). Received: {field}. Write a "
-                "function that you choose in its place; delays are not searched"
+                f"functions of them, such as sin(u(t, x)). Received: {field}. Replace "
+                "unknown functions by explicit ones. Delays are not supported"
             )
         if arguments.setdefault(field.func, field.args) != field.args:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""From an equation, or from fields on grids, to the point symmetries."""
+"""Finds the point symmetries of an equation, or of fields on grids."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,11 +21,11 @@ from keras_lconv.discovery.null_space import NUM_GROUPS
 
 # Jets are drawn between these values, in the units of the equation.
 RANGE = (-1.5, 1.5)
-# Variables that functions of a library take: on a wider range they differ more.
+# The range of variables of a library. On a wider range its functions differ more.
 RANGE_OF_FUNCTIONS = (-3.0, 3.0)
 MOST_DEGREE = 8
-# Jets that tell how much each coordinate matters, and whether solutions are near: if not,
-# derivatives are drawn from ranges that are wider by these factors.
+# This many jets tell how much each coordinate matters, and whether solutions are near. If
+# not, derivatives are drawn from ranges that are wider by these factors.
 JETS_OF_UNITS, WIDER = 100, (1.0, 10.0, 100.0, 1000.0)
 
 
@@ -149,15 +149,14 @@ def find_point_symmetries(
     periodic = names_of("periodic", periodic)
     if (fields is None) != (coordinates is None) or (fields is None and equation is None):
         raise ValueError(
-            "There must be an `equation`, or `fields` with their `coordinates`, or all of "
-            f"them. Received: equation={equation!r}, and "
-            f"{'no ' if fields is None else ''}fields with "
-            f"{'no ' if coordinates is None else ''}coordinates"
+            "Give an `equation`, or `fields` with their `coordinates`, or all three. "
+            f"Received: equation={equation!r}, and {'no ' if fields is None else ''}fields "
+            f"with {'no ' if coordinates is None else ''}coordinates"
         )
     if fields is None:
         if order is not None or periodic or library is not None:
             raise ValueError(
-                "`order`, `periodic` and `library` belong to data. Received: "
+                "`order`, `periodic` and `library` apply to data only. Received: "
                 f"order={order!r}, periodic={periodic!r}, library={library!r} without "
                 "`fields`"
             )
@@ -167,8 +166,8 @@ def find_point_symmetries(
         return search_for(equations, *bounds, degree, functions)
     if independent is not None or dependent is not None or ranges is not None:
         raise ValueError(
-            "`fields` and `coordinates` say what `independent`, `dependent` and `ranges` "
-            "would. Received: both"
+            "`independent`, `dependent` and `ranges` must not be given with `fields` and "
+            "`coordinates`, which determine them. Received: both"
         )
     grid = read_grid(fields, coordinates, periodic)
     grid.require_variation()
@@ -190,14 +189,14 @@ def find_point_symmetries(
 
 
 def highest_order(name: str, value: object) -> int:
-    """Returns `value` as an order that equations may have."""
+    """Checks the argument `order`."""
     return positive_int(name, value, most=MOST_ORDER)
 
 
 def _ranges(
     ranges: Any, equations: Equations, functions: tuple[LibraryFunction, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Between which values jets are drawn."""
+    """The values between which jets are drawn."""
     space = equations.space
     bounds = np.tile(np.array(RANGE), (space.size, 1))
     fixed = np.zeros(space.size, dtype=bool)
@@ -226,7 +225,7 @@ def _ranges(
     start = np.random.default_rng(0).uniform(size=(JETS_OF_UNITS, space.size))
     bounds = balanced(equations, bounds, fixed, start)
     for factor in WIDER:
-        # Of `y_tt = -9.81` solutions are farther away.
+        # Solutions of `y_tt = -9.81` are farther away.
         own = np.where(fixed | (space.orders == 0), 1.0, factor)
         low, high = bounds.T * own
         jets = low + (high - low) * start

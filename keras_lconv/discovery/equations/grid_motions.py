@@ -1,4 +1,4 @@
-"""Which motions move solutions on a grid to solutions on the same grid."""
+"""Motions that take solutions on a grid to solutions on the same grid."""
 
 import numpy as np
 
@@ -6,24 +6,24 @@ from keras_lconv.algebra import VectorFields
 from keras_lconv.discovery.equations.samples import Grid
 from keras_lconv.discovery.equations.transport import DEGREE
 
-# Points between which splines are not judged, at both ends of an axis.
+# The number of points at both ends of an axis where splines are not judged.
 RIM = 2
 
 
 def keeping_space(fields: VectorFields, grid: Grid, tolerance: float) -> VectorFields:
     """The fields of a span along which no point of space comes from outside of the grid.
 
-    Along a periodic axis they are periodic, which polynomials are if they do not contain
-    its coordinate. The ends of other axes stay, apart from those of the first one, time.
+    Along a periodic axis they are periodic: the polynomials do not contain its coordinate.
+    They leave the ends of other axes in place, except those of the first axis, time.
 
     Args:
-        fields: On all variables, those of the axes first.
+        fields: Fields on all variables, those of the axes first.
         grid: The grid.
-        tolerance: Fields that leave by less, in units in which all variables have mean 0
-            and spread 1, do not leave.
+        tolerance: Fields count as staying if they leave by less than this, in units in
+            which all variables have mean 0 and spread 1.
 
     Returns:
-        A basis, which a person can read; there may be none.
+        A sparse basis, which may be empty.
     """
     points = grid.points()
     origin, scales = np.mean(points, axis=0), np.std(points, axis=0)
@@ -44,7 +44,7 @@ def keeping_space(fields: VectorFields, grid: Grid, tolerance: float) -> VectorF
 
 
 def _leaving(fields: VectorFields, grid: Grid, points: np.ndarray) -> np.ndarray:
-    """What has to vanish, a row for each field."""
+    """The numbers that must vanish, a row for each field."""
     rows = [np.zeros((len(fields), 1))]
     for axis, is_periodic in enumerate(grid.is_periodic):
         if is_periodic:
@@ -60,9 +60,10 @@ def _leaving(fields: VectorFields, grid: Grid, points: np.ndarray) -> np.ndarray
 
 
 def error_between_points(grid: Grid, axis: int) -> float:
-    """By how much splines along an axis miss fields between points, in units of these.
+    """The error of splines along an axis between points, relative to the fields.
 
-    Told by splines through every other point, whose error is larger by a known power.
+    It follows from splines through every other point, whose error is larger by a known
+    power.
     """
     from scipy.interpolate import make_interp_spline
 

@@ -34,7 +34,7 @@ class JetSpace:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The names of all coordinates, as `("t", "x", "u", "u_t", ...)`."""
+        """The names of all coordinates, such as `("t", "x", "u", "u_t", ...)`."""
         suffixes = [
             "".join(name * int(n) for name, n in zip(self.independent, index, strict=True))
             for index in self.indices
@@ -61,13 +61,13 @@ class JetSpace:
 
     @cached_property
     def orders(self) -> np.ndarray:
-        """The order of the derivative that each coordinate is, `(size,)`."""
+        """The order of the derivative of each coordinate, `(size,)`."""
         own = np.tile(self.indices.sum(axis=1), len(self.dependent))
         return np.concatenate([np.zeros(len(self.independent), dtype=int), own])
 
     @cached_property
     def products(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """For each `I` all `J` with `I + J` in the space, and where these sums are."""
+        """For each `I` all `J` with `I + J` in the space, and the places of these sums."""
         place = {tuple(index): number for number, index in enumerate(self.indices)}
         found = []
         for own in self.indices:
@@ -89,7 +89,8 @@ class JetSpace:
     def total_derivatives(self, jets: np.ndarray) -> np.ndarray:
         """The directions `D_a` along which jets `(n, size)` change, `(n, p, size)`.
 
-        Derivatives of the highest order would need those of the next one, and stay.
+        Derivatives of the highest order would need those of the next one. They stay
+        unchanged.
         """
         x, u = self.split(jets)
         found = np.zeros((len(jets), x.shape[1], self.size))
@@ -101,9 +102,9 @@ class JetSpace:
         return found
 
     def multiply(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """The product of Taylor polynomials `(..., j)`, without what is of higher order.
+        """The product of Taylor polynomials `(..., j)`, without terms of higher order.
 
-        Their coefficients are those of `h^J`: derivatives over `J!`.
+        Coefficients are those of `h^J`: derivatives divided by `J!`.
         """
         product = np.zeros(np.broadcast_shapes(a.shape, b.shape))
         for number, (inside, sums) in enumerate(self.products):

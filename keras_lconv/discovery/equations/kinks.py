@@ -1,24 +1,25 @@
-"""Kinks and jumps of equations, across which derivatives tell nothing."""
+"""Kinks and jumps of equations, where derivatives mean nothing."""
 
 import numpy as np
 
 from keras_lconv.discovery.equations.equation import Equations
 
-# Lines between jets, points on each of them, and how often the roughest place of a line is
-# looked at more closely; less often in single precision.
+# The number of lines between jets, of points on each line, and of refinements at the
+# roughest place of a line. Single precision has fewer refinements.
 LINES, POINTS, CLOSER, CLOSER_IN_SINGLE = 60, 65, 4, 2
-# So many intervals each time, in place of two.
+# Each refinement divides two intervals into this many.
 PARTS = 16
-# Kinks and jumps stay, up to this factor, from one look to the next. What is smaller beside
-# the slopes of a line is rounding.
+# Kinks and jumps keep their size, up to this factor, under refinement. Relative to the
+# slopes of a line, smaller numbers are rounding.
 STAYS, SMALLEST = 2.0, 1e-2
 
 
 def has_kinks(equations: Equations, low: np.ndarray, high: np.ndarray) -> bool:
-    """Whether equations have kinks or jumps between jets, as `abs` and `where` have.
+    """Whether equations have kinks or jumps between jets, such as those of `abs` and
+    `where`.
 
-    On lines between random jets the place is found where a function bends most, and looked
-    at more and more closely. What is smooth becomes straight, and a pole grows.
+    On lines between random jets, the place where a function bends most is refined again and
+    again. Smooth functions become straight there, and poles grow.
 
     Args:
         equations: The equations.
@@ -56,7 +57,9 @@ def _stays(ratio: np.ndarray) -> np.ndarray:
 
 
 def _on_lines(equations: Equations, ends: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Each equation at places of its own on each line, `(lines, equations, points)`."""
+    """The values of each equation at its own places on each line, `(lines, equations,
+    points)`.
+    """
     found = []
     for number in range(equations.size):
         share = places[:, number, :, None]

@@ -1,4 +1,4 @@
-"""Functions of variables that users give: of what fields and fitted equations are made."""
+"""Functions of variables from the user, which occur in fields and in fitted equations."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class LibraryFunction:
     Args:
         label: Its name in formulas.
         names: The variables that it takes.
-        columns: Their numbers among all variables.
+        columns: The numbers of these variables among all.
         call: The function, of arrays `(n,)` or of Taylor polynomials.
     """
 
@@ -28,20 +28,22 @@ class LibraryFunction:
     call: Callable[..., Any]
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
-        """Values at points `(n, p + q)`, `(n,)`; NaN where there are none."""
+        """Values `(n,)` at points `(n, p + q)`, NaN where there are none."""
         with np.errstate(all="ignore"):
             values = self.call(*(points[:, column] for column in self.columns))
         return np.broadcast_to(np.asarray(values, dtype="float64"), (len(points),))
 
     def series(self, space: JetSpace, variables: np.ndarray) -> np.ndarray:
-        """The function of Taylor polynomials `(p + q, n, j)`, as one, `(n, j)`."""
+        """The function of Taylor polynomials `(p + q, n, j)`, as a Taylor polynomial `(n,
+        j)`.
+        """
         given = [Taylor(space, variables[column]) for column in self.columns]
         with np.errstate(all="ignore"):
             return given[0].of(self.call(*given)).coefficients
 
 
 def read_library(argument: str, given: Any, variables: Sequence[str]) -> tuple:
-    """Checks functions that a user gives, by name.
+    """Checks named functions from the user.
 
     Args:
         argument: The name of the argument.
@@ -70,8 +72,9 @@ def _read(
     unknown = [name for name in function.names if name not in variables]
     if unknown or not function.names:
         raise ValueError(
-            f"`{argument}` must hold functions of {', '.join(variables)}, which their "
-            f"arguments name. Received: {', '.join(unknown) or 'no argument'} in {label!r}"
+            f"`{argument}` must hold functions whose arguments are among "
+            f"{', '.join(variables)}. Received: {', '.join(unknown) or 'no argument'} in "
+            f"{label!r}"
         )
     columns = tuple(list(variables).index(name) for name in function.names)
     result = LibraryFunction(label, function.names, columns, function.call)
@@ -81,8 +84,8 @@ def _read(
     except Exception as error:
         known = ", ".join(sorted(each.__name__ for each in SUPPORTED))
         raise ValueError(
-            f"`{argument}` must hold functions that are made of sums, products, quotients, "
-            f"powers and these functions of NumPy, which have derivatives here: {known}. "
-            f"Received: {label!r}, which raises {type(error).__name__}: {error}"
+            f"`{argument}` must hold functions that consist of sums, products, quotients, "
+            f"powers and these functions of NumPy: {known}. Received: {label!r}, which "
+            f"raises {type(error).__name__}: {error}"
         ) from error
     return result

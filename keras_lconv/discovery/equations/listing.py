@@ -1,4 +1,4 @@
-"""Symmetries set apart: those of superposition, trivial ones, and the rest."""
+"""Sorts symmetries: those of superposition, trivial ones, and the rest."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,16 +10,16 @@ from keras_lconv.algebra.field_formulas import whole_numbers
 from keras_lconv.discovery.equations.terms import Terms
 from keras_lconv.discovery.equations.units import Units
 
-# Of a field this part must lie outside of what has been listed to be new.
+# A field is new if at least this part of it lies outside of the listed ones.
 NEW = 1e-2
 # Coefficients up to this size, where the largest is 1, are zero.
 ZERO = 1e-5
 
 
 class Listing(NamedTuple):
-    """Fields in the units of the data, in bases that a person can read.
+    """Fields in the units of the data, in sparse bases.
 
-    They are fields of the variables and of the functions of a library.
+    They depend on the variables and on the functions of a library.
     """
 
     generators: VectorFields
@@ -41,12 +41,12 @@ def set_apart(
     """The symmetries of an equation in three parts.
 
     Args:
-        terms: What the components are made of.
+        terms: The terms of the components.
         coefficients: All symmetries, in units, `(k, p + q, terms)`.
         trivial: Mixtures `(m, k)` of these that move no solution.
-        num_independent: The first so many variables are independent ones.
+        num_independent: The number of independent variables, which come first.
         is_linear: Whether the equation is linear, so that solutions may be added.
-        units: Of the variables.
+        units: Units of the variables.
         scales: How much the variables and functions vary.
         tolerance: Coefficients up to this size, where the largest is 1, become zero.
         simpler: Finds fields with fewer terms.
@@ -61,7 +61,7 @@ def set_apart(
         _readable(terms.in_data(each, units), scales, tolerance, simpler)
         for each in (found, own, along)
     )
-    # Those of lowest degree that are new beside what is set apart, and each other.
+    # The symmetries of lowest degree that are independent of the others and of each other.
     degrees = [
         int(np.max(fields.powers[np.any(c, axis=0)].sum(1))) for c in fields.coefficients
     ]
@@ -80,7 +80,9 @@ def set_apart(
 
 
 def _adding(found: VectorFields, of_points: np.ndarray, num_independent: int) -> np.ndarray:
-    """Orthonormal mixtures of fields `b(x) d/du`, where some terms are those of `x`."""
+    """Orthonormal mixtures of fields `b(x) d/du`, with the terms that depend on
+    `x` only.
+    """
     others = found.coefficients.copy()
     others[:, num_independent:, of_points] = 0.0
     mixtures, sizes, _ = np.linalg.svd(others.reshape(len(found), -1))
@@ -104,7 +106,7 @@ def _readable(
 
 
 def _as_written(field: np.ndarray, tolerance: float) -> np.ndarray:
-    """A multiple of a field with the sign and the size that its formula has."""
+    """The multiple of a field that has the sign and the size of its formula."""
     written = whole_numbers(field, tolerance)
     first = field.T[field.T != 0][0]
     return field * np.sign(first) * np.sum(written * field) / np.sum(field**2)

@@ -1,4 +1,4 @@
-"""Whether fields on a grid obey equations that are given with them."""
+"""Whether fields on a grid obey given equations."""
 
 from typing import NamedTuple
 
@@ -9,9 +9,9 @@ from keras_lconv.discovery.equations.rivals import EXPLAINED
 from keras_lconv.discovery.equations.samples import Grid
 from keras_lconv.discovery.equations.solution_set import LEAST_KEPT
 
-# Jets that are asked.
+# The number of jets.
 MOST_JETS = 2000
-# Rounding is no more than this.
+# Rounding is at most this.
 ROUNDING = 1e-6
 
 
@@ -19,8 +19,8 @@ class Misfit(NamedTuple):
     """How far fields are from solving equations.
 
     Args:
-        size: What is left of the equations, beside the size of what they consist of.
-        is_explained: Whether errors of derivatives may be all of it.
+        size: The residual of the equations, relative to the size of their terms.
+        is_explained: Whether errors of derivatives may explain it.
     """
 
     size: float
@@ -30,8 +30,8 @@ class Misfit(NamedTuple):
 def misfit_of(equations: Equations, grid: Grid) -> Misfit:
     """How far fields are from solving equations, and whether derivatives explain it.
 
-    The unit of an equation is what changes of each coordinate of jets by its spread would
-    give together. Curves that are less smooth tell how exact derivatives are.
+    The unit of an equation is its change if each coordinate of jets changes by its spread.
+    Less smooth curves tell how exact derivatives are.
 
     Args:
         equations: The equations.
@@ -50,8 +50,8 @@ def misfit_of(equations: Equations, grid: Grid) -> Misfit:
     known = np.all(np.isfinite(values) & np.isfinite(wholes), axis=1)
     if np.mean(known) < LEAST_KEPT:
         raise ValueError(
-            "`equation` must have values and derivatives where `fields` are. Received: one "
-            f"that has them at {np.mean(known):.0%} of the points"
+            "`equation` must have values and derivatives where `fields` are. Received: an "
+            f"equation that has them at {np.mean(known):.0%} of the points"
         )
     totals = np.mean(wholes[known], axis=0)
     with np.errstate(all="ignore"):

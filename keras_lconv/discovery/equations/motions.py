@@ -1,4 +1,4 @@
-"""Solutions that a user has on a grid, moved along the symmetries of a report."""
+"""Moves solutions of a user on a grid along the symmetries of a report."""
 
 import itertools
 from typing import TYPE_CHECKING, Any
@@ -34,11 +34,11 @@ def grid_of(
 def moved(
     report: "PointSymmetryReport", parameters: Any, grid: Grid
 ) -> dict[str, np.ndarray]:
-    """Solutions after the time 1 along a sum of the generators, by name."""
+    """Solutions by name, after the time 1 along a sum of the generators."""
     t = finite_array("parameters", parameters)
     if t.shape != (len(report.generators),):
         raise ValueError(
-            f"`parameters` must hold one for each of the {len(report.generators)} "
+            f"`parameters` must hold one number for each of the {len(report.generators)} "
             f"generators. Received: shape {t.shape}"
         )
     fields = moved_along(report.generators, t, grid)
@@ -46,19 +46,19 @@ def moved(
 
 
 def keeping_grid(report: "PointSymmetryReport", grid: Grid) -> VectorFields:
-    """The symmetries that take solutions on a grid to solutions on all of it."""
+    """The symmetries that take solutions on a grid to solutions on the whole grid."""
     generators, superposition = report.generators, report.superposition
     if isinstance(generators, LibraryFields) or isinstance(superposition, LibraryFields):
         raise ValueError(
-            "`to_augmentation` expects polynomial symmetries. Find them without "
-            f"functions in `search`. Received: {', '.join(report.formulas)}"
+            "`to_augmentation` needs polynomial symmetries. Received: "
+            f"{', '.join(report.formulas)}. Search without functions in `search`"
         )
     kept = keeping_space(generators.joined(superposition), grid, report.doubt)
     if not len(kept):
         periodic = list(itertools.compress(grid.independent, grid.is_periodic))
         raise ValueError(
-            "No symmetry keeps space: motions take points from outside of the grid. "
-            "`report.transform` shows which points. Received: "
+            "At least one symmetry must keep space: others take points from outside of "
+            "the grid, as `report.transform` shows. Received: "
             f"{', '.join(report.formulas) or 'no symmetry'}, and periodic={periodic!r}"
         )
     return kept

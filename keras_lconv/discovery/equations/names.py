@@ -1,4 +1,4 @@
-"""From the names of derivatives to the variables that they belong to."""
+"""Finds the variables in names of derivatives."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,7 +8,8 @@ import numpy as np
 from keras_lconv._validation import optional
 from keras_lconv.discovery.equations.jets import JetSpace
 
-# Orders of derivatives, and numbers of variables, beyond which jets are too large.
+# The largest order of derivatives and number of variables. Beyond these, jets are too
+# large.
 MOST_ORDER, MOST_INDEPENDENT = 4, 3
 
 
@@ -17,12 +18,12 @@ def jet_space(
     independent: Sequence[str] | None,
     dependent: Sequence[str] | None,
 ) -> JetSpace:
-    """The space of jets that coordinates such as `x`, `u` and `u_xx` belong to.
+    """The space of jets with coordinates such as `x`, `u` and `u_xx`.
 
     Args:
         names: The coordinates that an equation contains.
-        independent: Names of the independent variables. By default those that derivatives
-            are taken by, each of one letter.
+        independent: Names of the independent variables. By default those by which
+            derivatives are taken, each of one letter.
         dependent: Names of the dependent variables. By default those with derivatives.
     """
     names = list(dict.fromkeys(names))
@@ -56,20 +57,20 @@ def jet_space(
 
 
 def _require_derivatives(names: list[str], independent: Sequence[str]) -> None:
-    """Raises where a name is likely a constant, or a derivative without its `_`."""
+    """Raises an error if a name is probably a constant, or a derivative without its `_`."""
     suffixes = "".join(name.rpartition("_")[2] for name in names if "_" in name)
     alone = [each for each in independent if each not in suffixes]
     if alone and suffixes:
         raise ValueError(
-            "`equation` must name fields, their derivatives, such as `u_t`, and variables "
-            f"that derivatives are taken by. Received: {', '.join(alone)}, in an equation "
-            f"in {', '.join(names)}. Give a constant its value, in a function as a default "
-            "value of the argument, or list a variable in `independent`"
+            "`equation` must contain fields, their derivatives, such as `u_t`, and the "
+            f"variables of these derivatives only. Received: {', '.join(alone)}, in an "
+            f"equation in {', '.join(names)}. Give a constant its value, in a function as "
+            "the default value of an argument, or list a variable in `independent`"
         )
 
 
 def names_of(argument: str, value: Any) -> list[str]:
-    """Returns `value` as a list of names, or raises if it is none."""
+    """Returns `value` as a list of names, and raises an error if it is none."""
     is_list = isinstance(value, (list, tuple))
     if not is_list or not all(isinstance(each, str) for each in value):
         raise TypeError(
@@ -90,8 +91,8 @@ def _require_names(
     both = set(independent) & set(dependent)
     if both:
         raise ValueError(
-            "A variable is either in `independent` or in `dependent`. Received: "
-            f"{', '.join(sorted(both))} in both"
+            "A variable must be in `independent` or in `dependent`, not in both. "
+            f"Received: {', '.join(sorted(both))}"
         )
     if len(independent) > MOST_INDEPENDENT:
         raise ValueError(
@@ -102,11 +103,11 @@ def _require_names(
 
 
 def multi_index(name: str, space: JetSpace) -> tuple[int, np.ndarray]:
-    """What a name stands for.
+    """The meaning of a name.
 
     Returns:
-        For an independent variable -1 less its number and no derivative; for a dependent
-        one or its derivative the number of the variable and the multi-index.
+        For an independent variable -1 minus its number, and no derivative. For a dependent
+        variable or its derivative, the number of the variable and the multi-index.
     """
     index = np.zeros(len(space.independent), dtype=int)
     if name in space.independent:
@@ -115,7 +116,7 @@ def multi_index(name: str, space: JetSpace) -> tuple[int, np.ndarray]:
         return space.dependent.index(name), index
     base, _, suffix = name.rpartition("_")
     rest = suffix
-    # Longer names first: `xi` is not `x` and `i`.
+    # Longer names come first: `xi` is not `x` and `i`.
     known = sorted(space.independent, key=len, reverse=True)
     while base in space.dependent and rest:
         first = next((each for each in known if rest.startswith(each)), None)
@@ -134,7 +135,7 @@ def multi_index(name: str, space: JetSpace) -> tuple[int, np.ndarray]:
 
 
 def columns_of(names: Iterable[str], space: JetSpace) -> list[int]:
-    """Which coordinates of jets the names are."""
+    """The numbers of the coordinates of jets with these names."""
     found = []
     for name in names:
         number, index = multi_index(name, space)

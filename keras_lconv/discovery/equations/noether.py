@@ -23,21 +23,21 @@ from keras_lconv.discovery.equations.names import columns_of
 from keras_lconv.discovery.equations.terms import Terms, terms_up_to
 from keras_lconv.discovery.equations.units import Units
 
-# Divergences of polynomials that are smaller, beside others, depend on each other.
+# Relative to others, smaller divergences of polynomials are dependent.
 DEPENDENT = 1e-10
-# Divergences have higher degrees than the fields, by so much.
+# Divergences have higher degrees than the fields, by this number.
 HIGHER = 2
 Fields: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
 class Solutions:
-    """Jets of solutions, and what the components of symmetries are made of.
+    """Jets of solutions, and the terms of the components of symmetries.
 
     Args:
         space: The space of the jets.
         jets: Jets that solve the equations, `(n, size)`.
-        terms: Of the fields.
+        terms: The terms of the fields.
     """
 
     space: JetSpace
@@ -45,7 +45,7 @@ class Solutions:
     terms: Terms
 
     def up_to(self, order: int) -> tuple[JetSpace, np.ndarray]:
-        """The same without derivatives of higher orders."""
+        """The same without derivatives of higher orders than this."""
         space = JetSpace(self.space.independent, self.space.dependent, order)
         return space, self.jets[:, columns_of(space.names, self.space)]
 
@@ -55,7 +55,7 @@ class Action:
 
     Args:
         lagrangian: A function of coordinates of jets, or an expression of SymPy.
-        solutions: Of the equations that should follow from it.
+        solutions: Solutions of the equations that should follow from it.
     """
 
     def __init__(self, lagrangian: Any, solutions: Solutions):
@@ -65,9 +65,8 @@ class Action:
             self._density = Equations([function], self.space)
         except (ValueError, IndexError) as error:
             raise ValueError(
-                "`lagrangian` must be a function with one value of "
-                f"{', '.join(self.space.names)}. Received: one that takes "
-                f"{', '.join(function.names)}"
+                f"`lagrangian` must be a function of {', '.join(self.space.names)}. "
+                f"Received: a function of {', '.join(function.names)}"
             ) from error
         if self._density.size != 1:
             raise ValueError(
@@ -86,7 +85,7 @@ class Action:
         return of_x, of_u[..., 0], of_u[..., 1:]
 
     def changes(self, fields: Fields) -> tuple[np.ndarray, np.ndarray]:
-        """`pr v(L) + L D_a xi^a` of symmetries, and how large it could be.
+        """`pr v(L) + L D_a xi^a` of symmetries, and its unit: the size of its terms.
 
         Args:
             fields: The symmetries.
@@ -123,22 +122,22 @@ class Action:
         return found, np.linalg.norm(np.sum(sizes, axis=0), axis=0)
 
     def require_equations(self, solutions: Solutions, limit: float) -> None:
-        """Raises unless solutions obey the equations of Euler and Lagrange."""
+        """Raises an error unless solutions obey the Euler-Lagrange equations."""
         space, jets = solutions.up_to(2)
         p = len(space.independent)
         _, force, _ = self.slopes(self.jets)
         momenta = total_derivatives(lambda some: self.slopes(some)[2], space, jets, p)
         rates = np.stack([momenta[a][..., a] for a in range(p)], axis=-1)
         left = force - np.sum(rates, axis=-1)
-        # As fast momenta change as they vary, where they do not have to.
+        # If momenta need not change, the unit is their variation.
         x, own = space.split(jets)[0], self.slopes(self.jets)[2]
         typical = np.std(own, axis=0) / np.std(x, axis=0)
         squares = np.mean(force**2) + np.mean(rates**2) + np.mean(typical**2)
         error = float(np.sqrt(np.mean(left**2) / max(float(squares), TINY)))
         if not error <= limit:
             raise ValueError(
-                "`lagrangian` must have the equation of the report as its equation of "
-                "Euler and Lagrange. Received: one whose equation solutions miss by "
+                "The Euler-Lagrange equation of `lagrangian` must be the equation of the "
+                "report. Received: a Lagrangian whose equation the solutions miss by "
                 f"{error:.1e}, relative to its terms"
             )
 
@@ -146,22 +145,23 @@ class Action:
 def conserved_currents(
     fields: Fields, formulas: list[str], lagrangian: Any, solutions: Solutions, limit: float
 ) -> list[ConservedCurrent]:
-    """The currents of those mixtures of symmetries that keep an action.
+    """The currents of the mixtures of symmetries that preserve an action.
 
-    `pr v(L) + L D_a xi^a = D_a K^a` with some `K(x, u)` is linear in the field and in `K`:
-    a null space. Then `J^a = xi^a L + (phi^A - xi^b u^A_b) dL/du^A_a - K^a`.
+    The condition `pr v(L) + L D_a xi^a = D_a K^a` with some `K(x, u)` is linear in the
+    field and in `K`. Its solutions are a null space. Then `J^a = xi^a L + (phi^A - xi^b
+    u^A_b) dL/du^A_a - K^a`.
 
     Args:
         fields: The symmetries, of points `(n, p + q)`, with values `(n, k, p + q)`.
         formulas: The symmetries in symbols.
         lagrangian: As for `Action`.
-        solutions: Of the equations.
-        limit: How far solutions and symmetries may be from exact.
+        solutions: Solutions of the equations.
+        limit: The largest error of solutions and symmetries.
     """
     if solutions.space.order < 2:
         raise ValueError(
-            "Conserved currents need equations of second order, as those of Euler and "
-            f"Lagrange are. Received: order {solutions.space.order}"
+            "Conserved currents need equations of second order, such as Euler-Lagrange "
+            f"equations. Received: order {solutions.space.order}"
         )
     action = Action(lagrangian, solutions)
     action.require_equations(solutions, limit)
@@ -185,8 +185,8 @@ class Potentials:
     """Polynomials `K^a(x, u)`, and functions of a library, with their total divergences.
 
     Args:
-        action: On whose jets they are.
-        solutions: The terms of symmetries: those of `K` have higher degrees.
+        action: The action, whose jets are used.
+        solutions: They hold the terms of symmetries. Those of `K` have higher degrees.
     """
 
     def __init__(self, action: Action, solutions: Solutions):
@@ -195,7 +195,7 @@ class Potentials:
         self._space, functions = space, solutions.terms.functions
         self._terms = terms_up_to(number, int(degree) + HIGHER, functions)
         points = space.points(action.jets)
-        # About zero, where potentials have few terms.
+        # The origin is zero, so that potentials have few terms.
         sizes = np.sqrt(np.mean(points**2, axis=0))
         self._units = Units(np.zeros(number), np.where(sizes > 0, sizes, 1.0))
         series = self._terms.series(space, action.jets, self._units)
@@ -209,11 +209,13 @@ class Potentials:
         self._frame = frame[:, values > DEPENDENT * values[0]]
 
     def outside(self, changes: np.ndarray) -> np.ndarray:
-        """What is not a divergence of columns `(n, k)`."""
+        """The part of columns `(n, k)` that is not a divergence."""
         return changes - self._frame @ (self._frame.T @ changes)
 
     def of(self, change: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        """`K^a` with a total divergence `(n,)`, as a function of jets, `(n, p)`."""
+        """The `K^a` that has a given total divergence `(n,)`, as a function of jets with
+        values `(n, p)`.
+        """
         if np.linalg.norm(change) == 0:
             return lambda jets: np.zeros((len(jets), self._p))
         solved = np.linalg.lstsq(self._columns, change, rcond=DEPENDENT)[0] / self._sizes
@@ -223,7 +225,7 @@ class Potentials:
             series = self._terms.series(self._space, jets, self._units)[..., 0]
             return (weights @ series).T
 
-        # Constants say nothing.
+        # Constants do not matter.
         constant = values(np.zeros((1, self._space.size)))
         constant = np.where(np.isfinite(constant), constant, 0.0)
         return lambda jets: values(jets) - constant
@@ -281,5 +283,5 @@ def _norms(array: np.ndarray, kept: int) -> np.ndarray:
 
 
 def _at_points(function: LibraryFunction, space: JetSpace, jets: np.ndarray) -> np.ndarray:
-    """A function of variables, at jets `(n, size)`."""
+    """A function of variables as a function of jets `(n, size)`."""
     return function(space.points(jets))

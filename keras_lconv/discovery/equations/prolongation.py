@@ -34,13 +34,13 @@ def monomial_series(space: JetSpace, jets: np.ndarray, powers: np.ndarray) -> np
 def prolonged(space: JetSpace, jets: np.ndarray, series: np.ndarray) -> np.ndarray:
     """How the fields `m d/dx^a` and `m d/du^A` move jets.
 
-    With the characteristic `Q^A = phi^A - xi^a u^A_a` a field moves derivatives by
-    `phi^{A, J} = D_J Q^A + xi^a u^A_{J a}`. In `D_J (xi^a u^A_a)` the term without a
-    derivative of `xi^a` cancels the last one, so that
+    With the characteristic `Q^A = phi^A - xi^a u^A_a` a field moves derivatives by `phi^{A,
+    J} = D_J Q^A + xi^a u^A_{J a}`. In `D_J (xi^a u^A_a)` the term without a derivative of
+    `xi^a` cancels the last one. So
 
         phi^{A, J} = D_J phi^A - sum_{0 < I <= J} binom(J, I) (D_I xi^a) u^A_{J - I + a}
 
-    is made of derivatives that are in the space: exactly, as a product of Taylor
+    contains only derivatives in the space. It is computed exactly, as a product of Taylor
     polynomials.
 
     Args:
@@ -49,8 +49,8 @@ def prolonged(space: JetSpace, jets: np.ndarray, series: np.ndarray) -> np.ndarr
         series: The functions `m` as Taylor polynomials, `(terms, n, j)`.
 
     Returns:
-        Array `(n, size, p + q, terms)`: for each coordinate of the jets how fast it moves
-        along each of the fields.
+        Array `(n, size, p + q, terms)`: the velocity of each coordinate of the jets along
+        each of the fields.
     """
     x, u = space.split(jets)
     p, q = x.shape[1], u.shape[1]

@@ -1,4 +1,4 @@
-"""Fields with fewer terms, nearly in the span of given ones."""
+"""Fields with fewer terms that lie nearly in the span of given ones."""
 
 import numpy as np
 
@@ -13,22 +13,22 @@ DEPENDENT = 1e-14
 
 
 def refitted(fields: VectorFields, condition: Condition, limit: float) -> VectorFields:
-    """Each field with as few of its terms as stay in the span of all.
+    """Each field with as few terms as possible, while it stays in the span of all.
 
-    Where terms nearly depend on each other, others can stand for those of a symmetry, and a
-    null space has all of them.
+    If terms are nearly dependent, some can replace those of a symmetry, and a basis of a
+    null space contains them all.
 
     Args:
         fields: Symmetries in the units of the data.
-        condition: What they solve.
-        limit: How far a field may leave the span, relative to how far it moves jets.
+        condition: The condition that they solve.
+        limit: The largest part of its motion of jets by which a field may leave the span.
     """
     found, moved = fields.coefficients.copy(), condition.moves(fields)
     span, independent = np.linalg.qr(moved)[0], _independence(moved)
     for number, field in enumerate(fields.coefficients):
         places = np.argwhere(field)
         others = np.delete(fields.coefficients, number, axis=0)
-        # A term that no other field has is kept.
+        # Each field keeps a term that no other field has.
         own = ~np.any(others[:, places[:, 0], places[:, 1]], axis=0)
         single = np.zeros((len(places), *field.shape))
         single[(range(len(places)), *places.T)] = 1.0
@@ -49,11 +49,11 @@ def refitted(fields: VectorFields, condition: Condition, limit: float) -> Vector
 
 
 def own_parts(fields: VectorFields, condition: Condition) -> np.ndarray:
-    """The part of each field that no mixture of the others has, `(k,)`, at most 1.
+    """The part of each field outside of the span of the others, `(k,)`, at most 1.
 
     Args:
-        fields: Independent ones, in the units of the data.
-        condition: It says how they move jets.
+        fields: Independent fields, in the units of the data.
+        condition: It tells how they move jets.
     """
     moved = condition.moves(fields)
     moved = moved / np.linalg.norm(moved, axis=0)
@@ -69,13 +69,14 @@ def _independence(columns: np.ndarray) -> float:
 def _sparsest(
     left: np.ndarray, moves: np.ndarray, pivot: int, limit: float
 ) -> np.ndarray | None:
-    """The mixture with fewest terms, and 1 of the pivot, that stays in a span.
+    """The mixture with the fewest terms that stays in a span, with coefficient 1 of the
+    pivot.
 
     Args:
-        left: What is outside of the span for each term, `(r, terms)`.
-        moves: How each of them moves, `(r, terms)`.
+        left: The part of each term outside of the span, `(r, terms)`.
+        moves: The motion of each term, `(r, terms)`.
         pivot: Number of a term.
-        limit: What is outside is at most so much of how a mixture moves.
+        limit: The largest part of the motion of a mixture outside of the span.
     """
     norms = np.linalg.norm(moves, axis=0)
     others = [n for n in range(len(norms)) if n != pivot and norms[n] > 0]

@@ -10,43 +10,43 @@ from keras_lconv.discovery.equations.jets import JetSpace
 from keras_lconv.discovery.equations.library import LibraryFunction
 from keras_lconv.discovery.null_space import NUM_GROUPS
 
-# Terms are products of so many factors at most, or of so many if one is a function.
+# Terms are products of at most this many factors, or this many if one is a function.
 MOST_FACTORS, FACTORS_WITH_FUNCTION = 3, 2
-# Of models with up to so many terms each term is tried in place of each other one, as long
-# as that explains more by this factor.
+# In models with up to this many terms, each term is exchanged for each other one while that
+# explains more by this factor.
 MOST_EXCHANGED, BETTER, MOST_ROUNDS = 4, 1 + 1e-6, 10
-# Models with up to so many terms are compared. Of those whose error is up to so many times
-# that of the best one, the one counts that gains most by its last term.
+# Models with up to this many terms are compared. Among those whose error is at most this
+# multiple of the least, the one that gains most by its last term is chosen.
 MOST_TERMS, NEAR_BEST = 20, 3.0
-# Where noise is left, further terms that gain so much count as well. What is left below the
-# first of these are errors of derivatives, which further terms would fit.
+# Above noise, further terms that gain this much count as well. Errors below the first
+# number are those of derivatives, which further terms would fit.
 SMALL_ERROR, LEAST_GAIN = 1e-3, 1.2
-# A left side that is smaller, relative to what first derivatives let expect, is zero if no
-# terms explain it well.
+# A left side that is smaller than this, relative to the size that first derivatives
+# suggest, is zero if no terms explain it well.
 NEGLIGIBLE = 0.05
-# Relative to the largest: what is smaller in the products of terms is rounding.
+# Relative to the largest, smaller eigenvalues of the products of terms are rounding.
 RIDGE, SAME = 1e-13, 1e-10
 
 
 @dataclass(frozen=True)
 class FittedEquation:
-    """An equation `left = sum of terms` that was fitted to data.
+    """A fitted equation `left = sum of terms`.
 
     Args:
-        left: The derivative that it is solved for, as `"u_t"`.
-        terms: What is on the right, as `("u_xx", "u u_x")`.
-        coefficients: Those of the terms, `(terms,)`.
-        errors: Their error bars, by leaving out parts of the data.
-        fit_error: What is left of `left`, relative to its size.
-        gain: By which factor the last term makes that smaller: how clear the number of
-            terms is.
+        left: The derivative for which it is solved, such as `"u_t"`.
+        terms: The terms on the right, such as `("u_xx", "u u_x")`.
+        coefficients: The coefficients of the terms, `(terms,)`.
+        errors: The error bars of the coefficients, by leaving out parts of the data.
+        fit_error: The residual, relative to the size of `left`.
+        gain: The factor by which the last term reduces the residual. It tells how clear the
+            number of terms is.
         factors: The names of the factors of each term.
         coefficients_of_parts: The coefficients without each part of the data,
             `(parts, terms)`.
-        lead: By which factor the error is smaller than that of the best equation with
-            another term in place of one of these: how clear the choice of terms is.
-        rivals: Equations with another term that fit as well.
-        noise: What errors of derivatives may leave of it, as far as they are known.
+        lead: The factor by which the error of the best equation with another term in place
+            of one of these is larger. It tells how clear the choice of terms is.
+        rivals: Equations with another term that fit equally well.
+        noise: The residual that errors of derivatives may cause, if it is known.
     """
 
     left: str
@@ -76,15 +76,15 @@ class FittedEquation:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What may stand on the right of an equation, as values at jets.
+    """The possible terms on the right of an equation, as values at jets.
 
     Args:
         names: Names of coordinates of jets, and of functions.
         values: Array `(n, names)`.
-        orders: How many derivatives each has, `(names,)`.
-        columns: The numbers of those that terms are made of.
+        orders: The number of derivatives in each, `(names,)`.
+        columns: The numbers of the coordinates and functions in terms.
         powers: The exponents of the terms, `(terms, columns)`.
-        natural: What size to expect of some coordinates, by their numbers.
+        natural: The expected size of some coordinates, by their numbers.
     """
 
     names: tuple[str, ...]
@@ -102,11 +102,11 @@ def candidates(
     time_order: int,
     order: int,
 ) -> Candidates:
-    """The terms that may stand on the right of an equation.
+    """The possible terms on the right of an equation.
 
     They are products of up to three variables and derivatives, or of a function and one of
-    these, with as many derivatives in all as the order of the equation, and fewer by the
-    first independent variable than the left side has.
+    these. Together they have at most as many derivatives as the order of the equation, and
+    fewer by the first independent variable than the left side.
 
     Args:
         space: The space of the jets.
@@ -137,7 +137,7 @@ def candidates(
 
 
 def _natural_sizes(space: JetSpace, jets: np.ndarray, order: int) -> dict[int, float]:
-    """The size of derivatives by time that the first ones let expect."""
+    """The size of derivatives by time that the first derivatives suggest."""
     p, j = len(space.independent), len(space.indices)
     sizes = {}
     for start in range(p, space.size, j):
@@ -158,7 +158,7 @@ def values_of_terms(values: np.ndarray, powers: np.ndarray) -> np.ndarray:
 
 
 class Regression:
-    """Candidates and the left side of an equation, in units in which all have size 1.
+    """Candidates and the left side of an equation, each scaled to size 1.
 
     Args:
         candidates: The terms at jets in the order of runs and time.
@@ -175,7 +175,7 @@ class Regression:
         target = candidates.values[:, left]
         size = float(np.sqrt(np.mean(target**2)))
         natural = candidates.natural.get(left, 0.0)
-        # What is negligible is zero, up to an error relative to what it might be.
+        # A negligible left side is zero, up to an error relative to its expected size.
         size = size if size > NEGLIGIBLE * natural else natural or 1.0
         norms = np.sqrt(np.mean(terms**2, axis=0))
         norms = np.where(norms > 0, norms, 1.0)
@@ -190,7 +190,7 @@ class Regression:
         return [monomial_text(power, self._names) or "1" for power in self._powers]
 
     def misfit(self, support: list[int]) -> float:
-        """The error on every second part of the data, of the fit to the others."""
+        """The error of a fit to every second part of the data, on the other parts."""
         terms, target = self.terms[:, support], self.target
         parts = np.arange(len(terms)) * NUM_GROUPS // len(terms) % 2
         squares = 0.0
@@ -204,9 +204,9 @@ class Regression:
         """The equation with some terms.
 
         Args:
-            support: Their numbers.
-            error: Its error on other data.
-            gain: By which factor the last term makes it smaller.
+            support: The numbers of the terms.
+            error: The error on other data.
+            gain: The factor by which the last term reduces it.
         """
         support = sorted(support)
         own, target = self.terms[:, support], self.target
@@ -239,10 +239,11 @@ class Regression:
 def fit_equation(candidates: Candidates, left: int) -> FittedEquation:
     """The equation with few terms that fits best.
 
-    From all terms on, the one is left out that the error misses least, until none is left
-    (backward elimination: unlike a threshold for coefficients it does not depend on units).
-    Of the models on this way the one counts that gains most by its last term, among those
-    whose error is near the least; in noise also a larger one whose last term still gains.
+    Backward elimination starts from all terms, and removes the one whose loss increases the
+    error least, until none is left. Unlike a threshold for coefficients it does not depend
+    on units. Among the models on this way whose error is near the least, the one that gains
+    most by its last term is chosen. With noise, larger models are accepted while their last
+    term still gains.
 
     Args:
         candidates: The terms at jets in the order of runs and time.
@@ -252,7 +253,7 @@ def fit_equation(candidates: Candidates, left: int) -> FittedEquation:
     path = elimination(known.terms, known.target)[: MOST_TERMS + 1]
     path = [_exchanged(known, own) if len(own) <= MOST_EXCHANGED else own for own in path]
     errors = np.array([known.misfit(own) for own in path])
-    # Errors of new data need not fall with the number of terms.
+    # Errors on new data need not fall with the number of terms.
     before = np.concatenate([[1.0], np.minimum.accumulate(errors)[:-1]])
     ratios = before / np.maximum(errors, np.finfo("float64").tiny)
     near = errors <= NEAR_BEST * np.min(errors)
@@ -264,7 +265,7 @@ def fit_equation(candidates: Candidates, left: int) -> FittedEquation:
 
 
 def elimination(terms: np.ndarray, target: np.ndarray) -> list[list[int]]:
-    """Supports of growing size, from leaving out terms one by one."""
+    """Supports of growing size, found by removing terms one by one."""
     gram = terms.T @ terms / len(terms)
     inverse = np.linalg.inv(gram + RIDGE * len(gram) * np.eye(len(gram)))
     solution = inverse @ (terms.T @ target / len(terms))
@@ -282,9 +283,10 @@ def elimination(terms: np.ndarray, target: np.ndarray) -> list[list[int]]:
 
 
 def _exchanged(known: Regression, support: list[int]) -> list[int]:
-    """A support with terms replaced by others, one by one, that explain more together.
+    """A support in which terms are replaced, one by one, by others that explain more
+    together.
 
-    Elimination leaves out a term early if some others can stand for it.
+    Elimination may remove a term early, if others can replace it.
 
     Args:
         known: All terms.
@@ -305,18 +307,18 @@ def _exchanged(known: Regression, support: list[int]) -> list[int]:
 
 
 def explained_in_place(known: Regression, support: list[int], place: int) -> np.ndarray:
-    """What each term would explain in place of one of a support, `(terms,)`.
+    """How much each term would explain in place of a term of a support, `(terms,)`.
 
     Args:
         known: All terms.
         support: Numbers of terms.
-        place: Which of these is replaced.
+        place: The term of the support that is replaced.
     """
     gram, squares = known.gram, np.diag(known.gram)
     rest = support[:place] + support[place + 1 :]
     weights = np.linalg.pinv(gram[np.ix_(rest, rest)]) @ gram[rest]
     left = squares - np.sum(weights * gram[rest], axis=0)
-    # Of what the others explain rounding is left.
+    # Rounding remains of terms that the others explain.
     left = np.where(left > SAME * squares, left, np.inf)
     explained: np.ndarray = (known.moments - weights.T @ known.moments[rest]) ** 2 / left
     return explained

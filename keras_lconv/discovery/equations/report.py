@@ -1,4 +1,4 @@
-"""The point symmetries of equations, and what a user asks of them."""
+"""The point symmetries of equations, with the methods for users."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from keras_lconv.discovery.equations.words import formulas_of, summary_of
 from keras_lconv.discovery.fields.library import LibraryFields
 from keras_lconv.report import Report
 
-# Terms of formulas up to so many error bars, or to rounding, are left out; larger ones than
-# the last of these are shown, whatever error bars are.
+# Formulas leave out terms up to this many error bars, or up to rounding. Terms above the
+# last number are shown, whatever the error bars are.
 ERROR_BARS, ROUNDING, LARGEST_DOUBT = 2.0, 1e-6, 0.3
-# Symmetries of the action change it by less, relative to their terms.
+# Symmetries of the action change it by less than this, relative to its terms.
 EXACT_CURRENTS = 1e-6
 
 
@@ -127,7 +127,7 @@ class PointSymmetryReport(Report):
     def _standard(self) -> VectorFields | LibraryFields:
         """The generators in units in which all variables have mean 0 and spread 1.
 
-        Those of a library are compared in such units at points.
+        Fields of a library are compared in such units at points.
         """
         if isinstance(self.generators, LibraryFields):
             return self.generators

@@ -1,4 +1,4 @@
-"""What else may be behind data: other equations that fit as well, and errors."""
+"""Other equations that fit data equally well, and the errors that allow them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,14 +16,15 @@ from keras_lconv.discovery.equations.regression import (
     values_of_terms,
 )
 
-# So many terms are tried in place of each one: those that explain most.
+# The number of terms that are tried in place of each one. They are those that explain most.
 MOST_TRIED = 5
-# A term that explains this share is the same one, which another term beside it corrects, as
-# `u u_xx` is far from `u = 0`.
+# A term that explains this share is equivalent to the replaced one, up to a correction by
+# another term: far from `u = 0`, for example, `u u_xx` acts like `u_xx`.
 ALIKE = 0.999
-# So many others are named.
+# The number of rivals that are named.
 MOST_NAMED = 3
-# Errors of derivatives may be so many times larger than what less smooth curves change.
+# Errors of derivatives may be this many times larger than the change that less smooth
+# curves make.
 EXPLAINED = 2.0
 TINY = float(np.finfo("float64").tiny)
 
@@ -31,18 +32,18 @@ TINY = float(np.finfo("float64").tiny)
 def with_rivals(
     equation: FittedEquation, candidates: Candidates, finer: np.ndarray, left: int
 ) -> FittedEquation:
-    """An equation that knows its noise, and which others fit as well.
+    """The equation with its noise, and with the rivals that fit equally well.
 
-    They have another term in place of one, or, without noise, two others.
+    Rivals have another term in place of one, or, without noise, two others.
 
-    Without noise another equation may miss the data a little more only since derivatives
-    in its terms are known less well. Those of curves that are less smooth tell how much
-    that may be, up to an error that is none of derivatives any more.
+    Without noise another equation may miss the data a little more only because the
+    derivatives in its terms are less exact. Less smooth curves tell how much this explains,
+    up to an error that derivatives cannot have.
 
     Args:
         equation: The equation.
-        candidates: Its terms and others, maybe more than it was chosen from.
-        finer: The values of `candidates` by derivatives of curves that are less smooth.
+        candidates: Its terms and others, possibly more than those from which it was chosen.
+        finer: The values of `candidates` with derivatives of less smooth curves.
         left: The coordinate on the left.
     """
     known = Regression(candidates, left)
@@ -53,7 +54,7 @@ def with_rivals(
     lead, rivals = np.inf, []
 
     def compared(rival: FittedEquation) -> float:
-        """How many times more than the equation another one misses."""
+        """The error of another equation, as a multiple of the error of this one."""
         doubt = _doubt(rival, known, candidates, finer) if is_exact else 0.0
         return rival.fit_error / max(own + min(doubt, SMALL_ERROR), TINY)
 
@@ -71,7 +72,8 @@ def with_rivals(
             if ratio <= (NEAR_BEST if is_exact else LEAST_GAIN):
                 rivals.append(rival)
             elif is_exact and explained[other] < alike:
-                # One soliton is a wave that moves, and solves Korteweg-de Vries as well.
+                # One soliton is a moving wave, and solves a transport equation as well as
+                # Korteweg-de Vries.
                 more = _with_another(known, tried, support[place])
                 longer = known.equation(more, known.misfit(more), equation.gain)
                 ratio = compared(longer)
@@ -79,37 +81,39 @@ def with_rivals(
                     lead = min(lead, max(ratio, 1.0))
                     rivals.append(longer)
     noise = _doubt(equation, known, candidates, finer)
-    # One may come about in several ways.
+    # The same rival may arise in several ways.
     different = tuple({each.terms: each for each in rivals}.values())
     return replace(equation, lead=float(lead), rivals=different, noise=noise)
 
 
 def _with_another(known: Regression, support: list[int], without: int) -> list[int]:
-    """A support with the term that explains most beside it, but for one."""
+    """A support with the term that explains most in addition, apart from an
+    excluded one.
+    """
     explained = explained_in_place(known, [*support, without], len(support))
     explained[[*support, without]] = 0.0
     return [*support, int(np.argmax(explained))]
 
 
 def is_explained(equation: FittedEquation) -> bool:
-    """Whether what an equation misses may be the error of derivatives."""
+    """Whether errors of derivatives may explain the residual of an equation."""
     return equation.fit_error <= max(EXPLAINED * equation.noise, SMALL_ERROR)
 
 
 def in_words(system: Sequence[FittedEquation]) -> list[str]:
-    """What to say of equations that miss something, or that others fit as well."""
+    """Notes on equations that miss a term, or that have rivals."""
     notes = []
     for equation in system:
         if not is_explained(equation):
             notes.append(
-                f"the equation for {equation.left} misses more than errors of derivatives "
-                "explain: a term is missing. `library` may have functions, or `fields` "
-                "another variable"
+                f"the equation for {equation.left} has a larger error than errors of "
+                "derivatives explain, so a term is missing. Give functions in `library`, "
+                "or another variable in `fields`"
             )
         if equation.rivals:
             others = "; ".join(str(each) for each in equation.rivals[:MOST_NAMED])
             notes.append(
-                f"the data fit other equations as well: {others}. Take solutions from "
+                f"other equations fit the data equally well: {others}. Take solutions with "
                 "other initial values, of more shapes"
             )
     return notes
@@ -118,13 +122,14 @@ def in_words(system: Sequence[FittedEquation]) -> list[str]:
 def _doubt(
     equation: FittedEquation, known: Regression, candidates: Candidates, finer: np.ndarray
 ) -> float:
-    """How far what an equation misses changes with derivatives, beside its left side.
+    """How much the residual of an equation changes with the derivatives, relative to its
+    left side.
 
     Args:
         equation: The equation.
         known: All terms.
-        candidates: Their values.
-        finer: Their values by derivatives of curves that are less smooth.
+        candidates: The values of the terms.
+        finer: The values with derivatives of less smooth curves.
     """
     powers = candidates.powers[[known.labels.index(term) for term in equation.terms]]
     left = candidates.names.index(equation.left)

@@ -1,4 +1,4 @@
-"""From fields on grids to the derivatives at their points."""
+"""Fields on grids, and the derivatives at their points."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,21 +16,24 @@ from keras_lconv.discovery.equations.smoothing import (
     fit_axis,
 )
 
-# The noise along an axis is judged again when the other axes are smooth.
+# The noise along an axis is estimated again after the other axes are smoothed.
 SWEEPS = 2
-# Of an axis that is not periodic these parts at both ends are left out: splines err there.
+# These parts at both ends of an axis that is not periodic are left out, because splines err
+# there.
 MARGIN = 0.1
-# Jets are drawn within so many standard deviations of the data.
+# Jets are drawn within this many standard deviations of the data.
 SPREADS = 1.5
-# Fields that differ by less, relative to their spread, from sums of others are these.
+# A field is dependent if it differs by less, relative to its spread, from a mixture of
+# others.
 SAME = 1e-7
-# Points that are looked at.
+# The largest number of points that are used.
 MOST_POINTS = 20_000
 LEAST_POINTS = 2 * (DEGREE + 1)
-# Where curves close, second differences there are up to so many times as large as others.
+# If curves close, second differences across the end are at most this many times as large as
+# others.
 LARGEST_JUMP = 3.0
-# Without a point that repeats another one, short waves have this part of their square, or
-# less; and such is the square of the step between both, beside that of others.
+# Removing a repeated point reduces the square of short waves at least to this part. The
+# squared step between the two points is at most this part of that of others.
 REPEATED = 0.1
 
 
@@ -53,7 +56,9 @@ class Grid:
     values: np.ndarray
 
     def require_variation(self) -> None:
-        """Raises if a field, or an axis for all fields, has no unit: nothing varies."""
+        """Raises an error if a field is constant, or all fields are constant
+        along an axis.
+        """
         for name, field in zip(self.dependent, self.values, strict=True):
             if np.ptp(field) == 0:
                 raise ValueError(
@@ -66,20 +71,22 @@ class Grid:
             if np.max(np.abs(steps)) <= SAME * np.max(np.ptp(self.values, axis=(1, 2))):
                 raise ValueError(
                     "`fields` must change along each axis. Received: fields that stay the "
-                    f"same along {name!r}: take them at one point of it, and leave it out "
-                    "of `coordinates`"
+                    f"same along {name!r}. Take them at one point of this axis, and leave "
+                    "it out of `coordinates`"
                 )
 
     def require_independence(self) -> None:
-        """Raises if a field follows from others, so that no equation is the only one."""
+        """Raises an error if a field follows from others, because equations are then not
+        unique.
+        """
         flat = self.values.reshape(len(self.values), -1)
         flat = flat - np.mean(flat, axis=1, keepdims=True)
         flat /= np.linalg.norm(flat, axis=1, keepdims=True)
         if np.linalg.svd(flat @ flat.T)[1][-1] < SAME**2:
             raise ValueError(
-                "`fields` must not depend on each other linearly: leave one out, or add "
-                f"runs in which they differ. Received: {', '.join(self.dependent)}, of "
-                "which one is a sum of multiples of others"
+                "`fields` must be linearly independent. Received: "
+                f"{', '.join(self.dependent)}, of which one is a mixture of others. Leave "
+                "one out, or add runs in which they differ"
             )
 
     def points(self) -> np.ndarray:
@@ -112,7 +119,7 @@ class Grid:
 
         Args:
             order: The order.
-            is_finer: Whether curves have more parameters than fit best.
+            is_finer: Whether curves have more parameters than the best fit.
         """
         space = JetSpace(self.independent, self.dependent, order)
         chosen = self._chosen()
@@ -128,10 +135,10 @@ class Grid:
         return space, np.stack(columns, axis=1)
 
     def ranges(self, space: JetSpace) -> tuple[np.ndarray, np.ndarray]:
-        """Between which values points and derivatives lie, `(size,)` each.
+        """The values between which points and derivatives lie, `(size,)` each.
 
-        Derivatives are as large as their order and the first ones let expect, since noise
-        makes high ones larger.
+        The size of higher derivatives is extrapolated from the first ones, because noise
+        makes them too large.
         """
         first, jets = self.jets(1)
         x, u = first.split(jets)
@@ -139,7 +146,7 @@ class Grid:
         rates = (
             np.sqrt(np.mean(u[..., 1:] ** 2, axis=0)) / np.std(u[..., 0], axis=0)[:, None]
         )
-        # A field that is the same along an axis has no rate of its own there.
+        # A field that is constant along an axis has no rate there.
         rates = np.where(rates > SAME * np.max(rates, axis=0), rates, np.max(rates, axis=0))
         bottoms, tops = [low], [high]
         for number, rate in enumerate(rates):
@@ -183,7 +190,7 @@ def read_grid(fields: Any, coordinates: Any, periodic: Sequence[str]) -> Grid:
         is_named = isinstance(given, Mapping) and all(isinstance(n, str) for n in given)
         if not is_named or not given:
             raise TypeError(
-                f"`{argument}` must map names to arrays, as fields={{'u': u}} and "
+                f"`{argument}` must map names to arrays, such as fields={{'u': u}} and "
                 f"coordinates={{'t': t, 'x': x}}. Received: {type(given).__name__}"
             )
     axes = {name: _axis(name, each, name in periodic) for name, each in coordinates.items()}
@@ -196,7 +203,7 @@ def read_grid(fields: Any, coordinates: Any, periodic: Sequence[str]) -> Grid:
     values = [_field(name, field, shape) for name, field in fields.items()]
     if len({len(each) for each in values}) != 1:
         raise ValueError(
-            "`fields` must hold fields of as many runs. Received: "
+            "All `fields` must have the same number of runs. Received: "
             f"{[len(each) for each in values]}"
         )
     for number, name in enumerate(axes):
@@ -215,23 +222,23 @@ def _axis(name: str, given: Any, is_periodic: bool) -> np.ndarray:
     """The points along an axis."""
     if np.asarray(given).dtype.kind in "mM":
         raise TypeError(
-            "`coordinates` must be numbers: count times from a moment, in some unit, as "
-            f"`({name} - {name}[0]) / np.timedelta64(1, 's')`. "
-            f"Received: {np.asarray(given).dtype} for {name!r}"
+            f"`coordinates` must be numbers. Received: {np.asarray(given).dtype} for "
+            f"{name!r}. Convert times to numbers of a unit, such as `({name} - {name}[0]) "
+            "/ np.timedelta64(1, 's')`"
         )
     axis = finite_array("coordinates", given)
     steps = np.diff(axis) if axis.ndim == 1 else np.zeros(1)
     if axis.ndim != 1 or len(axis) < LEAST_POINTS:
         raise ValueError(
-            f"`coordinates` must be at least {LEAST_POINTS} growing numbers for each "
+            f"`coordinates` must hold at least {LEAST_POINTS} increasing numbers for each "
             f"axis. Received: shape {axis.shape} for {name!r}"
         )
     if np.any(steps <= 0):
         way_out = "leave out points that repeat others, and sort the rest with the fields"
         if np.all(steps < 0):
-            way_out = f"turn it and the fields round, as `{name}[::-1]` and `np.flip`"
+            way_out = f"reverse it and the fields, by `{name}[::-1]` and `np.flip`"
         raise ValueError(
-            f"`coordinates` must grow along each axis: {way_out}. Received: steps from "
+            f"`coordinates` must increase along each axis: {way_out}. Received: steps from "
             f"{np.min(steps):.3g} to {np.max(steps):.3g} for {name!r}"
         )
     if is_periodic and np.ptp(steps) > UNIFORM * np.ptp(axis):
@@ -254,15 +261,15 @@ def _field(name: str, given: Any, shape: tuple[int, ...]) -> np.ndarray:
     missing = ~np.isfinite(array)
     if np.any(missing):
         raise ValueError(
-            "`fields` must be finite: take a part of the grid or the runs without what is "
-            "missing, or fill it in from its neighbours. Received: NaN or infinite values "
-            f"at {np.sum(missing)} of {missing.size} points for {name!r}"
+            "`fields` must be finite. Received: NaN or infinite values at "
+            f"{np.sum(missing)} of {missing.size} points for {name!r}. Take a part of the "
+            "grid or the runs without missing values, or interpolate these"
         )
     return array
 
 
 def _require_period(name: str, values: np.ndarray) -> None:
-    """Raises unless the step from the last point to the first one is like others.
+    """Raises an error unless the step from the last point to the first one is like others.
 
     Args:
         name: The name of the axis.
@@ -270,28 +277,30 @@ def _require_period(name: str, values: np.ndarray) -> None:
     """
     if _is_closed(values):
         raise ValueError(
-            "An axis in `periodic` must not repeat its first point at the end. "
-            f"Received: {name!r}, whose period is that of all points but the last one: "
-            "leave this one out, of `coordinates` and `fields`"
+            "An axis in `periodic` must not repeat its first point at the end. Received: "
+            f"{name!r}, whose last point repeats the first. Leave the last point out of "
+            "`coordinates` and `fields`"
         )
     lines = values.reshape(len(values), -1)
     around = np.concatenate([lines[-2:], lines, lines[:2]])
     bends = np.sqrt(np.mean(np.diff(around, 2, axis=0) ** 2, axis=1))
-    # The first two of them and the last two reach across the end.
+    # The first two and the last two differences reach across the end.
     across, inside = max(*bends[:2], *bends[-2:]), np.max(bends[2:-2])
     if across > LARGEST_JUMP * inside:
         raise ValueError(
-            "Along an axis in `periodic` fields must go on smoothly from the last point to "
-            f"the first. Received: {name!r}, where they bend {across / inside:.0f} times "
-            "as much there as anywhere else: leave it out of `periodic`"
+            "Along an axis in `periodic`, fields must continue smoothly from the last "
+            f"point to the first. Received: {name!r}, where they bend "
+            f"{across / inside:.0f} times as much as anywhere else. Leave it out of "
+            "`periodic`"
         )
 
 
 def _is_closed(values: np.ndarray) -> bool:
-    """Whether lines along the first axis are periodic without their last point only.
+    """Whether lines along the first axis become periodic only without their last point.
 
-    Then short waves, which smooth lines hardly have, are much smaller without it; or, in
-    noise, somewhat smaller, and the step from the last point to the first is one of noise.
+    If so, short waves, which smooth lines hardly contain, are much smaller without it. With
+    noise they are somewhat smaller, and the step from the last point to the first has the
+    size of the noise.
     """
     lines = values.reshape(len(values), -1)
     with_end, without = (_short_waves(each) for each in (lines, lines[:-1]))

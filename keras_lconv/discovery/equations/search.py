@@ -1,4 +1,4 @@
-"""The search for the fields that keep equations."""
+"""The search for the fields that are symmetries of equations."""
 
 from collections.abc import Sequence
 
@@ -22,30 +22,33 @@ from keras_lconv.discovery.gap import LARGEST_NULL_VALUE
 from keras_lconv.discovery.map_space import require_degree
 from keras_lconv.discovery.null_space import jackknife_errors, tilt
 
-# At least so many jets, and so many equations for each unknown.
+# The least number of jets, and of equations for each unknown.
 LEAST_JETS, EQUATIONS_PER_UNKNOWN = 400, 3
-# More coefficients take minutes, and soon hours. So does more work: the cube of their
-# number for each coordinate of jets and each fit of an equation, so much in a second.
+# More coefficients take minutes, and soon hours. The work is the cube of their number for
+# each coordinate of jets and each fit of an equation. The last number is the work in a
+# second.
 MOST_UNKNOWNS, MOST_WORK, WORK_IN_A_SECOND = 2000, 1.5e11, 2e9
 # Jets that tell whether an equation is linear.
 JETS_OF_LINEARITY = 50
-# Of fits without noise all coefficients share some error of the derivatives.
+# In fits without noise all coefficients share some error of the derivatives.
 EXACT_OF_DATA = 1e-6
-# What varies by so many error bars from one fit of the equation to another may be zero.
+# A number may be zero if it is within this many error bars, from one fit of the equation to
+# another.
 ERROR_BARS = 5.0
-# Errors of an equation that leave half of the confidence: they may be noise, or more.
+# An equation with this error halves the confidence: it may be noise, or more.
 DOUBTFUL_ERROR = 0.3
-# Where this part of what only one field does may be left out, formulas are not sure.
+# Formulas are uncertain if terms up to this part of what distinguishes a field may be left
+# out.
 BLURRED, HALF_SURE = 0.5, 0.5
 KINKS = (
-    "the equation has kinks or jumps: symmetries are those on either side of them, and may "
-    "move jets across. `ranges` may leave out one side"
+    "the equation has kinks or jumps. Symmetries are those on each side, and may move "
+    "jets across. Leave out one side by `ranges`"
 )
 DISOBEYED = (
-    "the fields miss the given equation by more than errors of derivatives explain: "
-    "symmetries are those of the equation. Without `equation` one is fitted to the fields"
+    "the fields miss the given equation by more than errors of derivatives explain. "
+    "Symmetries are those of the equation. Without `equation`, one is fitted to the fields"
 )
-# What is smaller in a formula is left out, whatever the error bars are.
+# Smaller terms of a formula are left out, whatever the error bars are.
 LARGEST_DOUBT = 0.3
 
 
@@ -59,17 +62,17 @@ def search(
     others: Sequence[Equations] = (),
     missed: Misfit | None = None,
 ) -> PointSymmetryReport:
-    """The fields that keep equations, at jets between two values.
+    """The fields that are symmetries of equations, at jets between two values.
 
     Args:
         equations: The equations.
         low: The lowest value of each coordinate, `(size,)`.
         high: The highest.
         degree: The highest degree of the fields.
-        functions: By which the polynomials of this degree are multiplied, too.
-        system: The equations, where they were fitted.
-        others: What fits without each part of the data.
-        missed: By how much data miss equations that were given with them.
+        functions: Functions by which the polynomials of this degree are multiplied as well.
+        system: The equations, if they were fitted.
+        others: The equations that fit without each part of the data.
+        missed: How far given equations are from the data.
     """
     space = equations.space
     exact = EXACT_OF_DATA if others else equations.rounding
@@ -113,12 +116,12 @@ def search(
         errors = np.hypot(errors, jackknife_errors(np.array(tilts)))
     if fit_error is not None:
         confidence *= DOUBTFUL_ERROR**2 / (DOUBTFUL_ERROR**2 + fit_error**2)
-    # The share of the square of the error that the last term of an equation explains, or
-    # this term instead of another one.
+    # The share of the squared error that the last term of an equation explains, or that a
+    # term explains instead of another one.
     gains = [min(each.gain, each.lead) for each in system]
     confidence *= min((1 - 1 / gain**2 for gain in gains), default=1.0)
     units = condition.units
-    # Of ordinary equations the solutions that may be added are finitely many.
+    # Ordinary equations have finitely many independent solutions that may be added.
     is_partial = len(space.independent) > 1
     points = space.points(condition.jets)
     limit = min(max(exact, 2 * float(np.max(errors, initial=0.0))), LARGEST_DOUBT)
@@ -168,23 +171,22 @@ def search(
 
 
 def _require_time(degree: int, unknowns: int, work: int) -> None:
-    """Raises where some work takes more than a minute or two."""
+    """Raises an error if the work takes more than a minute or two."""
     if work > MOST_WORK:
         raise ValueError(
-            f"`degree` must leave less work. Received: degree={degree}, which has "
-            f"{unknowns:,} unknowns and takes about {work / WORK_IN_A_SECOND / 60:.0f} "
-            "minutes. A lower `degree`, fewer variables, equations of lower order or fewer "
-            "functions take less"
+            f"`degree` is too high. Received: degree={degree}, which has {unknowns:,} "
+            f"unknowns and takes about {work / WORK_IN_A_SECOND / 60:.0f} minutes. Take a "
+            "lower `degree`, fewer variables, equations of lower order or fewer functions"
         )
 
 
 def _blurred(
     listing: Listing, condition: Condition, limit: float, variables: tuple[str, ...]
 ) -> list[str]:
-    """What to say of formulas whose terms nearly cancel each other.
+    """The note on formulas whose terms nearly cancel each other.
 
-    Far from zero, beside their spread, powers of variables are nearly multiples of lower
-    ones, and small terms that make the difference are lost in errors.
+    If variables are far from zero, relative to their spread, their powers are nearly
+    multiples of lower ones. The small terms that make the difference are lost in errors.
     """
     units = condition.units
     fields = listing.generators.joined(listing.superposition)
@@ -192,7 +194,7 @@ def _blurred(
         return []
     farthest = int(np.argmax(np.abs(units.origin) / units.scales))
     return [
-        "formulas are not sure, since terms nearly cancel each other: count "
+        "formulas are uncertain, because terms nearly cancel each other. Measure "
         f"{variables[farthest]}, which is {units.origin[farthest]:.3g} with a spread of "
         f"{units.scales[farthest]:.2g}, from a value near the data"
     ]

@@ -4,15 +4,16 @@ import math
 
 import numpy as np
 
-# Splines have this degree: derivatives up to order 4 stay smooth.
+# Splines have this degree, so derivatives up to order 4 stay smooth.
 DEGREE = 7
-# Numbers of parameters that are tried: so many times fewer each, from so many for a point.
+# The numbers of parameters that are tried: from the first one for each point, each smaller
+# by a factor.
 FEWER, MOST_PER_POINT = 1.25, 2 / 3
 # The least numbers of parameters: one wave, or a cubic polynomial.
 LEAST_PERIODIC, LEAST = 3, 4
-# Lines that tell how much noise there is.
+# The number of lines from which noise is estimated.
 LINES_ASKED = 200
-# Steps of a uniform grid differ by rounding.
+# Steps of a uniform grid differ by rounding only.
 UNIFORM = 1e-6
 
 
@@ -22,11 +23,11 @@ class AxisFit:
     Along a periodic axis they are trigonometric polynomials, and along others splines of
     degree 7 with knots among the points, so that steps need not be equal. The number of
     parameters `m` is the one of least generalized cross-validation, `RSS / (n - m)^2`:
-    nearly all that `n` points allow where there is no noise.
+    nearly all that `n` points allow if there is no noise.
 
     Args:
         coordinate: The points, `(n,)`, growing.
-        is_periodic: Whether the step from the last point to the first is one like others.
+        is_periodic: Whether the step from the last point to the first is like others.
         number: The number of parameters.
     """
 
@@ -42,7 +43,9 @@ class AxisFit:
         return np.moveaxis(fitted, 0, axis)
 
     def finer(self) -> "AxisFit":
-        """With more parameters: noise and curves that are too smooth differ by as much."""
+        """The fit with more parameters. The difference estimates the error from noise, or
+        from curves that are too smooth.
+        """
         number = min(math.ceil(self.number * FEWER) + 1, len(self.coordinate))
         return AxisFit(self.coordinate, self.is_periodic, number)
 
@@ -61,7 +64,7 @@ class AxisFit:
 
         degree = min(DEGREE, self.number - 1)
         inner = self.number - degree - 1
-        # Knots at equal shares of the points, so that each has some of them near.
+        # Knots divide the points into equal shares, so that each knot has points nearby.
         places = np.linspace(0, len(lines) - 1, inner + 2)[1:-1]
         knots = np.interp(places, np.arange(len(lines)), self.coordinate)
         ends = self.coordinate[[0, -1]].repeat(degree + 1).reshape(2, -1)

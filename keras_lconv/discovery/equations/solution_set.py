@@ -9,43 +9,43 @@ from keras_lconv.discovery.equations.equation import Equations, along, differenc
 
 # Newton's method, for jets in units of 1.
 MAX_STEPS, LONGEST_STEP, LONGEST_WAY = 15, 1.0, 4.0
-# Steps go on until jets are so many times closer than they have to be.
+# Steps continue until jets are this many times closer than necessary.
 EXACT = 1e-4
-# Of the jets so many must reach the solution set.
+# At least this share of the jets must reach the solution set.
 LEAST_KEPT = 0.2
 # Singular values of derivatives below this part of the largest are rounding.
 RANK = 1e-7
-# Averages of solutions of a linear equation miss it by rounding, others by more.
+# Averages of solutions of a linear equation miss it by rounding only.
 LINEAR = 1e-6
 
 Residual = Callable[[np.ndarray], np.ndarray]
 
 
 class SolutionSet:
-    """The jets that solve equations, and what follows from these by differentiation.
+    """The jets that solve equations and their total derivatives.
 
-    Equations of lower order than the highest one are differentiated up to that order: a
-    solution has no other jets. What follows from several equations together only, as the
-    one for the pressure from those of incompressible flow, is not looked for.
+    Equations of lower order are differentiated up to the highest order, because jets of
+    solutions meet these as well. Equations that follow only from several together are not
+    searched, such as the equation for the pressure of an incompressible flow.
 
     Args:
         equations: The equations.
-        jets: Some jets where they have values, `(n, size)`.
+        jets: Some jets at which they have values, `(n, size)`.
         scales: The size of each coordinate, `(size,)`, the unit of steps.
     """
 
     def __init__(self, equations: Equations, jets: np.ndarray, scales: np.ndarray):
         self.equations, self.scales = equations, scales
-        # Jet by jet: near a pole of one coefficient all others would seem to be zero.
+        # This compares jet by jet. Near a pole of one coefficient all others would seem to
+        # be zero.
         influences = equations.influences(jets, scales)
         depends = np.any(np.nan_to_num(influences) > 0, axis=0)
         if not np.all(np.any(depends, axis=1)):
             number = int(np.argmin(np.any(depends, axis=1)))
             raise ValueError(
-                "`equation` must depend on derivatives, each of several ones. Received: "
-                f"the same for all jets, or no number, in place {number} of "
-                f"{equations.size}. `ranges` says between which values variables and "
-                "derivatives are drawn"
+                "Each `equation` must depend on derivatives. Received: a constant, or no "
+                f"number, at all jets, in place {number} of {equations.size}. Give "
+                "`ranges` of variables and derivatives"
             )
         space = equations.space
         #: The order of each equation.
@@ -60,7 +60,7 @@ class SolutionSet:
         self._is_free = np.arange(space.size) >= len(space.independent)
 
     def _differentiated(self, number: int, axes: tuple[int, ...]) -> Residual:
-        """The total derivative of an equation along axes."""
+        """The total derivative of an equation along some axes."""
 
         def values(jets: np.ndarray) -> np.ndarray:
             return self.equations.values(jets)[:, number]
@@ -79,41 +79,43 @@ class SolutionSet:
         return function
 
     def residual(self, jets: np.ndarray) -> np.ndarray:
-        """All that is zero on the solution set, at jets `(n, size)`."""
+        """The values at jets `(n, size)` of all functions that vanish on the
+        solution set.
+        """
         own = self.equations.values(jets)
         more = [function(jets)[:, None] for function in self._consequences]
         return np.concatenate([own, *more], axis=1)
 
     def nearest(self, jets: np.ndarray) -> np.ndarray:
-        """Jets of solutions at the same points: those of `jets` that reach some.
+        """Jets of solutions at the same points, for the `jets` that reach one.
 
         Args:
-            jets: Array `(n, size)` to start from.
+            jets: The starts, `(n, size)`.
 
         Returns:
             Array `(m, size)`.
 
         Raises:
-            ValueError: If few do.
+            ValueError: If few jets reach a solution.
         """
         reached, kept = self._newton(jets)
         if np.mean(kept) < LEAST_KEPT:
             raise ValueError(
-                "`equation` must have solutions near most jets. Received: one that "
-                f"{np.mean(kept):.0%} of {len(jets)} random jets reach. If it is a square, "
-                "take its root; if it has solutions for other values only, `ranges` says "
-                "between which ones variables and derivatives are drawn"
+                "`equation` must have solutions near most jets. Received: an equation "
+                f"that {np.mean(kept):.0%} of {len(jets)} random jets reach. If it is a "
+                "square, take its root. If it has solutions for other values only, give "
+                "`ranges` of variables and derivatives"
             )
         return reached[kept]
 
     def is_near(self, jets: np.ndarray) -> bool:
-        """Whether enough of some jets reach solutions."""
+        """Whether enough of the given jets reach solutions."""
         return bool(np.mean(self._newton(jets)[1]) >= LEAST_KEPT)
 
     def _newton(self, jets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Jets moved by shortest steps, and whether each reaches the solution set.
 
-        It needs no leading derivative, so that the highest ones may come in any way.
+        It needs no leading derivative, so the highest derivatives may occur in any form.
         """
         start, jets = jets, jets.copy()
         free = np.flatnonzero(self._is_free)
@@ -140,7 +142,9 @@ class SolutionSet:
         return jets, (distance <= limit) & (way <= LONGEST_WAY)
 
     def _slopes(self, jets: np.ndarray) -> np.ndarray:
-        """Derivatives of the residual by all but the point, in units of the coordinates."""
+        """Derivatives of the residual by all coordinates except the point, in units of
+        these.
+        """
         return differences(self.residual, jets, np.diag(self.scales)[self._is_free])
 
     def is_linear(self, jets: np.ndarray) -> bool:

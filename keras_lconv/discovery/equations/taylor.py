@@ -30,7 +30,7 @@ DERIVATIVES: dict[np.ufunc, Callable[[Any, Any], Any]] = {
     np.arctanh: lambda x, y: 1.0 / (1.0 - x * x),
     np.absolute: lambda x, y: x / y,
 }
-# What follows from these.
+# The derivatives of these functions.
 COMBINED: dict[np.ufunc, Callable[..., Any]] = {
     np.positive: lambda x: x,
     np.negative: lambda x: -1.0 * x,
@@ -48,11 +48,11 @@ SUPPORTED = (np.add, np.multiply, np.power, *DERIVATIVES, *COMBINED)
 
 
 class Taylor(NDArrayOperatorsMixin):
-    """Taylor polynomials, for NumPy's functions of arrays.
+    """Taylor polynomials, to which NumPy's functions of arrays apply.
 
     Args:
-        space: Its multi-indices are those of the coefficients.
-        coefficients: Those of `h^J`, `(n, j)`.
+        space: The space whose multi-indices the coefficients have.
+        coefficients: The coefficients of `h^J`, `(n, j)`.
     """
 
     def __init__(self, space: JetSpace, coefficients: np.ndarray):
@@ -64,7 +64,9 @@ class Taylor(NDArrayOperatorsMixin):
         return self.coefficients[:, 0]
 
     def of(self, value: Any) -> "Taylor":
-        """What is a Taylor polynomial, or numbers `(n,)` that do not depend on `h`."""
+        """A Taylor polynomial from one, or from numbers `(n,)` that do not depend
+        on `h`.
+        """
         if isinstance(value, Taylor):
             return value
         coefficients = np.zeros_like(self.coefficients)
@@ -93,7 +95,7 @@ class Taylor(NDArrayOperatorsMixin):
             return np.exp(exponent * np.log(base))
         value = base.constant
         outer = [np.ones_like(value)]
-        # No power of zero is negative where the exponent is a whole number.
+        # Whole exponents avoid negative powers of zero.
         for k in range(1, self.space.order + 1):
             factor = np.prod([(exponent - i) / (i + 1) for i in range(k)])
             outer.append(factor * value ** (exponent - k) if factor else 0 * value)
@@ -101,7 +103,9 @@ class Taylor(NDArrayOperatorsMixin):
         return base._composed(np.stack(outer, axis=1))
 
     def _composed(self, outer: np.ndarray) -> "Taylor":
-        """A function with Taylor coefficients `(n, order + 1)` at the constant, of this."""
+        """A function of this polynomial, from its Taylor coefficients `(n, order + 1)` at
+        the constant.
+        """
         step = self.coefficients.copy()
         step[:, 0] = 0.0
         result = np.zeros_like(step)

@@ -1,4 +1,4 @@
-"""What the components of fields are made of: monomials, alone and times functions."""
+"""The terms of the components of fields: monomials, alone and times functions."""
 
 import math
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from keras_lconv.discovery.fields.library import FieldLibrary, LibraryFields
 class Terms:
     """Monomials of the variables up to a degree, alone and times each of some functions.
 
-    Fields of such terms are `VectorFields` of the variables and, as if they were further
-    variables, of the functions, along which nothing moves.
+    Fields of such terms are `VectorFields` of the variables, with the functions as further
+    variables along which nothing moves.
 
     Args:
-        powers: Exponents of the monomials, `(K, p + q)`, all up to a degree.
+        powers: Exponents of all monomials up to a degree, `(K, p + q)`.
         functions: The functions, of variables.
     """
 
@@ -35,7 +35,7 @@ class Terms:
 
     @property
     def exponents(self) -> np.ndarray:
-        """The exponents of variables and functions in each term."""
+        """The exponents of the variables and of the functions in each term."""
         number, (count, size) = len(self.functions), self.powers.shape
         result = np.zeros((len(self), size + number), dtype=int)
         result[:, :size] = np.tile(self.powers, (1 + number, 1))
@@ -43,7 +43,7 @@ class Terms:
         return result
 
     def of_points(self, num_independent: int) -> np.ndarray:
-        """Which terms depend on the independent variables alone."""
+        """Whether each term depends on the independent variables only."""
         own = ~np.any(self.powers[:, num_independent:], axis=1)
         alone = [max(each.columns) < num_independent for each in self.functions]
         return np.concatenate([own, *(own & each for each in alone)])
@@ -51,7 +51,7 @@ class Terms:
     def series(self, space: JetSpace, jets: np.ndarray, units: Units) -> np.ndarray:
         """The terms as Taylor polynomials along jets, both in units, `(terms, n, j)`.
 
-        Monomials are those of variables in units, functions those of the variables.
+        Monomials take variables in units, functions take the variables themselves.
         """
         plain = monomial_series(space, units.standard(space, jets), self.powers)
         steps = np.prod(units.scales[: len(space.independent)] ** space.indices, axis=1)
@@ -63,7 +63,7 @@ class Terms:
         return np.concatenate([plain, *more])
 
     def are_known(self, points: np.ndarray) -> np.ndarray:
-        """At which points `(n, p + q)` all functions have values."""
+        """Whether all functions have values at each of the points `(n, p + q)`."""
         values = [np.isfinite(each(points)) for each in self.functions]
         return np.all(values, axis=0) if values else np.ones(len(points), dtype=bool)
 
@@ -96,14 +96,14 @@ class Terms:
         return self.fields(own.reshape(len(fields), size, len(self)))
 
     def sizes(self, points: np.ndarray, units: Units) -> np.ndarray:
-        """How much each variable and each function varies at points."""
+        """The spread of each variable and each function at points."""
         own = [float(np.sqrt(np.nanmean(each(points) ** 2))) for each in self.functions]
         return np.concatenate([units.scales, own])
 
     def callable(
         self, fields: VectorFields, points: np.ndarray, names: tuple[str, ...]
     ) -> VectorFields | LibraryFields:
-        """Fields that have values: those of a library where functions occur.
+        """Fields that can be evaluated: those of a library if functions occur.
 
         Args:
             fields: Fields of the variables and the functions.
@@ -134,11 +134,11 @@ class Terms:
 
 
 def _binomials(most: int) -> np.ndarray:
-    """Binomial coefficients `(most + 1, most + 1)`, zero where there is none."""
+    """Binomial coefficients `(most + 1, most + 1)`, zero above the diagonal."""
     numbers = range(most + 1)
     return np.array([[math.comb(n, k) for k in numbers] for n in numbers], dtype="float64")
 
 
 def terms_up_to(size: int, degree: int, functions: tuple[LibraryFunction, ...]) -> Terms:
-    """Monomials of so many variables up to a degree, with functions."""
+    """Monomials of the variables up to a degree, with functions."""
     return Terms(exponents_up_to(size, degree), functions)

@@ -9,11 +9,12 @@ from keras_lconv.algebra import VectorFields
 from keras_lconv.discovery.equations.samples import Grid
 from keras_lconv.discovery.fields.library import LibraryFields
 
-# Points `(n, p + q)`, and where they come to.
+# A function from points `(n, p + q)` to the points to which they move.
 Flow: TypeAlias = Callable[[np.ndarray], np.ndarray]
-# Of the places that come to the points of the grid, relative to the width of it.
+# The precision of the places that move to the points of the grid, relative to its width.
 PRECISION, MAX_STEPS = 1e-8, 30
-# Of splines, and points that a periodic axis is continued by for them.
+# The degree of splines, and the number of points by which a periodic axis is continued for
+# them.
 DEGREE, WRAPPED = 5, 8
 
 
@@ -28,7 +29,7 @@ class Flows:
         self.fields, self._matrices = fields, None
         if not isinstance(fields, VectorFields):
             return
-        # Without monomials of zeros, affine fields are known to be affine.
+        # Without monomials whose coefficients are zero, affine fields are recognised.
         used = np.any(fields.coefficients != 0, axis=(0, 1))
         fields = VectorFields(fields.powers[used], fields.coefficients[..., used])
         self.fields, n = fields, fields.size
@@ -39,7 +40,7 @@ class Flows:
         self._matrices[:, :n, n] = fields(np.zeros(n))
 
     def along(self, t: np.ndarray) -> Flow:
-        """Maps points `(n, p + q)` to where they are after the time 1."""
+        """The map of points `(n, p + q)` by the time 1."""
         from scipy.linalg import expm
 
         if self._matrices is None:
@@ -53,9 +54,9 @@ def moved_along(
 ) -> np.ndarray:
     """The fields of a grid after the time 1 along `sum_i t_i v_i`, at its points.
 
-    A point `(x, u(x))` of the graph comes to `(y, w)`. For each point `y` of the grid the
-    place `x` that comes there is found by iteration; it is known at once where the motion
-    of the points does not depend on `u`.
+    A point `(x, u(x))` of the graph moves to `(y, w)`. For each point `y` of the grid,
+    iteration finds the place `x` that moves there. It is known at once if the motion of the
+    points does not depend on `u`.
 
     Args:
         fields: On all variables, `(p + q)`.
@@ -90,7 +91,7 @@ def moved_graph(
         back: The motion for the time -1.
         forth: The motion.
         targets: Points of the grid.
-        values: The values that belong to them before.
+        values: The values at these points before the motion.
         field: The fields at any points.
     """
     p, widths = targets.shape[1], np.ptp(targets, axis=0)
@@ -113,7 +114,9 @@ def moved_graph(
 
 
 def interpolated(grid: Grid, run: int) -> Callable[[np.ndarray], np.ndarray]:
-    """The fields of a run at any points `(n, p)`, by splines; NaN outside of the grid."""
+    """The fields of a run at any points `(n, p)`, by splines. They are NaN outside of the
+    grid.
+    """
     from scipy.interpolate import NdBSpline, make_interp_spline
 
     values = np.moveaxis(grid.values[:, run], 0, -1)
@@ -137,7 +140,7 @@ def interpolated(grid: Grid, run: int) -> Callable[[np.ndarray], np.ndarray]:
     wraps = np.array(grid.is_periodic)
 
     def field(points: np.ndarray) -> np.ndarray:
-        # Rounding does not put a point of the rim outside.
+        # Rounding must not put a point of the border outside.
         inside = np.clip(points, low, high)
         is_near = np.abs(points - inside) <= PRECISION * (high - low)
         inside = np.where(is_near, inside, points)

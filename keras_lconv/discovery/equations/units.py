@@ -1,4 +1,4 @@
-"""Units and origin of variables, and of the jets of these."""
+"""Units and origin of variables and of their jets."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class Units:
     """Units and origin of the variables, in which jets are of size 1.
 
     Args:
-        origin: Of the variables `(x, u)`, `(p + q,)`.
+        origin: The origin of the variables `(x, u)`, `(p + q,)`.
         scales: Their spread, `(p + q,)`.
     """
 
@@ -20,7 +20,9 @@ class Units:
     scales: np.ndarray
 
     def factors(self, space: JetSpace) -> np.ndarray:
-        """The unit of each coordinate of a jet, `(size,)`: `u_J` has that of `u / x^J`."""
+        """The unit of each coordinate of a jet, `(size,)`. `u_J` has the unit of
+        `u / x^J`.
+        """
         p = len(space.independent)
         x, u = self.scales[:p], self.scales[p:]
         own = u[:, None] / np.prod(x**space.indices, axis=1)

@@ -1,4 +1,4 @@
-"""Batches of earlier and later fields, moved along symmetries, to train solvers on."""
+"""Batches of earlier and later fields, moved along symmetries, to train solvers."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -19,9 +19,9 @@ from keras_lconv.discovery.equations.names import names_of
 from keras_lconv.discovery.equations.samples import read_grid
 from keras_lconv.discovery.equations.transport import Flows, interpolated, moved_graph
 
-# A motion that takes points from outside of the times is halved so often, at most.
+# A motion that takes points from outside of the times is halved at most this often.
 MOST_HALVINGS = 8
-# What splines between points may miss, in units of the fields.
+# The largest error of splines between points, in units of the fields.
 LARGE_MISS = 0.01
 # Generators leave the grid by rounding only.
 ROUNDING = 1e-6
@@ -124,15 +124,15 @@ class SolutionWindows(RandomBatches):
         number = len(grid.independent) + len(grid.dependent)
         if not isinstance(generators, VectorFields):
             raise TypeError(
-                "`generators` must be `VectorFields`, as those of a report of "
-                "`find_point_symmetries`. "
-                f"Received: {generators!r} (of type {type(generators).__name__})"
+                "`generators` must be `VectorFields`, such as those of a report of "
+                f"`find_point_symmetries`. Received: {generators!r} (of type "
+                f"{type(generators).__name__})"
             )
         if generators.size != number or not len(generators):
             names = ", ".join(grid.independent + grid.dependent)
             raise ValueError(
-                f"`generators` must be fields of {names}. Received: {len(generators)} in "
-                f"{generators.size} variables"
+                f"`generators` must be fields of {names}. Received: {len(generators)} "
+                f"fields in {generators.size} variables"
             )
         if len(keeping_space(generators, grid, ROUNDING)) < len(generators):
             raise ValueError(
@@ -147,8 +147,8 @@ class SolutionWindows(RandomBatches):
             if miss > LARGE_MISS:
                 warnings.warn(
                     f"Between the points of {name!r} the fields are known to about "
-                    f"{miss:.0%} only, and moved solutions have such errors. More points "
-                    "help, or generators that do not move it.",
+                    f"{miss:.0%} only, and moved solutions have such errors. Take more "
+                    f"points, or generators that do not move {name!r}.",
                     stacklevel=4,
                 )
         points = grid.points()
@@ -158,7 +158,7 @@ class SolutionWindows(RandomBatches):
 
     @property
     def formulas(self) -> list[str]:
-        """The generators in symbols; none if nothing moves."""
+        """The generators in symbols, empty if nothing moves."""
         names = self.grid.independent + self.grid.dependent
         return [] if self.generators is None else self.generators.formulas(names)
 
@@ -177,7 +177,9 @@ class SolutionWindows(RandomBatches):
         return earlier, later
 
     def _window(self, run: int, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Fields `(q, times, *space)` of a solution, moved if there are generators."""
+        """A window of fields `(q, times, *space)` of a solution, moved if there are
+        generators.
+        """
         values = self.grid.values[:, run, chosen]
         if self._flows is None:
             return values
@@ -196,11 +198,11 @@ class SolutionWindows(RandomBatches):
             )
             if np.all(np.isfinite(moved)):
                 return moved.T.reshape(values.shape)
-            # At the first time only one direction leads to times of the grid.
+            # From the first time only one direction leads to times on the grid.
             t = -t / 2
         return values
 
     @cached_property
     def _solutions(self) -> list[Any]:
-        """Each solution at any points."""
+        """The interpolation of each solution to any points."""
         return [interpolated(self.grid, run) for run in range(self.grid.values.shape[1])]

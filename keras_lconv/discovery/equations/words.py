@@ -1,4 +1,4 @@
-"""What a report of point symmetries says in words."""
+"""The text of a report of point symmetries."""
 
 from typing import TYPE_CHECKING
 
@@ -10,21 +10,23 @@ from keras_lconv.discovery.fields.library import LibraryFields
 if TYPE_CHECKING:
     from keras_lconv.discovery.equations.report import PointSymmetryReport
 
-# An equation that misses its data by more is a doubtful witness.
+# Above this error a fitted equation is doubtful.
 LARGE_FIT_ERROR = 0.1
 
 
 def formulas_of(
     report: "PointSymmetryReport", fields: VectorFields | LibraryFields
 ) -> list[str]:
-    """Fields on the variables of a report in symbols, as exactly as its generators."""
+    """Fields on the variables of a report in symbols, with the precision of its
+    generators.
+    """
     if isinstance(fields, LibraryFields):
         return fields.formulas(report.doubt)
     return fields.formulas(report.variables, report.scales, report.doubt)
 
 
 def summary_of(report: "PointSymmetryReport") -> str:
-    """The result, how sure it is, and what was not searched."""
+    """The result, its confidence, and what was not searched."""
     lines = [*_heading(report), *_data(report)]
     lines.append(f"gap {report.gap:.3g}, confidence {report.confidence:.2f}")
     lines += [f"  {text}" for text in report.formulas]
@@ -54,7 +56,7 @@ def _heading(report: "PointSymmetryReport") -> list[str]:
 
 
 def _data(report: "PointSymmetryReport") -> list[str]:
-    """The equations that were fitted, and what they leave."""
+    """The fitted equations, and their errors."""
     lines = [f"fitted equation: {equation}" for equation in report.equations]
     error = report.fit_error
     if error is None:
@@ -71,7 +73,7 @@ def _data(report: "PointSymmetryReport") -> list[str]:
             "derivatives; `library` may have functions, or an `equation` may be given"
         )
     if error > LARGE_FIT_ERROR:
-        lines.append(f"that error is much: {way_out}")
+        lines.append(f"this error is large: {way_out}")
     return lines
 
 

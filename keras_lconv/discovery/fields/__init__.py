@@ -1,4 +1,4 @@
-"""Vector fields that are not affine: where they are searched, and how they are told."""
+"""Vector fields that are not affine: search spaces and reports."""
 
 from keras_lconv.discovery.fields.augmentation import FieldAugmentation
 from keras_lconv.discovery.fields.report import FieldReport

@@ -15,16 +15,16 @@ from keras_lconv.algebra.sparse_basis import sparse_basis
 from keras_lconv.algebra.structure import StructureConstants
 from keras_lconv.algebra.tolerance import Tolerance
 
-# Of central differences, in units of the spread of the samples.
+# The step of central differences, in units of the spread of the samples.
 STEP = float(np.finfo("float64").eps ** (1 / 3))
-# Brackets are compared at so many samples.
+# Brackets are compared at this many samples.
 MOST_POINTS = 500
-# What counts as zero in structure constants from differences.
+# The tolerance for structure constants from differences.
 TOLERANCE = 1e-3
 
 
 def is_library(search: Any) -> bool:
-    """Whether functions are given, in a list or with names."""
+    """Whether functions are given, in a list or by name."""
     given = search.values() if isinstance(search, Mapping) else search
     is_listed = isinstance(search, (Mapping, list, tuple)) and len(search) > 0
     return is_listed and all(map(callable, given))
@@ -106,7 +106,7 @@ class LibraryFields:
         return np.einsum("...w,kvw->...kv", functions, mixed, optimize=True)
 
     def flow(self, x: ArrayLike, t: ArrayLike) -> np.ndarray:
-        """Where points are after the time 1 along `sum_i t_i v_i`.
+        """The positions of points after the time 1 along `sum_i t_i v_i`.
 
         Args:
             x: Points `(..., v)`.
@@ -151,7 +151,7 @@ class LibraryFields:
         return np.sqrt(np.mean(np.sum(moves**2, axis=2), axis=0))
 
     def _brackets(self) -> tuple[np.ndarray, np.ndarray, float]:
-        """Structure constants at the samples, what is left of brackets, and the unit."""
+        """Structure constants at the samples, the residual of brackets, and the unit."""
         points, spread, k = self.library.points, self.library.spread, len(self)
         slopes = []
         for axis, size in enumerate(STEP * spread):
@@ -185,7 +185,7 @@ class LibraryFields:
 
 
 def named_functions(search: Any) -> dict[str, Callable[..., Any]]:
-    """Functions with their names; those in a list without one get numbers."""
+    """Functions by name. Functions in a list without a name get numbers."""
     if isinstance(search, Mapping):
         return dict(search)
     named = {}

@@ -1,8 +1,8 @@
-"""Which polynomial symmetries to list: those that are not multiples of others.
+"""Lists the polynomial symmetries that do not follow from others.
 
-A function times a field along which nothing changes is such a field again, and so are all
-sums of these. Of the symmetries of each degree those are listed that do not follow from
-those of lower degrees.
+A function times a field along which nothing changes is such a field again, and so are their
+sums. At each degree, the list contains the symmetries that do not follow from those of
+lower degrees.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from keras_lconv.algebra.monomials import times
 from keras_lconv.algebra.sparse_basis import large_pivots
 from keras_lconv.discovery.fields.vanishing import Polynomials
 
-# Of independent rows of norm 1 the smallest singular value is larger.
+# Independent rows of norm 1 have a larger smallest singular value.
 DEPENDENT = 1e-3
-# A field whose part outside of a span is this large, where 1 is all of it, is not in it.
+# A field of norm 1 is not in a span if its part outside is larger.
 OUTSIDE = 0.5
-# What is known to be a symmetry must be among those that were found, up to this.
+# A known symmetry must be in the span of those that were found, up to this error.
 MISSED = 0.1
 # A bracket whose new part is smaller adds nothing.
 SMALLEST_NEW = 0.05
@@ -30,8 +30,8 @@ class Found:
 
     Args:
         all: Orthonormal rows `(k, r w)`.
-        trivial: Those along which nothing changes, block by block, `(l, r w)`: functions
-            times these are symmetries again.
+        trivial: The fields along which nothing changes, block by block, `(l, r w)`.
+            Functions times these are symmetries again.
     """
 
     all: np.ndarray
@@ -39,11 +39,11 @@ class Found:
 
 
 class Listing:
-    """Symmetries that are listed, degree by degree.
+    """The list of symmetries, degree by degree.
 
     Args:
-        polynomials: What components are made of.
-        reading: Matrix `(r w, q)` to coefficients that a person can read.
+        polynomials: The functions in the components.
+        reading: A matrix `(r w, q)` to coefficients for sparse formulas.
     """
 
     def __init__(self, polynomials: Polynomials, reading: np.ndarray):
@@ -55,10 +55,10 @@ class Listing:
         self._before = Found(self.rows, self.rows)
 
     def add(self, degree: int, found: Found) -> bool:
-        """Lists what is new at a degree.
+        """Lists the new symmetries of a degree.
 
         Returns:
-            Whether what is known to be there was found.
+            Whether all known symmetries of this degree were found.
         """
         multiples = self._multiples(self._before.trivial)
         known = orthonormal(np.concatenate([multiples, self._before.all]))
@@ -86,7 +86,7 @@ class Listing:
         return VectorFields(self._polynomials.powers, shaped @ self._polynomials.mixture.T)
 
     def _multiples(self, rows: np.ndarray) -> np.ndarray:
-        """All products of fields with a component of standard coordinates, and they."""
+        """The fields, and all their products with a component of standard coordinates."""
         coefficients = self.fields(rows).coefficients
         powers = self._polynomials.powers
         products = [times(powers, coefficients, axis) for axis in range(self._size)]
@@ -95,7 +95,7 @@ class Listing:
         return flat.reshape(len(flat), self._reading.shape[0])
 
     def _brackets(self, degree: int, all_rows: np.ndarray, new: np.ndarray) -> np.ndarray:
-        """Brackets of what is listed that are symmetries of a degree, and new."""
+        """Brackets of listed fields that are new symmetries of a degree."""
         chosen = np.zeros((0, len(self._reading)))
         listed = self.fields(self.rows)
         for i in range(len(listed)):
@@ -113,7 +113,9 @@ class Listing:
         return chosen
 
     def _row(self, field: VectorFields, degree: int) -> np.ndarray | None:
-        """One field of norm 1, or nothing where it is zero or its degree is larger."""
+        """A field scaled to norm 1. The result is empty if it is zero or has a larger
+        degree.
+        """
         sizes = np.max(np.abs(field.coefficients), axis=(0, 1), initial=0.0)
         kept = field.powers.sum(axis=1) <= degree
         powers, largest = field.powers[kept], np.max(sizes, initial=0.0)
@@ -129,18 +131,18 @@ class Listing:
 
 
 def reduced(rows: np.ndarray, known: np.ndarray, reading: np.ndarray) -> np.ndarray:
-    """Rows with multiples of what is known taken off, so that there are fewer terms.
+    """Rows minus multiples of known rows, so that they have fewer terms.
 
     Args:
         rows: Array `(k, w)`.
         known: Orthonormal rows `(l, w)`.
-        reading: Matrix `(w, q)` to coefficients that a person can read.
+        reading: A matrix `(w, q)` to coefficients for sparse formulas.
     """
     if not len(known) or not len(rows):
         return rows
     read = known @ reading
     pivots = large_pivots(orthonormal(read))
-    # What is known may be dependent where functions are.
+    # With functions, known rows may be dependent.
     target = (rows @ reading)[:, pivots].T
     weights = np.linalg.lstsq(read[:, pivots].T, target, rcond=None)[0].T
     result = rows - weights @ known

@@ -16,10 +16,10 @@ from keras_lconv.discovery.fields.library import LibraryFields
 from keras_lconv.discovery.report import MOST_PICTURES, SymmetryReport
 from keras_lconv.generators import Generators
 
-# Fields are closed up to derivatives in float32 if they are up to this: then numbers up to
-# the tolerance are zero.
+# Fields with a closure error up to the first number are closed, as far as derivatives in
+# float32 tell. Then numbers up to the second one are zero.
 EXACT_CLOSURE, EXACT_TOLERANCE = 1e-4, 1e-3
-# Points at which the size of a field is estimated.
+# The number of points at which the size of a field is estimated.
 DRAWS = 256
 
 
@@ -89,19 +89,20 @@ class FieldReport(SymmetryReport):
 
     @property
     def algebra(self) -> LieAlgebra:
-        """There is none of matrices; `identify` names that of the fields.
+        """Not available: there is no algebra of matrices. `identify` names that of the
+        fields.
 
         Raises:
             ValueError: Always.
         """
         raise ValueError(
-            "Fields that are not affine are no matrices. `report.identify()` names their "
-            "algebra, and `report.fields` has their brackets"
+            "Fields that are not affine have no algebra of matrices. Use "
+            "`report.identify()` for its name, and `report.fields` for the brackets"
         )
 
     @cached_property
     def name(self) -> str:
-        """The name of the algebra of the listed fields, `"not closed"` if it is none."""
+        """The name of the algebra of the listed fields, or `"not closed"`."""
         return self.identify().name if self.dimension else "0"
 
     def identify(self) -> Identification:
@@ -178,7 +179,7 @@ class FieldReport(SymmetryReport):
                 "library have `report.flow`"
             )
         assert self.origin is not None
-        # About so fast they are: of normal data with this spread.
+        # The approximate speed, for normal data with this spread.
         draws = np.random.default_rng(0).normal(size=(DRAWS, len(self.origin)))
         speeds = self.fields(draws * self._units) / self._units
         sizes = np.sqrt(np.mean(np.sum(speeds**2, axis=2), axis=0))
@@ -193,14 +194,14 @@ class FieldReport(SymmetryReport):
         )
 
     def to_generators(self, **kwargs: Any) -> Generators:
-        """There are none on vectors.
+        """Not available: there are no generators on vectors.
 
         Raises:
             ValueError: Always.
         """
         raise ValueError(
-            "Fields that are not affine are no matrices. `report.flow` moves samples, and "
-            "`search='affine'` finds generators"
+            "Fields that are not affine have no matrices as generators. Use `report.flow` "
+            "to move samples, or `search='affine'` to find generators"
         )
 
     def plot(self) -> Figure:
@@ -241,7 +242,9 @@ class FieldReport(SymmetryReport):
         """The result in words."""
         lines = [super().summary()]
         if self.vanishing:
-            lines.append("the samples lie on a surface; what vanishes there is left out:")
+            lines.append(
+                "the samples lie on a surface. Fields that vanish there are left out:"
+            )
             lines += [f"  {text} = 0" for text in self.vanishing]
         return "\n".join(lines)
 

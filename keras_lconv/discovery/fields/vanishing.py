@@ -1,4 +1,4 @@
-"""Polynomials on samples: which of them vanish there, and a basis of all others."""
+"""Polynomials on samples: those that vanish there, and a basis of the others."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from keras_lconv.algebra.monomials import exponents_up_to, monomials
 from keras_lconv.discovery.null_space import NormalMatrices
 
-# Of samples with errors, as they are measured.
+# The threshold for measured samples, which have errors.
 LARGEST_VANISHING = 0.03
 TINY = float(np.finfo("float64").tiny)
 
@@ -41,7 +41,9 @@ class Polynomials:
         return monomials(self.powers, u) @ self.mixture
 
     def coordinates(self, coefficients: np.ndarray) -> np.ndarray:
-        """Polynomials `(..., K)` as mixtures of the functions, up to what vanishes."""
+        """Polynomials `(..., K)` as mixtures of the functions, up to polynomials that
+        vanish.
+        """
         return coefficients @ self.moments @ self.mixture
 
 
@@ -53,8 +55,8 @@ def polynomials_on(
     Args:
         u: The samples.
         degree: The largest degree.
-        largest: Polynomials that are larger do not vanish, whatever gap there is: 1 is
-            their size if the components of the samples were independent.
+        largest: Larger polynomials never count as vanishing. The unit is their size if the
+            components of the samples were independent.
     """
     powers = exponents_up_to(u.shape[1], degree)
     degrees = powers.sum(axis=1)
@@ -69,7 +71,7 @@ def polynomials_on(
         found = _vanishing(values[:, :number], unit[:number, :number], largest)
         earlier = len(vanishing[-1]) if vanishing else 0
         vanishing.append(np.pad(found, ((0, 0), (0, len(powers) - number))))
-        # Monomials of this degree, without what those before say.
+        # Monomials of this degree, orthogonal to those before.
         new = np.eye(len(powers))[:, degrees == each]
         new = new - mixture @ (mixture.T @ moments @ new)
         sizes, axes = np.linalg.eigh(new.T @ moments @ new)

@@ -1,4 +1,4 @@
-"""How sure symmetries are that were found in what stands for a function."""
+"""The confidence of symmetries that were found in a stand-in for a function."""
 
 import dataclasses
 import math
@@ -16,9 +16,9 @@ from keras_lconv.discovery.gap import LARGEST_NULL_VALUE
 from keras_lconv.discovery.null_space import jackknife_errors, tilt
 from keras_lconv.discovery.report import SymmetryReport
 
-# What a polynomial is worth that leaves more than noise.
+# The factor of the confidence for a polynomial that leaves more than noise.
 HALF_SURE = 0.5
-# Functions that are drawn to see what the data leave open.
+# The number of functions that are drawn to see what the data leave open.
 DRAWS = 8
 
 
@@ -28,12 +28,13 @@ def sure_symmetries(
     question: Question,
     names: tuple[str, ...] | None,
 ) -> SymmetryReport:
-    """The symmetries of what stands for a function, as sure as that is known.
+    """The symmetries of a stand-in for a function, with a confidence that includes its
+    errors.
 
     Args:
-        found: What stands for the function.
+        found: The stand-in.
         samples: Samples `(batch, n)`.
-        question: What is asked.
+        question: The question.
         names: Names of the columns.
     """
     if found.process is not None:
@@ -57,15 +58,19 @@ def _of_process(
     question: Question,
     names: tuple[str, ...] | None,
 ) -> SymmetryReport:
-    """Of the mean of a Gaussian process, and how far its other functions have them."""
+    """The symmetries of the mean of a Gaussian process, and how far its other functions
+    share them.
+    """
     rng, slopes = np.random.default_rng(0), process.slopes(samples)
     drawn = [process.drawn(samples, rng) for _ in range(DRAWS)]
 
-    # An invariant function has the same symmetries without what is constant.
+    # An invariant function has the same symmetries without its constant part.
     shift = process.constant if question.kind == "invariance" else 0.0
 
     def asked(question: Question, *each: np.ndarray) -> SymmetryReport:
-        """Of one function or several with the same values, from their derivatives."""
+        """The symmetries of one function or several with the same values, from their
+        derivatives.
+        """
 
         def values(x: np.ndarray) -> np.ndarray:
             return np.repeat((process(x) - shift)[:, None], len(each), axis=1)
@@ -93,7 +98,7 @@ def _of_process(
 def _of_polynomial(
     report: SymmetryReport, quadratic: Quadratic, samples: np.ndarray, question: Question
 ) -> SymmetryReport:
-    """Of a polynomial of degree 2, and how far its coefficients are known."""
+    """The symmetries of a polynomial of degree 2, with the errors of its coefficients."""
     report = _less_sure(report, HALF_SURE if quadratic.is_rough else 1.0)
     if not report.dimension or isinstance(report, FieldReport):
         return report
@@ -108,16 +113,17 @@ def _of_polynomial(
 def _held_by(
     function: keras.Model, samples: np.ndarray, question: Question, report: SymmetryReport
 ) -> float:
-    """How clearly the symmetries that were found are those of another function, too.
+    """How clearly another function shares the symmetries.
 
-    Of the polynomial with the terms that are taken for noise: what these may hide.
+    The other function is the polynomial with the terms that were taken for noise, because
+    these may hide a broken symmetry.
     """
     inside = dataclasses.replace(question, search=report.basis, dimension=report.dimension)
     return known(float(symmetries_of(function, samples, inside).singular_values[-1]))
 
 
 def known(error: float) -> float:
-    """How clear an answer is if values are wrong by so much."""
+    """How clear an answer is if values have this error."""
     return LARGEST_NULL_VALUE**2 / (LARGEST_NULL_VALUE**2 + error**2)
 
 
@@ -126,7 +132,9 @@ def _less_sure(report: SymmetryReport, factor: float) -> SymmetryReport:
 
 
 def _with_errors(report: SymmetryReport, angles: np.ndarray) -> SymmetryReport:
-    """With error bars of what is known of a function: generators that turn are none."""
+    """The report with error bars from the errors of the function. Generators that turn in
+    other functions are none.
+    """
     errors = np.hypot(report.errors, angles)
     factor = math.cos(min(float(np.max(errors)), math.pi / 2)) ** 2
     return _less_sure(dataclasses.replace(report, errors=errors), factor)
@@ -135,7 +143,7 @@ def _with_errors(report: SymmetryReport, angles: np.ndarray) -> SymmetryReport:
 def _tilts(report: SymmetryReport, again: list[SymmetryReport]) -> np.ndarray:
     """How far generators turn in other functions, `(functions, k)`.
 
-    Where another number is listed, they are perpendicular.
+    If another number of generators is listed, the angles are right angles.
     """
     spans = [_orthonormal_columns(each) for each in (report, *again)]
     return np.array(
@@ -149,7 +157,7 @@ def _tilts(report: SymmetryReport, again: list[SymmetryReport]) -> np.ndarray:
 
 
 def _orthonormal_columns(report: SymmetryReport) -> np.ndarray:
-    """What was found in standard coordinates, one column for each generator."""
+    """The generators in standard coordinates, one column for each."""
     if isinstance(report, FieldReport):
         assert report.in_standard is not None
         found = report.in_standard.coefficients

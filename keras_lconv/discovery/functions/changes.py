@@ -1,4 +1,4 @@
-"""How much the outputs of a function change, beside how large they are."""
+"""How much the outputs of a function change, relative to their size."""
 
 from dataclasses import dataclass
 
@@ -24,12 +24,12 @@ class Changes:
 
     @classmethod
     def of(cls, slopes: np.ndarray, values: np.ndarray) -> "Changes":
-        """Those of slopes `(batch, m, blocks, r)` and values `(batch, m)`."""
+        """The changes from slopes `(batch, m, blocks, r)` and values `(batch, m)`."""
         squares = np.sum(slopes**2, axis=(0, 2, 3))
         return cls(len(slopes), squares, np.max(np.abs(values), axis=0))
 
     def merged(self, other: "Changes") -> "Changes":
-        """Those of the samples of both."""
+        """The changes for the samples of both."""
         return Changes(
             self.count + other.count,
             self.squares + other.squares,
@@ -43,5 +43,5 @@ class Changes:
 
     @property
     def counted(self) -> np.ndarray:
-        """Whether they are no rounding, `(m,)`."""
+        """Whether the changes are more than rounding, `(m,)`."""
         return self.sizes > SMALLEST_CHANGE * self.largest

@@ -15,13 +15,13 @@ from keras_lconv._typing import Function
 from keras_lconv._validation import finite_array, require_function
 
 DIFFERENTIABLE = (
-    "must be written with `keras.ops`, not with NumPy: it is differentiated. For functions "
-    "of NumPy arrays there is `derivatives='finite'`, and for models that jump "
+    "must be written with `keras.ops`, not with NumPy, because it is differentiated. For "
+    "functions of NumPy arrays give `derivatives='finite'`, and for models that jump use "
     "`fit_symmetries(x, function(x))`."
 )
 
 BY_DIFFERENCES = "`function` takes NumPy arrays: its derivatives are central differences"
-# Of samples where a function with derivatives changes at least.
+# A function with derivatives changes at least at this share of the samples.
 LEAST_CHANGING = 0.5
 
 
@@ -34,7 +34,7 @@ def derivatives_of(
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Values and derivatives, in float64, for a batch of samples.
 
-    Where a Keras distribution shares batches out to devices, each computes its share.
+    If a Keras distribution divides batches among devices, each computes its share.
 
     Args:
         function: A model or layer, which is called in inference mode, or a function of a
@@ -53,12 +53,13 @@ def derivatives_of(
         try:
             y = function(x)
         except (AttributeError, RuntimeError, TypeError) as error:
-            # What all backends say of a tensor that is differentiated.
+            # The backends' messages about arrays of differentiated tensors contain one of
+            # these words.
             if "numpy" not in str(error).lower():
                 raise
             raise TypeError(
-                f"`function` {DIFFERENTIABLE} Received: a function that asks for "
-                "an array in place of a tensor"
+                f"`function` {DIFFERENTIABLE} Received: a function that converts a tensor "
+                "to an array"
             ) from error
         if not ops.is_tensor(y) or len(y.shape) == 0:
             raise TypeError(
@@ -80,14 +81,14 @@ def derivatives_of(
         try:
             found = [ops.convert_to_numpy(each) for each in derivatives(tensor)]
         except Exception as error:
-            # Not where `function` is called: in a graph its errors are raised anew, without
-            # their notes.
+            # This is not where `function` is called: in a graph its errors are raised again
+            # without their notes.
             if DIFFERENTIABLE not in str(error):
-                # Before what JAX notes about its traceback.
+                # This goes before JAX's note about its traceback.
                 notes = getattr(error, "__notes__", ())
                 error.__notes__ = [f"`function` {DIFFERENTIABLE}", *notes]
             raise
-        # Without the samples that only fill up the last device.
+        # Samples that only fill up the last device are dropped.
         values, slopes = (each[: len(x)].astype("float64") for each in found)
         if not (np.all(np.isfinite(values)) and np.all(np.isfinite(slopes))):
             raise ValueError(
@@ -102,7 +103,7 @@ def derivatives_of(
 def _on_devices(x: np.ndarray) -> Any:
     """A batch as a tensor, spread over the devices of a Keras distribution if there is one.
 
-    All devices get as many samples: the last one is repeated where they do not divide.
+    All devices get the same number of samples. If necessary the last sample is repeated.
     """
     distribution = keras.distribution.distribution()
     if distribution is None:
@@ -119,7 +120,7 @@ def _on_devices(x: np.ndarray) -> Any:
 def values_of_arrays(function: Function) -> Callable[[np.ndarray], np.ndarray]:
     """Values `(batch, ...)` of a function of NumPy arrays, of batches or of single rows.
 
-    In the precision in which it computes, single or double.
+    They have the precision in which the function computes, single or double.
     """
 
     def call(x: np.ndarray) -> np.ndarray:
@@ -151,7 +152,7 @@ def finite_differences(
 
     Args:
         function: Maps `(batch, n)` to `(batch, ...)`, or a row `(n,)` to `(...)`.
-        samples: All samples, whose spread is the unit of the steps.
+        samples: All samples. Their spread is the unit of the steps.
 
     Returns:
         A function as that of `derivatives_of`.
@@ -161,7 +162,7 @@ def finite_differences(
 
     def evaluate(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values = values_of(function, x)
-        # Where errors of rounding and of the series are alike.
+        # With these steps the errors of rounding and of the series are equal.
         steps = np.finfo(values.dtype).eps ** (1 / 3) * spread
         slopes = np.zeros((len(x), math.prod(values.shape[1:]), *x.shape[1:]))
         for index in np.ndindex(x.shape[1:]):
@@ -172,8 +173,8 @@ def finite_differences(
         if not np.any(slopes):
             raise JumpsError(
                 "`function` must change with its input. Received: a function that is "
-                "constant near all samples, as trees are; `fit_symmetries(x, function(x))` "
-                "fits a smooth network to it"
+                "constant near all samples, as trees are. Use `fit_symmetries(x, "
+                "function(x))`, which fits a smooth network to it"
             )
         return values.astype("float64"), slopes
 
@@ -181,21 +182,23 @@ def finite_differences(
 
 
 def values_of(function: Function, x: np.ndarray) -> np.ndarray:
-    """Values of a function of NumPy arrays at samples `(batch, n)`, which are finite."""
+    """Values of a function of NumPy arrays at samples `(batch, n)`, with a check that they
+    are finite.
+    """
     values = values_of_arrays(function)(x)
     finite_array("the values of `function`", values)
     return values
 
 
 class AnyDerivatives:
-    """Derivatives by the backend, or by differences where a function asks for arrays.
+    """Derivatives by the backend, or by differences if a function needs arrays.
 
     Args:
         function: As for `derivatives_of`, or as for `finite_differences`.
         samples: All samples.
 
     Attributes:
-        notes: What was done, if it is not the backend that differentiates.
+        notes: A note, if the backend does not differentiate.
     """
 
     def __init__(self, function: Function, samples: np.ndarray):
@@ -204,7 +207,7 @@ class AnyDerivatives:
         self.notes: tuple[str, ...] = ()
 
     def __call__(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values and derivatives, as those of `derivatives_of`."""
+        """Values and derivatives, as from `derivatives_of`."""
         try:
             values, slopes = self._evaluate(x)
         except Exception:
@@ -221,7 +224,7 @@ class AnyDerivatives:
         return values, slopes
 
     def _takes_arrays(self) -> bool:
-        """Whether the function has values for what is not a tensor."""
+        """Whether the function accepts an array."""
         if isinstance(self._function, keras.layers.Layer) or self._samples.ndim != 2:
             return False
         try:
@@ -234,12 +237,12 @@ class AnyDerivatives:
 def given_derivatives(
     function: Function | None, derivatives: ArrayLike, samples: np.ndarray
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Values of a function, if there is one, and derivatives that are known.
+    """Given derivatives, with values of a function if there is one.
 
     Args:
-        function: Maps an array `(batch, n)` to `(batch, ...)`; or `None`.
+        function: Maps an array `(batch, n)` to `(batch, ...)`, or `None`.
         derivatives: Array `(batch, n)` or `(batch, m, n)`.
-        samples: The samples that they belong to, `(batch, n)`.
+        samples: The samples to which they belong, `(batch, n)`.
 
     Returns:
         A function as that of `derivatives_of`.

@@ -6,23 +6,24 @@ import keras
 import numpy as np
 from keras import ops
 
-# A column may have no effect if this shows no clearer than so many error bars.
+# A column may have no effect if its effect is within this many error bars.
 ERROR_BARS = 2.0
 
 
 def seemingly_idle(
     model: keras.Model, x: np.ndarray, targets: np.ndarray, members: int, held_out: int
 ) -> tuple[int, ...]:
-    """Numbers of columns that networks miss less than what they get wrong anyway.
+    """Numbers of the columns whose effect is smaller than the error of the networks.
 
-    Each is asked about samples that it was not trained on, with a column at its mean.
+    Each network is evaluated at samples outside of its training data, with a column at its
+    mean.
 
     Args:
         model: From `(batch, n)` to `(batch, members, *outputs)`.
         x: Samples `(batch, n)`.
         targets: Their targets, `(batch, *outputs)`.
-        members: Number of networks. Each leaves out samples of its own.
-        held_out: How many.
+        members: Number of networks. Each leaves out its own samples.
+        held_out: The number of these.
     """
     rows = np.arange(members * held_out)
     own = rows // held_out
@@ -50,7 +51,7 @@ def seemingly_idle(
 
 
 def without(x: np.ndarray, columns: Sequence[int]) -> np.ndarray:
-    """Samples with zeros in some columns."""
+    """The samples with zeros in some columns."""
     x = x.copy()
     x[:, list(columns)] = 0.0
     return x

@@ -11,10 +11,10 @@ from keras_lconv.discovery.gap import LARGEST_NULL_VALUE
 from keras_lconv.discovery.null_space import NullSpace
 
 OUTPUTS = ("free", "same")
-# Such fields come near to any smooth one: what is further from a symmetry is none. Those of
-# a fit are as far as it errs.
+# Many such fields approximate any smooth one, so a field further than this from a symmetry
+# is none. Symmetries of a fit are as far away as its error.
 SMALLEST_LIMIT = 0.03
-# Of coefficients, where the largest is 1: what may be zero, at least and at most.
+# Coefficients up to this may be zero, where the largest is 1: lower and upper bound.
 ROUNDING, LARGEST_NOISE = 1e-9, 0.1
 
 
@@ -26,7 +26,7 @@ class FieldEquations(VectorEquations):
         kind: `"invariance"` or `"equivariance"`.
         blocks: Number of vectors in a sample.
         scalars: Number of components before them, which do not transform.
-        output: What `K` is.
+        output: The kind of `K`.
         names: Names of the components of a vector, or `None`.
     """
 
@@ -48,7 +48,7 @@ class FieldEquations(VectorEquations):
         self._set_coordinates(is_affine=True)
 
     def require_outputs(self, size: int) -> None:
-        """Raises unless `output` says how so many outputs move."""
+        """Raises an error unless `output` determines how this number of outputs moves."""
         needed = self.samples.shape[1] if self._output == "same" else size
         if self._kind == "equivariance" and size != needed:
             raise ValueError(
@@ -67,7 +67,7 @@ class FieldEquations(VectorEquations):
         return np.einsum("nm,smq->snq", scaling, moved, optimize=True)
 
     def _number(self, space: NullSpace, dimension: int | None, fit_error: float) -> int:
-        """How many solutions are symmetries."""
+        """The number of solutions that are symmetries."""
         number = space.dimension
         if dimension is None and number:
             largest = float(space.singular_values[number - 1])
@@ -82,12 +82,12 @@ class FieldEquations(VectorEquations):
         )
 
     def _told(self, space: NullSpace, number: int, **found: Any) -> FieldReport:
-        """The report about `number` solutions, of which some are listed."""
+        """The report about `number` solutions, some of them listed."""
         fields = found["fields"]
         errors = np.full(len(fields), np.max(space.errors[:number], initial=0.0))
         confidence = space.confidence
         if space.dimension and not number:
-            # There is a gap, above values that are too large for symmetries.
+            # There is a gap, but the values below it are too large for symmetries.
             confidence *= 1 - SMALLEST_LIMIT / float(space.singular_values[0])
         return FieldReport(
             basis=fields.coefficients,

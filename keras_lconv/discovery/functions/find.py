@@ -1,4 +1,4 @@
-"""From a function to the algebra of its symmetries."""
+"""Finds the algebra of the symmetries of a function."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ from keras_lconv.discovery.functions.sums import streamed_symmetries
 from keras_lconv.discovery.report import SymmetryReport
 
 BY_NETWORKS = (
-    "`function` is constant near most samples: networks were fitted to its values there, "
-    "as by `fit_symmetries(x, function(x))`"
+    "`function` is constant near most samples, so networks were fitted to its values, as "
+    "by `fit_symmetries(x, function(x))`"
 )
 
 
@@ -185,7 +185,7 @@ def find_symmetries(
         report = _found(function, samples, question, **settings)
     if not discrete:
         return report
-    # It asks for the symmetries that are not discrete, and comes after this.
+    # The discrete search needs the continuous symmetries, so it comes after them.
     from keras_lconv.discovery.discrete import find_discrete_symmetries
 
     is_table = report.sensitivities is None
@@ -215,7 +215,7 @@ def find_symmetries(
 
 
 def _found(function: Any, x: Data, question: Question, **settings: Any) -> SymmetryReport:
-    """What derivatives say; where there are none, what networks say."""
+    """The symmetries from derivatives, or from networks if there are no derivatives."""
     try:
         return symmetries_of(function, x, question, **settings)
     except JumpsError:

@@ -1,4 +1,4 @@
-"""From data alone to symmetries: a smooth function in between."""
+"""Finds symmetries of data, by a smooth function that is fitted to them."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from keras_lconv.discovery.functions.stand_in import (
 from keras_lconv.discovery.functions.targets import targets_of
 from keras_lconv.discovery.report import SymmetryReport
 
-# So many samples are enough for the null space of a network.
+# This number of samples is enough for the null space of a network.
 MOST_SAMPLES = 8192
 
 
@@ -155,12 +155,12 @@ def fit_symmetries(
         _require_fit(model, x, targets.values.shape[1:] or (1,))
     batch_size = positive_int("batch_size", batch_size)
     epochs = optional(positive_int, "epochs", epochs)
-    # Before the networks are trained, which takes long.
+    # This check comes before the training of networks, which takes long.
     number = targets.values[0].size
     equations_for(x, question, "channels_last", num_outputs=number)
     order = np.random.default_rng(0).permutation(len(x))
     x, targets = x[order], targets.at(order)
-    # Vectors are compared with each other, and none loses a component.
+    # Vectors transform alike, so none may lose a component.
     is_plain = question.blocks == 1 and not question.scalars
     settings = held_out, epochs, batch_size, bool(progress(verbose))
     found = closed_fit(x, targets, held_out) if model is None else None
@@ -186,13 +186,13 @@ def fit_symmetries(
 def _left_out(idle: tuple[int, ...], names: tuple[str, ...] | None) -> str:
     told = ", ".join(names[n] if names else f"x{n}" for n in idle)
     return (
-        f"without measurable effect: {told}. The error of the fit is no larger without, so "
-        "this was left out, and nothing is said of it"
+        f"without measurable effect: {told}. The fit is as good without, so this was left "
+        "out of the search"
     )
 
 
 def _require_fit(model: object, x: np.ndarray, outputs: tuple[int, ...]) -> None:
-    """Raises unless a model takes samples to outputs of a shape."""
+    """Raises an error unless a model maps samples to outputs of a shape."""
     if not isinstance(model, keras.Model):
         raise TypeError(
             f"`model` must be a `keras.Model`. Received: {model!r} "
@@ -202,8 +202,8 @@ def _require_fit(model: object, x: np.ndarray, outputs: tuple[int, ...]) -> None
         found = tuple(model(x[:1].astype("float32"), training=False).shape[1:])
     except Exception as error:
         raise ValueError(
-            f"`model` must take samples of shape {x.shape[1:]} to a tensor. Received: one "
-            f"that raises {type(error).__name__}: {error}"
+            f"`model` must map samples of shape {x.shape[1:]} to a tensor. Received: a "
+            f"model that raises {type(error).__name__}: {error}"
         ) from error
     if found != outputs:
         raise ValueError(

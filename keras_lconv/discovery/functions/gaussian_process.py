@@ -1,9 +1,8 @@
 """Gaussian processes that stand for the smooth function behind a table of data.
 
-Values have the covariance `a (exp(-|u - u'|^2 / 2) + s^2 [u = u'])` in coordinates `u` of
-which each has a length of its own. Lengths and noise are those with the largest
-likelihood. What the data leave open is known: other functions can be drawn that fit as
-well.
+Values have the covariance `a (exp(-|u - u'|^2 / 2) + s^2 [u = u'])` in coordinates `u`,
+each with its own length. Lengths and noise maximize the likelihood. The process also knows
+what the data leave open: it can draw other functions that fit equally well.
 """
 
 from dataclasses import dataclass
@@ -14,35 +13,35 @@ from keras import ops
 from scipy.linalg import cho_solve
 from scipy.optimize import minimize
 
-# Samples at most that lengths and noise are from.
+# The largest number of samples that determine lengths and noise.
 MOST_TO_LEARN = 400
-# Logarithms of lengths, in units of the spread of a column, and of the noise, relative to
-# the amplitude: bounds, and where the search starts.
+# Bounds and starts for logarithms of lengths, in units of the spread of a column, and of
+# the noise, relative to the amplitude.
 LENGTHS, NOISES = (-2.5, 5.0), (-8.0, 2.0)
 STARTS = ((0.0, -3.0), (1.0, -1.0))
 MOST_STEPS = 60
-# What is added to the noise, so that matrices can be inverted.
+# This is added to the noise, so that matrices can be inverted.
 JITTER = 1e-10
-# A column has no effect if its length is so many times its spread.
+# A column has no effect if its length is this many times its spread.
 LONG = 30.0
-# Waves that a function is drawn as a sum of.
+# The number of waves in a random function.
 WAVES = 1000
 
 
 @dataclass(frozen=True)
 class Process:
-    """The mean of all functions that fit some data, with the covariance above.
+    """The mean of all functions that fit data, with the covariance above.
 
     Args:
         origin: The mean of each column, `(n,)`.
         lengths: The length of each column, in its units, `(n,)`.
         points: The samples in these coordinates, `(N, n)`.
-        weights: What the covariance with each sample counts, `(N, m)`.
-        constant: What is added, `(m,)`.
+        weights: The factor of the covariance with each sample, `(N, m)`.
+        constant: The constant term, `(m,)`.
         amplitudes: The standard deviations of the outputs, `(m,)`.
-        noise: That of the noise, relative to these.
+        noise: The standard deviation of the noise, relative to the amplitudes.
         factor: The lower Cholesky factor of the covariance of the samples, `(N, N)`.
-        left_out: What each sample differs by from the process without it, `(N, m)`.
+        left_out: The difference of each sample from the process without it, `(N, m)`.
         error: The size of these differences, relative to the spread.
     """
 
@@ -59,7 +58,7 @@ class Process:
 
     @property
     def idle(self) -> tuple[int, ...]:
-        """Numbers of columns that have no effect, as far as lengths tell."""
+        """Numbers of the columns that have no effect according to their lengths."""
         spread = np.std(self.points, axis=0)
         return tuple(np.flatnonzero((spread > 0) & (LONG * spread < 1.0)).tolist())
 
@@ -72,18 +71,19 @@ class Process:
         return self._slopes(x, self.weights)
 
     def drawn(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """How the derivatives of another function that fits as well differ from `slopes`.
+        """The difference between the derivatives of another function that fits equally well
+        and `slopes`.
 
         Args:
             x: Samples `(batch, n)`.
-            rng: What the function is drawn with.
+            rng: The random number generator.
         """
         waves = rng.normal(size=(WAVES, len(self.lengths)))
         phases = rng.uniform(0, 2 * np.pi, WAVES)
         heights = rng.normal(size=(WAVES, len(self.amplitudes)))
         heights *= self.amplitudes * np.sqrt(2 / WAVES)
         noise = rng.normal(size=self.weights.shape) * self.amplitudes * self.noise
-        # Of this function what the samples know is taken off again.
+        # The part of this function that the samples determine is subtracted.
         known = np.cos(self.points @ waves.T + phases) @ heights + noise
         weights = cho_solve((self.factor, True), known)
         steep = -np.sin(self._at(x) @ waves.T + phases)
@@ -93,7 +93,7 @@ class Process:
         return free - self._slopes(x, weights)
 
     def model(self, shape: tuple[int, ...]) -> keras.Model:
-        """The same as a model, from `(batch, n)` to `(batch, *shape)`."""
+        """The mean as a model, from `(batch, n)` to `(batch, *shape)`."""
         inputs = keras.Input(self.origin.shape)
         near = keras.layers.Dense(len(self.points))
         value = keras.layers.Dense(self.weights.shape[1])
@@ -121,7 +121,7 @@ def process_fit(x: np.ndarray, y: np.ndarray) -> Process:
 
     Args:
         x: Inputs `(batch, n)`, in random order.
-        y: Outputs `(batch, m)`, of which none is constant.
+        y: Outputs `(batch, m)`, none of them constant.
     """
     origin, spread = np.mean(x, axis=0), np.std(x, axis=0)
     spread = np.where(spread > 0, spread, 1.0)
@@ -172,7 +172,9 @@ def _largest_likelihood(u: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, 
 def _minus_likelihood(
     logarithms: np.ndarray, u: np.ndarray, values: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    """Of lengths and noise, with the best amplitudes, and its derivatives."""
+    """Minus the likelihood of lengths and noise, with the best amplitudes, and its
+    derivatives.
+    """
     lengths, square = np.exp(logarithms[:-1]), np.exp(2 * logarithms[-1])
     number, outputs = values.shape
     points = u / lengths

@@ -17,24 +17,24 @@ from keras_lconv.generators import Generators, VectorFieldGenerators
 
 OUTPUTS = ("free", "same")
 
-# Fields in float32 that differ by less, relative to their size, are the same.
+# Fields in float32 that differ by less, relative to their size, are equal.
 SAME_FIELD = 1e-4
 
 
 class GridEquations:
     """`J(x) L_a x = K_a F(x)` for generators `L_a`, summed with unknown coefficients.
 
-    The Lie derivatives `L_a x` are as long as they are: those of a rotation grow with the
-    distance from the centre, and images have more of the long waves than of the short
-    ones. So a coefficient is measured by what it does if derivatives of the function were
-    random, with the same length: the Gram matrix of the Lie derivatives is the unit.
+    Lie derivatives `L_a x` differ in length: those of a rotation grow with the distance
+    from the centre, and images have more long waves than short ones. So a coefficient is
+    measured by its effect if the derivatives of the function had the same length and random
+    directions. The unit is therefore the Gram matrix of the Lie derivatives.
 
     Args:
         x: Samples `(batch, *spatial, channels)`, or `(batch, d)`.
         kind: `"invariance"`, where `K = 0`, or `"equivariance"`.
         search: Where to search.
-        output: What `K` is.
-        data_format: Where the channels are.
+        output: The kind of `K`.
+        data_format: The position of the channels.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class GridEquations:
         self._searched = f"{search} fields" if isinstance(search, str) else "given"
         generators = generators_among(search, shape, "`find_symmetries`")
         self._space = GridSpace(generators)
-        # Fields of one size each, so that what is small can be told.
+        # Fields are scaled to one size, so that small values can be recognised.
         self._scale = 1 / self._space.lengths()
         self._output = output if isinstance(output, str) else "matrices"
         self._actions = self._checked_actions(output)
@@ -96,7 +96,9 @@ class GridEquations:
         return np.moveaxis(f, 1, -1) if self._channels_first else f
 
     def _lie_derivatives(self, f: np.ndarray) -> np.ndarray:
-        """The Lie derivatives `(batch, size, p)` of feature maps, flattened as they are."""
+        """The Lie derivatives `(batch, size, p)` of feature maps, flattened in their
+        layout.
+        """
         moved = self._space.act(self._channels_last(f))
         if self._channels_first:
             moved = np.moveaxis(moved, -2, 1)
@@ -124,7 +126,7 @@ class GridEquations:
         along = self._lie_derivatives(x)
         derivatives = derivatives.reshape(len(x), size, -1)
         rows = np.einsum("smd,sdp->smp", derivatives, along, optimize=True)
-        # What a derivative of the same length, but of random direction, would give.
+        # The square that a derivative of the same length and random direction would give.
         gram = np.einsum("sdp,sdq->spq", along, along, optimize=True)
         lengths = np.sum(derivatives**2, axis=2) / derivatives.shape[2]
         squares = lengths * np.trace(gram, axis1=1, axis2=2)[:, None]
@@ -135,9 +137,9 @@ class GridEquations:
             rows = rows - moved
             squares = squares + np.sum(moved**2, axis=2)
         if self._is_free:
-            # The equations of a sample share `K`, and so their scale.
+            # The equations of a sample share `K`, so they share a scale.
             squares = np.repeat(np.mean(squares, axis=1, keepdims=True), size, axis=1)
-        # As for vectors: an equation counts by its size, not by its square.
+        # As for vectors, an equation counts by its size, not by its square.
         weights = np.sqrt(squares)
         scale = np.sqrt(1 / np.where(weights > 0, weights, 1.0))
         expected = np.sum(lengths * scale**2, axis=1)[:, None, None] * gram
@@ -150,12 +152,12 @@ class GridEquations:
         self._normal.add(rows * scale[..., None], expected, eliminated, groups=groups)
 
     def settle(self) -> None:
-        """Forgets the samples so far: units do not depend on them."""
+        """Forgets the samples so far, because units do not depend on them."""
         self._normal, self._is_streamed = None, True
         self.depends_on_input = self._moves_samples = False
 
     def merged(self, other: Self) -> Self:
-        """The sums of the samples of both."""
+        """The sums over the samples of both."""
         merged = copy.copy(self)
         both = [each for each in (self._normal, other._normal) if each is not None]
         merged._normal = (
@@ -166,7 +168,7 @@ class GridEquations:
         return merged
 
     def _moved(self, values: np.ndarray) -> np.ndarray | None:
-        """`K_a F(x)` where it is known, `(batch, m, p)`."""
+        """`K_a F(x)` if it is known, `(batch, m, p)`."""
         if self._actions is not None:
             flat = values.reshape(len(values), -1)
             return np.einsum("pmn,sn->smp", self._actions, flat, optimize=True)
@@ -193,12 +195,12 @@ class GridEquations:
                 )
 
     def report(self, dimension: int | None, fit_error: float = 0.0) -> SymmetryReport:
-        """What the equations of all samples say."""
+        """The report from the equations of all samples."""
         assert self._normal is not None
         if not self._moves_samples:
             raise ValueError(
-                "Generators of `search` must change some sample of `x`. Received: samples "
-                "with Lie derivatives that are all zero"
+                "The generators of `search` must change some sample of `x`. Received: "
+                "samples whose Lie derivatives are all zero"
             )
         space = self._normal.solve(dimension, fit_error=fit_error)
         found = self._generators(space.basis.T * self._scale)
@@ -222,7 +224,7 @@ class GridEquations:
         """Generators `sum_a mixtures[i, a] E_a`; `None` if there are none.
 
         Fields are scaled such that their largest component moves the border of the grid by
-        half of its width: a rotation has its angle in radians for parameter.
+        half of its width. So the parameter of a rotation is its angle in radians.
         """
         if not len(mixtures):
             return None
@@ -233,7 +235,7 @@ class GridEquations:
         return self._space.generators(mixtures)
 
     def _no_matrices(self) -> np.ndarray:
-        """No matrices, of the size that others have."""
+        """An empty stack of matrices."""
         size = math.prod(self._space.shape)
         if self._space.fields is not None:
             ndim = len(self._space.shape)
@@ -241,7 +243,7 @@ class GridEquations:
         return np.zeros((0, size, size))
 
     def _sensitivities(self) -> dict[str, float]:
-        """The relative size of the equations for each direction that has a name."""
+        """The relative size of the equations for each named direction."""
         assert self._normal is not None
         named = _named_directions(self._space)
         directions = np.array(list(named.values())) / self._scale
@@ -250,9 +252,10 @@ class GridEquations:
 
 
 def _named_directions(space: GridSpace) -> dict[str, np.ndarray]:
-    """Directions with a name, as mixtures `(p,)` of the elements of a space.
+    """Named directions, as mixtures `(p,)` of the elements of a space.
 
-    Of vector fields those in the table below that are among them, and else each generator.
+    For vector fields these are the directions of the table below that lie in the space, and
+    otherwise each generator.
     """
     directions = {}
     if space.fields is not None:

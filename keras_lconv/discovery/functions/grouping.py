@@ -10,12 +10,12 @@ import numpy as np
 from keras_lconv.discovery.functions.table_equations import TableEquations
 
 AXES = "xyz"
-# Only a clear answer is a hint.
+# Only answers this clear become hints.
 SURE = 0.9
 
 
 class Grouping(NamedTuple):
-    """Columns as vectors.
+    """A grouping of columns into vectors.
 
     Args:
         scalars: Numbers of the columns that do not transform.
@@ -26,7 +26,7 @@ class Grouping(NamedTuple):
     vectors: list[list[int]]
 
     def told(self, names: Sequence[str] | None) -> str:
-        """The arguments that ask for it."""
+        """The arguments for this grouping, as text."""
 
         def labels(numbers: list[int]) -> list[str] | list[int]:
             return [names[n] for n in numbers] if names else numbers
@@ -59,7 +59,7 @@ def other_groupings(
 
 
 def _by_name(names: Sequence[str]) -> Grouping | None:
-    """Columns whose names differ by an axis, as `x`, `y` and `vx`, `vy`."""
+    """Columns whose names differ by an axis, such as `x`, `y` and `vx`, `vy`."""
     alike: dict[str, dict[str, int]] = {}
     for number, name in enumerate(names):
         for place, letter in enumerate(name):
@@ -84,11 +84,11 @@ def _by_name(names: Sequence[str]) -> Grouping | None:
 
 
 class Hints:
-    """Groupings in which a function has symmetries, where as it was asked it has none.
+    """Groupings in which a function has symmetries, if it has none in the given one.
 
     Args:
         samples: The table `(batch, n)`.
-        groupings: Those to try.
+        groupings: The groupings to try.
         search: `"linear"`, `"affine"` or `None`.
         names: Names of the columns, or `None`.
     """
@@ -121,18 +121,18 @@ class Hints:
         derivatives: np.ndarray,
         each: np.ndarray | None = None,
     ) -> None:
-        """Adds the equations of samples, as those of `TableEquations`."""
+        """Adds the equations of samples, like `TableEquations`."""
         for _, order, equations in self._asked:
             turned = None if each is None else each[..., order]
             equations.add(x[:, order], values, derivatives[..., order], turned)
 
     def settle(self) -> None:
-        """Takes units from the samples so far, as `TableEquations` do."""
+        """Takes units from the samples so far, like `TableEquations`."""
         for _, _, equations in self._asked:
             equations.settle()
 
     def merged(self, other: "Hints") -> "Hints":
-        """The equations of both, after they settled on the same units."""
+        """The equations of both, which have settled on the same units."""
         merged = copy.copy(self)
         merged._asked = [
             (grouping, order, mine.merged(others))

@@ -1,4 +1,4 @@
-"""A function that is asked about its symmetries, sample by sample."""
+"""The search for symmetries of a function, sample by sample."""
 
 import copy
 import dataclasses
@@ -18,15 +18,15 @@ Evaluation = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class Inquiry:
-    """The equations of a function, or of some that should be the same, and hints.
+    """The equations of a function, or of several that should be equal, and hints.
 
     Args:
-        question: What is asked.
-        equations: Those that symmetries fulfil.
+        question: The question.
+        equations: The equations that symmetries fulfil.
         hints: Other groupings of the columns.
-        evaluation: Makes what has values and derivatives of a batch.
+        evaluation: Makes the object that returns values and derivatives for a batch.
         batch_size: The largest batch.
-        members: How many functions there are.
+        members: The number of functions.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Inquiry:
         self._notes: tuple[str, ...] = ()
 
     def batches(self, samples: np.ndarray) -> list[np.ndarray]:
-        """Samples in batches that `add` may be given."""
+        """Samples in batches for `add`."""
         return np.array_split(samples, math.ceil(len(samples) / self._batch_size))
 
     def add(self, batch: np.ndarray) -> None:
@@ -63,12 +63,12 @@ class Inquiry:
             asked.add(batch, values, slopes, each)
 
     def settle(self) -> None:
-        """Takes units from the samples so far, forgets these, and keeps none any more."""
+        """Takes units from the samples so far. These and later samples are not kept."""
         for asked in (self._equations, self._hints):
             asked.settle()
 
     def merged(self, other: Self) -> Self:
-        """The equations of both, after they settled on the same units."""
+        """The equations of both, which have settled on the same units."""
         merged = copy.copy(self)
         merged._equations = self._equations.merged(other._equations)  # type: ignore[arg-type]
         merged._hints = self._hints.merged(other._hints)
@@ -76,11 +76,11 @@ class Inquiry:
         return merged
 
     def report(self, fit_error: float = 0.0) -> SymmetryReport:
-        """What the equations of all samples say."""
+        """The report from the equations of all samples."""
         if not self._equations.depends_on_input:
             raise ValueError(
-                "`function` must depend on its input. Received: a function with "
-                "derivatives that are zero at all samples of `x`"
+                "`function` must depend on its input. Received: a function whose "
+                "derivatives are zero at all samples of `x`"
             )
         report = self._equations.report(self.question.dimension, fit_error)
         notes = report.notes + self._notes
@@ -89,5 +89,5 @@ class Inquiry:
         return dataclasses.replace(report, notes=notes)
 
     def __getstate__(self) -> dict[str, Any]:
-        # What the backend compiled is no data: it is made again where it is needed.
+        # Compiled code of the backend is no data. It is made again when needed.
         return {**self.__dict__, "_evaluate": None}

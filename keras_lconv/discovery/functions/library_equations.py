@@ -19,7 +19,7 @@ class LibraryEquations(FieldEquations):
         blocks: Number of vectors in a sample.
         scalars: Number of components before them, which do not transform.
         search: The functions, a list or a dictionary.
-        output: What `K` is.
+        output: The kind of `K`.
         names: Names of the components of a vector, or `None`.
     """
 
@@ -49,7 +49,7 @@ class LibraryEquations(FieldEquations):
         return np.einsum("rv,pvw->prw", self._standard.whiten, self._library.elements)
 
     def report(self, dimension: int | None, fit_error: float = 0.0) -> FieldReport:
-        """What the equations of all samples say."""
+        """The report from the equations of all samples."""
         space, changes, counted = self._solved(dimension, fit_error)
         number = self._number(space, dimension, fit_error)
         found = self._library.fields(space.solutions[:, :number].T)

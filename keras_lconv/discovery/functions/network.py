@@ -1,4 +1,4 @@
-"""Smooth networks that stand for the function behind a table of data."""
+"""Smooth networks in place of the function behind a table of data."""
 
 import math
 
@@ -9,15 +9,16 @@ from keras import ops
 from keras_lconv._ops import mean
 from keras_lconv._typing import Tensor
 
-# Three smooth layers: derivatives are what counts, and those of ReLU jump.
+# Three smooth layers, because derivatives matter, and those of ReLU jump.
 WIDTH, DEPTH, ACTIVATION = 256, 3, "swish"
-# So many networks are trained at once. Their mean is asked, their spread is an error bar.
+# This many networks are trained at once. Their mean is the function, their spread an error
+# bar.
 MEMBERS = 2
 LEARNING_RATE = 2e-3
-# The validation error is taken after so many steps at least.
+# The least number of steps between two measurements of the validation error.
 STEPS_BETWEEN = 40
-# Columns whose largest deviations from the median are so many times the usual ones are also
-# given to the network on a scale that is logarithmic for large values.
+# If the largest deviations of a column from the median are this many times the usual ones,
+# the network also gets it on a scale that is logarithmic for large values.
 HEAVY_TAIL = 12.0
 
 
@@ -38,14 +39,17 @@ def network(
 
 
 def has_heavy_tails(x: np.ndarray) -> np.ndarray:
-    """Which columns of `(batch, n)` have a few values that are much larger than usual."""
+    """Whether each column of `(batch, n)` has a few values that are much larger
+    than usual.
+    """
     deviations = np.abs(x - np.median(x, axis=0))
     usual, largest = np.quantile(deviations, (0.5, 0.99), axis=0)
     return largest > HEAVY_TAIL * usual
 
 
 def _scaled(inputs: Tensor, x: np.ndarray) -> Tensor:
-    """Inputs of mean zero and spread 1, and those with heavy tails on another scale too.
+    """Inputs of mean zero and spread 1, and those with heavy tails on another scale as
+    well.
 
     Columns that do not vary are left out.
     """
@@ -70,10 +74,10 @@ class _Best(keras.callbacks.Callback):
     """Keeps the weights with the smallest validation error, and shows one bar.
 
     Args:
-        x: Samples that are not trained on, an array for each member.
+        x: Samples outside of the training data, an array for each member.
         targets: Their targets.
-        patience: After so many epochs without a smaller error training stops.
-        bar: What shows the progress.
+        patience: Training stops after this many epochs without a smaller error.
+        bar: The progress bar.
     """
 
     def __init__(
@@ -100,7 +104,7 @@ class _Best(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Goes back to the best weights, and ends a bar that is not full."""
+        """Restores the best weights, and ends a bar that is not full."""
         if self.model.stop_training:
             self._bar.update(self._rounds, finalize=True)
         if self._weights is not None:
@@ -131,17 +135,17 @@ def train(
     bar: keras.utils.Progbar,
     passes: int,
 ) -> float:
-    """Trains a model, and returns the mean squared error on what was held out.
+    """Trains a model, and returns the mean squared error on held-out samples.
 
     Args:
         model: From `(batch, n)` to `(batch, members, *outputs)`, or `(batch, *outputs)`.
         x: Samples, in random order.
         targets: Their targets, `(batch, *outputs)`.
-        members: Number of networks in the model. Each leaves out samples of its own.
-        held_out: How many.
+        members: Number of networks in the model. Each leaves out its own samples.
+        held_out: The number of these.
         epochs: Number of epochs.
         batch_size: Number of samples in a step.
-        bar: What shows the progress, one step for each epoch.
+        bar: The progress bar, with one step for each epoch.
         passes: Passes through the data in one epoch.
     """
     number = len(x)
@@ -157,7 +161,7 @@ def train(
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
 
     def squares(true: Tensor, predicted: Tensor) -> Tensor:
-        """For each network by itself, `(batch, members)`."""
+        """The squared error of each network, `(batch, members)`."""
         lead = (-1, members) if members > 1 else (-1,)
         size = math.prod(targets.shape[1:])
         return mean(ops.reshape((true - predicted) ** 2, (*lead, size)), -1)

@@ -21,15 +21,15 @@ MOST_DEGREE = 6
 # More unknowns take minutes.
 MOST_UNKNOWNS = 3000
 DEFAULT_DEGREE = 2
-# Coordinates whose mean is so many times their spread are far from the origin.
+# Coordinates whose mean is this many times their spread are far from the origin.
 FAR = 3.0
 
 
 class PolynomialEquations(FieldEquations):
     """`J(x) v(x) = K F(x)` for all fields with polynomial components up to a degree.
 
-    Each degree has a null space of its own, so that what has a low degree is told from what
-    follows from it.
+    Each degree has its own null space. So symmetries of low degree are separated from those
+    that follow from them.
 
     Args:
         x: Samples `(batch, n)`, each of them once.
@@ -37,7 +37,7 @@ class PolynomialEquations(FieldEquations):
         blocks: Number of vectors in a sample.
         scalars: Number of components before them, which do not transform.
         degree: The largest degree, by default 2.
-        output: What `K` is.
+        output: The kind of `K`.
         names: Names of the components of a vector, or `None`.
     """
 
@@ -75,7 +75,7 @@ class PolynomialEquations(FieldEquations):
         return np.eye(number).reshape(number, len(self._standard.whiten), -1)
 
     def report(self, dimension: int | None, fit_error: float = 0.0) -> FieldReport:
-        """What the equations of all samples say."""
+        """The report from the equations of all samples."""
         vectors, all_values, all_slopes, doubt = self._gathered()
         changes = Changes.of(all_slopes, all_values)
         scaling = self._output_scaling(changes, all_values)
@@ -86,7 +86,7 @@ class PolynomialEquations(FieldEquations):
         told: tuple[NullSpace, int, int] | None = None
         missed = None
         for degree, end in enumerate(ends):
-            # Of the elements `(r, w)` those up to the degree.
+            # The elements `(r, w)` up to the degree.
             inside = np.tile(np.arange(ends[-1]) < end, slopes.shape[3])
             elements = self._elements[inside][..., :end]
             asked = dimension if degree == self._polynomials.degree else None
@@ -97,7 +97,7 @@ class PolynomialEquations(FieldEquations):
             rows = _rows(space.solutions[:, :number], inside)
             trivial = rows
             if number and not is_alone:
-                # Of each block alone: nothing changes along these, whatever they move.
+                # Fields of each block alone along which nothing changes.
                 apart = np.moveaxis(slopes, 2, 1)
                 alone = (
                     functions[..., :end].reshape(-1, 1, end),
@@ -127,7 +127,7 @@ class PolynomialEquations(FieldEquations):
     ) -> FieldReport:
         notes: tuple[str, ...] = ()
         if missed is not None:
-            notes = (f"those of degree {missed} have no clear gap, and are not told",)
+            notes = (f"those of degree {missed} have no clear gap, and are left out",)
         standard = listing.fields(listing.rows)
         fields = standard.in_coordinates(*self._to_reading(np.ones(len(self._units))))
         noise = self._noise(space)
@@ -151,7 +151,9 @@ class PolynomialEquations(FieldEquations):
 
     @property
     def _origin(self) -> np.ndarray:
-        """What formulas are about: zero, or the mean of what is far from it."""
+        """The origin of formulas: zero, or the mean of coordinates that are far
+        from zero.
+        """
         mean, scales = self._standard.mean, self._standard.scales
         return np.where(np.abs(mean) > FAR * scales, mean, 0.0)
 
@@ -160,13 +162,13 @@ class PolynomialEquations(FieldEquations):
         return np.where(self._standard.scales > 0, self._standard.scales, 1.0)
 
     def _to_reading(self, units: np.ndarray) -> tuple[np.ndarray, ...]:
-        """How standard coordinates follow from `(x - origin) / units`, and back."""
+        """The map from `(x - origin) / units` to standard coordinates, and its inverse."""
         standard = self._standard
         offset = standard.whiten @ (self._origin - standard.mean)
         return standard.whiten * units, offset, standard.restore / units[:, None]
 
     def _reading(self) -> np.ndarray:
-        """From mixtures of functions to fields of `(x - origin) / units`."""
+        """The matrix from mixtures of functions to fields of `(x - origin) / units`."""
         matrix, offset, inverse = self._to_reading(self._units)
         expanded = substituted(self._polynomials.powers, matrix, offset)
         return np.kron(inverse.T, self._polynomials.mixture.T @ expanded)
@@ -176,7 +178,7 @@ class PolynomialEquations(FieldEquations):
         first = next((each for each in self._polynomials.vanishing if len(each)), None)
         if first is None:
             return ()
-        # A polynomial as a field of one component.
+        # A polynomial is treated as a field of one component.
         matrix, offset, _ = self._to_reading(np.ones(len(self._units)))
         expanded = first @ substituted(self._polynomials.powers, matrix, offset)
         size, degree = len(self._units), self._polynomials.degree

@@ -1,6 +1,6 @@
-"""Polynomials of degree 2 that stand for the function behind a table, where they fit.
+"""Polynomials of degree 2 in place of the function behind a table, if they fit.
 
-Of the columns, or of their logarithms, as for products of powers.
+They are polynomials of the columns, or of their logarithms for products of powers.
 """
 
 from collections.abc import Iterator
@@ -15,33 +15,35 @@ from keras import ops
 
 from keras_lconv.discovery.null_space import NUM_GROUPS
 
-# What is left, relative to the spread of the outputs, where a polynomial is the function.
+# The largest residual, relative to the spread of the outputs, if a polynomial is the
+# function.
 LARGEST_ERROR = 0.01
-# The same for logarithms, if what is left is noise.
+# The same for logarithms, if the residual is noise.
 MOST_NOISE = 0.2
-# Samples for each coefficient at least, and columns at most.
+# The least number of samples for each coefficient, and the largest number of columns.
 SAMPLES_FOR_EACH, MOST_COLUMNS = 3, 20
-# Terms are noise if they are smaller than so many error bars, or this part of the largest.
+# Terms are noise if they are smaller than this many error bars, or this part of the
+# largest.
 ERROR_BARS, ROUNDING = 6.0, 1e-7
-# Errors on new samples are smaller if they are so by as many standard errors.
+# Errors on new samples count as smaller if they are so by this many standard errors.
 CLEAR_GAIN = 3.0
 
 
 @dataclass(frozen=True)
 class Quadratic:
-    """A polynomial `u^T S u + b . u + c` that a power or the logarithm of `y` is.
+    """A polynomial `u^T S u + b . u + c` that equals a power or the logarithm of `y`.
 
-    Of `u = x / scale`, or of the logarithms of some of these.
+    `u` is `x / scale`, or the logarithms of some of these.
 
     Args:
         model: The polynomial, from `(batch, n)` to `(batch, 1)`.
         error: Its error on samples that were held out, relative to the spread of `y`.
         note: What was done, in words.
-        others: Those of the samples without an eighth, each in turn: how they differ says
-            how far the coefficients are known.
-        untidied: Of logarithms, the polynomial with all terms, also those that are noise.
-        idle: Of logarithms, the columns without effect, which it does not take.
-        is_rough: Of logarithms, whether what it leaves is more than noise.
+        others: The polynomials of the samples without an eighth, each in turn. Their
+            differences give the errors of the coefficients.
+        untidied: For logarithms, the polynomial with all terms, including noise.
+        idle: For logarithms, the columns without effect, which it does not contain.
+        is_rough: For logarithms, whether its residual is more than noise.
     """
 
     model: keras.Model
@@ -54,16 +56,16 @@ class Quadratic:
 
 
 class _Setting(NamedTuple):
-    """What a polynomial is of, and what it is fitted to.
+    """The inputs and outputs of a fit.
 
     Args:
         u: Inputs `(batch, m)`.
         values: Outputs `(batch,)`.
-        weights: How much an error counts at each sample, `(batch,)`.
+        weights: The weight of an error at each sample, `(batch,)`.
         spread: The unit of errors.
-        what: Which outputs of which inputs, in words.
+        what: A description of outputs and inputs.
         scale: Units of the columns, `(m,)`.
-        columns: Of logarithms, the numbers of the columns.
+        columns: For logarithms, the numbers of the columns.
     """
 
     u: np.ndarray
@@ -87,7 +89,7 @@ class _Polynomial(NamedTuple):
         return np.sum(u * (u @ self.square + self.slope), axis=1) + self.constant
 
     def moved(self, origin: np.ndarray, frame: np.ndarray) -> "_Polynomial":
-        """The same polynomial of `v`, where `u = origin + frame v`."""
+        """The polynomial as one of `v`, where `u = origin + frame v`."""
         turned = self.square @ origin
         return _Polynomial(
             frame.T @ self.square @ frame,
@@ -96,9 +98,9 @@ class _Polynomial(NamedTuple):
         )
 
     def cleared(self, rank: int, is_steep: bool) -> "_Polynomial":
-        """The same, curved in the directions of the largest eigenvalues only.
+        """The polynomial, curved in the directions of the largest eigenvalues only.
 
-        What is left out has its mean in place, for inputs of mean zero and spread 1.
+        The mean of the omitted part is added, for inputs of mean zero and spread 1.
 
         Args:
             rank: Number of these directions.
@@ -113,17 +115,19 @@ class _Polynomial(NamedTuple):
 
 
 def quadratic_fit(x: np.ndarray, y: np.ndarray, held_out: int) -> Quadratic | None:
-    """The polynomial of degree 2 that `y`, its square or its logarithm is, if one is.
+    """The polynomial of degree 2 that equals `y`, its square or its logarithm, if there is
+    one.
 
-    The first two of the columns, the last one of the logarithms of those columns that have
-    an effect. Of its terms those count that are no noise: any polynomial of degree 2 has
-    symmetries, also one that is linear but for noise, and these are not those of the data.
-    Of logarithms it has no others than scalings, and more noise does no harm.
+    For the first two it is a polynomial of the columns, for the last one a polynomial of
+    the logarithms of the columns that have an effect. Terms that are noise are removed:
+    every polynomial of degree 2 has symmetries, even one that is linear up to noise, and
+    these are not symmetries of the data. A polynomial of logarithms has no symmetries but
+    scalings, so more noise does no harm.
 
     Args:
         x: Inputs `(batch, n)`, in random order.
         y: Outputs `(batch,)`.
-        held_out: So many of the first samples are held out.
+        held_out: The number of first samples that are held out.
     """
     best, error, chosen, is_rough = None, np.inf, None, False
     for setting in (*_of_columns(x, y), *_of_logarithms(x, y, held_out)):
@@ -165,11 +169,13 @@ def quadratic_fit(x: np.ndarray, y: np.ndarray, held_out: int) -> Quadratic | No
 
 
 def _of_columns(x: np.ndarray, y: np.ndarray) -> Iterator[_Setting]:
-    """Outputs, and squares of positive ones, as polynomials of the columns."""
+    """The fit of outputs, and of squares of positive ones, as polynomials of the
+    columns.
+    """
     scale = np.sqrt(np.mean(x**2, axis=0))
     scale = np.where(scale > 0, scale, 1.0)
     for power in (1, 2) if np.all(y > 0) else (1,):
-        # An error of the power, in units of `y`.
+        # This converts an error of the power to units of `y`.
         weights = np.ones(len(y)) if power == 1 else 1 / (2 * y)
         what = "`y`" if power == 1 else "the square of `y`"
         what = f"{what} is a polynomial of degree 2"
@@ -177,9 +183,10 @@ def _of_columns(x: np.ndarray, y: np.ndarray) -> Iterator[_Setting]:
 
 
 def _of_logarithms(x: np.ndarray, y: np.ndarray, held_out: int) -> Iterator[_Setting]:
-    """Logarithms of positive outputs as polynomials of those of positive columns.
+    """The fit of logarithms of positive outputs as polynomials of logarithms of positive
+    columns.
 
-    If columns that have no logarithm have an effect, there are none.
+    There is none if columns without a logarithm have an effect.
     """
     varies = np.ptp(x, axis=0) > 0
     positive = np.all(x > 0, axis=0)
@@ -208,12 +215,12 @@ def _of_logarithms(x: np.ndarray, y: np.ndarray, held_out: int) -> Iterator[_Set
 
 
 def _columns_with_effect(u: np.ndarray, values: np.ndarray) -> list[int]:
-    """Those whose terms explain more than chance does."""
+    """The columns whose terms explain more than chance does."""
     kept = list(range(u.shape[1]))
     all_terms = _terms(u, 2)
     least = _left(all_terms, values)
     while kept:
-        # Of columns that depend on each other the one that is needed least.
+        # Among dependent columns, the least necessary one is removed.
         left = {}
         for column in kept:
             rows = _terms(u[:, [each for each in kept if each != column]], 2)
@@ -239,9 +246,9 @@ def _is_rest_noise(setting: _Setting, held_out: int) -> bool | None:
 
 
 def _foretells(setting: _Setting, held_out: int) -> bool:
-    """Whether terms of degree 3 foretell samples that they were not fitted to.
+    """Whether terms of degree 3 predict samples outside of their fit.
 
-    What a few samples with much noise explain, as of columns with heavy tails, does not.
+    Terms that only explain a few noisy samples, as columns with heavy tails have, do not.
     """
     u, weights = setting.u[held_out:], setting.weights[held_out:]
     values = setting.values[held_out:] * weights
@@ -263,7 +270,7 @@ def _are_enough(samples: int, n: int, degree: int) -> bool:
 
 
 def _terms(u: np.ndarray, degree: int) -> np.ndarray:
-    """All monomials of inputs `(batch, n)`, of the highest degree first."""
+    """All monomials of inputs `(batch, n)`, the highest degree first."""
     columns = [
         np.prod(u[:, list(which)], axis=1)
         for power in range(degree, -1, -1)
@@ -273,7 +280,7 @@ def _terms(u: np.ndarray, degree: int) -> np.ndarray:
 
 
 def _left(rows: np.ndarray, values: np.ndarray) -> float:
-    """The squares that least squares leave."""
+    """The squared residuals of least squares."""
     found = np.linalg.lstsq(rows, values, rcond=None)[0]
     return float(np.sum((rows @ found - values) ** 2))
 
@@ -281,7 +288,7 @@ def _left(rows: np.ndarray, values: np.ndarray) -> float:
 def _fits(rows: np.ndarray, values: np.ndarray, n: int) -> list[np.ndarray]:
     """Coefficients from all equations, and from those without each eighth in turn.
 
-    Linear terms are left out where they do not explain more than chance does.
+    Linear terms are left out if they do not explain more than chance does.
     """
     found = np.linalg.lstsq(rows, values, rcond=None)[0]
     left = np.sum((rows @ found - values) ** 2)
@@ -296,7 +303,7 @@ def _fits(rows: np.ndarray, values: np.ndarray, n: int) -> list[np.ndarray]:
 
 
 def _chance(samples: int, terms: int, removed: int) -> float:
-    """What is left of equations may grow by so much, relatively, where terms are noise."""
+    """The relative growth of residuals that the removal of noise terms may cause."""
     return (removed + ERROR_BARS * np.sqrt(2 * removed)) / (samples - terms)
 
 
@@ -306,7 +313,7 @@ def _rounding(values: np.ndarray) -> float:
 
 def _without_each_group(rows: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
     """Least squares without each eighth of the equations, from the normal equations."""
-    # In an orthonormal frame of the rows, where nothing is lost by squares.
+    # This uses an orthonormal frame of the rows, in which squares lose no precision.
     frame, triangle = np.linalg.qr(rows)
     groups = [slice(group, None, NUM_GROUPS) for group in range(NUM_GROUPS)]
     squares = [frame[group].T @ frame[group] for group in groups]
@@ -333,13 +340,13 @@ def _polynomial(coefficients: np.ndarray) -> _Polynomial:
 def _without_noise(
     polynomials: list[_Polynomial], u: np.ndarray, values: np.ndarray, weights: np.ndarray
 ) -> list[_Polynomial]:
-    """Polynomials that are curved in as few directions as explain the values as well.
+    """Polynomials that are curved in as few directions as explain the values equally well.
 
     Args:
-        polynomials: One of all samples, and those without each eighth.
+        polynomials: The polynomial of all samples, and those without each eighth.
         u: The samples `(batch, n)`.
-        values: What the polynomials are fitted to, `(batch,)`.
-        weights: How much an error counts at each sample.
+        values: The values of the fit, `(batch,)`.
+        weights: The weight of an error at each sample.
     """
     mean = np.average(u, axis=0, weights=weights)
     spread = (u - mean).T @ ((u - mean) * weights[:, None] / np.sum(weights))
@@ -358,7 +365,8 @@ def _without_noise(
             removed = (n - rank) * (n - rank + 1 + 2 * (not is_steep)) // 2
             growth = 1 + _chance(samples, terms, removed)
             found = [each.cleared(rank, is_steep) for each in standard]
-            # Also those of fewer samples, of which else the directions are not known.
+            # This includes the polynomials of fewer samples, whose directions are otherwise
+            # unknown.
             if all(
                 left(each) <= growth * before + _rounding(weights * values)
                 for each, before in zip(found, least, strict=True)

@@ -1,4 +1,4 @@
-"""What symmetries of a function are asked for."""
+"""The kind of symmetries in question."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Question:
     degree: int | None = None
 
     def about(self, x: Data) -> tuple[Table, "Question"]:
-        """The columns of `x` that are meant, and the question about these alone."""
+        """The selected columns of `x`, and the question about these alone."""
         labels = scalar_names(self.scalars)
         table = table_of("x", x, self.columns, labels)
         return table, dataclasses.replace(

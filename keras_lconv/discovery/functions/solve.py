@@ -1,4 +1,4 @@
-"""From a function and its derivatives to the equations of its symmetries."""
+"""Solves the equations for symmetries of a function, from its derivatives."""
 
 import functools
 import reprlib
@@ -37,7 +37,7 @@ from keras_lconv.discovery.report import SymmetryReport
 
 KINDS = ("invariance", "equivariance")
 
-# From so many batches on there is a progress bar.
+# From this many batches on there is a progress bar.
 BATCHES_WITH_BAR = 20
 
 
@@ -54,19 +54,19 @@ def symmetries_of(
     verbose: bool | None = None,
     names: tuple[str, ...] | None = None,
 ) -> SymmetryReport:
-    """What `find_symmetries` does, for one function or some that should be the same.
+    """The work of `find_symmetries`, for one function or several that should be equal.
 
     Args:
         function: A function to `(batch, ...)`, or to `(batch, members, ...)`.
         x: As for `find_symmetries`.
-        question: What is asked.
-        members: How many functions there are.
+        question: The question.
+        members: The number of functions.
         fit_error: Their relative error.
         derivatives: As for `find_symmetries`.
         data_format: As for `find_symmetries`.
         batch_size: As for `find_symmetries`.
         verbose: As for `find_symmetries`.
-        names: Names of the columns, where `x` has none.
+        names: Names of the columns, if `x` has none.
     """
     verbose = progress(verbose)
     samples, inquiry = inquiry_about(
@@ -92,7 +92,7 @@ def inquiry_about(
     members: int = 1,
     names: tuple[str, ...] | None = None,
 ) -> tuple[np.ndarray, Inquiry]:
-    """The samples of `x` that differ, and an inquiry that was not given any yet.
+    """The different samples of `x`, and an inquiry without samples.
 
     The arguments are those of `symmetries_of`.
     """
@@ -107,7 +107,7 @@ def inquiry_about(
 
 
 def _hints(samples: np.ndarray, question: Question, names: tuple[str, ...] | None) -> Hints:
-    """Other groupings of a table, where what is asked says nothing about vectors."""
+    """Other groupings of a table, if the question does not name vectors."""
     is_named = isinstance(question.search, str) and not is_polynomial(question.search)
     is_open = question.search is None or is_named
     search = question.search if isinstance(question.search, str) else None
@@ -126,14 +126,14 @@ def equations_for(
     names: tuple[str, ...] | None = None,
     num_outputs: int | None = None,
 ) -> GridEquations | VectorEquations:
-    """The equations that symmetries fulfil, without any yet: arguments that fit samples.
+    """Empty equations for symmetries, after a check of the arguments.
 
     Args:
         samples: Array `(batch, n)` or `(batch, *spatial, channels)`.
-        question: What is asked about them.
+        question: The question about them.
         data_format: `"channels_last"` or `"channels_first"`.
         names: Names of the columns of a table.
-        num_outputs: How many outputs the function of a table has, if that is known.
+        num_outputs: The number of outputs of the function of a table, if it is known.
     """
     kind, output = question.kind, question.output
     search: Any = question.search
@@ -143,20 +143,20 @@ def equations_for(
     dimension = optional(count, "dimension", question.dimension)
     if question.degree is not None and not is_polynomial(search):
         raise ValueError(
-            "`degree` belongs to search='polynomial'. "
-            f"Received: degree={question.degree!r} with search={reprlib.repr(search)}"
+            "`degree` applies to search='polynomial' only. Received: "
+            f"degree={question.degree!r} with search={reprlib.repr(search)}"
         )
     equations: GridEquations | VectorEquations
     if samples.ndim > 2:
         if is_polynomial(search) or is_library(search):
             raise ValueError(
-                "`search` among fields that are not affine belongs to tables `(batch, n)`. "
+                "`search` among fields that are not affine needs a table `(batch, n)`. "
                 f"Received: search={reprlib.repr(search)} with a grid"
             )
         if blocks > 1 or scalars:
             raise ValueError(
-                "`blocks` and `scalars` belong to vectors, of which maps are searched. "
-                f"Received: blocks={blocks!r}, scalars={scalars!r} with a grid"
+                "`blocks` and `scalars` apply to vectors in tables only. Received: "
+                f"blocks={blocks!r}, scalars={scalars!r} with a grid"
             )
         equations = GridEquations(samples, kind, search, output, data_format)
     else:
@@ -178,7 +178,7 @@ def _table_equations(
     scalars: int,
     names: tuple[str, ...] | None,
 ) -> VectorEquations:
-    """Those of affine maps, of polynomial fields, or of the fields of a library."""
+    """The equations for affine maps, polynomial fields, or the fields of a library."""
     asked = (samples, question.kind, blocks, scalars)
     output, degree = question.output, question.degree
     search: Any = question.search
@@ -190,7 +190,7 @@ def _table_equations(
 
 
 def as_function(function: Any) -> Any:
-    """What predicts with a model that cannot be called, or the function itself."""
+    """The `predict` of a model that cannot be called, or the function itself."""
     if callable(function):
         return function
     predict = getattr(function, "predict", function)
@@ -198,12 +198,12 @@ def as_function(function: Any) -> Any:
 
 
 def is_polynomial(search: object) -> bool:
-    """Whether polynomial fields are asked for."""
+    """Whether `search` asks for polynomial fields."""
     return isinstance(search, str) and search == "polynomial"
 
 
 def require_output(kind: str, output: ArrayLike) -> None:
-    """Raises unless `kind` is one, and `output` is of that kind."""
+    """Checks `kind`, and that `output` fits it."""
     one_of("kind", kind, KINDS)
     if isinstance(output, str):
         one_of("output", output, OUTPUTS)
@@ -221,7 +221,7 @@ def require_output(kind: str, output: ArrayLike) -> None:
 def _evaluation(
     function: Any, derivatives: ArrayLike | str | None, samples: np.ndarray
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """How values and derivatives of a batch are had."""
+    """The object that returns values and derivatives for a batch."""
     if derivatives is None:
         return AnyDerivatives(function, samples)
     if isinstance(derivatives, str):
@@ -231,7 +231,7 @@ def _evaluation(
 
 
 def distinct_rows(samples: np.ndarray) -> np.ndarray:
-    """Samples without repetitions, each where it came first."""
+    """Samples without repetitions, in the order of first occurrence."""
     if samples.ndim < 2:
         return samples
     first = {row.tobytes(): number for number, row in reversed(list(enumerate(samples)))}

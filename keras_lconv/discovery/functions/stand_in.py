@@ -1,4 +1,6 @@
-"""What stands for the function behind a table: a Gaussian process, or networks."""
+"""Stand-ins for the function behind a table: a polynomial, a Gaussian process, or
+networks.
+"""
 
 import math
 from typing import Any, NamedTuple
@@ -21,28 +23,28 @@ from keras_lconv.discovery.functions.quadratic import Quadratic, quadratic_fit
 from keras_lconv.discovery.functions.targets import Targets
 
 LEAST_EPOCHS, LEAST_STEPS = 30, 2400
-# More samples or columns are left to networks.
+# Networks take more samples or columns than this.
 MOST_OF_A_PROCESS, MOST_COLUMNS = 3000, 20
-# Of derivatives: an error that is smaller needs no network.
+# With a smaller error of derivatives no network is needed.
 CLEAR_SLOPES, SAMPLES_TO_JUDGE = 0.15, 300
-# Residuals are no noise if what foretells them is so many standard errors from none.
+# Residuals are not noise if their prediction is this many standard errors from zero.
 CLEAR_GAIN = 3.0
-ROUGH = "it leaves more than noise: other terms may hide symmetries, or break these"
+ROUGH = "its error is more than noise, so missing terms may hide or break symmetries"
 BY_A_PROCESS = "a Gaussian process was fitted: no network was needed"
 
 
 class StandIn(NamedTuple):
-    """What stands for the function behind a table.
+    """A stand-in for the function behind a table.
 
     Args:
         model: A function of samples.
-        error: Its error on samples that were left out, relative to the spread.
+        error: Its error on left-out samples, relative to the spread.
         notes: What was done, in words.
-        members: How many functions it has, side by side.
-        idle: Columns without measurable effect, which it does not take.
-        quadratic: The polynomial that it is, if it is one.
-        process: The Gaussian process that it is, if it is one.
-        missed: Of networks, the error of what they miss that is no noise.
+        members: The number of functions in it, side by side.
+        idle: Columns without measurable effect, which it does not use.
+        quadratic: The polynomial, if it is one.
+        process: The Gaussian process, if it is one.
+        missed: For networks, the part of the error that is not noise.
     """
 
     model: keras.Model
@@ -55,7 +57,7 @@ class StandIn(NamedTuple):
     missed: float = 0.0
 
     def is_clear(self, x: np.ndarray) -> bool:
-        """Whether derivatives are so well known that no network is needed."""
+        """Whether derivatives are known well enough without networks."""
         if self.process is None:
             return True
         some = without(x, self.idle)[:: -(-len(x) // SAMPLES_TO_JUDGE)]
@@ -65,14 +67,14 @@ class StandIn(NamedTuple):
 
     @property
     def mean(self) -> keras.Model:
-        """One model: the mean of the functions."""
+        """One model, the mean of the functions."""
         if self.members == 1:
             return self.model
         return keras.Model(self.model.inputs, mean(self.model.outputs[0], 1))
 
 
 def closed_fit(x: np.ndarray, targets: Targets, held_out: int) -> StandIn | None:
-    """A polynomial of degree 2 of columns or of their logarithms, where one fits."""
+    """A polynomial of degree 2 of columns or of their logarithms, if one fits."""
     if targets.outputs is None:
         return None
     found = quadratic_fit(x, targets.outputs, held_out)
@@ -83,9 +85,9 @@ def closed_fit(x: np.ndarray, targets: Targets, held_out: int) -> StandIn | None
 
 
 def smooth_fit(x: np.ndarray, targets: Targets, is_plain: bool) -> StandIn | None:
-    """A Gaussian process, where there are not too many samples for one.
+    """A Gaussian process, unless there are too many samples for one.
 
-    Of outputs over many decades, or of their logarithms: what errs less.
+    For outputs over many decades, the better fit of the outputs or of their logarithms.
 
     Args:
         x: Samples `(batch, n)`, in random order.
@@ -103,7 +105,7 @@ def smooth_fit(x: np.ndarray, targets: Targets, is_plain: bool) -> StandIn | Non
 
 
 def _process(x: np.ndarray, targets: Targets, is_plain: bool) -> StandIn:
-    """A Gaussian process, perhaps without columns that it does not need."""
+    """A Gaussian process, without columns that it does not need."""
     values = targets.values.reshape(len(x), -1)
     process = process_fit(x, values)
     idle: tuple[int, ...] = ()
@@ -127,12 +129,12 @@ def networks(
     is_plain: bool,
     *settings: Any,
 ) -> StandIn:
-    """Networks that are trained on samples in random order.
+    """Networks, trained on samples in random order.
 
     Args:
         x: Samples `(batch, n)`.
         targets: Their targets.
-        model: A model to train, or `None` for some of our own.
+        model: A model to train, or `None` for the default networks.
         is_plain: Whether columns that networks do not need may be left out.
         *settings: Numbers of samples to hold out, of epochs and of samples in a step, and
             whether to show a bar.
@@ -144,7 +146,7 @@ def networks(
 
 
 def _simplest(found: StandIn, x: np.ndarray, targets: Targets, *settings: Any) -> StandIn:
-    """Networks without the columns that they do not need, if these err no more."""
+    """Networks without the columns that they do not need, if their error does not grow."""
     values, held_out = targets.values.astype("float32"), settings[0]
     idle = seemingly_idle(found.model, x.astype("float32"), values, MEMBERS, held_out)
     if not 0 < len(idle) < np.sum(np.ptp(x, axis=0) > 0):
@@ -162,7 +164,7 @@ def _trained(
     batch_size: int,
     verbose: bool,
 ) -> StandIn:
-    """A network that is trained on samples in random order."""
+    """A network, trained on samples in random order."""
     x, values = x.astype("float32"), targets.values.astype("float32")
     members, notes = (1, targets.notes) if model is not None else (MEMBERS, targets.notes)
     output_shape = values.shape[1:]
@@ -174,7 +176,8 @@ def _trained(
     steps = -(-(len(x) - held_out) // batch_size)
     if epochs is None:
         epochs = max(LEAST_EPOCHS, -(-LEAST_STEPS // steps))
-    # A few passes at a time: what comes after each epoch takes longer than a step.
+    # An epoch has several passes, because the work after each epoch takes longer than a
+    # step.
     passes = min(epochs, max(1, -(-STEPS_BETWEEN // steps)))
     rounds = -(-epochs // passes)
     error = train(
@@ -197,10 +200,10 @@ def _trained(
 def _foretold(
     model: keras.Model, x: np.ndarray, values: np.ndarray, members: int, held_out: int
 ) -> float:
-    """How much of the errors on samples that were held out a smooth function foretells.
+    """The part of the errors on held-out samples that a smooth function predicts.
 
-    Noise is foretold by nothing. What is foretold is a part of the function that networks
-    miss, whatever they agree on.
+    Noise cannot be predicted. The predicted part belongs to the function, and networks miss
+    it even if they agree with each other.
     """
     rows = np.arange(members * held_out)[:MOST_OF_A_PROCESS]
     predicted = ops.convert_to_numpy(model(x[rows], training=False))

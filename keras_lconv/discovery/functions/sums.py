@@ -23,12 +23,12 @@ from keras_lconv.discovery.functions.solve import (
 )
 from keras_lconv.discovery.report import SymmetryReport
 
-# Of a stream, so many samples of a table determine the units.
+# In a stream, this many first samples of a table determine the units.
 FIRST_SAMPLES = 4096
 IN_MEMORY = (
-    "`x` must be in memory for polynomial fields, which are told from those that vanish on "
-    "the samples. Received: batches. Take some thousand samples of them, or search for "
-    "affine maps or for a library of functions"
+    "`x` must be in memory for polynomial fields, because those that vanish on the "
+    "samples must be excluded. Received: batches. Take some thousand samples of them, or "
+    "search for affine maps or for a library of functions"
 )
 
 
@@ -108,10 +108,12 @@ class SymmetrySums:
         if is_polynomial(search):
             raise ValueError(IN_MEMORY)
         self._question = Question(kind, blocks, scalars, columns, search, output, dimension)
+        # Functions that come back from another process are different objects.
+        self._asked = repr(self._question)
         self._first, inquiry = inquiry_about(
             function, x, self._question, derivatives, data_format, batch_size
         )
-        # Images need no units: one of them says whether the function fits.
+        # Images need no units. One image shows whether the function fits.
         some = self._first if self._first.ndim == 2 else self._first[:1]
         for batch in inquiry.batches(some):
             inquiry.add(batch)
@@ -168,11 +170,11 @@ class SymmetrySums:
                 "`other` must be `SymmetrySums`. "
                 f"Received: an object of type {type(other).__name__}"
             )
-        is_same = repr(other._question) == repr(self._question)
-        if not (is_same and np.array_equal(other._first, self._first)):
+        if not (other._asked == self._asked and np.array_equal(other._first, self._first)):
             raise ValueError(
-                "`other` must have the same arguments, and the same samples first: make it "
-                "by `fresh`. Received: sums for another question, or in other units"
+                "`other` must have the same arguments and the same first samples. "
+                "Received: sums for another question, or in other units. Make it by "
+                "`fresh`"
             )
         merged = copy.copy(self)
         merged._inquiry = self._inquiry.merged(other._inquiry)
@@ -186,8 +188,8 @@ class SymmetrySums:
             A `SymmetryReport`.
 
         Raises:
-            ValueError: If there are none, the function does not depend on its input there,
-                or they are unlike the first ones.
+            ValueError: If there are no samples, the function does not depend on its input
+                there, or they are unlike the first ones.
         """
         if not self._count:
             raise ValueError("`SymmetrySums` need samples: call `update` before `result`")
@@ -202,7 +204,9 @@ def streamed_symmetries(
     verbose: bool | None,
     **settings: Any,
 ) -> tuple[SymmetryReport, Data]:
-    """The symmetries on samples in batches, which are read once, and the first of these."""
+    """The symmetries on samples in batches, and the first samples. Batches are
+    read once.
+    """
     verbose = progress(verbose)
     first, batches = first_samples(batches_of("x", stream))
     asked = vars(question).copy()

@@ -7,25 +7,25 @@ import numpy as np
 from keras_lconv.discovery.functions.weights import congruent, weighing_of
 from keras_lconv.discovery.null_space import NormalMatrices, NullSpace
 
-# Of all directions: where derivatives are smaller, a function does not depend on them.
+# A function does not depend on directions with smaller derivatives than this.
 SMALLEST_SLOPE = 1e-3
-# Functions that were fitted to the same data err more than they differ, by some factor.
+# The errors of functions fitted to the same data exceed their differences by this factor.
 LARGE_DOUBT = 3.0
 # Numbers in memory at a time.
 MOST_NUMBERS = 2e7
 
 
 class System:
-    """Equations for fields `v = E f`, of which none has been added yet.
+    """Equations for fields `v = E f`, initially without samples.
 
-    The samples determine how much equations count, and their unit.
+    The samples determine the weights of equations and their unit.
 
     Args:
         elements: The matrices `E` that are searched, `(p, r, w)`.
         extended: Functions of the vectors, `f`, `(batch, blocks, w)`.
         slopes: The derivatives `(batch, m, blocks, r)` in standard coordinates.
-        moved: What `K` of each element makes of outputs, `(batch, m, p)`, if it is known.
-        values: The outputs `(batch, n)`, if any `K` will do.
+        moved: The outputs after `K` of each element, `(batch, m, p)`, if it is known.
+        values: The outputs `(batch, n)`, if `K` is free.
         doubt: The relative error of the slopes.
     """
 
@@ -61,7 +61,7 @@ class System:
         values: np.ndarray | None,
         groups: np.ndarray | None = None,
     ) -> None:
-        """Adds samples, in the units of those that the system was made of.
+        """Adds samples, in the units of those from which the system was made.
 
         Args:
             extended: As those of the constructor.
@@ -72,7 +72,7 @@ class System:
         """
         all_weights, sizes = self._weighing(extended, slopes, moved)
         num_per_batch = max(1, int(MOST_NUMBERS // (slopes.shape[1] * self._flat.shape[1])))
-        # In multiples of the groups, which are dealt out in turn.
+        # Parts are multiples of the number of groups, because groups take turns.
         for start in range(0, len(extended), num_per_batch):
             rows = slice(start, start + num_per_batch)
             weights = all_weights[rows]
@@ -94,7 +94,7 @@ class System:
             )
 
     def merged(self, other: "System") -> "System":
-        """The sums of the samples of both, which have the same units."""
+        """The sums over the samples of both, which have the same units."""
         merged = copy.copy(self)
         merged._normal = self._normal.merged(other._normal)
         return merged

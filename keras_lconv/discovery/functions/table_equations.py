@@ -24,7 +24,7 @@ class TableEquations(VectorEquations):
         blocks: Number of vectors in a sample.
         scalars: Number of components before them, which do not transform.
         search: Where to search.
-        output: What `K` is.
+        output: The kind of `K`.
         names: Names of the components of a vector, or `None`.
     """
 
@@ -48,7 +48,7 @@ class TableEquations(VectorEquations):
         self._space, self._mixture = self._standard_space()
 
     def _standard_space(self) -> tuple[MapSpace, np.ndarray]:
-        """What is searched in standard coordinates, and as mixtures `(q, p)`."""
+        """The search space in standard coordinates, and as mixtures `(q, p)`."""
         rank = len(self._standard.whiten)
         if self._all:
             space = all_maps(rank, self._is_affine)
@@ -69,7 +69,7 @@ class TableEquations(VectorEquations):
         return self._space.size
 
     def require_outputs(self, size: int) -> None:
-        """Raises unless `output` says how so many outputs move."""
+        """Raises an error unless `output` determines how this number of outputs moves."""
         v = self._given_space.vector_size
         needed = {"same": self.samples.shape[1], "tensor2": v * v}.get(self._output, size)
         if self._kind == "equivariance" and size != needed:
@@ -85,7 +85,7 @@ class TableEquations(VectorEquations):
             )
 
     def report(self, dimension: int | None, fit_error: float = 0.0) -> SymmetryReport:
-        """What the equations of all samples say."""
+        """The report from the equations of all samples."""
         space, changes, counted = self._solved(dimension, fit_error)
         standard = np.tensordot(space.solutions.T, self._space.elements, 1)
         report = symmetry_report(
@@ -121,7 +121,7 @@ class TableEquations(VectorEquations):
         return "linear maps" if self._all else "maps in the given span"
 
     def _moved(self, values: np.ndarray, scaling: np.ndarray) -> np.ndarray:
-        """What `K` of each element makes of outputs `(batch, m)`: `(batch, m, q)`."""
+        """The outputs `(batch, m)` after `K` of each element, `(batch, m, q)`."""
         v, size = self._given_space.vector_size, values.shape[1]
         raw = self._standard.raw(self._space.elements)
         if self._output == "same":

@@ -12,24 +12,24 @@ from keras_lconv.discovery.null_space import NullSpace
 from keras_lconv.discovery.report import SymmetryReport
 from keras_lconv.discovery.standard import Standard, fixed_point, free_directions
 
-# A span that is less closed under brackets is no algebra.
+# A span with a larger closure error is no algebra.
 LARGEST_CLOSURE_ERROR = 0.3
-# Spans that are closed up to this are named with the tolerance.
+# Spans with a closure error up to this are named with the tolerance.
 EXACT_CLOSURE, EXACT_TOLERANCE = 1e-5, 1e-3
 
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What was asked, and what was taken for granted.
+    """The question and its assumptions.
 
     Args:
         kind: `"invariance"` or `"equivariance"`.
-        output: What was assumed of the output.
+        output: The assumption about the output.
         blocks: Number of vectors in an input.
         scalars: Number of components before them.
         is_affine: Whether maps have translations.
-        is_algebra: Whether what was searched is closed under brackets.
-        searched: What was searched, in words.
+        is_algebra: Whether the search space is closed under brackets.
+        searched: A description of the search space.
         names: Names of the components of a vector.
     """
 
@@ -55,7 +55,7 @@ def symmetry_report(
         space: The null space.
         maps: All solutions as maps `[A | b]` in standard coordinates, `(q, r, r + 1)`.
         coordinates: The standard coordinates.
-        assumed: What was asked.
+        assumed: The question.
 
     Returns:
         A `SymmetryReport`.
@@ -68,7 +68,8 @@ def symmetry_report(
         if origin is not None:
             centre = coordinates.mean + coordinates.restore @ origin
     standard = _named_algebra(_matrices(found, assumed.is_affine))
-    # What moves with its inputs depends on directions although all maps are symmetries.
+    # An output that moves with its inputs depends on directions, even if all maps are
+    # symmetries.
     alone = found if assumed.kind == "invariance" else found[:0]
     return SymmetryReport(
         basis=_matrices(coordinates.raw(found), assumed.is_affine),
@@ -110,7 +111,9 @@ def _named_algebra(matrices: np.ndarray) -> LieAlgebra:
 
 
 def _closed(algebra: LieAlgebra) -> float:
-    """How far a span is closed, as a factor of the confidence: a symmetry is an algebra."""
+    """A factor of the confidence from the closure error, because symmetries form an
+    algebra.
+    """
     if algebra.dimension < 2:
         return 1.0
     return max(0.0, 1 - (algebra.closure_error / LARGEST_CLOSURE_ERROR) ** 2)

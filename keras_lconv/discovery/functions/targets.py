@@ -1,4 +1,4 @@
-"""What a network is to predict: outputs, their logarithms or roots, or labels."""
+"""The targets of a network: outputs, their logarithms or roots, or labels."""
 
 from dataclasses import dataclass, replace
 
@@ -8,12 +8,13 @@ from keras_lconv._ops import to_numpy
 from keras_lconv._typing import Data
 from keras_lconv._validation import any_array, finite_array
 
-# So many different whole numbers at most are labels of classes, with so many samples each.
+# At most this many different whole numbers count as labels of classes, with this many
+# samples each.
 MOST_CLASSES = 10
 SAMPLES_OF_A_CLASS = 10
-# Positive outputs over so many decades are fitted on a logarithmic scale.
+# Positive outputs over this many decades are fitted on a logarithmic scale.
 DECADES = 2.0
-# A mean that is so many times the spread is taken off.
+# A mean that is this many times the spread is subtracted.
 LARGE_CONSTANT = 1e4
 
 
@@ -23,11 +24,11 @@ class Targets:
 
     Args:
         values: Array `(batch, *outputs)`, of spread 1 unless they are labels.
-        activation: Of the last layer.
+        activation: The activation of the last layer.
         notes: What was done, in words.
-        outputs: For invariance of one number, not of labels: the outputs as they came,
+        outputs: For invariance of one number that is no label: the original outputs,
             `(batch,)`.
-        are_logarithms: Whether the values are logarithms of these.
+        are_logarithms: Whether the values are logarithms of these outputs.
     """
 
     values: np.ndarray
@@ -37,13 +38,13 @@ class Targets:
     are_logarithms: bool = False
 
     def at(self, order: np.ndarray) -> "Targets":
-        """Those of samples in another order."""
+        """The targets of samples in another order."""
         outputs = None if self.outputs is None else self.outputs[order]
         return replace(self, values=self.values[order], outputs=outputs)
 
     @property
     def plain(self) -> "Targets":
-        """Those without logarithms."""
+        """The targets without logarithms."""
         if not self.are_logarithms or self.outputs is None:
             return self
         return Targets(self.outputs / float(np.std(self.outputs)), None)
@@ -52,8 +53,8 @@ class Targets:
 def targets_of(y: Data, kind: str) -> Targets:
     """The targets for outputs `y`.
 
-    A function of an invariant is invariant: of what does not transform the logarithm, or
-    the probability of a class, has the same symmetries.
+    A function of an invariant is invariant. So the logarithm of an invariant output, or the
+    probability of a class, has the same symmetries.
     """
     raw = _of_one_kind(any_array("y", to_numpy(y)))
     if kind == "invariance" and (classes := classes_of(raw)) is not None:
@@ -81,19 +82,20 @@ def targets_of(y: Data, kind: str) -> Targets:
                 f"spans {np.log10(high / low):.1f} decades",
             )
     if kind == "invariance" and not notes and _are_counts(values):
-        # The noise of counts grows with their root: that of the roots does not grow.
+        # The noise of counts grows with their root. The noise of the roots does not grow.
         values = np.sqrt(values + 0.375)
         notes = (
-            "`y` was taken for counts: their square roots were fitted, which have the same "
-            "symmetries and noise of one size",
+            "`y` was taken for counts. The fit is to their square roots, which have the "
+            "same symmetries and noise of equal size",
         )
-    # Only scaled: a shift would be no output of an equivariant function any more.
+    # Targets are scaled only. A shifted output would not be that of an equivariant
+    # function.
     spread = float(np.std(values))
     return Targets(values / spread, None, notes, outputs, are_logarithms)
 
 
 def _without_large_constant(values: np.ndarray) -> np.ndarray:
-    """Outputs `(batch, ...)`, less a mean beside which changes are lost in float32."""
+    """Outputs `(batch, ...)`, minus a mean that would hide changes in float32."""
     mean, spread = np.mean(values, axis=0), np.std(values, axis=0)
     return values - np.where(np.abs(mean) > LARGE_CONSTANT * spread, mean, 0.0)
 
@@ -108,8 +110,9 @@ def _of_one_kind(y: np.ndarray) -> np.ndarray:
     if not np.all(are_strings):
         other = y.ravel()[np.argmin(are_strings)]
         raise ValueError(
-            "`y` must hold a label for each sample; drop the others from `x` and `y`. "
-            f"Received: {np.sum(~are_strings)} that are no strings, as {other!r}"
+            f"`y` must hold a label for each sample. Received: {np.sum(~are_strings)} "
+            f"values that are not strings, such as {other!r}. Drop these samples from `x` "
+            "and `y`"
         )
     return y.astype(str)
 
@@ -119,7 +122,7 @@ def _are_counts(values: np.ndarray) -> bool:
 
 
 def classes_of(y: np.ndarray) -> np.ndarray | None:
-    """The different labels, if outputs are labels: strings, truth values, or a few numbers.
+    """The different labels, if outputs are labels: strings, truth values, or few numbers.
 
     At most ten different whole numbers, with ten samples each on average.
     """
@@ -137,7 +140,9 @@ def classes_of(y: np.ndarray) -> np.ndarray | None:
 
 
 def _labels(y: np.ndarray, classes: np.ndarray) -> Targets:
-    """Probabilities: squared errors of these do not trust a wrong label too much."""
+    """Targets are probabilities, because their squared errors do not trust a wrong label
+    too much.
+    """
     notes = (f"`y` was taken for labels of {len(classes)} classes",)
     if len(classes) == 2:
         return Targets((y == classes[1]).astype("float64"), "sigmoid", notes)

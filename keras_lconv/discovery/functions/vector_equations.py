@@ -1,8 +1,8 @@
 """The equations for fields that move the vectors in a table.
 
-Everything is computed in standard coordinates: vectors with the mean zero, where fields
-have translations, and with second moments of 1. So nothing depends on the units, the
-offsets or the linear coordinates of the data.
+All computations use standard coordinates: vectors with second moments of 1, and with mean
+zero if fields have translations. So nothing depends on the units, the offsets or the linear
+coordinates of the data.
 """
 
 import copy
@@ -36,10 +36,10 @@ class Streamed:
 
     Args:
         system: Their equations.
-        scaling: What brings outputs to standard units.
+        scaling: The scaling of outputs to standard units.
         counted: Whether each output counts.
-        changes: How much outputs change; `None` before the first sample.
-        reach: Where the vectors are; `None` before the first sample.
+        changes: How much outputs change, or `None` before the first sample.
+        reach: The range of the vectors, or `None` before the first sample.
     """
 
     system: System
@@ -57,7 +57,7 @@ class VectorEquations:
         kind: `"invariance"`, where `K = 0`, or `"equivariance"`.
         blocks: Number of vectors in a sample.
         scalars: Number of components before them, which do not transform.
-        output: What `K` is.
+        output: The kind of `K`.
         names: Names of the components of a vector, or `None`.
     """
 
@@ -94,7 +94,7 @@ class VectorEquations:
         self._standard = standard_coordinates(self._all_vectors, is_affine)
 
     def report(self, dimension: int | None, fit_error: float = 0.0) -> SymmetryReport:
-        """What the equations of all samples say."""
+        """The report from the equations of all samples."""
         raise NotImplementedError
 
     @property
@@ -103,7 +103,7 @@ class VectorEquations:
         raise NotImplementedError
 
     def require_outputs(self, size: int) -> None:
-        """Raises unless `output` says how so many outputs move."""
+        """Raises an error unless `output` determines how this number of outputs moves."""
         raise NotImplementedError
 
     def _vectors(self, x: np.ndarray) -> np.ndarray:
@@ -123,7 +123,7 @@ class VectorEquations:
             x: Samples `(batch, n)`.
             values: `F(x)`, `(batch, *outputs)`.
             derivatives: `J(x)`, `(batch, m, n)`.
-            each: Those of several functions that should be the same, `(k, batch, m, n)`.
+            each: The `J(x)` of several functions that should be equal, `(k, batch, m, n)`.
         """
         values = values.reshape(len(values), -1)
         self.require_outputs(values.shape[1])
@@ -143,7 +143,7 @@ class VectorEquations:
     # ------------------------------------------------------------------ sums
 
     def settle(self) -> None:
-        """Takes units from the samples so far, forgets these, and keeps none any more."""
+        """Takes units from the samples so far. These and later samples are not kept."""
         vectors, values, slopes, doubt = self._gathered()
         self._batches.clear()
         self.depends_on_input = False
@@ -172,7 +172,7 @@ class VectorEquations:
         )
 
     def merged(self, other: Self) -> Self:
-        """The sums of the samples of both, after they settled on the same units."""
+        """The sums over the samples of both, which have settled on the same units."""
         mine, others = self._streamed, other._streamed
         assert mine is not None
         assert others is not None
@@ -189,7 +189,7 @@ class VectorEquations:
     def _solved(
         self, dimension: int | None, fit_error: float
     ) -> tuple[NullSpace, Changes, np.ndarray]:
-        """The null space over all samples, and which outputs change, and count."""
+        """The null space over all samples, and whether each output changes, and counts."""
         if self._streamed is not None:
             found = self._streamed
             assert found.changes is not None
@@ -209,8 +209,8 @@ class VectorEquations:
     def _judged(
         self, report: SymmetryReport, changes: Changes, counted: np.ndarray
     ) -> SymmetryReport:
-        """The report, without confidence where outputs change too little."""
-        # Where all are so small, all count.
+        """The report, without confidence if outputs change too little."""
+        # If all are this small, all count.
         some_count = np.any(counted) if self._kind == "invariance" else self._is_free
         hidden = np.flatnonzero((changes.sizes > 0) & ~counted & some_count)
         if not len(hidden):
@@ -237,18 +237,18 @@ class VectorEquations:
         raise NotImplementedError
 
     def _extended(self, vectors: np.ndarray) -> np.ndarray:
-        """The functions `f` of vectors `(..., v)` that they mix, `(..., w)`."""
+        """The functions `f` of vectors `(..., v)` in the fields, `(..., w)`."""
         raise NotImplementedError
 
     def _moved(self, values: np.ndarray, scaling: np.ndarray) -> np.ndarray:
-        """What `K` of each element makes of outputs `(batch, m)`: `(batch, m, p)`."""
+        """The outputs `(batch, m)` after `K` of each element, `(batch, m, p)`."""
         raise NotImplementedError
 
     def _output_scaling(self, changes: Changes, values: np.ndarray) -> np.ndarray:
         """A matrix that brings outputs to standard units.
 
-        For invariance these are their own mean changes, and outputs that hardly change are
-        left out.
+        For invariance the units are the mean changes of each output, and outputs that
+        hardly change are left out.
         """
         if self._kind == "equivariance":
             return self._output_coordinates(values)
@@ -262,7 +262,9 @@ class VectorEquations:
     def _with_outputs(
         self, slopes: np.ndarray, values: np.ndarray, scaling: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """Slopes, what `K` makes of outputs, and these if it is free, in standard units."""
+        """Slopes, the outputs after `K`, and the outputs if `K` is free, in
+        standard units.
+        """
         slopes = np.einsum("nm,smbi->snbi", scaling, slopes, optimize=True)
         if self._kind == "invariance":
             return slopes, None, None
@@ -296,7 +298,7 @@ class VectorEquations:
 
 
 def _both(first: S | None, second: S | None) -> S | None:
-    """Sums that are merged, of which some may be of nothing."""
+    """Merged sums, of which one may be empty."""
     if first is None or second is None:
         return second if first is None else first
     return first.merged(second)
@@ -305,8 +307,8 @@ def _both(first: S | None, second: S | None) -> S | None:
 def _hidden_in_words(numbers: np.ndarray) -> str:
     which = ", ".join(map(str, numbers))
     return (
-        f"outputs that do not count: {which} (beside their values changes may be rounding; "
-        "subtract the mean inside of `function`, or leave out what is constant)"
+        f"outputs that do not count: {which} (relative to their values, changes may be "
+        "rounding: subtract the mean inside of `function`, or leave out constant outputs)"
     )
 
 
@@ -314,8 +316,7 @@ def _checked_samples(samples: np.ndarray, blocks: int, scalars: int) -> np.ndarr
     if samples.ndim != 2 or 0 in samples.shape or len(samples) < 2:
         raise ValueError(
             "`x` must have shape `(batch, n)`, or `(batch, *spatial, channels)` for "
-            "images, with two samples that differ at least. "
-            f"Received: shape {samples.shape}"
+            f"images, with at least two different samples. Received: shape {samples.shape}"
         )
     size = samples.shape[1] - scalars
     if size <= 0:

@@ -1,4 +1,4 @@
-"""How much the equations of samples count, and the second moments that are their unit."""
+"""The weights of the equations of samples, and the second moments that are their unit."""
 
 from dataclasses import dataclass
 
@@ -8,28 +8,28 @@ from keras_lconv.discovery.standard import SMALLEST_VARIATION
 
 # Weights and second moments depend on each other, and settle after some rounds.
 ROUNDS = 4
-# Near the poles of a function a few equations are so large that they would decide alone:
-# none counts more than so many times the mean.
+# Near the poles of a function a few equations are so large that they would decide alone. So
+# none counts more than this many times the mean.
 LARGEST_SHARE = 3.0
 TINY = float(np.finfo("float64").tiny)
 
 
 @dataclass(frozen=True)
 class Weighing:
-    """How much equations count.
+    """The weights of equations.
 
-    Of size 1 they would all count alike, also where a function is flat, and what a network
-    makes of it there is noise. As they are, a few large ones would count alone. This is
-    half way: an equation counts by its size, up to some times the mean. Sizes are those
-    before the sum over blocks, since this sum vanishes where there are symmetries.
+    Scaled to size 1, all equations would count equally, even where a function is flat and
+    the derivatives of a network are noise. Without scaling, a few large ones would count
+    alone. This is half way: an equation counts by its size, up to a multiple of the mean.
+    Sizes are taken before the sum over blocks, because this sum vanishes for symmetries.
 
     Args:
-        slope_moments: Second moments of slopes, `(r, r)`, which sizes are relative to.
-        moments: Those of vectors, `(w, w)`.
-        largest: What larger sizes count as.
+        slope_moments: Second moments of slopes, `(r, r)`, the unit of sizes.
+        moments: Second moments of vectors, `(w, w)`.
+        largest: The limit to which larger sizes are cut.
         is_shared: Whether the equations of a sample have one weight.
         unit_of_slopes: Second moments of slopes with these weights.
-        unit: Those of vectors.
+        unit: Second moments of vectors with these weights.
     """
 
     slope_moments: np.ndarray
@@ -61,7 +61,7 @@ def weighing_of(
     Args:
         extended: Vectors `(batch, blocks, w)`.
         slopes: Derivatives along them, `(batch, m, blocks, r)`.
-        moved: What outputs become, `(batch, m, q)`.
+        moved: The outputs after `K`, `(batch, m, q)`.
         is_shared: Whether the equations of a sample have one weight.
         smallest: Slopes that are smaller, relative to the mean, count as zero.
 
@@ -83,7 +83,7 @@ def weighing_of(
 
 
 def _with_moved(sizes: np.ndarray, moved: np.ndarray | None, is_shared: bool) -> np.ndarray:
-    """Squared sizes `(batch, m)` with what outputs become."""
+    """Squared sizes `(batch, m)`, including `moved`."""
     squares = sizes if moved is None else sizes + np.sum(moved**2, axis=2)
     if is_shared:
         mean = np.mean(squares, axis=1, keepdims=True)
@@ -96,11 +96,13 @@ def _weights(squares: np.ndarray, largest: float) -> np.ndarray:
 
 
 def _largest(sizes: np.ndarray) -> float:
-    """What sizes are cut at, so that none is larger than some times their mean then."""
+    """The limit of sizes, so that after the cut none is larger than a multiple of their
+    mean.
+    """
     growing = np.sort(sizes[sizes > 0])
     below = np.cumsum(growing) - growing
     number = np.arange(len(growing), 0, -1)
-    # If all from one on had its size, would that be too large?
+    # Is a size too large if all larger ones are cut to it?
     is_large = LARGEST_SHARE * (below + number * growing) < len(growing) * growing
     if not np.any(is_large):
         return np.inf

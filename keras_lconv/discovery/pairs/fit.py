@@ -1,4 +1,4 @@
-"""From pairs of samples to the generators of what relates them."""
+"""Finds the generators that relate pairs of samples."""
 
 import math
 
@@ -31,9 +31,10 @@ from keras_lconv.discovery.pairs.search import (
     judged,
 )
 
-# Floats in the normal matrices of all pairs.
+# The largest number of floats in the normal matrices of all pairs.
 MOST_NUMBERS = 2e8
-# Where a pair has no more equations than unknowns, nothing tells whether others do as well.
+# If a pair has no more equations than unknowns, nothing shows whether other motions fit
+# equally well.
 UNSEEN = 0.5
 
 
@@ -128,19 +129,19 @@ def fit_generators(
     num_equations = motion.observed(x[:1]).size
     if dimension is None and motion.size >= num_equations:
         raise ValueError(
-            "`dimension` must be given where a pair has no more equations "
-            f"({num_equations}) than there are unknowns ({motion.size}). "
-            "Received: dimension=None"
+            f"`dimension` must be given if a pair has no more equations ({num_equations}) "
+            f"than unknowns ({motion.size}). Received: dimension=None"
         )
     if dimension is not None and not 0 < dimension <= motion.size:
         raise ValueError(
-            f"`dimension` must be from 1 to {motion.size}, that of the search. "
+            f"`dimension` must be from 1 to {motion.size}, the dimension of the search. "
             f"Received: dimension={dimension!r}"
         )
     if len(x) * motion.size**2 > MOST_NUMBERS:
         raise ValueError(
-            f"{len(x)} pairs are too many for {motion.size} unknowns in each. Take at "
-            f"most {int(MOST_NUMBERS / motion.size**2)}, or search among fewer generators"
+            f"`x` and `y` must have at most {int(MOST_NUMBERS / motion.size**2)} pairs for "
+            f"{motion.size} unknowns in each. Received: {len(x)} pairs. Take fewer, or "
+            "search among fewer generators"
         )
     start = Start() if known is not None else best_start(motion, x, y, dimension)
     state = Search(motion, x, y, known, dimension, start)
@@ -180,11 +181,11 @@ def _checked_pairs(x: Data, y: Data) -> tuple[np.ndarray, np.ndarray]:
     if x.shape != y.shape or x.ndim < 2 or len(x) < NUM_GROUPS or 0 in x.shape:
         raise ValueError(
             "`x` and `y` must both have the shape `(batch, d)` or `(batch, *spatial, "
-            f"channels)`, with {NUM_GROUPS} pairs at least. "
-            f"Received: shapes {x.shape} and {y.shape}"
+            f"channels)`, with at least {NUM_GROUPS} pairs. Received: shapes {x.shape} and "
+            f"{y.shape}"
         )
     if np.array_equal(x, y):
-        raise ValueError("`y` must differ from `x`. Received: the same samples twice")
+        raise ValueError("`y` must differ from `x`. Received: equal samples")
     return x, y
 
 
@@ -207,8 +208,8 @@ def _known_parameters(parameters: ArrayLike | None, num: int) -> np.ndarray | No
         )
     if np.linalg.matrix_rank(known) < known.shape[1]:
         raise ValueError(
-            "`parameters` of different generators must not depend linearly on each other. "
-            f"Received: rank {np.linalg.matrix_rank(known)} of {known.shape[1]}"
+            "`parameters` of different generators must be linearly independent. Received: "
+            f"rank {np.linalg.matrix_rank(known)} of {known.shape[1]}"
         )
     return known
 
@@ -216,8 +217,8 @@ def _known_parameters(parameters: ArrayLike | None, num: int) -> np.ndarray | No
 def _agreed(name: str, stated: int, dimension: int | None) -> int:
     if dimension is not None and dimension != stated:
         raise ValueError(
-            f"`dimension` must be that of `{name}`, {stated}. "
-            f"Received: dimension={dimension!r}"
+            f"`dimension` must agree with `{name}`, which has {stated}. Received: "
+            f"dimension={dimension!r}"
         )
     return stated
 
@@ -229,7 +230,7 @@ def _motion(
     smoothing: float,
     border: int | None,
 ) -> Motion:
-    """What is searched, and how it moves samples of a shape."""
+    """The search space, and its motions of samples of a shape."""
     size = math.prod(spatial_shape(shape, "fit_generators"))
     if len(shape) == 2:
         if size % positive_int("blocks", blocks):
@@ -240,17 +241,17 @@ def _motion(
         return VectorMotion(maps_among(known, size // blocks))
     if blocks != 1:
         raise ValueError(
-            "`blocks` belong to tables `(batch, n)`. "
-            f"Received: blocks={blocks!r} with samples of shape {shape}"
+            f"`blocks` apply to tables `(batch, n)` only. Received: blocks={blocks!r} with "
+            f"samples of shape {shape}"
         )
     found = generators_among(
         "affine" if search is None else search, shape, "fit_generators"
     )
     if found.is_learned:
         raise TypeError(
-            "`search` must hold fixed generators, or be a name or matrices; "
-            "`report.assign_to(generators)` gives learned ones the result. "
-            f"Received: learned {type(found).__name__}"
+            "`search` must hold fixed generators, or be a name or matrices. Received: "
+            f"learned {type(found).__name__}. To give these the result, use "
+            "`report.assign_to(generators)`"
         )
     space = GridSpace(found)
     if space.has_flows:
@@ -259,7 +260,7 @@ def _motion(
 
 
 def _as_vectors(f: np.ndarray, blocks: int) -> np.ndarray:
-    """Samples as vectors `(batch, blocks, v)`: channels are vectors that move alike."""
+    """Samples as vectors `(batch, blocks, v)`, with channels as vectors that move alike."""
     if f.ndim == 2:
         return f.reshape(len(f), blocks, -1)
     return np.swapaxes(f.reshape(len(f), -1, f.shape[-1]), 1, 2)
@@ -270,7 +271,7 @@ def _border(border: int | None, shape: tuple[int, ...]) -> int:
         return round(min(shape) / 10)
     if 2 * border >= min(shape):
         raise ValueError(
-            f"`border` must leave points of a grid of shape {shape}. "
-            f"Received: border={border}"
+            f"`border` must leave some points of a grid of shape {shape}. Received: "
+            f"border={border}"
         )
     return border

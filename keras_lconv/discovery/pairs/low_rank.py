@@ -1,17 +1,18 @@
-"""Least squares for generators and parameters: a factorisation of low rank.
+"""Least squares for generators and parameters, as a factorisation of low rank.
 
 Sample `s` has the normal equations `G_s c_s = b_s` for `p` coefficients, and its weight.
-All `c_s = sum_i t_si W_i` lie in one space, which `k` rows `W_i` span.
+All `c_s = sum_i t_si W_i` lie in the span of `k` rows `W_i`.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-# Of the largest eigenvalue: directions that are less constrained count as not constrained.
+# Relative to the largest eigenvalue. Directions that are less constrained count as
+# unconstrained.
 RANK_TOLERANCE = 1e-10
 MOST_SWEEPS = 200
-# Sweeps end where the loss falls by a smaller part.
+# Sweeps end when the loss falls by a smaller part.
 SMALLEST_STEP = 1e-6
 
 
@@ -22,9 +23,9 @@ class NormalEquations:
     Args:
         matrices: `G`, `(batch, p, p)`.
         sides: `b`, `(batch, p)`.
-        squares: The sum of squares of what is to be explained, `(batch,)`.
+        squares: The sum of squares to be explained, `(batch,)`.
         count: Number of equations of each sample.
-        weights: How much each sample counts, `(batch,)`.
+        weights: The weight of each sample, `(batch,)`.
     """
 
     matrices: np.ndarray
@@ -34,7 +35,7 @@ class NormalEquations:
     weights: np.ndarray
 
     def subset(self, kept: np.ndarray) -> "NormalEquations":
-        """Those of some of the samples."""
+        """The equations of some of the samples."""
         return NormalEquations(
             self.matrices[kept],
             self.sides[kept],
@@ -61,17 +62,18 @@ class NormalEquations:
         return np.linalg.lstsq(total, sides, rcond=RANK_TOLERANCE)[0].reshape(k, p)
 
     def unexplained(self, coefficients: np.ndarray) -> np.ndarray:
-        """Sums of squares that coefficients `(batch, p)` leave, `(batch,)`."""
+        """Sums of squares that remain with coefficients `(batch, p)`, `(batch,)`."""
         explained = 2 * np.einsum("sp,sp->s", coefficients, self.sides) - np.einsum(
             "sp,spq,sq->s", coefficients, self.matrices, coefficients, optimize=True
         )
         return np.maximum(self.squares - explained, 0.0)
 
     def spectrum(self) -> tuple[np.ndarray, np.ndarray]:
-        """Sizes of the coefficients along principal directions, and these, `(p, p)`.
+        """Sizes of the coefficients along principal directions, and the directions, `(p,
+        p)`.
 
-        The sizes fall. Their unit is the error of a coefficient, so that 1 is noise.
-        Directions are orthonormal with respect to the mean of `G`, as the errors are.
+        The sizes decrease. Their unit is the error of a coefficient, so 1 is noise.
+        Directions are orthonormal with respect to the mean of `G`, like the errors.
         """
         root, inverse = self._roots()
         k = len(inverse)
@@ -82,14 +84,14 @@ class NormalEquations:
         _, sizes, directions = np.linalg.svd(whitened, full_matrices=False)
         left = np.maximum(self.count - k, 1)
         noise = np.sum(self.weights * self.unexplained(each)) / (total * left)
-        # Where there is no noise, rounding is.
+        # Without noise there is still rounding.
         noise = max(noise, 1e-12 * np.sum(self.weights * self.squares) / (total * left))
         return sizes / np.sqrt(max(noise, np.finfo("float64").tiny)), directions @ inverse
 
     def factorised(self, dimension: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows `W`, `(k, p)`, and parameters `t`, `(batch, k)`, that fit together best.
+        """The rows `W`, `(k, p)`, and parameters `t`, `(batch, k)`, with the best fit.
 
-        Either is found from the other in turn, from the principal directions on.
+        Starting from the principal directions, each is found from the other in turn.
         """
         root, inverse = self._roots()
         rows = self.spectrum()[1][:dimension]

@@ -1,4 +1,4 @@
-"""How samples of pairs are moved and compared: exactly for vectors, smoothed on grids."""
+"""Motions and comparisons of samples of pairs: exact for vectors, smoothed on grids."""
 
 import math
 from collections.abc import Callable
@@ -9,19 +9,19 @@ from keras_lconv.discovery.grid_space import GridSpace
 from keras_lconv.discovery.map_space import MapSpace
 from keras_lconv.discovery.search_space import SearchSpace
 
-# Samples in memory at a time, with all derivatives.
+# The number of samples in memory at a time, with all derivatives.
 BATCH_SIZE = 512
 
 
 class Motion:
-    """Moves samples by elements of a space. Only what `observed` takes is compared.
+    """Moves samples by elements of a space. Only the part in `observed` is compared.
 
     Args:
-        space: What is searched.
-        levels: How much samples are smoothed, from coarse to fine.
+        space: The search space.
+        levels: The amounts of smoothing, from coarse to fine.
     """
 
-    # Whether motions are exact, so that a search can go on until rounding.
+    # Whether motions are exact, so that a search can continue down to rounding.
     is_exact = False
 
     def __init__(self, space: SearchSpace, levels: tuple[float, ...]):
@@ -38,7 +38,7 @@ class Motion:
         raise NotImplementedError
 
     def act(self, f: np.ndarray) -> np.ndarray:
-        """What is observed of all `E_a f`, `(batch, m, p)`."""
+        """The observed part of all `E_a f`, `(batch, m, p)`."""
         return self.observed(self.space.act(f))
 
     def move(self, f: np.ndarray, c: np.ndarray) -> np.ndarray:
@@ -89,7 +89,7 @@ class VectorMotion(Motion):
 class GridMotion(Motion):
     """Flows on a grid, of samples `(batch, *spatial, channels)`.
 
-    What is near the border comes from outside or goes there, and is not compared.
+    Content near the border comes from outside or leaves the grid, so it is not compared.
 
     Args:
         space: Generators that have flows.
@@ -98,7 +98,7 @@ class GridMotion(Motion):
     """
 
     def __init__(self, space: GridSpace, smoothing: float, border: int):
-        # Coarse details guide the search for motions that are larger than fine ones.
+        # Coarse details guide the search for motions larger than fine details.
         widest = max(space.radius / 3, 2 * smoothing)
         super().__init__(space, (widest, (widest + smoothing) / 2, smoothing))
         self._radius = space.radius

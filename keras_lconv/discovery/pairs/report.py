@@ -10,9 +10,9 @@ from keras_lconv.algebra import LieAlgebra
 from keras_lconv.generators import Generators, VectorFieldGenerators
 from keras_lconv.report import Report
 
-# If more is left of the difference of pairs, the generators do not explain them alone.
+# If more of the difference of pairs remains, the generators alone do not explain it.
 LARGE_FIT_ERROR = 0.3
-# In radians: fields that are closer to affine ones count as these.
+# In radians. Fields that are closer to affine ones count as affine.
 AFFINE_ANGLE = 0.2
 
 
@@ -91,7 +91,7 @@ class GeneratorReport(Report):
         return LieAlgebra(generators.matrices())
 
     def _affine_fields(self) -> Generators | None:
-        """The fields that were found, made affine, if they nearly are."""
+        """The nearest affine fields, if the fields are nearly affine."""
         generators = self._required()
         values = generators.vector_fields()
         if values is None:
@@ -123,15 +123,17 @@ class GeneratorReport(Report):
         if self.dimension:
             degrees = np.degrees(np.max(self.errors))
             lines.append(f"generators known to {degrees:.2g} degrees, from the samples")
-        lines.append(f"left of the difference of the pairs: {self.fit_error:.2%}")
+        lines.append(
+            f"unexplained part of the difference of the pairs: {self.fit_error:.2%}"
+        )
         if self.fit_error > LARGE_FIT_ERROR:
             is_grid = self.dimension and self._required().vector_fields() is not None
             others = "content that left the grid" if is_grid else "a centre elsewhere"
-            lines.append(f"that is much: noise, other motions, or {others}")
+            lines.append(f"this is large: noise, other motions, or {others}")
         return "\n".join(lines)
 
     def to_generators(self, **kwargs: Any) -> Generators:
-        """New generators with the values that were found.
+        """New generators with these values.
 
         Args:
             **kwargs: Arguments of the generators, such as `trainable`.
@@ -149,11 +151,11 @@ class GeneratorReport(Report):
         return type(generators).from_config(config)
 
     def assign_to(self, generators: Generators) -> None:
-        """Gives learned generators the values that were found, to start training.
+        """Gives learned generators these values, to start training.
 
         Args:
-            generators: `VectorFieldGenerators` of the field of the search, or
-                `DenseGenerators`, of the same number as in the report.
+            generators: `VectorFieldGenerators` with the field of the search, or
+                `DenseGenerators`, as many as in the report.
 
         Raises:
             ValueError: If there are none, or weights have other shapes.
@@ -165,13 +167,13 @@ class GeneratorReport(Report):
         fields = [getattr(g, "field", None) for g in (found, generators)]
         if expected != own or fields[0] != fields[1]:
             raise ValueError(
-                f"`generators` must have weights of shapes {expected}, and be of the kind "
-                f"that was searched. Received: {generators.name!r} with {own}"
+                f"`generators` must have weights of shapes {expected}, and the kind of the "
+                f"search. Received: {generators.name!r} with {own}"
             )
         generators.set_weights(found.get_weights())
 
     def plot(self) -> Figure:
-        """Draws the spectrum with its gap, and the generators: as arrows on images.
+        """Draws the spectrum with its gap, and the generators, on images as arrows.
 
         Returns:
             The figure.

@@ -11,34 +11,35 @@ from keras_lconv.discovery.null_space import NUM_GROUPS, jackknife_errors, tilt
 from keras_lconv.discovery.pairs.low_rank import NormalEquations
 from keras_lconv.discovery.pairs.motion import BATCH_SIZE, Motion
 
-# Sizes of coefficients count as noise up to this multiple of it, and a gap in them is at
+# Sizes of coefficients up to this multiple of the noise count as noise, and a gap is at
 # least this ratio.
 LARGEST_NOISE = 3.0
 SMALLEST_GAP = 2.0
-# Steps on each level of detail, and the relative change of the coefficients that ends them.
+# The number of steps on each level of detail, and the relative change of the coefficients
+# that ends them.
 MOST_STEPS = 3
 SMALLEST_CHANGE = 1e-3
-# On the last level of vectors, where all is exact.
+# The same on the last level of vectors, where motions are exact.
 MOST_EXACT_STEPS, SMALLEST_EXACT_CHANGE = 50, 1e-9
-# So many pairs are enough to choose where to start, and to see whether pairs fit by chance,
-# which is taken to be so above this probability.
+# This number of pairs is enough to choose the start, and to test whether pairs fit by
+# chance, which is assumed above this probability.
 FEW = 100
 CHANCE = 1e-3
 TINY = float(np.finfo("float64").tiny)
-# By how much several generators may move, where half a turn is pi.
+# The largest motion along several generators, where half a turn is pi.
 LARGEST_MOTION = 1.5
 
 
 class Search:
-    """The state of a search: coefficients `c`, `(batch, p)`, of what moves each pair.
+    """The state of a search: coefficients `c`, `(batch, p)`, of the motion of each pair.
 
     Args:
-        motion: What is searched.
+        motion: The search space and its motions.
         x: Samples.
-        y: What became of them.
+        y: The samples after the motion.
         known: The parameters, if they are known.
         dimension: The number of generators, if it is known.
-        start: Where to start.
+        start: The start.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Search:
         self.coefficients = np.zeros((len(x), motion.size))
 
     def run(self, verbose: bool = False) -> NormalEquations:
-        """Searches, and returns the equations about what was found."""
+        """Searches, and returns the equations about the solution."""
         bar = keras.utils.Progbar(
             len(self._levels), verbose=int(verbose), unit_name="level"
         )
@@ -71,7 +72,7 @@ class Search:
         return self._linearised(x, y)
 
     def distances(self) -> np.ndarray:
-        """Squares of what is left between each `exp(c) x` and `y`, at the finest level."""
+        """The squared distance between each `exp(c) x` and `y`, at the finest level."""
         x, y = (self._motion.smoothed(f, self._levels[-1]) for f in (self._x, self._y))
         moved = self._motion.move(x, self.coefficients / 2)
         aim = self._motion.move(y, -self.coefficients / 2)
@@ -97,7 +98,7 @@ class Search:
                 break
 
     def _linearised(self, x: np.ndarray, y: np.ndarray) -> NormalEquations:
-        """The normal equations for `c`, about the present ones."""
+        """The normal equations for `c`, about the current values."""
         motion, p = self._motion, self._motion.size
         x = motion.move(x, self.coefficients / 2)
         y = motion.move(y, -self.coefficients / 2)
@@ -125,14 +126,14 @@ class Search:
         if self._known is not None:
             return equations.rows(self._known), self._known
         dimension = self._dimension or _dimension(equations)[0]
-        # Equations for coarse details depend on each other, and their noise is more than it
-        # seems: that all sizes are above it tells nothing there.
+        # Equations for coarse details are dependent, so their noise is larger than it
+        # seems. If all sizes are above it, this means nothing there.
         if dimension == 0 or (coarse and dimension == self._motion.size):
             dimension = self._dimension or self._first_guess
         return equations.factorised(dimension)
 
     def _bounded(self, coefficients: np.ndarray, rank: int) -> np.ndarray:
-        """Coefficients that do not move too far, where they were not given.
+        """Coefficients, limited to motions that are not too large, unless they are given.
 
         A single generator moves by half a turn at most. Several of them would leave little
         to compare.
@@ -144,15 +145,16 @@ class Search:
         return coefficients * (limit / np.maximum(sizes, limit))[:, None]
 
     def _follow(self, x: np.ndarray, y: np.ndarray, row: np.ndarray, level: float) -> None:
-        """Follows one generator through half a turn, to where `x` is closest to `y`.
+        """Follows one generator through half a turn, and stops where `x` is closest to `y`.
 
-        Steps of Gauss and Newton only find what is near.
+        Gauss-Newton steps find only near solutions.
         """
         motion = self._motion
         target = motion.observed(y)
 
         def distances(moved: np.ndarray) -> np.ndarray:
-            # Relative to the contents: to shrink one to nothing brings it no closer.
+            # The distance is relative to the content, so shrinking a sample to nothing does
+            # not bring it closer.
             squares = np.sum(target**2, axis=1) + np.sum(
                 motion.observed(moved) ** 2, axis=1
             )
@@ -175,9 +177,10 @@ class Search:
 
 @dataclass(frozen=True)
 class Start:
-    """Where a search starts: the level, and the dimension until there is a gap.
+    """The start of a search: the level, and the dimension until there is a gap.
 
-    Or it is held: large motions along one generator can look like more of them on the way.
+    The dimension may also be held fixed, because large motions along one generator can look
+    like several generators on the way.
     """
 
     level: int = 0
@@ -188,10 +191,9 @@ class Start:
 def best_start(
     motion: Motion, x: np.ndarray, y: np.ndarray, dimension: int | None
 ) -> Start:
-    """The start after which the least is left, of those that some pairs try.
+    """The start with the smallest residual, tried on some pairs.
 
-    Coarse details guide over large motions where there are any, and in small images they
-    mislead.
+    Coarse details guide over large motions, but in small images they mislead.
     """
     finest = len(motion.levels) - 1
     starts = [Start()]
@@ -208,7 +210,7 @@ def best_start(
         equations = search.run()
         rank = np.linalg.matrix_rank(search.coefficients)
         left = search.distances() / max(equations.count - rank, 1)
-        # Those that do not fit anyway do not decide.
+        # Pairs that do not fit anyway must not decide.
         losses.append(np.mean(np.minimum(left, np.median(left))))
     return starts[int(np.argmin(losses))]
 
@@ -255,7 +257,7 @@ def judged(
 
 
 class Solution:
-    """Generators `W` in a basis to be read, and parameters `t`."""
+    """Generators `W` in a sparse basis, and parameters `t`."""
 
     def __init__(
         self,
@@ -276,7 +278,7 @@ class Solution:
             self.parameters = parameters @ rows @ np.linalg.pinv(self.rows)
 
     def errors(self) -> np.ndarray:
-        """How far each generator turns, in radians, if other pairs were drawn."""
+        """The angle in radians by which other pairs would turn each generator."""
         if not len(self.rows):
             return np.zeros(0)
         groups = np.arange(len(self.parameters)) % NUM_GROUPS
@@ -302,12 +304,12 @@ def _dimension(equations: NormalEquations) -> tuple[int, float]:
 
 
 def _spectrum(equations: NormalEquations) -> np.ndarray:
-    """Noise over sizes: growing, and 1 is noise, as for a null space."""
+    """The noise divided by the sizes. It grows, and 1 is noise, as for a null space."""
     return 1 / np.maximum(equations.spectrum()[0], TINY)
 
 
 def _weights(left: np.ndarray) -> np.ndarray:
-    """How much each pair counts, from the squares that it leaves unexplained."""
+    """The weight of each pair, from its unexplained squares."""
     usual = np.median(left)
     if usual == 0:
         return np.ones(len(left))

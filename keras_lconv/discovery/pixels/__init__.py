@@ -1,4 +1,4 @@
-"""Grids and neighbours behind data whose positions come in an unknown order."""
+"""Grids and neighbours behind data whose positions are in an unknown order."""
 
 from keras_lconv.discovery.pixels.grid import infer_grid
 from keras_lconv.discovery.pixels.grid_sums import GridSums

@@ -21,15 +21,17 @@ from keras_lconv.discovery.pixels.report import GridReport, ring_shares
 
 NEIGHBORS = 4
 
-# What the shrinkage is raised to while a core holds less than this part of the pixels. The
-# inverse covariance of very smooth images is large at distances of two pixels, too.
+# The shrinkage is raised to these values while a core holds less than this part of the
+# pixels. For very smooth images the inverse covariance is large even at distances of two
+# pixels.
 SHRINKAGES = (0.0, 0.03, 0.1, 0.3)
 LARGE_CORE = 0.8
 
-# Cells of a given shape for each pixel: all places of the core in it are tried.
+# The largest number of cells for each pixel in a given shape, because all places of the
+# core in it are tried.
 MOST_CELLS = 4
 
-# A few squares are found in any data. Of a grid they hang together.
+# All data have a few squares. In a grid the squares are connected.
 LEAST_CORE = 0.2
 
 
@@ -101,14 +103,14 @@ def infer_grid(
 
 @dataclass(frozen=True)
 class Asked:
-    """What grid is asked for: its shape if it is known, and the least correlation."""
+    """The arguments for a grid: its shape if it is known, and the least correlation."""
 
     shape: tuple[int, int] | None
     least: float
 
     @classmethod
     def checked(cls, shape: object, min_correlation: object) -> "Asked":
-        """The arguments of `infer_grid`, or an error."""
+        """Checks the arguments of `infer_grid`."""
         least = fraction("min_correlation", min_correlation)
         return cls(None if shape is None else _checked_shape(shape), least)
 
@@ -133,11 +135,11 @@ def grid_of(moments: Moments, asked: Asked) -> GridReport:
     size = len(varies)
     if core.num_placed < LEAST_CORE * len(pixels):
         raise ValueError(
-            "`x` must have a grid. The pixels with partial correlations above "
-            f"{least:g} make {len(core.data_pairs)} pairs, but the largest patch of "
-            f"squares holds only {core.num_placed} pixels. Pixels with several channels "
-            "(take their mean), of hexagonal grids, and on rings have none. "
-            f"Received: data with {size} pixels, of which {len(pixels)} vary"
+            f"`x` must have a grid. The pixels with partial correlations above {least:g} "
+            f"make {len(core.data_pairs)} pairs, but the largest patch of squares holds "
+            f"only {core.num_placed} pixels. Received: data with {size} pixels, of which "
+            f"{len(pixels)} vary. Pixels with several channels have no grid (take their "
+            "mean), nor have hexagonal grids and rings"
         )
     shapes = _possible_shapes(core.occupants.shape, size, shape)
     occupants = placed_in_best_window(core.occupants, shapes, core.weights, pixels, least)
@@ -159,11 +161,11 @@ def grid_of(moments: Moments, asked: Asked) -> GridReport:
 
 @dataclass(frozen=True, eq=False)
 class _Core:
-    """The part of a grid that fits without doubt, and what it was found from.
+    """The certain part of a grid, and the data from which it was found.
 
     Args:
         weights: Partial correlations `(d + 1, d + 1)`, zeros in the last row and column.
-        data_pairs: The pairs that they join, `(l, 2)`.
+        data_pairs: The pairs with a partial correlation, `(l, 2)`.
         layout: Points in the plane, `(d, 2)`.
         occupants: The pixels on the cells, -1 for none.
     """
@@ -183,7 +185,7 @@ def _core(partial: np.ndarray, pixels: np.ndarray, least: float) -> _Core:
     pairs = prune(data_pairs, partial[tuple(data_pairs.T)])
     layout, cells = embed(pairs, len(partial))
     weights = np.pad(partial, ((0, 1), (0, 1)))
-    # Inside its own borders a core grows in one way only.
+    # Within its own borders a core grows in one way only.
     occupants = grow(_occupants(cells), weights, pixels, least, supports=2)
     return _Core(weights, data_pairs, layout, occupants)
 
@@ -198,7 +200,7 @@ def _checked_shape(shape: object) -> tuple[int, int]:
 def _possible_shapes(
     core: tuple[int, int], size: int, shape: tuple[int, int] | None
 ) -> list[tuple[int, int]]:
-    """Shapes of a grid that holds the core; a given one lying or standing."""
+    """Shapes of a grid that contains the core. A given shape may be transposed."""
     if shape is not None:
         wanted = {shape, shape[::-1]}
     else:
@@ -207,8 +209,8 @@ def _possible_shapes(
     fitting = [s for s in sorted(wanted) if s[0] >= core[0] and s[1] >= core[1]]
     if shape is not None and not fitting:
         raise ValueError(
-            f"`shape` must hold the patch of {core[0]} x {core[1]} pixels that was found. "
-            f"Received: shape={shape}"
+            f"`shape` must contain the patch of {core[0]} x {core[1]} pixels that was "
+            f"found. Received: shape={shape}"
         )
     return fitting or [(core[0] + 2 * MARGIN, core[1] + 2 * MARGIN)]
 
@@ -230,7 +232,7 @@ def _cells(occupants: np.ndarray, size: int) -> np.ndarray:
 
 
 def _trimmed(occupants: np.ndarray) -> np.ndarray:
-    """Without empty lines at the border."""
+    """The occupants without empty lines at the border."""
     filled = np.argwhere(occupants >= 0)
     (top, left), (bottom, right) = filled.min(axis=0), filled.max(axis=0)
     return occupants[top : bottom + 1, left : right + 1]
@@ -239,9 +241,10 @@ def _trimmed(occupants: np.ndarray) -> np.ndarray:
 def _most_ordered(
     occupants: np.ndarray, shape: tuple[int, int] | None = None
 ) -> np.ndarray:
-    """Of the eight mirror images and turns the one most in the order of the input.
+    """The one of the eight mirror images and turns that is closest to the order of the
+    input.
 
-    They look alike to the data; but what was in order to begin with should stay so.
+    The data cannot distinguish them. But pixels that were in order should stay so.
     """
     turned = [np.rot90(occupants, n) for n in range(4)]
     turned += [image.T for image in turned]

@@ -1,4 +1,4 @@
-"""The grid of images that are spread over workers."""
+"""The grid of images, from sums on several workers."""
 
 import copy
 
@@ -82,8 +82,8 @@ class GridSums:
             )
         if other._asked != self._asked:
             raise ValueError(
-                "`other` must have the same arguments. Received: "
-                f"{other._asked} beside {self._asked}"
+                f"`other` must have the same arguments. Received: {other._asked} and "
+                f"{self._asked}"
             )
         merged = copy.copy(self)
         if self._moments is None:

@@ -1,13 +1,13 @@
-"""From pairs of neighbours to points of the square lattice, for those that fit one."""
+"""Places pairs of neighbours on the square lattice, if they fit."""
 
 import itertools
 
 import numpy as np
 
-# Quantile of the strengths above which an edge on a single square is kept.
+# An edge on a single square is kept if its strength is above this quantile.
 WEAK_QUANTILE = 0.1
 
-# Stress majorisation stops where the stress falls by less, relatively.
+# Stress majorisation stops when the relative fall of the stress is smaller.
 STRESS_TOLERANCE, STRESS_STEPS = 1e-4, 100
 
 # An edge this far from a unit step contradicts the others.
@@ -18,8 +18,8 @@ STRAIGHTENING_STEPS = 5
 def prune(pairs: np.ndarray, strength: np.ndarray) -> np.ndarray:
     """The pairs without shortcuts.
 
-    An edge of a grid is on two squares, at the border on one. A shortcut is on none, or by
-    chance on one, and is mostly weak.
+    An edge of a grid belongs to two squares, at the border to one. A shortcut belongs to
+    none, or by chance to one, and is mostly weak.
 
     Args:
         pairs: `(m, 2)`, with `i < j`.
@@ -41,9 +41,10 @@ def prune(pairs: np.ndarray, strength: np.ndarray) -> np.ndarray:
 
 
 def rigid_part(pairs: np.ndarray) -> np.ndarray:
-    """The pairs on the largest patch of squares that hang together by their edges.
+    """The pairs on the largest patch of squares that are connected by edges.
 
-    What hangs by a corner or by a chain of edges could be turned, and is left out.
+    Parts that are connected by a corner or a chain of edges could be turned, so they are
+    left out.
     """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
@@ -67,7 +68,8 @@ def _squares(pairs: np.ndarray) -> np.ndarray:
     number = {edge: n for n, edge in enumerate(edges)}
     found = set()
     for middle in around.values():
-        # Two neighbours `a, c` of one point close a square by each further point between.
+        # Two neighbours `a, c` of one point close a square with each further common
+        # neighbour.
         for a, c in itertools.combinations(sorted(middle), 2):
             for b, d in itertools.combinations(sorted(around[a] & around[c]), 2):
                 cycle = [(a, b), (b, c), (c, d), (d, a)]
@@ -78,17 +80,17 @@ def _squares(pairs: np.ndarray) -> np.ndarray:
 def embed(pairs: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Points of the lattice for the rigid part of a graph.
 
-    A layout in the plane says for each edge along which axis it goes, and which way. Then
-    the positions with these unit steps are found by least squares. Edges that contradict
-    the others are dropped, points that fold onto others too, and so on until all fit.
+    A layout in the plane determines the axis and direction of each edge. Least squares give
+    the positions with these unit steps. Edges that contradict the others, and points that
+    fold onto others, are dropped until all fit.
 
     Args:
         pairs: `(m, 2)`.
         size: Number of points.
 
     Returns:
-        The layout `(size, 2)`, NaN for points that have none, and the integer cells
-        `(size, 2)`, -1 for points that are not in the end result.
+        The layout `(size, 2)`, NaN for points without a place, and the integer cells
+        `(size, 2)`, -1 for points without a cell.
     """
     layout = np.full((size, 2), np.nan)
     cells = np.full((size, 2), -1)
@@ -126,7 +128,7 @@ def _stress_layout(pairs: np.ndarray) -> np.ndarray:
     from scipy.sparse.csgraph import shortest_path
 
     size = pairs.max() + 1
-    # SciPy 1.14 takes no other indices.
+    # SciPy 1.14 requires this dtype of indices.
     rows, columns = pairs.T.astype("int32")
     graph = csr_array((np.ones(len(pairs)), (rows, columns)), (size, size))
     distances = shortest_path(graph, directed=False, unweighted=True)
@@ -138,7 +140,7 @@ def _stress_layout(pairs: np.ndarray) -> np.ndarray:
     np.fill_diagonal(distances, 1.0)
     weights = distances**-2.0
     np.fill_diagonal(weights, 0.0)
-    # The Laplacian of the weights; constants are made up for.
+    # The Laplacian of the weights, made invertible on constants.
     laplacian = np.diag(weights.sum(axis=1)) - weights
     factor = cho_factor(laplacian + 1.0 / size)
     before = np.inf
@@ -154,7 +156,7 @@ def _stress_layout(pairs: np.ndarray) -> np.ndarray:
 
 
 def _along_axes(points: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """The points turned so that the edges go along the axes, as far as they can."""
+    """The points, turned so that the edges go along the axes as well as possible."""
     pairs = pairs.reshape(-1, 2)
     edges = (points[pairs[:, 0]] - points[pairs[:, 1]]) @ np.array([1.0, 1.0j])
     # The mean direction modulo quarter turns.
@@ -164,10 +166,10 @@ def _along_axes(points: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 
 def _straighten(points: np.ndarray, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions `(n, 2)` with unit steps along the edges, and how far the steps are off.
+    """Positions `(n, 2)` with unit steps along the edges, and the errors of the steps.
 
-    Each edge becomes the nearest unit step, and least squares give the positions; both are
-    repeated, with less weight for the edges that do not fit.
+    Each edge becomes the nearest unit step, and least squares give the positions. Both are
+    repeated with less weight for edges that do not fit.
     """
     from scipy.sparse import csr_array
     from scipy.sparse.linalg import splu

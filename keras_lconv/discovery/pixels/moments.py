@@ -1,4 +1,4 @@
-"""Correlations of positions, and how sure they are, in one pass over samples."""
+"""Correlations of positions and their noise, in one pass over samples."""
 
 import itertools
 from collections.abc import Iterable
@@ -14,11 +14,12 @@ from keras_lconv._typing import Stream
 from keras_lconv._validation import finite_array, progress
 
 BATCH_SIZE = 4096
-# Of a bar for fewer batches nothing would be seen.
+# For fewer batches a bar would not be visible.
 BATCHES_WITH_BAR = 5
 
-# The variance of a position must rest on so many samples: one that lights up in three
-# images correlates perfectly with all that lights up there, and nothing is learned.
+# The variance of a position must rest on this many samples. A position that lights up in
+# three images only correlates perfectly with all others that light up there, which tells
+# nothing.
 LEAST_SAMPLES = 10
 # Below this, relative to the values, a spread is the rounding of a constant.
 SMALLEST_SPREAD = 1e-12
@@ -51,12 +52,12 @@ class Moments:
 
     @classmethod
     def of(cls, samples: np.ndarray, units: np.ndarray | None = None) -> "Moments":
-        """Those of samples `(n, d)`, which need more memory than their sums do."""
+        """The sums of samples `(n, d)`. The computation takes more memory than the sums."""
         size = samples.shape[1]
         require_memory(
             f"The correlations of the {size} positions of `x`",
             12 * size**2,
-            "Images of fewer pixels, or a part of them, need less",
+            "Images with fewer pixels, or parts of images, need less",
         )
         mean = np.mean(samples, axis=0)
         centred = samples - mean
@@ -76,10 +77,10 @@ class Moments:
         )
 
     def merged(self, other: "Moments") -> "Moments":
-        """Those of the samples of both."""
+        """The sums of the samples of both."""
         if len(other.mean) != len(self.mean):
             raise ValueError(
-                "`x` must have as many positions in each batch. Received: "
+                "`x` must have the same number of positions in each batch. Received: "
                 f"{len(self.mean)} positions, and {len(other.mean)} in another batch"
             )
         count = self.count + other.count
@@ -100,7 +101,8 @@ class Moments:
         products = self.products * np.outer(ratio, ratio)
         skewed = self.skewed * np.outer(ratio**2, ratio)
         squares = self.squares * np.outer(ratio**2, ratio**2)
-        # (c_i + s_i)^2 (c_j + s_j)^2 and its like, where the sum of c is zero.
+        # This expands (c_i + s_i)^2 (c_j + s_j)^2 and similar products, where the sum of c
+        # is zero.
         shift = (self.mean - mean) / units
         variances, both = np.diag(products), np.outer(shift, shift)
         mixed = skewed * shift
@@ -134,13 +136,13 @@ class Moments:
         varies = spread * self.units > SMALLEST_SPREAD * np.max(self.largest, initial=0.0)
         spread = np.where(varies, spread, 1.0)
         squares = self.squares / np.outer(spread**2, spread**2)
-        # Of a normal distribution a third of the samples counts, of rare events those
-        # alone.
+        # For a normal distribution a third of the samples counts, for rare events only
+        # these.
         counts = number**2 / np.maximum(np.diag(squares), 1.0)
         varies &= counts >= LEAST_SAMPLES
         if varies.sum() < 2:
             raise ValueError(
-                "`x` must vary at two positions at least, over more than a handful of "
+                "`x` must vary at two positions or more, in more than a handful of "
                 f"samples. Received: {number} samples, which vary at {varies.sum()} of "
                 f"{size} positions"
             )
@@ -153,7 +155,9 @@ class Moments:
 
 
 def _scales(centred: np.ndarray) -> np.ndarray:
-    """The largest sizes of columns: divided by them, squares are in the range of floats."""
+    """The largest sizes of columns. Squares of columns divided by these are in the range of
+    floats.
+    """
     return np.maximum(np.max(np.abs(centred), axis=0), TINY)
 
 
@@ -163,7 +167,7 @@ def _power_of_two(spread: np.ndarray) -> np.ndarray:
 
 
 def moments_of(x: Stream, verbose: bool | None) -> Moments:
-    """The sums that correlations follow from, in one pass.
+    """The sums from which correlations follow, in one pass.
 
     Args:
         x: Data `(samples, *spatial)`, or an iterable of batches of such.
@@ -176,7 +180,7 @@ def moments_of(x: Stream, verbose: bool | None) -> Moments:
 
 
 def _merged(parts: Iterable[np.ndarray], verbose: bool | None) -> Moments:
-    # A bar comes late: how many parts there are is not known before.
+    # The bar is made late, because the number of parts is not known before.
     bar, moments = None, None
     for number, part in enumerate(parts, 1):
         moments = merged_with(moments, part)
@@ -196,7 +200,7 @@ def merged_with(moments: Moments | None, samples: np.ndarray) -> Moments:
 
 
 def parts_of(x: object) -> list[np.ndarray]:
-    """Samples `(n, d)` of a size that their squares fit into memory, too."""
+    """Parts of samples `(n, d)` whose squares fit into memory, too."""
     samples = finite_array("x", to_numpy(x))
     if samples.ndim < 2 or 0 in samples.shape:
         raise ValueError(

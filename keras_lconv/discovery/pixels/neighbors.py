@@ -87,7 +87,7 @@ def mutual_pairs(table: np.ndarray) -> np.ndarray:
     """Pairs `i < j`, `(m, 2)`, that are in each other's rows of a table of neighbours."""
     size = len(table)
     listed = np.zeros((size, size + 1), dtype=bool)
-    # Those that are missing, -1, fall into a column of their own.
+    # Missing neighbours, -1, fall into a separate column.
     np.put_along_axis(listed, table, True, axis=1)
     listed = listed[:, :size]
     return np.argwhere(np.triu(listed & listed.T, 1))

@@ -1,4 +1,4 @@
-"""Partial correlations, from an inverse covariance that is regularised."""
+"""Partial correlations, from a regularised inverse covariance."""
 
 import numpy as np
 
@@ -6,16 +6,16 @@ import numpy as np
 def partial_correlations(
     correlations: np.ndarray, varies: np.ndarray, shrinkage: float
 ) -> np.ndarray:
-    """What is left of the correlation of two positions, given all others.
+    """The correlation of two positions, given all others.
 
     With `P` the inverse of the correlation matrix, shrunk towards the unit matrix, it is
     `-P_ij / sqrt(P_ii P_jj)`.
 
     Args:
         correlations: `(d, d)`.
-        varies: Mask `(d,)`. The other positions get no partial correlations; they are
-            among the given ones all the same.
-        shrinkage: Between 0 and 1. What is left is for 1 nothing.
+        varies: Mask `(d,)`. The other positions get no partial correlations, but they count
+            among the given ones.
+        shrinkage: Between 0 and 1. At 1 all partial correlations are zero.
 
     Returns:
         The partial correlations `(d, d)`, with a diagonal of zeros.

@@ -1,7 +1,7 @@
-"""Pixels on cells: the sum of the correlations of neighbouring cells is made large.
+"""Places pixels on cells, with a large sum of the correlations of neighbouring cells.
 
 `occupants` are the pixels on the cells of a grid, `(height, width)`, -1 for none. `weights`
-are correlations `(d + 1, d + 1)` with zeros in the last row and column, where -1 points to.
+are correlations `(d + 1, d + 1)` with zeros in the last row and column, to which -1 points.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy as np
 STEPS = np.array([(-1, 0), (1, 0), (0, -1), (0, 1)])
 MOST_SWEEPS = 50
 
-# Room about a grid whose shape is not known.
+# Free cells around a grid whose shape is unknown.
 MARGIN = 2
 
 
@@ -22,18 +22,18 @@ def placed_in_best_window(
     pixels: np.ndarray,
     least: float,
 ) -> np.ndarray:
-    """The occupants of the grid, of one of the shapes, that explains the data best.
+    """The occupants of the grid, among the shapes, that explains the data best.
 
-    The core is part of a grid, but where in it is not known. The position along the rows is
-    decided first, then that along the columns: each time the one whose neighbours have the
-    largest sum of correlations, once all pixels that find a cell are placed.
+    The core is a part of a grid at an unknown place. Its position along the rows is decided
+    first, then that along the columns. For each position all pixels that find a cell are
+    placed, and the position with the largest sum of correlations of neighbours is chosen.
 
     Args:
         core: Occupants of a part of the grid.
         shapes: Shapes that hold the core.
         weights: The correlations.
-        pixels: Those that may be placed.
-        least: The correlation that neighbours have at least.
+        pixels: The pixels that may be placed.
+        least: The least correlation of neighbours.
 
     Returns:
         The occupants.
@@ -66,18 +66,18 @@ def grow(
     least: float,
     supports: int = 1,
 ) -> np.ndarray:
-    """Places pixels on empty cells, the surest first.
+    """Places pixels on empty cells, the most certain first.
 
-    A pixel that knows two occupied cells about an empty one belongs there. All such pixels
-    and cells that suit each other best are matched at once. Only if there are none, the one
-    best pixel with a single neighbour is placed, and starts a new line.
+    A pixel belongs to an empty cell if it is correlated with two occupied cells next to it.
+    All such pixels and cells that are each other's best match are matched at once. Only if
+    there are none, the best pixel with a single neighbour is placed, and starts a new line.
 
     Args:
-        occupants: Where to start from.
+        occupants: The occupants at the start.
         weights: The correlations.
-        pixels: Those that may be placed.
-        least: The correlation of a pixel with a neighbour that it knows.
-        supports: Number of neighbours that a pixel must know.
+        pixels: The pixels that may be placed.
+        least: The least correlation of a pixel with a neighbour.
+        supports: The number of correlated neighbours that a pixel must have.
 
     Returns:
         New occupants.
@@ -107,17 +107,18 @@ def grow(
 def refine(
     occupants: np.ndarray, weights: np.ndarray, pixels: np.ndarray, least: float
 ) -> np.ndarray:
-    """Moves pixels for as long as the sum of the correlations of neighbours grows.
+    """Moves pixels while the sum of the correlations of neighbours grows.
 
     Cells of one colour of the chessboard have neighbours of the other colour only. With
-    these held fixed, the best pixels for the former are a linear assignment, which is
-    solved exactly; the colours take turns.
+    these fixed, the best pixels for the former solve a linear assignment, exactly. The
+    colours take turns.
 
     Args:
-        occupants: Where to start from.
+        occupants: The occupants at the start.
         weights: The correlations.
-        pixels: Those that may be placed.
-        least: A pixel whose correlations with its neighbours sum up to less is taken away.
+        pixels: The pixels that may be placed.
+        least: A pixel is removed if the sum of its correlations with its neighbours is
+        smaller.
 
     Returns:
         New occupants.
@@ -162,7 +163,7 @@ def _objective(occupants: np.ndarray, weights: np.ndarray) -> float:
 def _gains(
     occupants: np.ndarray, cells: np.ndarray, pixels: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """What each pixel would add to the sum on each cell, `(cells, pixels)`."""
+    """The gain of the sum by each pixel on each cell, `(cells, pixels)`."""
     padded = np.pad(occupants, 1, constant_values=-1)
     around = (padded[tuple((cells + step + 1).T)] for step in STEPS)
     return sum((weights[np.ix_(found, pixels)] for found in around), np.array(0.0))

@@ -11,16 +11,16 @@ from keras_lconv.generators import grid_neighbors
 from keras_lconv.layers import Rearrange
 from keras_lconv.report import Report
 
-# Below this, a grid is little more than a guess.
+# Below this confidence a grid is little more than a guess.
 LEAST_CONFIDENCE = 0.5
-# Of the lines along an axis: if so many close, it is a ring.
+# An axis is a ring if this share of its lines close.
 RING = 0.3
 
 
 def ring_shares(
     cells: np.ndarray, shape: tuple[int, int], pairs: np.ndarray
 ) -> tuple[float, float]:
-    """Along each axis the part of the lines whose two ends are a pair."""
+    """The share of the lines along each axis whose two ends are a pair."""
     first, second = cells[pairs[:, 0]], cells[pairs[:, 1]]
     is_placed = np.all((first >= 0) & (second >= 0), axis=1)
     found = []
@@ -28,7 +28,7 @@ def ring_shares(
         apart = np.abs(first[:, axis] - second[:, axis])
         same_line = first[:, 1 - axis] == second[:, 1 - axis]
         closing = is_placed & same_line & (apart == shape[axis] - 1)
-        # In lines of two the ends are neighbours anyway.
+        # In lines of two pixels the ends are neighbours anyway.
         found.append(float(np.sum(closing)) / shape[1 - axis] if shape[axis] > 2 else 0.0)
     return found[0], found[1]
 
@@ -196,7 +196,7 @@ class GridReport(Report):
             f"{self.confidence:.2f}",
         ]
         if self.confidence < LEAST_CONFIDENCE:
-            lines.append("the data are hardly those of a grid: do not rely on it")
+            lines.append("the data hardly have a grid: do not rely on it")
         for axis, share in zip(("columns", "rows"), self.ring_shares, strict=True):
             if share > RING:
                 lines.append(f"{share:.0%} of the {axis} close to a ring, cut open here")

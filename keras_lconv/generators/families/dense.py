@@ -94,8 +94,8 @@ def _contract(generators: DenseGenerators, f: Tensor, kernel: Tensor, order: str
     matrices = ops.cast(generators.L, f.dtype)
     if order == "generators_first" and channels == 1:
         return _contract_one_channel(matrices, f, kernel[:, 0])
-    # Channels before positions: all terms are then one product with all matrices,
-    # and are in place for the product with the kernel.
+    # With channels before positions, one product with all matrices gives all terms, in
+    # place for the product with the kernel.
     f = ops.transpose(f, (0, 2, 1))
     k, rows, columns = matrices.shape
     if order == "precombined":
@@ -123,8 +123,8 @@ def _contract(generators: DenseGenerators, f: Tensor, kernel: Tensor, order: str
 def _contract_one_channel(matrices: Tensor, f: Tensor, kernel: Tensor) -> Tensor:
     """The sum for one channel, with a kernel `(k, filters)`.
 
-    The batch comes last: the product with the kernel is then one for all samples, where
-    PyTorch is much slower with one for each of them.
+    The batch comes last, so that one product with the kernel serves all samples. With one
+    product for each sample PyTorch is much slower.
     """
     samples = ops.transpose(f[..., 0])
     k, rows, columns = matrices.shape

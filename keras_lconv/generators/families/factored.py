@@ -13,15 +13,16 @@ from keras_lconv._typing import Constraint, Initializer, Regularizer
 from keras_lconv._validation import MOST_GENERATORS, positive_int, positive_ints
 from keras_lconv.generators.base import Generators
 
-# Learned generators start with about this spectral norm: small beside the identity, so
-# that an L-conv starts as a mix of channels, but large enough to receive gradients.
+# Learned generators start with about this spectral norm. It is small beside the identity,
+# so that an L-conv starts as a mix of channels, but large enough to receive gradients.
 INITIAL_NORM = 0.1
 
-# Above so many learned weights of one factor there is a warning.
+# More learned weights than this in one factor give a warning.
 MANY_WEIGHTS = 100_000_000
 FEWER = (
-    "Fewer numbers take `rank=`, `NeighborGenerators` (each position with its neighbours), "
-    "`VectorFieldGenerators` (a handful), or an input with fewer positions"
+    "To have fewer, give `rank=`, use `NeighborGenerators` (each position with its "
+    "neighbours) or `VectorFieldGenerators` (a handful of weights), or reduce the "
+    "positions of the input"
 )
 
 
@@ -69,7 +70,8 @@ class FactoredGenerators(Generators):
         """Bounds of the spectral norms at the start of training, of shape `(k,)`."""
         if self.initializer is not None:
             return super().initial_norm_bounds()
-        # Those to another grid keep the variance: for white inputs their size is 1.
+        # Generators to another grid preserve the variance, so for white inputs their size
+        # is 1.
         return np.full(self.num_generators, INITIAL_NORM if self.is_square else 1.0)
 
     def add_factor(
@@ -101,7 +103,7 @@ class FactoredGenerators(Generators):
             f"positions with {weights:,} weights,"
         )
         way_out = f"An integer is a number of learned generators, not a window. {FEWER}"
-        # A gradient and the two moments of Adam beside each of them.
+        # Each weight also needs a gradient and the two moments of Adam.
         require_memory(what, 4 * weights, way_out, itemsize=4)
         if weights > MANY_WEIGHTS:
             warnings.warn(f"{what} are many. {way_out}", stacklevel=2)
@@ -115,8 +117,8 @@ class FactoredGenerators(Generators):
             norm = INITIAL_NORM ** (1 / num_factors)
             stddev = norm / (math.sqrt(rows) + math.sqrt(columns))
         else:
-            # Nothing stands beside `L f` in a layer that leads to another grid: it
-            # keeps the variance of its input.
+            # A layer that leads to another grid has no term beside `L f`, so this keeps the
+            # variance of its input.
             stddev = 1 / math.sqrt(columns)
         return keras.initializers.RandomNormal(stddev=stddev)
 

@@ -218,14 +218,14 @@ class VectorFieldGenerators(Generators):
 
     @property
     def largest_displacement(self) -> float:
-        """A bound of `|v^a d_a|` for a field that moves by `pi` radii along each axis."""
+        """A bound of `|v^a d_a|` for a field that moves points by `pi` radii."""
         return math.pi * self._basis.radius * float(np.sum(self._gradient.norms))
 
     @property
     def is_antisymmetric(self) -> bool:
         """Whether the fields are fixed, and no component `v^a` depends on `x_a`.
 
-        This holds for translations, rotations and shears: the derivative along an axis is
+        This holds for translations, rotations and shears. The derivative along an axis is
         an antisymmetric matrix, and commutes with functions that do not depend on this
         axis.
         """
@@ -311,7 +311,7 @@ class VectorFieldGenerators(Generators):
     def representation(self) -> np.ndarray:
         """Matrices with the brackets of fixed generators, in NumPy.
 
-        For linear and affine fields those of `algebra`, with lengths in grid steps.
+        For linear and affine fields, the matrices of `algebra` with lengths in grid steps.
         """
         if self.is_learned or self._given is None or self.field not in ("linear", "affine"):
             return super().representation()
@@ -384,7 +384,7 @@ def _linear_combination(
 
 @operator_norm.register
 def _operator_norm(generators: VectorFieldGenerators, t: Tensor) -> Tensor:
-    # That of the field `sum_i t_i v_i`, which is less than the sum of the norms.
+    # The norm of the field `sum_i t_i v_i` is less than the sum of the norms.
     fields = generators.fields(t.dtype)
     return generators.field_norms(ops.einsum("...k,kad->...ad", t, fields))
 

@@ -21,7 +21,7 @@ class GroupGenerators(MatrixGenerators):
 
     A map commutes with the group if and only if it commutes with these matrices, and a
     vector is invariant if and only if they map it to zero. `exp(t (h - 1))` is not an
-    element of the group: these matrices are for layers that solve such conditions.
+    element of the group, so these matrices serve only layers that solve such conditions.
 
     Args:
         generators: Matrices `(k, n, n)` of the generators.
@@ -59,7 +59,7 @@ class GroupGenerators(MatrixGenerators):
         return not np.any(self.generators) and images_of(self._elements) is not None
 
     def acting(self) -> Acting:
-        """These, as generators and elements."""
+        """The object itself, which has generators and elements."""
         return self
 
     def get_config(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class GroupGenerators(MatrixGenerators):
 
 
 def with_groups(identifier: "GeneratorsLike | MatrixGroup | Representation") -> Any:
-    """What `keras_lconv.generators.get` takes, for what may also be a group."""
+    """Turns a group into its generators, so that `keras_lconv.generators.get` takes it."""
     if isinstance(identifier, MatrixGroup):
         identifier = identifier.standard
     if not isinstance(identifier, Representation):
@@ -85,7 +85,9 @@ def with_groups(identifier: "GeneratorsLike | MatrixGroup | Representation") -> 
 
 
 def matrices_or_images(generators: Generators) -> np.ndarray:
-    """Matrices `(k, d, d)` of generators, or integers `(k, d)` of those that permute."""
+    """Matrices `(k, d, d)` of generators, or images `(k, d)` of elements that permute
+    components.
+    """
     if isinstance(generators, PermutationGenerators):
         return generators.images
     return generators.matrices()

@@ -1,4 +1,4 @@
-"""The left-invariant fields on positions and frames, for sampled coordinates of a group."""
+"""The left-invariant fields on positions and frames, in sampled coordinates of a group."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -105,7 +105,7 @@ class LeftInvariantGenerators(Generators):
         self.coordinates = FrameCoordinates(algebra, steps)
         num, ndim = self.coordinates.number, self.coordinates.ndim
         self.derivative = one_of("derivative", derivative, DERIVATIVES)
-        # The fields are never learned, also where a configuration holds the default.
+        # The fields are never learned, even if a configuration holds the default.
         boolean("trainable", kwargs.pop("trainable", False))
         super().__init__(ndim + num, trainable=False, **kwargs)
 
@@ -121,7 +121,7 @@ class LeftInvariantGenerators(Generators):
 
     @property
     def _layout(self) -> str:
-        """The axes of features, for messages."""
+        """The layout of features, for messages."""
         coordinates = ", ".join(f"s_{i + 1}" for i in range(self.num_coordinates))
         positions = ", ".join(f"x_{a + 1}" for a in range(self.ndim))
         return f"(batch, {coordinates}, {positions}, channels), as `GroupLift` returns them"
@@ -154,13 +154,13 @@ class LeftInvariantGenerators(Generators):
         num, ndim = self.num_coordinates, self.ndim
         factors = np.zeros((len(frames), ndim + num, num + ndim))
         factors[:, :ndim, num:] = -np.swapaxes(frames, 1, 2)
-        # From steps on the grid to the unit of the coordinate.
+        # Converts grid steps to the unit of the coordinate.
         steps = self.coordinates.steps_of(self._line_sizes(num_samples))
         factors[:, ndim:, :num] = -np.diag(1 / steps)
         return factors
 
     def _line_sizes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The number of samples on each line of an axis that is differentiated along."""
+        """The number of samples on each line along which an axis is differentiated."""
         return shape
 
     def build(self, input_shape: Shape) -> None:
@@ -187,7 +187,7 @@ class LeftInvariantGenerators(Generators):
         """The derivative of `(batch, *spatial, ...)` along a spatial axis, from 0."""
         derivative = self._derivatives[axis]
         shape = f.shape[1:]
-        # A line may be a part of its axis.
+        # A line may be only a part of its axis.
         parts = shape[axis] // derivative.size
         lines = (*shape[:axis], parts, derivative.size, *shape[axis + 1 :])
         slopes = derivative.along(ops.reshape(f, (-1, *lines)), axis + 2)
@@ -240,13 +240,15 @@ class LeftInvariantGenerators(Generators):
 
     @property
     def is_antisymmetric(self) -> bool:
-        """Yes: a derivative is, and commutes with what does not depend on its axis."""
+        """True: a derivative is antisymmetric, and commutes with factors that do not depend
+        on its axis.
+        """
         return True
 
     def initial_norm_bounds(self) -> np.ndarray:
         """Bounds of the spectral norms, of shape `(n + m,)`."""
         self.require_built("initial_norm_bounds")
-        # Derivatives along different axes commute: at each sample norms add up.
+        # Derivatives along different axes commute, so at each sample the norms add up.
         norms = np.array([D.norm for D in self._derivatives])
         return (np.abs(self._factor_values) @ norms).max(axis=0)
 
@@ -278,7 +280,7 @@ class LeftInvariantGenerators(Generators):
         ndim = self.ndim
         matrices = np.zeros((self.num_generators, ndim + 1, ndim + 1))
         matrices[:ndim, :ndim, ndim] = np.eye(ndim)
-        # Seen from the right the positions move the other way.
+        # Under multiplication from the right the positions move the other way.
         matrices[ndim:, :ndim, :ndim] = -self.coordinates.matrices
         return matrices
 
@@ -319,8 +321,8 @@ class LeftInvariantGenerators(Generators):
 def _contract(
     generators: LeftInvariantGenerators, f: Tensor, kernel: Tensor, order: str
 ) -> Tensor:
-    # The frame of each sample turns the kernel, which is small, rather than the features:
-    # `sum_a (d_a f) K_a(s)`, with `K_a` a sum of `W_i`.
+    # The frame of each sample turns the small kernel rather than the features: `sum_a (d_a
+    # f) K_a(s)`, with `K_a` a sum of `W_i`.
     turned = ops.einsum("jia,icf->jacf", generators.factors_in(kernel.dtype), kernel)
     num, axes, channels, filters = turned.shape
     if order == "generators_first":
@@ -347,8 +349,7 @@ def _contraction_cost(
 def _cost(
     generators: LeftInvariantGenerators, channels: int, operation: str = "apply"
 ) -> Cost:
-    # One derivative along each axis, and the frames, a multiply-add for each of their
-    # factors.
+    # One derivative along each axis, and one multiply-add for each factor of the frames.
     values, axes = generators.size * channels, generators.num_generators
     results = result_bytes(generators, channels, operation)
     products = values * (generators.multiply_adds + axes**2)

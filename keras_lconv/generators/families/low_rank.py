@@ -92,7 +92,7 @@ class LowRankGenerators(FactoredGenerators):
         self._hidden_sizes = positive_ints("rank", rank)
 
     def build(self, input_shape: Shape) -> None:
-        """Creates the factors, the one that acts first at the front."""
+        """Creates the factors, in the order in which they act."""
         super().build(input_shape)
         sizes = (self.size, *self._hidden_sizes, self.output_size)
         num_factors = len(sizes) - 1
@@ -103,7 +103,7 @@ class LowRankGenerators(FactoredGenerators):
 
     @property
     def narrowest(self) -> int:
-        """After which of the factors the chain is narrowest."""
+        """The number of factors after which the chain is narrowest."""
         return self._hidden_sizes.index(min(self._hidden_sizes))
 
     def _encode(self, first_formula: str, f: Tensor) -> Tensor:
@@ -157,8 +157,8 @@ def _contract(
 ) -> Tensor:
     if order != "between_factors":
         return contract.dispatch(object)(generators, f, kernel, order)
-    # Channels before positions: the first and the last factors are then one product
-    # each for all generators.
+    # With channels before positions, the first and the last factors are one product each
+    # for all generators.
     f = ops.transpose(f, (0, 2, 1))
     first, *inner, last = (ops.cast(factor, f.dtype) for factor in generators.factors)
     k, size, columns = first.shape

@@ -64,9 +64,9 @@ class MatrixGenerators(DenseGenerators):
             array = array[None]
         if array.ndim and not 0 < len(array) <= MOST_GENERATORS:
             raise ValueError(
-                "`matrices` must hold at least one generator (an algebra of dimension 0 "
-                f"has none), and at most {MOST_GENERATORS:,}. "
-                f"Received: shape {np.shape(matrices)}"
+                "`matrices` must hold at least one generator and at most "
+                f"{MOST_GENERATORS:,}. An algebra of dimension 0 has none. Received: shape "
+                f"{np.shape(matrices)}"
             )
         if array.ndim != 3 or 0 in array.shape:
             raise ValueError(
@@ -116,11 +116,14 @@ class MatrixGenerators(DenseGenerators):
         return are_antisymmetric(self._matrices)
 
     def matrices(self) -> np.ndarray:
-        """The given matrices, if they are fixed, `(k, d', d)`; also before a build."""
+        """The given matrices `(k, d', d)`, if they are fixed. It works before a
+        build, too.
+        """
         return super().matrices() if self.is_learned else self._matrices
 
     def algebra(self, tolerance: float | None = None) -> LieAlgebra:
-        """The Lie algebra that the matrices span, also before the generators are built.
+        """The Lie algebra that the matrices span. It works before the generators are built,
+        too.
 
         Args:
             tolerance: Threshold for zero, as for `LieAlgebra`.
@@ -139,5 +142,5 @@ class MatrixGenerators(DenseGenerators):
         """The configuration of the layer, with the given values."""
         config = super().get_config()
         del config["num"], config["initializer"]
-        # An array cannot be loaded from a config, a list can.
+        # A configuration with an array cannot be loaded, one with a list can.
         return {**config, "matrices": self._matrices.tolist()}

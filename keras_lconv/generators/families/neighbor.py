@@ -134,8 +134,8 @@ class NeighborGenerators(Generators):
             return lambda shape, dtype=None: ops.convert_to_tensor(values, dtype=dtype)
         if self.initializer is not None:
             return self.initializer
-        # The norm of a sparse matrix of normal numbers: A. Bandeira, R. van Handel, Ann.
-        # Probab. 44 (2016).
+        # This is the norm of a sparse matrix of normal numbers: A. Bandeira, R. van Handel,
+        # Ann. Probab. 44 (2016).
         size, num_neighbors = self.neighbors.shape
         spread = 2 * math.sqrt(num_neighbors) + 2 * math.sqrt(math.log(max(size, 2)))
         return keras.initializers.RandomNormal(stddev=INITIAL_NORM / spread)
@@ -147,7 +147,7 @@ class NeighborGenerators(Generators):
         return self.apply_weights(ops.cast(self.coefficients, f.dtype), f)
 
     def apply_weights(self, weights: Tensor, f: Tensor) -> Tensor:
-        """What operators with any weights on these neighbours make of flat features.
+        """Applies operators with any weights on these neighbours to flat features.
 
         Args:
             weights: Tensor `(d, n, l)`, in place of `coefficients`.
@@ -158,8 +158,8 @@ class NeighborGenerators(Generators):
         """
         size, num_neighbors = self.neighbors.shape
         channels = f.shape[-1]
-        # Positions first: neighbours are then whole rows, and what is left is one matrix
-        # product for each position.
+        # With positions first, neighbours are whole rows, and one matrix product for each
+        # position remains.
         rows = ops.reshape(ops.transpose(f, (1, 0, 2)), (size, -1))
         around = ops.stack([self.neighbor(rows, m) for m in range(num_neighbors)], axis=1)
         found = ops.einsum("dnl,dnp->dlp", weights, around)
@@ -167,7 +167,7 @@ class NeighborGenerators(Generators):
         return ops.transpose(found, (2, 0, 1, 3))
 
     def neighbor(self, rows: Tensor, number: int) -> Tensor:
-        """The rows of the neighbours with one number in the table.
+        """The rows of the neighbours in one column of the table.
 
         Args:
             rows: Tensor `(d, p)`, a row for each position.
@@ -203,7 +203,7 @@ class NeighborGenerators(Generators):
 
     @property
     def is_antisymmetric(self) -> bool:
-        """Whether weights are given, with opposite ones from `x` to `y` and back."""
+        """Whether weights are fixed, and opposite from `x` to `y` and back."""
         if self.is_learned or self._given is None:
             return False
         rows, numbers = np.nonzero(self.neighbors >= 0)
@@ -247,7 +247,7 @@ class NeighborGenerators(Generators):
         require_memory(
             f"`matrices` of {self.name!r} on {size} positions",
             self.num_generators * size**2,
-            "Generators of neighbours act without matrices",
+            "`apply` and `transform` of these generators need no matrices",
         )
         matrices = np.zeros((size * size, self.num_generators))
         rows, numbers = np.nonzero(self.neighbors >= 0)
@@ -273,7 +273,7 @@ class NeighborGenerators(Generators):
 
 @contractions.register
 def _contractions(generators: NeighborGenerators) -> tuple[str, ...]:
-    # A kernel of its own for each position, `sum_i w_xmi W_i`, and one product with all its
+    # Each position has its own kernel `sum_i w_xmi W_i`, and one product with all its
     # neighbours.
     return (*ORDERS, "precombined")
 
@@ -310,8 +310,8 @@ def _contraction_cost(
 
 @cost.register
 def _cost(generators: NeighborGenerators, channels: int, operation: str = "apply") -> Cost:
-    # `apply` gathers the neighbours once, `combine` those of each of the `k` terms. Both
-    # work with positions first, and bring their results into order.
+    # `apply` gathers the neighbours once, `combine` once for each of the `k` terms. Both
+    # work with positions first, and transpose their results.
     k, entries = generators.num_generators, generators.neighbors.size
     gathered = entries * channels * (k if operation == "combine" else 1)
     results = result_bytes(generators, channels, operation)
@@ -331,5 +331,5 @@ def _linear_combination(
 
 
 def _segment_sum(entries: np.ndarray, segments: np.ndarray, num: int) -> np.ndarray:
-    """What `segment_sum` does, of arrays."""
+    """`segment_sum` for arrays."""
     return np.stack([np.bincount(segments, column, num) for column in entries.T], axis=-1)

@@ -18,8 +18,8 @@ from keras_lconv.generators.base import Generators
 class PermutationGenerators(Generators):
     """`h_l - 1` for elements `h_l` of a group that permute components, as integers.
 
-    They are what `GroupGenerators` are for other groups, and have no weights: the elements
-    take components elsewhere, and matrices are made when they are asked for.
+    They correspond to `GroupGenerators` of other groups, but have no weights: the elements
+    move components, and matrices are made on request.
 
     Args:
         images: Integers `(m, n)`: the element `l` takes the component `j` to
@@ -35,12 +35,12 @@ class PermutationGenerators(Generators):
         array = integer_array("images", images)
         if array.ndim != 2 or not array.size or not are_permutations(array):
             raise ValueError(
-                "`images` must have shape `(m, n)`, and all numbers below `n` in each of "
-                f"its rows. Received: an array of shape {array.shape}"
+                "`images` must have shape `(m, n)`, with all numbers below `n` in each "
+                f"row. Received: an array of shape {array.shape}"
             )
         super().__init__(len(array), **{**kwargs, "trainable": False})
         self.images = array
-        # Where each component of the result comes from, `(n, m)`.
+        # The component from which each component of the result comes, `(n, m)`.
         self._sources = np.argsort(array, axis=1).T.astype("int32")
 
     def build(self, input_shape: Shape) -> None:
@@ -60,12 +60,12 @@ class PermutationGenerators(Generators):
         return moved - ops.expand_dims(f, 2)
 
     def matrices(self) -> np.ndarray:
-        """The matrices `h_l - 1`, `(m, n, n)`, also before a build."""
+        """The matrices `h_l - 1`, `(m, n, n)`. It works before a build, too."""
         return matrices_of(self.images) - np.eye(self.images.shape[1])
 
     @property
     def is_antisymmetric(self) -> bool:
-        """No, and no matrix is made for it: Keras asks for all properties when it saves."""
+        """False. Keras reads all properties when it saves, so this makes no matrix."""
         return False
 
     @property
@@ -75,11 +75,11 @@ class PermutationGenerators(Generators):
 
     @property
     def permutes_components(self) -> bool:
-        """Whether all elements permute the components: they do."""
+        """True: all elements permute the components."""
         return True
 
     def acting(self) -> Acting:
-        """The elements, whose matrices are made when they are asked for."""
+        """The elements, whose matrices are made on request."""
         return Permutations(self.images)
 
     def get_config(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from keras_lconv._validation import boolean
 from keras_lconv.generators.families.left_invariant import LeftInvariantGenerators
 
-# The direction of the first image axis turns to that of the second.
+# A rotation turns the first image axis towards the second.
 TURN = ((0.0, -1.0), (1.0, 0.0))
 
 
@@ -91,9 +91,9 @@ class SE2Generators(LeftInvariantGenerators):
         num, rest = divmod(shape[0], 1 + self.reflections)
         if rest:
             raise ValueError(
-                f"{self.name!r} with `reflections` needs as many mirror images as "
-                "orientations, an even number on the first axis together. "
-                f"Received: {shape[0]} on it"
+                f"The first axis of the input of {self.name!r} must have an even size: "
+                "with `reflections` there are as many mirror images as orientations. "
+                f"Received: size {shape[0]}"
             )
         return (num, *shape[1:])
 
@@ -107,7 +107,8 @@ class SE2Generators(LeftInvariantGenerators):
             An array `(*num_samples, 2, 2)` of float64.
 
         Raises:
-            ValueError: If there is not one number, or with `reflections` it is odd.
+            ValueError: If there is not exactly one number, or if it is odd with
+            `reflections`.
         """
         frames = super().frames(self._line_sizes(num_samples))
         if not self.reflections:
@@ -117,7 +118,7 @@ class SE2Generators(LeftInvariantGenerators):
     def _factors(self, num_samples: tuple[int, ...]) -> np.ndarray:
         factors = super()._factors(num_samples)
         if self.reflections:
-            # The sense of a turn is opposite.
+            # Mirror images turn in the opposite sense.
             factors[len(factors) // 2 :, 2] *= -1
         return factors
 

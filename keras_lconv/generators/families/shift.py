@@ -25,8 +25,8 @@ from keras_lconv.generators.contraction import cost, result_bytes
 from keras_lconv.generators.cost import Cost
 
 BOUNDARIES = ("zero", "periodic")
-# From this many shifts on they are one product with indices: so many slices take long to
-# compile. Of fewer, slices are faster, and their gradients much faster.
+# From this many shifts on the layer takes elements by indices, because so many slices take
+# long to compile. For fewer shifts slices are faster, and their gradients much faster.
 MANY = 128
 
 
@@ -88,7 +88,7 @@ class ShiftGenerators(Generators):
         self.boundary = one_of("boundary", boundary, (*BOUNDARIES, "valid"))
         steps = positive_ints("strides", strides)
         self.strides = for_each_axis("strides", steps, len(self.offsets[0]))
-        # Shifts are never learned, also where a configuration holds the default.
+        # Shifts are never learned, even if a configuration holds the default.
         boolean("trainable", kwargs.pop("trainable", False))
         super().__init__(len(self.offsets), trainable=False, **kwargs)
 
@@ -109,7 +109,7 @@ class ShiftGenerators(Generators):
         return tuple(len(range(*window.indices(n))) for window, n in windows)
 
     def _kept(self, shape: tuple[int, ...]) -> tuple[slice, ...]:
-        """The positions of the input at which the output sits."""
+        """The positions of the input at which there is an output."""
         ndim = len(self.offsets[0])
         if len(shape) != ndim:
             raise ValueError(
@@ -146,21 +146,21 @@ class ShiftGenerators(Generators):
         return flatten(shift(grid, offset, self.boundary, self._window))
 
     def _take(self, f: Tensor) -> Tensor:
-        """What `apply` returns, by indices."""
+        """The result of `apply`, by indices."""
         positions = np.stack(self._positions(self.require_built("apply")), axis=-1)
         if np.any(positions < 0):
-            # One more position, with zeros, stands for all outside.
+            # One more position, with zeros, stands for everything outside.
             f = ops.pad(f, ((0, 0), (0, 1), (0, 0)))
         found = take(f, positions.ravel() % f.shape[1], axis=1)
         return ops.reshape(found, (-1, *positions.shape, f.shape[-1]))
 
     @property
     def is_antisymmetric(self) -> bool:
-        """No: the entries of shifts are 0 and 1."""
+        """False: the entries of shifts are 0 and 1."""
         return False
 
     def norm_bounds(self) -> Tensor:
-        """The spectral norms, a tensor `(k,)`: 1, and 0 for shifts that leave the grid."""
+        """The spectral norms, a tensor `(k,)`: 1, or 0 for shifts that leave the grid."""
         return ops.convert_to_tensor(self.initial_norm_bounds(), dtype=self.variable_dtype)
 
     def initial_norm_bounds(self) -> np.ndarray:
@@ -175,7 +175,9 @@ class ShiftGenerators(Generators):
         return np.stack([p[:, None] == columns for p in self._positions(shape)]) * 1.0
 
     def _positions(self, shape: tuple[int, ...]) -> list[np.ndarray]:
-        """For each shift and each position of the output where it is read, -1 outside."""
+        """The position that each shift reads for each position of the output, -1
+        outside.
+        """
         boundary = "periodic" if self.boundary == "periodic" else "zero"
         tables = [shifted_positions(shape, o, boundary) for o in self.offsets]
         return [table.reshape(shape)[self._window].ravel() for table in tables]
@@ -194,7 +196,7 @@ class ShiftGenerators(Generators):
 
 @cost.register
 def _cost(generators: ShiftGenerators, channels: int, operation: str = "apply") -> Cost:
-    # No products at all: `k d` numbers a channel are moved.
+    # There are no products: `k d` numbers a channel are moved.
     copies = generators.num_generators if operation == "combine" else 1
     return Cost(0, result_bytes(generators, channels, operation) * copies)
 
@@ -207,7 +209,8 @@ def shift(
 ) -> Tensor:
     """`f(x + offset)` for a tensor `(batch, *spatial, ...)`.
 
-    With `window` only at these positions `x`; its slices have a start, a stop and a step.
+    With `window`, the result holds these positions `x` only. Its slices have a start, a
+    stop and a step.
     """
     axes = tuple(range(1, len(offset) + 1))
     sizes = f.shape[1 : len(offset) + 1]
@@ -215,7 +218,7 @@ def shift(
         f = ops.roll(f, tuple(-step for step in offset), axis=axes)
         return f if window is None else f[(slice(None), *window)]
     window = window or tuple(slice(0, size, 1) for size in sizes)
-    # Cut off what leaves the grid on one side, and fill up with zeros on the other.
+    # Cut off the part that leaves the grid on one side, and fill in zeros on the other.
     kept, filling = [], []
     for step, size, at in zip(offset, sizes, window, strict=True):
         read = range(at.start + step, at.stop + step, at.step)
@@ -246,7 +249,7 @@ def _checked_offsets(offsets: ArrayLike) -> tuple[tuple[int, ...], ...]:
 def shifted_positions(
     shape: tuple[int, ...], offset: Sequence[int], boundary: str
 ) -> np.ndarray:
-    """Index of the position `x + offset` for each position `x`, -1 outside, `(d,)`."""
+    """The index of the position `x + offset` for each position `x`, -1 outside, `(d,)`."""
     points = np.stack(np.unravel_index(np.arange(math.prod(shape)), shape))
     moved = points + np.array(offset)[:, None]
     sizes = np.array(shape)[:, None]

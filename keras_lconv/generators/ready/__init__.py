@@ -1,1 +1,1 @@
-"""Ready generators: those of grids that have a name, and those of graphs."""
+"""Ready generators: named ones on grids, and those of graphs."""

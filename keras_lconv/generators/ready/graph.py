@@ -154,9 +154,8 @@ def _normalized(matrix: Any) -> Any:
     degrees = _degrees(matrix)
     if np.any(degrees < 0):
         raise ValueError(
-            "The degrees of `adjacency`, the sums of its rows, must not be negative where "
-            "it is normalized. "
-            f"Received: a smallest degree of {degrees.min()}"
+            "The degrees of `adjacency`, the sums of its rows, must not be negative if it "
+            f"is normalized. Received: a smallest degree of {degrees.min()}"
         )
     with np.errstate(divide="ignore"):
         roots = np.where(degrees > 0, degrees**-0.5, 0.0)
@@ -171,13 +170,13 @@ def _generators(matrices: list[Any], **kwargs: Any) -> NeighborGenerators:
     size = pattern.shape[0]
     counts = np.diff(pattern.indptr)
     width = max(int(counts.max()), 1)
-    # Row by row, filled up with -1 and 0.
+    # Row by row, padded with -1 and 0.
     filled = np.arange(width) < counts[:, None]
     neighbors = np.full((size, width), -1)
     neighbors[filled] = pattern.indices
     values = np.zeros((size, width, len(matrices)))
     rows, columns = np.repeat(np.arange(size), counts), pattern.indices
-    # Without any edge SciPy's answer would be no array.
+    # Without any edge SciPy does not return an array.
     for number, matrix in enumerate(matrices if len(rows) else []):
         values[filled, number] = matrix.tocsr()[rows, columns]
     kwargs.setdefault("trainable", False)

@@ -21,11 +21,13 @@ Spacing: TypeAlias = float | Sequence[float]
 def _fixed(
     coefficients: np.ndarray, derivative: str, spacing: Spacing = 1.0, **kwargs: Any
 ) -> VectorFieldGenerators:
-    """Fields `(k, ndim, p)` of coordinates in the unit of `spacing`, on the grid."""
+    """Fixed generators from fields `(k, ndim, p)` of coordinates in the unit of
+    `spacing`.
+    """
     ndim = coefficients.shape[1]
     field = "linear" if coefficients.shape[2] == ndim else "affine"
     steps = _steps(spacing, ndim)
-    # Of an affine field the constant comes first, which is no coordinate.
+    # In an affine field the constant comes first. It is not a coordinate.
     coordinates = np.ones(coefficients.shape[2])
     coordinates[-ndim:] = steps
     coefficients = coefficients * coordinates / steps[:, None]
@@ -40,12 +42,12 @@ def _fixed(
 
 
 def _steps(spacing: Spacing, ndim: int) -> np.ndarray:
-    """The distance of neighbours along each axis, `(ndim,)`."""
+    """The distance between neighbours along each axis, `(ndim,)`."""
     steps = finite_array("spacing", spacing)
     if steps.shape not in ((), (ndim,)) or not np.all(steps > 0):
         raise ValueError(
-            f"`spacing` must be a positive number, or one for each of the {ndim} axes. "
-            f"Received: spacing={spacing!r}"
+            "`spacing` must be a positive number, or one positive number for each of the "
+            f"{ndim} axes. Received: spacing={spacing!r}"
         )
     return np.broadcast_to(steps, (ndim,))
 
@@ -209,7 +211,7 @@ def affine(
     ndim = positive_int("ndim", ndim, most=MOST_AXES)
     size = ndim * (ndim + 1)
     fields = np.eye(size).reshape(size, ndim, ndim + 1)
-    # Of the unit fields, those with a constant component come first.
+    # Unit fields with a constant component come first.
     is_translation = fields[..., 0].any(axis=1)
     coefficients = np.concatenate([fields[is_translation], fields[~is_translation]])
     return _fixed(coefficients, derivative, spacing, **kwargs)

@@ -31,7 +31,7 @@ from keras_lconv.generators import LeftInvariantGenerators
 from keras_lconv.generators.waves import Waves, gains, parities, partners
 from keras_lconv.layers.convolution.kernel_layer import KernelLayer
 
-# Of frames; each is a copy of the input.
+# The largest number of frames. Each is a copy of the input.
 MOST_FRAMES = 4096
 
 
@@ -176,13 +176,13 @@ class GroupLift(KernelLayer):
         self.num_samples = positive_ints("num_samples", num_samples, most=MOST_FRAMES)
         if math.prod(self.num_samples) > MOST_FRAMES:
             raise ValueError(
-                f"`num_samples` must make at most {MOST_FRAMES} frames, each a copy of the "
-                f"input. Received: num_samples={self.num_samples}"
+                f"`num_samples` must multiply to at most {MOST_FRAMES} frames, because "
+                f"each is a copy of the input. Received: num_samples={self.num_samples}"
             )
         self.order = positive_int("order", order, most=MOST_ORDER)
         self.scale = positive_number("scale", scale)
         self.strides = positive_int("strides", strides)
-        # One number for each coordinate, or an error.
+        # This raises an error unless there is one number for each coordinate.
         self._frames = self.generators.frames(self.num_samples)
 
     # ---------------------------------------------------------------- shapes
@@ -190,7 +190,7 @@ class GroupLift(KernelLayer):
     def _output_spatial_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(shape) != self.generators.ndim:
             raise ValueError(
-                f"{self._owner} lifts features with {self.generators.ndim} axes of "
+                f"{self._owner} needs an input with {self.generators.ndim} axes of "
                 f"positions. Received: an input of spatial shape {shape}"
             )
         blocks = whole_blocks(shape, self.strides, self._owner, "input")
@@ -229,8 +229,7 @@ class GroupLift(KernelLayer):
             f = _along(basis.T, f, axis, sizes)
         f = take(f, self._partners.T.ravel().astype("int32"), axis=1)
         f = ops.reshape(f, (-1, math.prod(sizes), len(self._partners) * channels))
-        # Each wave has a kernel of its own, from partners and channels to frames and
-        # filters.
+        # Each wave has its own kernel, from partners and channels to frames and filters.
         gains = ops.convert_to_tensor(self._gains, dtype=f.dtype)
         kernel = ops.einsum("pstd,tcf->dpcsf", gains, ops.cast(self.kernel, f.dtype))
         num_frames = kernel.shape[3]
@@ -245,7 +244,7 @@ class GroupLift(KernelLayer):
         return self._add_bias(ops.reshape(f, (-1, self.generators.size, self.filters)))
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """The mask of the positions, in every frame."""
+        """The mask of the positions, repeated for every frame."""
         if previous_mask is None or self.strides > 1:
             return None
         num = len(self.num_samples)
@@ -273,7 +272,7 @@ def _along(matrix: np.ndarray, f: Tensor, axis: int, sizes: list[int]) -> Tensor
 
 
 def _orders(ndim: int, order: int) -> list[tuple[int, ...]]:
-    """The orders `p` along each axis, by their sum, and then with the first one falling."""
+    """The orders `p` along each axis, sorted by their sum, then by falling first order."""
     every = itertools.product(range(order, -1, -1), repeat=ndim)
     return sorted((p for p in every if sum(p) <= order), key=sum)
 
@@ -281,7 +280,8 @@ def _orders(ndim: int, order: int) -> list[tuple[int, ...]]:
 def _gaussian_derivatives(
     waves: np.ndarray, frames: np.ndarray, scale: float, orders: list[tuple[int, ...]]
 ) -> np.ndarray:
-    """What Gaussian derivatives in each frame make of waves: `(frames, orders, d)`.
+    """The factors by which Gaussian derivatives in each frame multiply waves, `(frames,
+    orders, d)`.
 
     A wave of number `k` along an axis of a frame changes by `k^p exp(-scale^2 k^2 / 2)`,
     which is largest for `k = sqrt(p) / scale`. Each term is divided by that.

@@ -1,4 +1,4 @@
-"""What layers have in common that act by generators and mix channels."""
+"""The base of layers that act by generators and mix channels."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from keras_lconv.layers.kernel import KernelOwner
 class KernelLayer(KernelOwner, GeneratorLayer):
     """Base of layers with a kernel, a bias and an activation beside their generators.
 
-    A subclass implements `_add_kernel(channels)`, which creates its weights but the bias,
-    and `_act(f)`, which maps `f` of shape `(batch, d, channels)` to `(batch, d', filters)`,
-    the bias included (`_add_bias`).
+    A subclass implements `_add_kernel(channels)`, which creates its weights except the
+    bias, and `_act(f)`, which maps `f` of shape `(batch, d, channels)` to `(batch, d',
+    filters)` and adds the bias (`_add_bias`).
 
     Args:
         filters: Number of output channels.
         generators: What `keras_lconv.generators.get` takes.
-        **kwargs: What the base classes take.
+        **kwargs: Arguments of the base classes.
     """
 
     _keeps_vectors = False

@@ -31,7 +31,7 @@ from keras_lconv.initializers import LConvInitializer, activation_gain
 from keras_lconv.layers.convolution.kernel_layer import KernelLayer
 
 SELF_INTERACTIONS = ("learned", "identity", None)
-# Of convolutions with a window.
+# Arguments of convolutions with a window.
 WINDOW_ARGUMENTS = {"kernel_size", "strides", "padding", "dilation_rate"}
 
 
@@ -196,10 +196,10 @@ class LConv(KernelLayer):
         windows = sorted(WINDOW_ARGUMENTS & kwargs.keys())
         if windows:
             raise TypeError(
-                f"`LConv` has no `{windows[0]}`, since it has no window: its output has "
-                "the positions of its input. `StridedPooling` makes a grid coarser, and "
-                "`SteerableConv` has windows. "
-                f"Received: {windows[0]}={kwargs[windows[0]]!r}"
+                f"`LConv` takes no `{windows[0]}`, because it has no window: its output "
+                "has the positions of its input. Received: "
+                f"{windows[0]}={kwargs[windows[0]]!r}. Use `StridedPooling` for a coarser "
+                "grid, or `SteerableConv` for windows"
             )
         super().__init__(
             filters,
@@ -227,7 +227,7 @@ class LConv(KernelLayer):
         options = ("auto", *contractions(self.operators))
         self._contraction = one_of("contraction", contraction, options)
         self.contraction = self._contraction
-        # Here and not in `build`, which may run while a graph is traced.
+        # This is not in `build`, because that may run while a graph is traced.
         if self.kernel_initializer is None:
             self._gain = activation_gain(self.activation)
 
@@ -237,14 +237,14 @@ class LConv(KernelLayer):
         return self.generators if self._enveloping is None else self._enveloping
 
     def _wider(self) -> Enveloping | None:
-        """The products of generators, unless the generators alone are asked for."""
+        """The products of generators, or `None` if only the generators are needed."""
         if self.order == 1 and self.smoothing is None:
             return None
         self._require_square(f"`order={self.order}` multiplies them, `smoothing` as well")
         if self.order == 0 and self.smoothing is None:
             raise ValueError(
-                "`order=0` leaves no generators, and needs `smoothing`. "
-                "Received: order=0, smoothing=None"
+                "`order=0` leaves no generators, so it needs `smoothing`. Received: "
+                "order=0, smoothing=None"
             )
         return Enveloping(
             self.generators,
@@ -299,7 +299,7 @@ class LConv(KernelLayer):
             if channels != self.filters:
                 raise ValueError(
                     f"`num_steps={self.num_steps}` of {self._owner} applies one map "
-                    "repeatedly, which needs as many filters as input channels. "
+                    "repeatedly, so `filters` must equal the number of input channels. "
                     f"Received: filters={self.filters} for {channels} channels"
                 )
 
@@ -317,7 +317,8 @@ class LConv(KernelLayer):
             channels: Number of input channels.
 
         Returns:
-            By name, the `Cost` of each order that the generators support.
+            A dictionary from the name of each order that the generators support to its
+            `Cost`.
 
         Raises:
             ValueError: If the layer is not built yet.
@@ -340,7 +341,7 @@ class LConv(KernelLayer):
         """One step: `f W_0 + sum_i (L_i f) W_i + b`."""
         kernel = ops.cast(self.kernel, f.dtype)
         weights = kernel[1:] if self._kernel_has_mix else kernel
-        # The sum `sum_i (L_i f) W_i`, in the order of products that was chosen.
+        # The sum `sum_i (L_i f) W_i`, in the chosen order of products.
         output = contract(self.operators, f, weights, self.contraction)
         if self._kernel_has_mix:
             output = output + ops.einsum("bdc,cf->bdf", f, kernel[0])

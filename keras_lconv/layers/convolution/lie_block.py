@@ -18,7 +18,7 @@ from keras_lconv.generators.registry import named
 from keras_lconv.layers.base import serialize_shared
 from keras_lconv.layers.convolution.lconv import LConv
 
-# What a layer of the block has of its own, or what the block sets for all of them.
+# Arguments that each layer has for itself, or that the block sets for all layers.
 NOT_SHARED = ("activity_regularizer", "dtype", "filters", "generators", "name")
 
 
@@ -102,7 +102,7 @@ class LieBlock(keras.layers.Layer):
         )
         if self.num_layers > 1 and not self.generators.is_square:
             raise ValueError(
-                f"`generators` of LieBlock must be square where several layers share them. "
+                "`generators` of LieBlock must be square if several layers share them. "
                 f"Received: generators {self.generators.name!r} that lead to another grid, "
                 f"with num_layers={num_layers}"
             )
@@ -125,7 +125,7 @@ class LieBlock(keras.layers.Layer):
         for layer in self.layers:
             layer.build(input_shape)
             input_shape = layer.compute_output_shape(input_shape)
-        # The block refuses by its own name what the first layer would.
+        # Errors name the block instead of its first layer.
         self.input_spec = self.layers[0].input_spec
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -141,7 +141,7 @@ class LieBlock(keras.layers.Layer):
         return inputs
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """The mask of the input, where the output has the same positions."""
+        """The mask of the input, if the output has the same positions."""
         return self.layers[0].compute_mask(inputs, previous_mask)
 
     def get_config(self) -> dict[str, Any]:

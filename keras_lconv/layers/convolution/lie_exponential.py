@@ -159,21 +159,23 @@ class LieExponential(KernelLayer):
         if bound * norms > LARGEST_NORM:
             raise ValueError(
                 f"`max_parameter` of {self._owner} must be at most "
-                f"{LARGEST_NORM / norms:.3g} here, {LARGEST_NORM:,.0f} over the norms of "
-                "the generators: the number of products grows with it. "
-                f"Received: max_parameter={bound:g}"
+                f"{LARGEST_NORM / norms:.3g}, which is {LARGEST_NORM:,.0f} divided by the "
+                "norms of the generators: the number of products grows with it. Received: "
+                f"max_parameter={bound:g}"
             )
         self._fix_norm_bound(bound * norms)
         # The cheaper order: the exponentials act on the smaller number of channels.
         self._mix_channels_first = self.filters < channels
 
     def _require_room(self, channels: int) -> None:
-        """Raises if the copies of one sample, and their gradients, do not fit."""
+        """Raises an error if the copies of one sample and their gradients do not fit into
+        memory.
+        """
         size, narrow = self.generators.size, min(channels, self.filters)
         require_memory(
             f"num_elements={self.num_elements} copies of one sample in {self._owner}",
             2 * self.num_elements * size * max(narrow, 1),
-            "Fewer elements, or fewer positions, need less",
+            "Fewer elements or fewer positions need less",
             itemsize=4,
         )
 
@@ -194,9 +196,10 @@ class LieExponential(KernelLayer):
         dtype = working_dtype(copies)
         bound = self._fix_norm_bound(0.0)
         parameters = ops.cast(self.parameters, dtype)
-        # Learned generators may grow, and assigned parameters know of no constraint.
+        # Learned generators may grow, and the constraint does not apply to assigned
+        # parameters.
         parameters = within(self.generators, parameters, bound)
-        # All samples of a copy share its parameters; the batch size may be unknown.
+        # All samples of a copy share its parameters. The batch size may be unknown.
         zeros = ops.zeros_like(ops.cast(copies[:, :, 0, :1], dtype))
         each = ops.reshape(
             parameters[:, None] + zeros, (-1, self.generators.num_generators)

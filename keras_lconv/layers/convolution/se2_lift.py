@@ -25,7 +25,8 @@ from keras_lconv.generators.derivatives import derivative_matrix
 from keras_lconv.generators.families.se2 import SE2Generators, orientations
 from keras_lconv.layers.convolution.kernel_layer import KernelLayer
 
-# As many as tenths of a degree, and more; each is a copy of the image.
+# The largest number of orientations: steps of less than a tenth of a degree. Each is a copy
+# of the image.
 MOST_ORIENTATIONS = 4096
 
 
@@ -174,15 +175,15 @@ class SE2Lift(KernelLayer):
     def _output_spatial_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(shape) != 2:
             raise ValueError(
-                f"{self._owner} lifts images of shape (batch, y, x, channels). "
-                f"Received: an input of spatial shape {shape}"
+                f"{self._owner} needs images of shape (batch, y, x, channels). Received: "
+                f"an input of spatial shape {shape}"
             )
         blocks = whole_blocks(shape, self.strides, self._owner, "image")
         return (self._num_views, *blocks)
 
     @property
     def _num_views(self) -> int:
-        """The number of orientations, with their mirror images."""
+        """The number of orientations, including mirror images."""
         return self.num_orientations * (1 + self.generators.reflections)
 
     def _generator_shape(self, feature_shape: Shape) -> Shape:
@@ -224,7 +225,7 @@ class SE2Lift(KernelLayer):
         return self._add_bias(ops.reshape(lifted, (-1, self.generators.size, self.filters)))
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """The mask of the image, at every orientation, where all positions are kept."""
+        """The mask of the image at every orientation, if all positions are kept."""
         if previous_mask is None or self.strides > 1:
             return None
         return ops.repeat(previous_mask[:, None], self._num_views, axis=1)
@@ -245,13 +246,14 @@ class SE2Lift(KernelLayer):
 
 
 def _gaussian_derivatives(size: int, kind: str, scale: float, order: int) -> np.ndarray:
-    """The blur of an axis and its derivatives, `(order + 1, n, n)`, of norm 1 at most.
+    """The blur of an axis and its derivatives, `(order + 1, n, n)`, with norms of at most
+    1.
 
     A wave of number `k` changes by `k^p exp(-scale^2 k^2 / 2)`, which is largest for
     `k = sqrt(p) / scale`.
     """
     derivative = derivative_matrix(size, kind)
-    # `D` is antisymmetric: `i D` has real eigenvalues, the wave numbers.
+    # `D` is antisymmetric, so `i D` has real eigenvalues, the wave numbers.
     waves, vectors = np.linalg.eigh(1j * derivative)
     gains = []
     for p in range(order + 1):
@@ -267,10 +269,11 @@ def _block_averages(matrices: np.ndarray, size: int) -> np.ndarray:
 
 
 def _steering(num: int, order: int, reflections: bool) -> np.ndarray:
-    """Directional derivatives by those along the axes: `(n, terms, order + 1, order + 1)`.
+    """Directional derivatives in terms of those along the axes, `(n, terms, order + 1,
+    order + 1)`.
 
     `(c d_0 + s d_1)^p (-s d_0 + c d_1)^q = sum_mn steering[j, (p, q), m, n] d_0^m d_1^n`.
-    In the mirror `q` derivatives across have another sign.
+    In mirror images, derivatives of odd order across have the opposite sign.
     """
     terms = [(total - q, q) for total in range(order + 1) for q in range(total + 1)]
     steering = np.zeros((num, len(terms), order + 1, order + 1))
@@ -284,7 +287,7 @@ def _steering(num: int, order: int, reflections: bool) -> np.ndarray:
                 product = np.convolve(product, factor)
             for n, coefficient in enumerate(product):
                 m = p + q - n
-                # Both sides have the derivatives in units of their largest gain.
+                # On both sides derivatives are in units of their largest gain.
                 unit = peaks[m] * peaks[n] / (peaks[p] * peaks[q])
                 steering[j, t, m, n] = unit * coefficient
     if not reflections:

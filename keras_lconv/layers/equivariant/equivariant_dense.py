@@ -204,10 +204,10 @@ class EquivariantDense(KernelLayer):
         if not (is_linear or self._is_pointwise):
             raise ValueError(
                 "`activation` of an `EquivariantDense` layer must be None unless "
-                "`generators_out='trivial'`, or the group permutes components: a pointwise "
-                "function of components does not commute with other groups. Use "
-                "`GatedActivation` or `NormActivation`. "
-                f"Received: activation={activation!r}"
+                "`generators_out='trivial'`, or the group permutes components: a "
+                "pointwise function of components does not commute with other groups. Use "
+                "`GatedActivation` or `NormActivation` instead. Received: "
+                f"activation={activation!r}"
             )
 
     @property
@@ -225,15 +225,16 @@ class EquivariantDense(KernelLayer):
             self._require_fixed(generators, "equivariant maps")
             if not generators.is_square:
                 raise ValueError(
-                    f"`{name}` must be square: they say how the algebra acts on a space. "
-                    f"Received: generators {generators.name!r} between different spaces"
+                    f"`{name}` must be square, because they tell how the algebra acts on "
+                    f"one space. Received: generators {generators.name!r} between "
+                    "different spaces"
                 )
             if generators.num_generators != self.generators.num_generators:
                 raise ValueError(
-                    "`generators_in` and `generators_out` must be of one basis of an "
-                    "algebra, with one matrix for each of its elements, or of one group. "
-                    "Received: "
-                    f"{self.generators.num_generators} and {generators.num_generators}"
+                    "`generators_in` and `generators_out` must represent one basis of an "
+                    "algebra, with one matrix for each of its elements, or one group. "
+                    f"Received: {self.generators.num_generators} and "
+                    f"{generators.num_generators} matrices"
                 )
 
     @property
@@ -275,7 +276,8 @@ class EquivariantDense(KernelLayer):
             )
         self._maps.add_to(self._add_constant)
         invariant = invariant_vectors(target, self.tolerance)
-        # An invariant constant is then an entry of 1, as the bias of a convolution.
+        # With this scale an invariant constant has entries 1, like the bias of a
+        # convolution.
         self._invariant = invariant * math.sqrt(target.shape[1])
         self.kernel = self._add_kernel_weight((self.num_maps, channels, self.units))
         self._bias_basis = None
@@ -305,7 +307,7 @@ class EquivariantDense(KernelLayer):
         return output + ops.cast(bias, output.dtype)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
-        """No mask: every output depends on all positions."""
+        """`None`: every output depends on all positions."""
         return None
 
     def get_config(self) -> dict[str, Any]:

@@ -86,9 +86,9 @@ class GatedActivation(FeatureLayer):
         if not fits or (*last[0][1 : len(last[1]) - 1], last[0][-1]) != last[1][1:]:
             raise ValueError(
                 f"{self._owner} expects features of shape `(batch, *spatial, channels)` "
-                "and one gate for each of their channels, `(batch, channels)` or "
-                "`(batch, *positions, channels)` with the first of the spatial axes. "
-                f"Received: {input_shape}"
+                "and one gate for each of their channels, `(batch, channels)` or `(batch, "
+                "*positions, channels)` with the first of the spatial axes. Received: "
+                f"{input_shape}"
             )
         return shapes[0]
 

@@ -22,11 +22,11 @@ from keras_lconv.algebra.permutations import (
 )
 from keras_lconv.layers.equivariant.permutation_maps import PermutationMaps
 
-# What counts as commuting: more than the rounding of float32. Eigenvalues are held to more,
-# since those of large grids lie close.
+# The tolerance for commuting is above the rounding of float32. That for eigenvalues is
+# smaller, because the eigenvalues of large grids lie close together.
 MAP_TOLERANCE, CHARACTER_TOLERANCE = 1e-5, 1e-7
 
-# Below this share of the largest one, a variance of an output is zero.
+# A variance of the output below this share of the largest one is zero.
 NO_VARIANCE = 1e-9
 
 
@@ -34,8 +34,8 @@ class DenseMaps:
     """Maps with a basis of matrices, `W = sum_m B_m w_m`.
 
     The basis is scaled such that coefficients with the variance `1 / (m c)` keep the
-    variance of an input with `c` channels: in each entry of the output for orthogonal
-    representations, in the mean over all entries for others.
+    variance of an input with `c` channels. For orthogonal representations this holds in
+    each entry of the output, for others in the mean over all entries.
 
     Args:
         basis: Orthonormal intertwiners `(m, d', d)`.
@@ -56,18 +56,19 @@ class DenseMaps:
 
     def apply(self, f: Tensor, kernel: Tensor) -> Tensor:
         """`W f` for `f` of shape `(batch, d, channels)` and coefficients `(m, ...)`."""
-        # The sum over the basis first: it does not grow with the batch.
+        # The sum over the basis comes first, because it does not grow with the batch.
         matrices = ops.einsum("mij,mcu->ijcu", ops.cast(self._basis, f.dtype), kernel)
         return ops.einsum("ijcu,bjc->biu", matrices, f)
 
 
 class CharacterMaps:
-    """Maps between joint eigenvectors of generators that commute, never written out.
+    """Maps between joint eigenvectors of commuting generators, never written out as
+    matrices.
 
     They keep the variance, like `DenseMaps`.
 
     Args:
-        characters: What the two representations share.
+        characters: The characters that both representations contain.
     """
 
     def __init__(self, characters: Characters):
@@ -109,11 +110,11 @@ def equivariant_maps(
 ) -> DenseMaps | CharacterMaps | PermutationMaps:
     """The maps from one representation to another that commute with the algebra.
 
-    Matrices `h - 1` commute with what `h` commutes with.
+    A map commutes with a matrix `h - 1` exactly if it commutes with `h`.
 
     Args:
-        source: What `matrices_or_images` tells of the inputs.
-        target: The like of the outputs.
+        source: The result of `matrices_or_images` for the inputs.
+        target: The same for the outputs.
         tolerance: Threshold for commuting.
     """
     images = _images(source), _images(target)
@@ -131,7 +132,7 @@ def equivariant_maps(
 
 
 def invariant_vectors(target: np.ndarray, tolerance: float | None) -> np.ndarray:
-    """An orthonormal basis `(s, d)` of the vectors that the algebra leaves as they are."""
+    """An orthonormal basis `(s, d)` of the invariant vectors of the algebra."""
     images = _images(target)
     if images is not None:
         return invariant_of_permutations(images)
@@ -140,7 +141,9 @@ def invariant_vectors(target: np.ndarray, tolerance: float | None) -> np.ndarray
 
 
 def _images(acting: np.ndarray) -> np.ndarray | None:
-    """Where `1 + L_i` take each component, `(k, d)`, if all of these permute them."""
+    """The images of components under `1 + L_i`, `(k, d)`, if all of these are
+    permutations.
+    """
     return acting if acting.ndim == 2 else images_of(acting + np.eye(acting.shape[1]))
 
 
@@ -158,10 +161,10 @@ def _real_matrix(weights: Tensor) -> Tensor:
 
 
 def _whitened(basis: np.ndarray) -> np.ndarray:
-    """The same space, with a basis that spreads the variance over all entries.
+    """A basis of the same space that spreads the variance over all entries.
 
-    `S = sum_m B_m B_m^T / m` is what a white input becomes, in the mean over coefficients.
-    It commutes with an orthogonal representation, and so does its root.
+    `S = sum_m B_m B_m^T / m` is the covariance of the output for a white input, in the mean
+    over coefficients. It commutes with an orthogonal representation, and so does its root.
     """
     covariance = np.einsum("mij,mkj->ik", basis, basis) / len(basis)
     values, vectors = np.linalg.eigh(covariance)

@@ -1,4 +1,4 @@
-"""All maps of tensors that permutations commute with, by sums and repetition."""
+"""All maps of tensors that commute with permutations, by sums and repetition."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from keras_lconv._typing import Tensor
 
 @dataclass(frozen=True)
 class _Map:
-    """One map: which indices of output and input are equal, by numbers of their sets.
+    """One map, given by the sets of indices of output and input that are equal.
 
     Args:
         inputs: The set of each index of the input.
@@ -24,7 +24,7 @@ class _Map:
 
     @property
     def is_diagonal(self) -> bool:
-        """Whether the output is zero but for its diagonal."""
+        """Whether the output is zero outside of its diagonal."""
         return len(set(self.outputs)) < len(self.outputs)
 
 
@@ -34,7 +34,7 @@ class PermutationMaps:
     There is one for each partition of the `p + q` indices into sets of equal indices: 2
     maps of sets, 15 of matrices. Each takes a diagonal of the input, sums over indices that
     the output does not have, and repeats over indices that the input does not have. Time
-    and memory are those of the tensors, while the matrix of a map has `n**(p + q)` entries.
+    and memory grow like the tensors, while the matrix of a map has `n**(p + q)` entries.
 
     Sums are scaled such that coefficients with the variance `1 / (m c)` keep the variance
     of an input with `c` channels, in the mean over all entries.
@@ -57,7 +57,7 @@ class PermutationMaps:
         self._scale = math.sqrt(self.num_maps / sum(variances))
 
     def add_to(self, add_constant: Callable[[str, np.ndarray], Tensor]) -> None:
-        """Nothing to store: the maps are known by `n`, `p` and `q`."""
+        """Stores nothing: `n`, `p` and `q` determine the maps."""
 
     def apply(self, f: Tensor, kernel: Tensor) -> Tensor:
         """`W f` for `f` of shape `(batch, n**p, channels)`, coefficients `(m, ...)`."""
@@ -86,7 +86,7 @@ class PermutationMaps:
 
 
 def _order(sets: tuple[int, ...]) -> tuple[int, ...]:
-    """Each set once, where it comes first."""
+    """Each set once, in the order of first occurrence."""
     return tuple(dict.fromkeys(sets))
 
 

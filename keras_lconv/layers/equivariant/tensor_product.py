@@ -72,8 +72,7 @@ class TensorProduct(FeatureLayer):
         require_memory(
             f"The products of one sample, from the inputs {input_shape} of {self._owner},",
             2 * size,
-            "Channels are multiplied one by one, components all with all: fewer components "
-            "need less",
+            "All components are multiplied with all others. Fewer components need less",
             itemsize=4,
         )
 
@@ -82,8 +81,8 @@ class TensorProduct(FeatureLayer):
         shapes = [tuple(shape) for shape in input_shape if isinstance(shape, (list, tuple))]
         if len(shapes) != 2 or any(len(shape) < 3 for shape in shapes):
             raise ValueError(
-                f"{self._owner} expects two inputs of shape "
-                f"`(batch, *spatial, channels)`. Received: {input_shape}"
+                f"{self._owner} expects two inputs of shape `(batch, *spatial, channels)`. "
+                f"Received: {input_shape}"
             )
         u, v = (channels_last_shape(shape, self.data_format) for shape in shapes)
         sizes = [n for n in (*u[1:-1], *v[1:-1]) if n is not None]
@@ -111,5 +110,5 @@ class TensorProduct(FeatureLayer):
         return from_channels_last(products, form)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """No mask: each product has two positions."""
+        """`None`: each product has two positions."""
         return None

@@ -1,4 +1,6 @@
-"""Checks of the arguments of layers on points: shapes, and groups that keep a distance."""
+"""Checks of the arguments of layers on points: shapes, and groups that preserve a
+distance.
+"""
 
 from functools import reduce
 from math import comb
@@ -25,7 +27,7 @@ class PointShape(NamedTuple):
         number: Number of points.
         channels: Channels of the features.
         has_table: Whether there is a table of neighbours.
-        of_edge: How many numbers each pair has.
+        of_edge: The number of numbers of each pair.
     """
 
     batch: int | None
@@ -38,7 +40,9 @@ class PointShape(NamedTuple):
 def point_shape(
     input_shape: Any, representation: Representation, data_format: str, owner: str
 ) -> PointShape:
-    """The sizes of features, positions and what there is of neighbours and their pairs."""
+    """The sizes of features and positions, and of neighbours and numbers of pairs if there
+    are any.
+    """
     given = [shape for shape in input_shape if isinstance(shape, (list, tuple))]
     shapes = [(*shape[:1], *integer_sizes(shape[1:])) for shape in given]
     size = representation.group.matrix_size
@@ -55,7 +59,7 @@ def point_shape(
         numbers = {
             shape[1] for shape in (features, positions, *tables, *edges) if len(shape) > 1
         } - {None}
-        # Pairs are those of a table, or of all points.
+        # Pairs come from a table, or from all points.
         ends = {shape[2] for shape in tables + edges} - {None}
         if not tables:
             ends = (numbers | ends) if edges else set()
@@ -87,7 +91,7 @@ def point_shape(
 
 
 def polynomial_degree(degree: Any, size: int) -> int:
-    """A degree whose kernels are found within seconds, for so many coordinates."""
+    """Checks a degree: for the given coordinates kernels must be found within seconds."""
     degree = count("degree", degree, most=MOST_DEGREE)
     number = comb(size + degree - 1, degree)
     if number > MOST_MONOMIALS:
@@ -100,17 +104,19 @@ def polynomial_degree(degree: Any, size: int) -> int:
 
 
 def require_pairs(number: int, num_neighbors: int | None, each: int, owner: str) -> None:
-    """Refuses clouds whose pairs do not fit, with so many numbers for each message."""
+    """Refuses clouds whose pairs do not fit into memory, with a given number of numbers for
+    each message.
+    """
     require_memory(
         f"The messages of one sample of {number} points in {owner}",
         2 * number * min(num_neighbors or number, number) * each,
-        "`num_neighbors` bounds them",
+        "Set `num_neighbors` to limit them",
         itemsize=4,
     )
 
 
 def joint_mask(mask: Any) -> Any:
-    """Where no mask of an input hides a point; `None` where there is no mask."""
+    """Whether no mask of an input hides a point, or `None` if there is no mask."""
     if not isinstance(mask, (list, tuple)):
         return mask
     given = [each for each in mask if each is not None]
@@ -120,7 +126,8 @@ def joint_mask(mask: Any) -> Any:
 def distance_forms(
     group: MatrixGroup, radius: float | None, num_neighbors: int | None
 ) -> np.ndarray:
-    """The invariant forms of positions: first, with a radius, the square of the distance.
+    """The invariant forms of positions. With a radius, the first one is the square of the
+    distance.
 
     Returns:
         Array `(s, v, v)`, with entries of order one.
@@ -129,9 +136,9 @@ def distance_forms(
     forms = invariant_forms(position)
     if num_neighbors is not None and not len(forms):
         raise ValueError(
-            f"`num_neighbors` needs a group with an invariant form, and {group!r} has "
-            "none: nothing says which points are near. Give a table of neighbours. "
-            f"Received: num_neighbors={num_neighbors}"
+            "`num_neighbors` needs a group with an invariant form, which tells the "
+            f"nearest points. Received: num_neighbors={num_neighbors} for {group!r}, which "
+            "has none. Give a table of neighbours"
         )
     if radius is None:
         return np.array([form / np.linalg.norm(form, 2) for form in forms]).reshape(
@@ -140,9 +147,10 @@ def distance_forms(
     form = positive_form(forms)
     if form is None:
         raise ValueError(
-            f"`radius` needs a group that keeps a distance, and {group!r} keeps none. Take "
-            f"`num_neighbors`, or a table of neighbours. Received: radius={radius}"
+            f"`radius` needs a group that preserves a distance. Received: radius={radius} "
+            f"for {group!r}, which preserves none. Give `num_neighbors`, or a table of "
+            "neighbours"
         )
-    # The Euclidean one, for rotations.
+    # For rotations this is the Euclidean distance.
     form = form * position.size / np.trace(form)
     return np.array([form, *(forms if len(forms) > 1 else [])])

@@ -12,16 +12,16 @@ from keras_lconv.layers.points.geometry import Edges
 
 
 class EdgeNetwork(BoundedWeights):
-    """Dense layers of the invariants of an edge and of both of its ends.
+    """Dense layers on the invariants of an edge and of both of its ends.
 
-    The first layer is linear in the invariants of each end, so it is computed once for each
-    point and not for each edge.
+    The first layer is linear in the invariants of each end, so that part is computed once
+    for each point instead of each edge.
 
     Args:
         units: Number of outputs.
         hidden_units: Units of the hidden layers, at least one.
-        of_edge: How many invariants an edge has.
-        of_ends: How many invariants a point has.
+        of_edge: The number of invariants of an edge.
+        of_ends: The number of invariants of a point.
         kernel_initializer: Initializer of the kernels between hidden layers.
         **kwargs: `name`, `dtype`, `trainable`.
     """
@@ -37,7 +37,7 @@ class EdgeNetwork(BoundedWeights):
     ):
         super().__init__(autocast=False, **kwargs)
         first = hidden_units[0]
-        # What comes in is of order one, in all.
+        # The sum of all inputs is of order one.
         total = of_edge + 2 * of_ends
         self._edge = self._kernel("edge", of_edge, first, _scaled(of_edge / total))
         self._ends = [
@@ -49,7 +49,7 @@ class EdgeNetwork(BoundedWeights):
         self._layers_after = []
         for number, (before, after) in enumerate(pairwise((*hidden_units, units))):
             is_last = number == len(hidden_units) - 1
-            # Factors of messages are about one at first.
+            # Factors of messages start near one.
             kernel = self._kernel(
                 f"hidden_{number}",
                 before,
@@ -78,7 +78,7 @@ class EdgeNetwork(BoundedWeights):
         Args:
             of_edge: Invariants of edges, `(batch, n, k, u)`.
             of_points: Invariants of points, `(batch, n, u')`, or `None` without any.
-            edges: Which points they connect.
+            edges: The edges.
         """
         hidden = _product(of_edge, self._edge)
         if of_points is not None:
@@ -95,5 +95,7 @@ def _product(x: Tensor, kernel: keras.Variable) -> Tensor:
 
 
 def _scaled(share: float) -> keras.initializers.Initializer:
-    """Of variance `2 share / inputs`, as for a rectifier that sees others as well."""
+    """An initializer with variance `2 share / inputs`, for a rectifier that has other
+    inputs as well.
+    """
     return keras.initializers.VarianceScaling(2 * share)

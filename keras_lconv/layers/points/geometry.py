@@ -1,4 +1,4 @@
-"""Pairs of points: which count, how far apart they are, and polynomials of differences.
+"""Pairs of points: neighbours, distances, and polynomials of differences.
 
 Tensors have the axes `(batch, n, k, ...)`, for `k` neighbours of each of `n` points, or
 `(batch, n, ...)` before neighbours are gathered.
@@ -17,8 +17,8 @@ from keras_lconv.algebra import EquivariantKernels
 
 # Larger than the square of any distance, in float32.
 FAR = 1e30
-# How many functions tell distances up to a radius apart. Bonds of molecules stretch by
-# hundredths of a radius of 5 angstrom, so 8 would be coarse.
+# The number of functions that resolve distances up to a radius. Bonds of molecules stretch
+# by hundredths of a radius of 5 angstrom, so 8 would be coarse.
 BUMPS = 16
 
 
@@ -26,10 +26,10 @@ class Edges(NamedTuple):
     """Neighbours `j` of points `i`.
 
     Args:
-        indices: Integers `(batch, n, k)`, or `None` where all points are neighbours of all,
-            in their order.
-        counts: Whether there is such a neighbour, `(batch, n, k)`.
-        numbers: Numbers of each pair, `(batch, n, k, e)`, or `None` where there are none.
+        indices: Integers `(batch, n, k)`, or `None` if all points are neighbours of all, in
+            their order.
+        counts: Whether each neighbour exists, `(batch, n, k)`.
+        numbers: Numbers of each pair, `(batch, n, k, e)`, or `None`.
     """
 
     indices: Tensor | None
@@ -37,10 +37,10 @@ class Edges(NamedTuple):
     numbers: Tensor | None = None
 
     def gather(self, values: Tensor) -> Tensor:
-        """From values `(batch, n, ...)` at points to those of neighbours.
+        """Values of neighbours, from values `(batch, n, ...)` at points.
 
         Returns:
-            Tensor `(batch, n, k, ...)`, or `(batch, 1, n, ...)` where all are neighbours.
+            Tensor `(batch, n, k, ...)`, or `(batch, 1, n, ...)` if all are neighbours.
         """
         if self.indices is None:
             return ops.expand_dims(values, 1)
@@ -53,11 +53,11 @@ class Edges(NamedTuple):
         return ops.reshape(found, (*ops.shape(places), *rest))
 
     def with_numbers(self, numbers: Tensor) -> "Edges":
-        """The same edges with numbers `(batch, n, k, e)`, zero where no edge is."""
+        """The same edges with numbers `(batch, n, k, e)`, zero where there is no edge."""
         return self._replace(numbers=masked(numbers, self.counts))
 
     def among(self, values: Tensor) -> Tensor:
-        """From values `(batch, n, n, e)` of all pairs to those of neighbours.
+        """Values of pairs of neighbours, from values `(batch, n, n, e)` of all pairs.
 
         Returns:
             Tensor `(batch, n, k, e)`.
@@ -77,7 +77,7 @@ def all_pairs(counts: Tensor) -> Edges:
     Args:
         counts: Which points there are, `(batch, n)`.
     """
-    # With both ends, which jax2onnx asks for.
+    # jax2onnx requires both ends.
     numbers = ops.arange(0, ops.shape(counts)[1], dtype="int32")
     others = ops.expand_dims(numbers, 0) != ops.expand_dims(numbers, 1)
     return Edges(None, ops.expand_dims(counts, 1) & ops.expand_dims(others, 0))
@@ -90,7 +90,7 @@ def nearest(positions: Tensor, forms: np.ndarray, counts: Tensor, number: int) -
         positions: Tensor `(batch, n, v)`.
         forms: Symmetric forms `(s, v, v)`. The sum of their absolute values is compared.
         counts: Which points there are, `(batch, n)`.
-        number: How many neighbours.
+        number: The number of neighbours.
     """
     pairs = all_pairs(counts)
     x = ops.stop_gradient(positions)
@@ -98,15 +98,16 @@ def nearest(positions: Tensor, forms: np.ndarray, counts: Tensor, number: int) -
     sizes = ops.sum(ops.abs(squares(between, forms)), axis=-1)
     far = ops.where(pairs.counts, sizes, ops.full_like(sizes, FAR))
     values, indices = ops.top_k(-far, number)
-    # What is no number stays among the neighbours.
+    # NaN stays among the neighbours.
     return Edges(ops.cast(indices, "int32"), ops.logical_not(values <= -FAR))
 
 
 def from_table(table: Tensor, counts: Tensor) -> Edges:
-    """Neighbours that are given.
+    """Given neighbours.
 
     Args:
-        table: Integers `(batch, n, k)`; what is not a number of a point is no neighbour.
+        table: Integers `(batch, n, k)`. A number that is not that of a point means no
+        neighbour.
         counts: Which points there are, `(batch, n)`.
     """
     table = ops.cast(table, "int32")
@@ -123,7 +124,7 @@ def squares(vectors: Tensor, forms: np.ndarray) -> Tensor:
 
 
 def in_units(vectors: Tensor, values: Tensor) -> Tensor:
-    """Vectors `v / (1 + sum q^2)^(1/4)`, also where the squares of `q` overflow.
+    """Vectors `v / (1 + sum q^2)^(1/4)`, even if the squares of `q` overflow.
 
     Args:
         vectors: Tensor `(..., v)`.
@@ -131,7 +132,7 @@ def in_units(vectors: Tensor, values: Tensor) -> Tensor:
     """
     if not values.shape[-1]:
         return vectors
-    # The result does not depend on the scale, so that no gradient is due to it.
+    # The result does not depend on the scale, so the scale needs no gradient.
     scale = 1 + ops.relu(largest(ops.abs(values), -1, keepdims=True) - 1)
     scale = ops.stop_gradient(scale)
     squares = ops.sum((values / scale) ** 2, axis=-1, keepdims=True)
@@ -146,8 +147,8 @@ def compressed(values: Tensor) -> Tensor:
 def bumps(square: Tensor, radius: float) -> Tensor:
     """Gaussians of the square of a distance, around squares of equally spaced distances.
 
-    They are smooth functions of positions, also where two points meet. Few of them differ
-    from zero at once, so each is higher than one: their mean square is about one, and small
+    They are smooth functions of positions, even if two points meet. Few of them differ from
+    zero at once, so each is higher than one: their mean square is about one, and small
     changes of distances count.
 
     Returns:
@@ -161,7 +162,7 @@ def bumps(square: Tensor, radius: float) -> Tensor:
 
 
 def cutoff(square: Tensor, radius: float) -> Tensor:
-    """`(1 - (r / R)^2)^3`, and 0 from the radius on: with two continuous derivatives."""
+    """`(1 - (r / R)^2)^3`, and 0 from the radius on. It has two continuous derivatives."""
     return ops.relu(1 - square / radius**2) ** 3
 
 
@@ -170,14 +171,14 @@ def aggregated(aggregation: str, weights: Tensor, scores: Tensor) -> Tensor:
 
     Args:
         aggregation: `"sum"`, `"average"` or `"attention"`.
-        weights: Those of edges, from 0 to 1, `(batch, n, k)`.
-        scores: Of attention, `(batch, n, k, 1)`.
+        weights: The weights of edges, from 0 to 1, `(batch, n, k)`.
+        scores: The scores of attention, `(batch, n, k, 1)`.
     """
     if aggregation == "average":
         return weights / maximum(ops.sum(weights, axis=-1, keepdims=True), 1.0)
     if aggregation == "attention":
         scores = scores[..., 0]
-        # What all are divided by makes no difference but to overflow.
+        # A common divisor only prevents overflow.
         top = ops.stop_gradient(ops.relu(largest(scores, -1, keepdims=True)))
         shares = weights * ops.exp(scores - top)
         return shares / (ops.exp(-top) + ops.sum(shares, axis=-1, keepdims=True))
@@ -188,7 +189,7 @@ class Polynomials:
     """The values of polynomial kernels of tensors.
 
     Args:
-        kernels: The kernels, `b` in number.
+        kernels: The `b` kernels.
     """
 
     def __init__(self, kernels: EquivariantKernels):
@@ -219,7 +220,9 @@ class Polynomials:
 
 
 def _factors(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of a monomial of the degree before and a coordinate, for each one."""
+    """For each monomial, the numbers of a monomial of the degree before and of a
+    coordinate.
+    """
     numbers = {tuple(exponents): number for number, exponents in enumerate(before)}
     coordinates = np.argmax(after > 0, axis=1)
     parents = after.copy()

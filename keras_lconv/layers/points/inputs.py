@@ -1,4 +1,4 @@
-"""What layers on points are given, as tensors with channels last."""
+"""The inputs of layers on points, as tensors with channels last."""
 
 from typing import Any, NamedTuple
 
@@ -11,14 +11,14 @@ from keras_lconv.layers.points.arguments import PointShape
 
 
 class Points(NamedTuple):
-    """Points, zero where there is none.
+    """Points, with zeros where there is none.
 
     Args:
         features: Tensor `(batch, n, ..., channels)`, in the dtype of the computation.
-        positions: Tensor `(batch, n, v)`, which keeps its digits in half precision.
+        positions: Tensor `(batch, n, v)`, in at least float32.
         exist: Which points there are, `(batch, n)`.
         table: Neighbours `(batch, n, k)`, or `None`.
-        of_pairs: Numbers of pairs, `(batch, n, n, e)`, or `(batch, n, k, e)` with a table;
+        of_pairs: Numbers of pairs, `(batch, n, n, e)`, or `(batch, n, k, e)` with a table,
             or `None`.
     """
 
@@ -36,10 +36,10 @@ def points_of(
 
     Args:
         inputs: A list of two to four.
-        sizes: Those of these inputs.
-        mask: Which points count, `(batch, n)`, or `None`.
-        data_format: That of the inputs.
-        dtype: Of the computation.
+        sizes: The sizes of these inputs.
+        mask: Whether each point counts, `(batch, n)`, or `None`.
+        data_format: The data format of the inputs.
+        dtype: The dtype of the computation.
     """
     features = ops.cast(to_floats(inputs[0], dtype), dtype)
     wide = working_dtype(features)

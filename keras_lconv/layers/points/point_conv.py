@@ -175,7 +175,7 @@ class PointConv(FieldKernel):
         bias_constraint: Constraint = None,
         **kwargs: Any,
     ):
-        # Positions keep their digits, also in half precision.
+        # Positions keep their digits, even in half precision.
         kwargs.setdefault("autocast", False)
         super().__init__(
             filters,
@@ -203,9 +203,9 @@ class PointConv(FieldKernel):
         is_linear = self.activation is keras.activations.linear
         if not (is_linear or self.representation_out.permutes_components):
             raise ValueError(
-                "`activation` must be None unless the group permutes the components of the "
-                "output: a pointwise function of others does not commute with it. Use "
-                "`GatedActivation` or `NormActivation` after the layer. "
+                "`activation` must be None unless the group permutes the components of "
+                "the output: a pointwise function of other components does not commute "
+                "with it. Use `GatedActivation` or `NormActivation` after the layer. "
                 f"Received: activation={activation!r} for {self.representation_out!r}"
             )
         self._forms = distance_forms(self.group, self.radius, self.num_neighbors)
@@ -236,7 +236,7 @@ class PointConv(FieldKernel):
         if not len(kernels) + len(self._maps):
             raise ValueError(
                 f"{self._owner} has no kernel up to degree={self.degree} from {before!r} "
-                f"to {after!r}. A larger `degree` has more"
+                f"to {after!r}. Take a larger `degree`"
             )
         is_chosen = self.num_neighbors is not None and not sizes.has_table
         if is_chosen and number is None:
@@ -284,8 +284,9 @@ class PointConv(FieldKernel):
         given = sizes.channels, sizes.of_edge
         if built != given:
             raise ValueError(
-                f"{self._owner} was built for {built[0]} channels, and {built[1]} numbers "
-                f"of each pair. Received: {given[0]} channels, and {given[1]} numbers"
+                f"{self._owner} needs inputs with {built[0]} channels and {built[1]} "
+                f"numbers of each pair. Received: {given[0]} channels and {given[1]} "
+                "numbers"
             )
         mask = self.compute_mask(inputs, mask)
         points = points_of(inputs, sizes, mask, self.data_format, self.compute_dtype)
@@ -304,13 +305,13 @@ class PointConv(FieldKernel):
         return from_channels_last(self.activation(y), self.data_format)
 
     def _centre(self, f: Tensor) -> Tensor:
-        """What points say to themselves, `(batch, n, m_out, filters)`."""
+        """The messages of points to themselves, `(batch, n, m_out, filters)`."""
         maps = ops.convert_to_tensor(self._maps, dtype=f.dtype)
         kernel = ops.cast(self.kernel, f.dtype)[self._polynomials.number :]
         return ops.einsum("soi,bnic,scf->bnof", maps, f, kernel)
 
     def _edges(self, points: Points) -> geometry.Edges:
-        """Which points are neighbours, with the numbers of their pairs."""
+        """The neighbours, with the numbers of their pairs."""
         edges = self._neighbors(points)
         if points.of_pairs is None:
             return edges
@@ -330,7 +331,7 @@ class PointConv(FieldKernel):
         return geometry.nearest(x, self._forms, exist, neighbors)
 
     def _messages(self, f: Tensor, x: Tensor, edges: geometry.Edges) -> Tensor:
-        """What neighbours say, `(batch, n, m_out, filters)`."""
+        """The sum of the messages of neighbours, `(batch, n, m_out, filters)`."""
         between = edges.gather(x) - ops.expand_dims(x, 2)
         values = geometry.squares(between, self._forms)
         f = ops.cast(f, x.dtype)
@@ -348,7 +349,7 @@ class PointConv(FieldKernel):
     ) -> tuple[Tensor, Tensor]:
         """Factors `(batch, n, k, p, channels)` of kernels, and weights `(batch, n, k)`."""
         weights = ops.cast(edges.counts, x.dtype)
-        # Where there are no forms, a constant.
+        # Without forms this is a constant.
         seen = [geometry.compressed(values) if len(self._forms) else weights[..., None]]
         if self.radius is not None:
             square = values[..., 0]
@@ -378,7 +379,7 @@ class PointConv(FieldKernel):
         return ops.concatenate(found, axis=-1) if found else None
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The mask of the points, where no mask of an input hides them."""
+        """The mask of the points: whether no mask of an input hides them."""
         return joint_mask(previous_mask)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From the features of points to those of a whole sample."""
+"""Pooling from the features of points to those of a whole sample."""
 
 from typing import Any
 
@@ -90,7 +90,7 @@ class PointPooling(FeatureLayer):
             top = largest(ops.where(expand_to_rank(there, len(f.shape)), f, low), 1)
             is_any = expand_to_rank(ops.any(there, axis=1), len(top.shape))
             return ops.where(is_any, top, ops.zeros_like(top))
-        # A sum, and the number of points, may be too large for half precision.
+        # Sums, and numbers of points, may be too large for half precision.
         wide = working_dtype(f)
         total = ops.sum(ops.cast(f, wide), axis=1)
         if self.reduction == "average":
@@ -99,7 +99,7 @@ class PointPooling(FeatureLayer):
         return ops.cast(total, f.dtype)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
-        """No mask: there are no points any more."""
+        """`None`: the output has no points."""
         return None
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Pooling: equivariant, to fewer positions, and to invariants."""
+"""Pooling: equivariant, to fewer positions, or to invariants."""
 
 from keras_lconv.layers.pooling.casimir_pooling import CasimirPooling
 from keras_lconv.layers.pooling.cluster_pooling import ClusterPooling

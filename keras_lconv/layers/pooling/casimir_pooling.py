@@ -131,7 +131,7 @@ class CasimirPooling(GeneratorLayer):
         self.tau = self.add_weight(
             name="tau",
             shape=(),
-            # Keras' `Constant` has the digits of float32 only.
+            # Keras' `Constant` has the precision of float32 only.
             initializer=lambda shape, dtype=None: ops.convert_to_tensor(
                 np.full(shape, self._initial_tau), dtype=dtype
             ),
@@ -152,12 +152,12 @@ class CasimirPooling(GeneratorLayer):
             return form_of_smoothing(self.generators)
         except ValueError as error:
             raise ValueError(
-                f"{error}. {self._owner} then needs a `form`: any symmetric matrix "
-                "smooths, without equivariance"
+                f"{error}. Give {self._owner} a `form`: any symmetric matrix smooths, "
+                "without equivariance"
             ) from error
 
     def _slices(self, shape: tuple[int, ...]) -> tuple[slice, ...]:
-        """The positions that are kept, as symmetric about the centre as can be."""
+        """The positions that are kept, as symmetric about the centre as possible."""
         steps = for_each_axis("strides", self.strides, len(shape))
         pairs = zip(shape, steps, strict=True)
         return tuple(slice((n - 1) % step // 2, n, step) for n, step in pairs)

@@ -89,7 +89,7 @@ class ClusterPooling(CoarsePooling):
         size = math.prod(shape)
         if len(self.clusters) != size:
             raise ValueError(
-                f"`clusters` of {self._owner} has labels for {len(self.clusters)} "
+                f"`clusters` of {self._owner} needs an input with {len(self.clusters)} "
                 f"positions. Received: an input of spatial shape {shape}, which has {size}"
             )
         return (int(self.clusters.max()) + 1,)
@@ -97,7 +97,7 @@ class ClusterPooling(CoarsePooling):
     def _pool(self, f: Tensor) -> Tensor:
         size, channels = f.shape[1:]
         counts = np.bincount(self.clusters)
-        # Sums of half precision overflow.
+        # Sums in half precision would overflow.
         rows = ops.cast(ops.transpose(f, (1, 0, 2)), working_dtype(f))
         rows = ops.reshape(rows, (size, -1))
         sums = segment_sum(rows, self.clusters, len(counts))
@@ -119,7 +119,7 @@ def _labels(clusters: ArrayLike) -> np.ndarray:
     labels = integer_array("clusters", clusters).ravel()
     if not len(labels) or labels.min() < 0 or labels.max() >= len(labels):
         raise ValueError(
-            "`clusters` must be the label of each position, where the labels are all "
+            "`clusters` must hold the label of each position, and labels must be all "
             f"integers from 0 to the largest. Received: labels {np.unique(labels)}"
         )
     if np.any(np.bincount(labels) == 0):

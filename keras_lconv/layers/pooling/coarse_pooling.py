@@ -1,4 +1,4 @@
-"""What poolings to fewer positions have in common: the generators that act there."""
+"""The base of poolings to fewer positions, with the generators that act there."""
 
 import math
 from typing import Any
@@ -18,12 +18,12 @@ class CoarsePooling(GeneratorLayer):
     """Base of poolings to fewer positions, `y = P f`, with generators induced there.
 
     `P` is a `d' x d` matrix on positions. The next layer needs generators on the coarse
-    positions. Those that fit best, in the least squares sense `|P L_i - L'_i P|`, are
-    `L'_i = P L_i P^+` with the pseudo-inverse: `induced_generators()`.
+    positions. In the least squares sense of `|P L_i - L'_i P|` the best ones are `L'_i = P
+    L_i P^+` with the pseudo-inverse. `induced_generators()` returns them.
 
     **Equivariance.** If `P L_i = L'_i P`, then `P exp(t L) f = exp(t L') P f`: the layer is
-    equivariant from the group on the fine positions to the one on the coarse ones. `defect`
-    is the relative error of this, `|P L - L' P| / |P L|`, with norms over all generators.
+    equivariant from the group on the fine positions to that on the coarse ones. `defect` is
+    the relative error of this, `|P L - L' P| / |P L|`, with norms over all generators.
 
     A subclass implements `_pool(f)`, `P f` for flat features, `_matrix_on(shape)`, the
     matrix `P` on a spatial shape in NumPy, and `_output_spatial_shape`. A subclass with
@@ -31,7 +31,7 @@ class CoarsePooling(GeneratorLayer):
     `_induced(trainable)`.
 
     Args:
-        generators: As in `LConv`; square ones.
+        generators: As in `LConv`, and square.
         rank: Rank of learned generators, or the hidden sizes of a chain of factors.
         defect_weight: Weight of the loss `defect^2`.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
@@ -52,8 +52,8 @@ class CoarsePooling(GeneratorLayer):
         self.defect_weight = not_negative("defect_weight", defect_weight)
         if self.defect_weight and not self._defect_is_learned:
             raise ValueError(
-                f"`defect_weight` of {type(self).__name__} needs learned generators, or "
-                "learned rows (`LearnedPooling`); without, the loss would be constant. "
+                f"`defect_weight` of {type(self).__name__} needs learned generators or "
+                "learned rows (`LearnedPooling`). Otherwise the loss is constant. "
                 f"Received: defect_weight={defect_weight!r}"
             )
 
@@ -71,14 +71,14 @@ class CoarsePooling(GeneratorLayer):
         raise NotImplementedError
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
-        """No mask: a coarse position combines masked and other positions."""
+        """`None`: a coarse position combines masked and other positions."""
         return None
 
     # ------------------------------------------------------------ intertwining
 
     @property
     def matrix(self) -> np.ndarray:
-        """`P`, an array `(d', d)`; learned rows have their current values.
+        """`P`, an array `(d', d)`. Learned rows have their current values.
 
         Raises:
             ValueError: If the layer is not built yet, or the matrix would take more than
@@ -89,7 +89,7 @@ class CoarsePooling(GeneratorLayer):
         require_memory(
             f"`matrix` of {self._owner}, which maps {size} positions to {rows},",
             2 * rows * size,
-            "The layer itself pools without it; `defect`, `defect_weight` and induced "
+            "The layer itself pools without it. `defect`, `defect_weight` and induced "
             "matrices need fewer positions",
         )
         return self._matrix_on(shape)
@@ -99,9 +99,10 @@ class CoarsePooling(GeneratorLayer):
 
     @property
     def defect(self) -> float:
-        """`|P L - L' P| / |P L|` with `L' = P L P^+`, over all generators, as they are now.
+        """`|P L - L' P| / |P L|` with `L' = P L P^+`, over all generators with their
+        current values.
 
-        It forms the matrices of the generators, `k d^2` numbers, for every family.
+        For every family it forms the matrices of the generators, `k d^2` numbers.
 
         Raises:
             ValueError: If the layer is not built yet.
@@ -119,7 +120,7 @@ class CoarsePooling(GeneratorLayer):
         return matrix, matrix @ generators
 
     def _squared_defect(self) -> Tensor:
-        """The square of `defect` as a tensor, in float32 at least."""
+        """The square of `defect` as a tensor, in at least float32."""
         generators = self.generators.to_dense()
         generators = ops.cast(generators, working_dtype(generators))
         # `P^+ P` projects onto the rows of `P`.
@@ -142,8 +143,8 @@ class CoarsePooling(GeneratorLayer):
             trainable: Whether the induced generators are learned. Shifts never are.
 
         Returns:
-            Matrices `P L_i P^+`, with `k d'^2` numbers, or, if the layer has them,
-            generators of the family of the fine ones.
+            Generators of the same family, if the layer has them, or else matrices `P L_i
+            P^+` with `k d'^2` numbers.
 
         Raises:
             ValueError: If the layer is not built yet.
@@ -158,7 +159,7 @@ class CoarsePooling(GeneratorLayer):
         )
 
     def _induced(self, trainable: bool) -> Generators | None:
-        """Coarse generators that are exact and no matrices, if there are such."""
+        """Exact coarse generators that are not matrices, if there are any."""
         return None
 
     def _require_built(self, name: str) -> tuple[int, ...]:
@@ -176,5 +177,5 @@ class CoarsePooling(GeneratorLayer):
 
 
 def relative_square(rest: Tensor, moved: Tensor) -> Tensor:
-    """`|rest|^2 / |moved|^2`, finite where both vanish."""
+    """`|rest|^2 / |moved|^2`, finite if both vanish."""
     return ops.sum(rest**2) / (ops.sum(moved**2) + 1e-7)

@@ -117,7 +117,7 @@ class FibreNorm(FibreLayer):
         return ops.cast(signed_length(f, self._square, self.epsilon), f.dtype)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """The mask of the input, if it masks positions and not parts of a fibre."""
+        """The mask of the input, if it masks positions instead of parts of a fibre."""
         if previous_mask is None or len(previous_mask.shape) > len(inputs.shape) - 2:
             return None
         return previous_mask

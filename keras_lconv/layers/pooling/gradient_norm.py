@@ -94,7 +94,7 @@ class GradientNorm(GeneratorLayer):
         self.epsilon = positive_number("epsilon", epsilon)
         self.tolerance = optional(fraction, "tolerance", tolerance)
         self._given_form = checked_form(form)
-        # What is known before a build is refused before it.
+        # Errors that are known before a build are raised here.
         self.form = form_of_gradients(self.generators, self._given_form, tolerance)
 
     def _build(self, feature_shape: Shape) -> None:

@@ -13,14 +13,14 @@ NAMES = ("flips", "quarter_turns")
 
 
 def checked_elements(elements: object) -> tuple[str | np.ndarray, ...]:
-    """Names and orthogonal matrices, from one of them or several, or of a finite group."""
+    """Names and orthogonal matrices, from one or several of them or from a finite group."""
     if isinstance(elements, MatrixGroup):
         if elements.dimension:
             raise ValueError(
-                "`elements` must be those of a finite group; give a connected part as "
+                "`elements` must belong to a finite group. Give a connected part as "
                 f"`generators`. Received: {elements!r}"
             )
-        # What generates the group leaves the same alone as all of it.
+        # The generating elements have the same invariants as the whole group.
         elements = elements.elements
     return names_or_matrices("elements", elements, _checked)
 
@@ -42,8 +42,8 @@ def _checked(element: object) -> str | np.ndarray:
     defect = np.max(np.abs(array.T @ array - np.eye(len(array))))
     if defect > PRECISION:
         raise ValueError(
-            "`elements` must be orthogonal matrices, as permutations of positions are. "
-            f"Received: one with h^T h - 1 up to {defect:.1e}"
+            "`elements` must be orthogonal matrices, such as permutations of positions. "
+            f"Received: a matrix whose h^T h - 1 has entries up to {defect:.1e}"
         )
     return array
 
@@ -71,8 +71,8 @@ def elements_on(
         else:
             if len(shape) < 2 or len(set(shape)) > 1:
                 raise ValueError(
-                    f"`elements='quarter_turns'` of {owner} is for square images and "
-                    f"cubes. Received: the spatial shape {shape}"
+                    f"`elements='quarter_turns'` of {owner} needs square images or cubes. "
+                    f"Received: the spatial shape {shape}"
                 )
             axes = combinations(range(len(shape)), 2)
             found += [one[np.rot90(positions, axes=pair).ravel()] for pair in axes]

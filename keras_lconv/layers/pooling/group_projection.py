@@ -78,7 +78,7 @@ class GroupProjection(FeatureLayer):
 
     @property
     def _coordinates(self) -> str:
-        """The axes that are removed, for messages."""
+        """The removed axes, for messages."""
         return ", ".join(f"s_{i + 1}" for i in range(self.num_coordinates))
 
     def build(self, input_shape: Shape) -> None:
@@ -92,8 +92,8 @@ class GroupProjection(FeatureLayer):
             raise ValueError(
                 f"{self._owner} expects features of shape (batch, {removed}, ..., "
                 f"channels), or (batch, channels, {removed}, ...) with "
-                "`data_format='channels_first'`. "
-                f"Received: an input of shape {tuple(input_shape)}"
+                "`data_format='channels_first'`. Received: an input of shape "
+                f"{tuple(input_shape)}"
             )
         require_channels(self._feature_shape(tuple(input_shape)), self._owner)
         return super().compute_output_shape(input_shape)

@@ -30,9 +30,9 @@ from keras_lconv.layers.pooling.refinement import checked_operators, operator_on
 
 KINDS = ("linear", "spectrum")
 
-# Matrices that the search for invariants holds beside the generators.
+# The number of matrices that the search for invariants holds besides the generators.
 COPIES = 5
-# From so many positions on it takes minutes, and there is a warning.
+# From this many positions on the search takes minutes, and there is a warning.
 MANY_POSITIONS, OPERATIONS_PER_MINUTE = 6000, 1e12
 
 
@@ -165,17 +165,18 @@ class InvariantPooling(GeneratorLayer):
         self._operators = checked_operators(refine)
         if self.kind == "linear" and len(self._operators) > 1:
             raise ValueError(
-                "`refine` of 'linear' invariants must be one operator, whose eigenvectors "
-                f"they are. Received: {len(self._operators)} operators"
+                "`refine` of 'linear' invariants must be one operator, because the "
+                f"invariants are its eigenvectors. Received: {len(self._operators)} "
+                "operators"
             )
         self._elements = checked_elements(elements)
         self.keepdims = boolean("keepdims", keepdims)
-        # A flat output has no axis of channels that vectors would lose.
+        # The output is flat, so vectors need no axis of channels.
         self._keeps_vectors = self.keepdims
         self.tolerance = fraction("tolerance", tolerance)
         self._require_fixed(self.generators, "invariants")
         self.refinement_errors: tuple[float, ...] = ()
-        # What was found before the layer is built, and on which grid.
+        # The subspaces found before the layer is built, and their grid.
         self._found: tuple[tuple[int, ...], eigenspaces.Eigenspaces] | None = None
 
     # ----------------------------------------------------------------- build
@@ -187,11 +188,14 @@ class InvariantPooling(GeneratorLayer):
         self.basis = self._add_constant("basis", spaces.basis)
 
     def _spaces_on(self, shape: tuple[int, ...]) -> eigenspaces.Eigenspaces:
-        """The subspaces on a grid, found once for the shape of the output and the build."""
+        """The subspaces on a grid. They are found once, for the shape of the output and for
+        the build.
+        """
         if self._found is None or self._found[0] != shape:
             generators = self.generators
             if generators.spatial_shape != shape:
-                # A copy, since the generators may be built later on for another grid.
+                # This uses a copy, because the generators may be built later for another
+                # grid.
                 generators = type(generators).from_config(generators.get_config())
                 generators.build_for((None, *shape, 1), self._owner)
             self._found = shape, self._find(generators, self._owner)
@@ -201,8 +205,8 @@ class InvariantPooling(GeneratorLayer):
         """The subspaces that make the invariants."""
         if not generators.is_square:
             raise ValueError(
-                f"{owner} needs square generators: others lead to another grid, and have "
-                f"no invariants. Received: generators {generators.name!r}"
+                f"{owner} needs square generators. Received: generators "
+                f"{generators.name!r}, which lead to another grid and have no invariants"
             )
         self._require_room(generators, owner)
         matrices = generators.matrices()
@@ -218,11 +222,13 @@ class InvariantPooling(GeneratorLayer):
 
     @staticmethod
     def _require_room(generators: Generators, owner: str) -> None:
-        """Raises if the eigenproblem does not fit into memory, and warns if it is long."""
+        """Raises an error if the eigenproblem does not fit into memory, and warns if it
+        takes long.
+        """
         size = generators.size
         way_out = (
-            "Pool to fewer positions before, as `CasimirPooling(..., strides=2)` and "
-            "`downsampling=2` of `lconv_classifier` do, or take averages over positions "
+            "Pool to fewer positions first, by `CasimirPooling(..., strides=2)` or "
+            "`downsampling=2` of `lconv_classifier`, or average over positions "
             "(`pooling='avg'`)"
         )
         what = f"Finding the invariants of {owner} on {size} positions"
@@ -231,8 +237,8 @@ class InvariantPooling(GeneratorLayer):
         if size > MANY_POSITIONS:
             minutes = 10 * size**3 / OPERATIONS_PER_MINUTE
             warnings.warn(
-                f"{what} takes about {minutes:.0f} minutes, once: it is an eigenproblem of "
-                f"a matrix. {way_out}",
+                f"{what} takes about {minutes:.0f} minutes, once, because it is an "
+                f"eigenproblem of a large matrix. {way_out}",
                 stacklevel=2,
             )
 
@@ -259,7 +265,7 @@ class InvariantPooling(GeneratorLayer):
             found, vectors = np.linalg.eigh(basis.T @ operator @ basis)
             basis = basis @ vectors
             values = np.stack([np.zeros(number), found], axis=1)
-        # The sign that an average over positions has.
+        # The sign is that of an average over positions.
         basis = basis * np.where(basis.sum(axis=0) < 0, -1.0, 1.0)
         return eigenspaces.Eigenspaces(basis, np.ones(number, dtype=int), values)
 
@@ -269,10 +275,10 @@ class InvariantPooling(GeneratorLayer):
         asymmetry = max(invariants.asymmetry(matrix, -1) for matrix in matrices)
         if asymmetry > invariants.PRECISION:
             raise ValueError(
-                f"`kind='spectrum'` of {owner} needs antisymmetric generators: with others "
-                "`exp(t L)` is not orthogonal, and norms on eigenspaces are not invariant. "
-                f"Received: generators {generators.name!r} with |L + L^T| / |L| up to "
-                f"{asymmetry:.1e}"
+                f"`kind='spectrum'` of {owner} needs antisymmetric generators: for others "
+                "`exp(t L)` is not orthogonal, and norms on eigenspaces are not "
+                f"invariant. Received: generators {generators.name!r} with |L + L^T| / |L| "
+                f"up to {asymmetry:.1e}"
             )
         form = smoothing_form(generators.representation())
         casimir = casimir_matrix(matrices, form)
@@ -322,13 +328,13 @@ class InvariantPooling(GeneratorLayer):
         return ops.reshape(output, (-1, output.shape[1] * channels))
 
     def _count(self, shape: tuple[int, ...]) -> int:
-        """The number of invariants, also of a layer that is not built."""
+        """The number of invariants. It works before the layer is built, too."""
         if self.num_invariants is not None:
             return self.num_invariants
         return len(self.multiplicities if self.built else self._spaces_on(shape).sizes)
 
     def _act(self, f: Tensor) -> Tensor:
-        # Squares of half precision overflow.
+        # Squares in half precision would overflow.
         flat = ops.cast(f, working_dtype(f))
         basis = ops.cast(self.basis, flat.dtype)
         if self.kind == "linear":
@@ -342,7 +348,7 @@ class InvariantPooling(GeneratorLayer):
         return ops.cast(ops.transpose(norms, (1, 0, 2)), f.dtype)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
-        """No mask: the output has no positions."""
+        """`None`: the output has no positions."""
         return None
 
     def get_config(self) -> dict[str, Any]:
@@ -371,8 +377,8 @@ def _check_unmoved(
         raise ValueError(
             f"`elements` of {owner} must commute with {name}, or its eigenspaces are not "
             f"invariant. Received: a relative commutator of {max(sizes):.1e}. A quarter "
-            "turn, for example, takes translations along one axis to those along another: "
-            "the generators must have both"
+            "turn, for example, maps translations along one axis to those along another, "
+            "so the generators must contain both"
         )
 
 

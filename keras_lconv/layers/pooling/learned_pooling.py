@@ -20,10 +20,10 @@ from keras_lconv._typing import (
 from keras_lconv._validation import positive_ints
 from keras_lconv.layers.pooling.coarse_pooling import CoarsePooling, relative_square
 
-# The part of its weight that a learned row starts with on its own run of positions.
+# The part of the weight of a learned row that starts on its own run of positions.
 OWN_WEIGHT = 0.9
-# Relative to the mean square of a row: keeps the projection onto the rows of a learned
-# matrix finite where two of them become equal.
+# Relative to the mean square of a row. It keeps the projection onto the rows of a learned
+# matrix finite when two rows become equal.
 RIDGE = 1e-6
 
 
@@ -112,8 +112,8 @@ class LearnedPooling(CoarsePooling):
         size = math.prod(shape)
         if math.prod(self.output_dim) > size:
             raise ValueError(
-                f"`output_dim` of {self._owner} must be no more than the {size} positions "
-                f"of the input. Received: output_dim={self.output_dim}"
+                f"`output_dim` of {self._owner} must be at most the {size} positions of "
+                f"the input. Received: output_dim={self.output_dim}"
             )
         return self.output_dim
 
@@ -137,7 +137,7 @@ class LearnedPooling(CoarsePooling):
         return weights / weights.sum(axis=1, keepdims=True)
 
     def _squared_defect(self) -> Tensor:
-        # In float32 at least, since equations are solved.
+        # In at least float32, because equations are solved.
         generators = self.generators.to_dense()
         dtype = working_dtype(generators)
         generators = ops.cast(generators, dtype)

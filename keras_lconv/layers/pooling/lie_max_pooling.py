@@ -11,7 +11,7 @@ from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import positive_int
 from keras_lconv.layers.base import GeneratorLayer
 
-# Beyond this power a number of products is out of reach, and out of the range of floats.
+# Beyond this power the number of products is out of reach, and out of the range of floats.
 LARGEST_POWER = 60
 
 
@@ -107,12 +107,12 @@ class LieMaxPooling(GeneratorLayer):
         size, channels = f.shape[1:]
         terms, products = [ops.expand_dims(f, -2)], f
         for hop in range(1, self.hops + 1):
-            # To the next generator, all products so far are channels.
+            # For the next generator, all products so far are channels.
             number = self.generators.num_generators**hop
             products = self.generators.apply(products)
             products = ops.reshape(products, (-1, size, number * channels))
             terms.append(ops.reshape(products, (-1, size, number, channels)))
-        # One maximum over all: where several are largest, the gradient is that of Keras.
+        # With one maximum over all, ties have the gradient of Keras.
         return largest(ops.concatenate(terms, axis=-2), axis=-2)
 
     def get_config(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from keras_lconv.layers.fibre_layer import FibreLayer
 
 PADDINGS = ("valid", "same")
 
-# Along an axis: size, step, number, and how far windows reach over the border.
+# Windows along an axis: size, step, number, and how far they reach over the border.
 Window: TypeAlias = tuple[int, int, int, tuple[int, int]]
 
 
@@ -126,8 +126,8 @@ class NormMaxPooling(FibreLayer):
         shape = spatial_shape(feature_shape, owner)[:-1]
         if not shape:
             raise ValueError(
-                f"{owner} needs a spatial axis beside the fibre axis. "
-                f"Received: an input of shape {tuple(feature_shape)}, channels last"
+                f"{owner} needs a spatial axis besides the fibre axis. Received: an input "
+                f"of shape {tuple(feature_shape)}, channels last"
             )
         found = []
         sizes = for_each_axis("pool_size", self.pool_size, len(shape))
@@ -156,7 +156,7 @@ class NormMaxPooling(FibreLayer):
         return largest_vectors(f, self._square(f), self._windows(tuple(f.shape)))
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """None: windows have no mask."""
+        """`None`: windows have no mask."""
         return None
 
     def get_config(self) -> dict[str, Any]:
@@ -170,7 +170,8 @@ class NormMaxPooling(FibreLayer):
 
 
 def largest_vectors(f: Tensor, square: Tensor, windows: list[Window]) -> Tensor:
-    """The vector with the largest square in each window, the first of several.
+    """The vector with the largest square in each window, the first one if several are
+    equal.
 
     Args:
         f: Vectors, `(batch, *spatial, n, channels)`.
@@ -178,10 +179,11 @@ def largest_vectors(f: Tensor, square: Tensor, windows: list[Window]) -> Tensor:
         windows: The windows along each spatial axis.
     """
     padding = [(0, 0), *(pad for *_, pad in windows), (0, 0)]
-    # What is no number is kept, whatever a backend takes for the largest.
-    square = ops.where(ops.isnan(square), np.inf, square)
-    # Nothing outside of the grid is ever the largest.
-    square = ops.pad(square, padding, constant_values=-np.inf)
+    # NaN is kept, whatever a backend takes for the largest. Positions outside of the grid
+    # are never the largest. Infinity times zero would be NaN in exported models.
+    most = float(np.finfo(keras.backend.standardize_dtype(square.dtype)).max)
+    square = ops.where(ops.isnan(square), most, square)
+    square = ops.pad(square, padding, constant_values=-most)
     vectors = ops.pad(f, [*padding, (0, 0)])
     slices = [
         (
@@ -193,9 +195,11 @@ def largest_vectors(f: Tensor, square: Tensor, windows: list[Window]) -> Tensor:
         )
         for offset in itertools.product(*(range(size) for size, *_ in windows))
     ]
-    largest = ops.argmax(ops.stack([square[cut] for cut in slices], axis=-1), axis=-1)
-    kept = ops.zeros_like(vectors[slices[0]])
-    for number, cut in enumerate(slices):
-        chosen = ops.expand_dims(largest == number, -2)
-        kept = ops.where(chosen, vectors[cut], kept)
+    # Exporters to ONNX do not support an `argmax` of floats.
+    first, *others = slices
+    kept, largest = vectors[first], square[first]
+    for cut in others:
+        is_larger = square[cut] > largest
+        kept = ops.where(ops.expand_dims(is_larger, -2), vectors[cut], kept)
+        largest = ops.where(is_larger, square[cut], largest)
     return kept

@@ -1,4 +1,4 @@
-"""Pooling over the images of a feature map under the group."""
+"""Pooling over the orbit of a feature map under the group."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from keras_lconv._validation import one_of, optional, positive_int, positive_num
 from keras_lconv.generators.exponential import exponential
 from keras_lconv.layers.base import GeneratorLayer
 
-# Each costs an exponential at every call.
+# Each element costs an exponential in every call.
 MOST_ELEMENTS = 1_000_000
 
 REDUCTIONS = ("max", "average", "logsumexp")
@@ -104,8 +104,8 @@ class OrbitPooling(GeneratorLayer):
         self.num_samples = _for_each("num_samples", num_samples, positive_int)
         if (period is None) == (max_parameter is None):
             raise ValueError(
-                "Either `period` or `max_parameter` must be given. "
-                f"Received: period={period!r}, max_parameter={max_parameter!r}"
+                "Exactly one of `period` and `max_parameter` must be given. Received: "
+                f"period={period!r}, max_parameter={max_parameter!r}"
             )
         self.period = optional(_positive_for_each, "period", period)
         self.max_parameter = optional(_positive_for_each, "max_parameter", max_parameter)
@@ -120,9 +120,10 @@ class OrbitPooling(GeneratorLayer):
         count = math.prod(_repeated(self.num_samples, k))
         if count > MOST_ELEMENTS:
             raise ValueError(
-                f"`num_samples` must make at most {MOST_ELEMENTS:,} group elements, one "
-                f"exponential each. Received: num_samples={self.num_samples} for {k} "
-                f"generators, which makes {count:.3g}"
+                f"`num_samples` must give at most {MOST_ELEMENTS:,} group elements, "
+                "because each needs an exponential. Received: "
+                f"num_samples={self.num_samples} for {k} generators, which makes "
+                f"{count:.3g}"
             )
 
     @property
@@ -134,14 +135,14 @@ class OrbitPooling(GeneratorLayer):
             pairs = zip(_repeated(self.period, k), counts, strict=True)
             return tuple(np.arange(n) * period / n for period, n in pairs)
         pairs = zip(_repeated(self.max_parameter, k), counts, strict=True)
-        # Symmetric to the last digit, with an exact zero among an odd number.
+        # The samples are exactly symmetric, and an odd number contains an exact zero.
         return tuple(
             bound * (2.0 * np.arange(n) - (n - 1)) / max(n - 1, 1) for bound, n in pairs
         )
 
     def _build(self, feature_shape: Shape) -> None:
         self._require_square("only such have an exponential")
-        # Learned generators have no bound that is known now.
+        # The bound of learned generators is not known yet.
         self._bounds = None
         if not self.generators.is_learned:
             self._bounds = self.generators.initial_norm_bounds()
@@ -149,7 +150,7 @@ class OrbitPooling(GeneratorLayer):
     # ------------------------------------------------------------------ call
 
     def _act(self, f: Tensor) -> Tensor:
-        # One sample is made from the one before: rounding must not add up.
+        # Each sample is made from the one before, so rounding must not add up.
         dtype = working_dtype(f)
         total = self._pooled(ops.cast(f, dtype), 0)
         count = float(np.prod([len(samples) for samples in self.parameters]))
@@ -160,11 +161,11 @@ class OrbitPooling(GeneratorLayer):
         return ops.cast(total, f.dtype)
 
     def _pooled(self, f: Tensor, number: int) -> Tensor:
-        """The samples of this generator and those after it, joined."""
+        """Pools over the samples of this generator and of those after it."""
         if number == self.generators.num_generators:
             return f
-        # Outward from the identity, both ways: what one large element takes away, another
-        # does not bring back.
+        # Steps go outward from the identity in both directions, because content that a
+        # large element moves off the grid does not come back.
         samples = self.parameters[number]
         total = self._pooled_along(f, number, samples[samples >= 0])
         if samples[0] < 0:
@@ -173,7 +174,7 @@ class OrbitPooling(GeneratorLayer):
         return total
 
     def _pooled_along(self, f: Tensor, number: int, samples: np.ndarray) -> Tensor:
-        """Equidistant samples, each made from the one before."""
+        """Pools over equidistant samples, each made from the one before."""
         first = self._moved(f, number, samples[0]) if samples[0] else f
         total = self._pooled(first, number + 1)
         if len(samples) == 1:
@@ -202,8 +203,7 @@ class OrbitPooling(GeneratorLayer):
         largest = maximum(a, b)
         if self.reduction == "max":
             return largest
-        # The gradient of `logaddexp` is not that of the formula, for equal values on
-        # TensorFlow.
+        # On TensorFlow the gradient of `logaddexp` is wrong for equal values.
         largest = ops.stop_gradient(largest)
         return largest + ops.log(ops.exp(a - largest) + ops.exp(b - largest))
 

@@ -46,7 +46,7 @@ def _checked(operator: object) -> str | np.ndarray:
         )
     if invariants.asymmetry(array, 1) > invariants.PRECISION:
         raise ValueError(
-            "`refine` must be a symmetric matrix, which has orthogonal eigenspaces. "
+            "`refine` must be a symmetric matrix, so that its eigenspaces are orthogonal. "
             f"Received: |R - R^T| / |R| = {invariants.asymmetry(array, 1):.1e}"
         )
     return array
@@ -67,7 +67,7 @@ def operator_on(
         return operator
     if generators.num_generators != 1 or len(shape) < 2:
         raise ValueError(
-            f"`refine={operator!r}` of {owner} is for one generator, a rotation of images. "
+            f"`refine={operator!r}` of {owner} needs one generator, a rotation of images. "
             f"Received: {generators.num_generators} generators on the spatial shape {shape}"
         )
     return NAMED[operator](shape, generators.derivative)

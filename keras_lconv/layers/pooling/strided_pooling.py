@@ -150,7 +150,7 @@ class StridedPooling(CoarsePooling):
 
 
 def _block_means(f: Tensor, axis: int, step: int) -> Tensor:
-    """Means of blocks along an axis, of what is there in the last one."""
+    """Means of blocks along an axis. The last block may have fewer positions."""
     size = f.shape[axis]
     count = math.ceil(size / step)
     inner = math.prod(f.shape[axis + 1 :])

@@ -1,4 +1,4 @@
-"""Equivariant kernels on the grid of a window: NumPy constants."""
+"""Equivariant kernels on the grid of a window, as NumPy constants."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -10,16 +10,16 @@ from keras_lconv.algebra import MatrixGroup, Representation, equivariant_kernels
 from keras_lconv.algebra.intertwiners import intertwiners
 from keras_lconv.layers.steerable.grid import Grid, rings
 
-# Of the mean square of noise after a ReLU, the share of the square of its mean.
+# The squared mean of noise after a ReLU, as a share of its mean square.
 COMMON = 1 / np.pi
-# Over how many positions noise is smooth, once it has passed such kernels.
+# The number of positions over which noise is smooth, once it has passed such kernels.
 SMOOTHNESS = 0.6
-# Kernels that are smaller than this, relative to the largest, vanish on the grid.
+# Kernels smaller than this, relative to the largest, vanish on the grid.
 SMALLEST = 1e-6
 
 
 class Action(NamedTuple):
-    """A representation by its numbers, to look results up by."""
+    """A representation as hashable numbers, by which results are cached."""
 
     generators: bytes
     elements: bytes
@@ -27,7 +27,7 @@ class Action(NamedTuple):
 
     @classmethod
     def of(cls, representation: Representation) -> "Action":
-        """That of a representation."""
+        """The numbers of a representation."""
         return cls(
             representation.generators.tobytes(),
             representation.elements.tobytes(),
@@ -43,7 +43,7 @@ class Action(NamedTuple):
 
 
 def default_degrees(window: Sequence[int]) -> tuple[int, ...]:
-    """The largest degree of each ring: twice its radius, which a grid tells apart."""
+    """The largest degree on each ring: twice its radius, which a grid resolves."""
     return tuple(int(2 * radius) for radius in rings(window))
 
 
@@ -55,7 +55,7 @@ def steerable_basis(
 ) -> np.ndarray:
     """A basis of the equivariant kernels of a window, `(k, *window, m_out, m_in)`.
 
-    Kernels are functions of the direction, times a bell around each radius. All degrees
+    Kernels are functions of the direction times a bell around each radius. All degrees
     above 0 vanish at the centre. They are scaled such that a kernel `sum_b w_b B_b`, with
     random `w_b` of variance `1 / k`, keeps the mean square of features.
     """
@@ -95,17 +95,18 @@ def _basis(
 def _scaled(
     basis: np.ndarray, grid: Grid, source: Representation, target: Representation
 ) -> np.ndarray:
-    """Kernels that together keep the mean square of smooth noise after a ReLU.
+    """Scales kernels so that together they keep the mean square of smooth noise after a
+    ReLU.
 
-    Kernels of one norm would make the mean much stronger than high frequencies, which
-    average out. Those that make all components of the output equally strong would make it
-    rough, and a grid holds high frequencies least well. So this goes half of the way. The
+    Kernels of equal norm would make the mean much stronger than high frequencies, which
+    average out. Kernels that make all components of the output equally strong would make it
+    rough, and a grid represents high frequencies worst. So this goes half of the way. The
     covariance of the output commutes with the group, and so do its powers.
     """
     norms = np.sqrt(np.sum(basis**2, axis=(1, 2, 3)))
     kept = norms > SMALLEST * np.max(norms)
     basis = basis[kept] / norms[kept, None, None, None]
-    # How a kernel sees smooth noise, and what all positions have in common.
+    # The response of a kernel to smooth noise, and to the common mean of all positions.
     distances = np.linalg.norm(grid.points[:, None] - grid.points, axis=-1)
     smooth = np.linalg.cholesky(np.exp(-(distances**2) / (2 * SMOOTHNESS**2)))
     noise = np.einsum("bxoi,xy->boyi", basis, smooth, optimize=True)
@@ -118,7 +119,7 @@ def _scaled(
     seen = np.concatenate(parts, axis=2)
     covariance = np.einsum("bos,bps->op", seen, seen, optimize=True)
     maps = intertwiners(target, target)
-    # The grid turns by quarters only: what it adds is projected away.
+    # The grid is symmetric under quarter turns only. A projection removes what this adds.
     covariance = np.einsum("mop,mqr,qr->op", maps, maps, covariance, optimize=True)
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     reached = values > SMALLEST * values[-1]

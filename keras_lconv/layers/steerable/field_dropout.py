@@ -74,7 +74,7 @@ class FieldDropout(FieldLayer):
     def call(
         self, inputs: Tensor, mask: Tensor | None = None, training: bool | None = None
     ) -> Tensor:
-        """The fields that are kept, while training."""
+        """The fields, some set to zero in training."""
         self._drops = bool(training)
         return super().call(inputs, mask)
 

@@ -1,4 +1,4 @@
-"""What layers have in common with kernels from one representation to another."""
+"""The base of layers with kernels from one representation to another."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ class FieldKernel(KernelOwner):
 
     Args:
         filters: Number of output fields.
-        group: What `SteerableConv` takes.
-        representation_in: How the features of the input turn.
-        representation_out: How those of the output do.
-        **kwargs: What the base class takes.
+        group: As for `SteerableConv`.
+        representation_in: The representation of the input.
+        representation_out: The representation of the output.
+        **kwargs: Arguments of the base class.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What layers have in common that take fields to fields of one group."""
+"""The base of layers from fields to fields of one group."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ class FieldLayer(FeatureLayer):
     shape of the output if it differs.
 
     Args:
-        group: What `SteerableConv` takes.
+        group: As for `SteerableConv`.
         representation: How the fields turn.
         data_format: `"channels_last"` or `"channels_first"`; `None` is Keras' default.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`.
@@ -67,10 +67,10 @@ class FieldLayer(FeatureLayer):
             self._fix_channels(input_shape, shape[-1])
 
     def _build(self, field_shape: Shape) -> None:
-        """Creates the weights; there are none by default."""
+        """Creates the weights. By default there are none."""
 
     def _channels(self, field_shape: Shape) -> int:
-        """The number of channels, which has to be known for weights."""
+        """The number of channels, which must be known to create weights."""
         if field_shape[-1] is None:
             raise ValueError(
                 f"{self._owner} needs a defined number of channels. "

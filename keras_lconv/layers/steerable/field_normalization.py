@@ -94,7 +94,7 @@ class FieldNormalization(FieldLayer):
         super().__init__(group, representation, data_format=data_format, **kwargs)
         if not self.representation.is_orthogonal:
             raise ValueError(
-                "`representation` must be one of orthogonal matrices, which keep the "
+                "`representation` must consist of orthogonal matrices, which keep the "
                 f"length of a field. Received: {self.representation!r}"
             )
         self.kind = one_of("kind", kind, KINDS)
@@ -139,7 +139,7 @@ class FieldNormalization(FieldLayer):
     def call(
         self, inputs: Tensor, mask: Tensor | None = None, training: bool | None = None
     ) -> Tensor:
-        """The normalized fields, by statistics of the batch while training."""
+        """The normalized fields, by statistics of the batch in training."""
         self._uses_batch = bool(training) and self.trainable
         return super().call(inputs, mask)
 
@@ -148,7 +148,9 @@ class FieldNormalization(FieldLayer):
         return f * ops.cast(scale, f.dtype) + ops.cast(shift, f.dtype)
 
     def scale_and_shift(self, f: Tensor) -> tuple[Tensor, Tensor]:
-        """What fields are multiplied by and what is added, `(..., 1, c)`, `(..., m, c)`."""
+        """The factor `(..., 1, c)` and the term `(..., m, c)` of the affine map
+        of fields.
+        """
         dtype = working_dtype(f)
         invariant = ops.convert_to_tensor(self._invariant, dtype=dtype)
         if self.kind == "layer":
@@ -165,7 +167,8 @@ class FieldNormalization(FieldLayer):
             scale = scale * ops.cast(self.gamma, dtype)
         shift = -self._spread(average, invariant) * scale
         if self.beta is not None:
-            # Of norm root m, so that `beta` is what is added to a regular field.
+            # The norm is the root of m, so that `beta` is added to each component of a
+            # regular field.
             root = float(np.sqrt(self.representation.size))
             shift = shift + self._spread(root * ops.cast(self.beta, dtype), invariant)
         return scale, shift
@@ -178,7 +181,7 @@ class FieldNormalization(FieldLayer):
         first, spread = ops.moments(f, axes, keepdims=keep)
         average = ops.einsum("sm,...mc->...sc", invariant, first)
         rest = first - self._spread(average, invariant)
-        # Rounding leaves little of a variance that is small beside the mean.
+        # Rounding spoils a variance that is small beside the mean.
         variance = ops.relu(mean(spread + rest**2, -2))
         return average, ops.expand_dims(variance, -2)
 

@@ -1,4 +1,4 @@
-"""What turns how: groups and representations as arguments, and in configurations."""
+"""Groups and representations as arguments and in configurations."""
 
 from typing import Any, TypeAlias, TypeGuard
 
@@ -8,7 +8,7 @@ from keras_lconv._typing import Shape
 from keras_lconv.algebra import LieAlgebra, MatrixGroup, Representation, named_group
 from keras_lconv.algebra.group import as_group
 
-# A name, a group, or what a configuration holds.
+# A name, a group, or its configuration.
 GroupArgument: TypeAlias = str | MatrixGroup | LieAlgebra | dict[str, Any]
 # A name, the largest degree of functions on the sphere, or a representation.
 FieldArgument: TypeAlias = str | int | Representation | dict[str, Any]
@@ -17,7 +17,7 @@ FIELDS = ("trivial", "regular", "standard", "sign")
 
 
 def group_of(value: GroupArgument) -> MatrixGroup:
-    """The group that is given by a name, as an object, or by a configuration."""
+    """The group from a name, an object or a configuration."""
     if isinstance(value, str):
         return named_group(value)
     if _is_configuration(value):
@@ -33,7 +33,7 @@ def group_of(value: GroupArgument) -> MatrixGroup:
 def representation_of(
     name: str, value: FieldArgument, group: MatrixGroup
 ) -> Representation:
-    """The representation of a group that is given by a name, a degree, or as an object."""
+    """The representation of a group from a name, a degree or an object."""
     if isinstance(value, Representation):
         same = _numbers(value.group) == _numbers(group)
         if not same:
@@ -56,13 +56,15 @@ def representation_of(
 
 
 def is_scalar(representation: Representation) -> bool:
-    """Whether it is of one number that nothing changes: such fields have no axis of it."""
+    """Whether a representation is trivial of size 1. Such fields have no axis of
+    components.
+    """
     still = not np.any(representation.generators) and np.all(representation.elements == 1)
     return representation.size == 1 and bool(still)
 
 
 def field_shape(feature_shape: Shape, representation: Representation, owner: str) -> Shape:
-    """The shape of fields with their axis of `m`, of features that have to be such."""
+    """The shape of fields with the axis of `m`, after a check of the features."""
     rank = representation.group.matrix_size
     fibre = () if is_scalar(representation) else (representation.size,)
     fits = len(feature_shape) == rank + len(fibre) + 2
@@ -76,7 +78,7 @@ def field_shape(feature_shape: Shape, representation: Representation, owner: str
 
 
 def configuration(value: Any) -> Any:
-    """What a configuration holds of a group or a representation."""
+    """The configuration of a group or a representation."""
     if isinstance(value, LieAlgebra):
         value = as_group("group", value)
     if isinstance(value, (MatrixGroup, Representation)):
@@ -95,7 +97,7 @@ def _is_configuration(value: Any) -> TypeGuard[dict[str, Any]]:
 
 
 def _matrices(config: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Matrices of generators and of elements, either of which may be none."""
+    """Matrices of generators and of elements. Either may be empty."""
     shape = (-1, config["size"], config["size"])
     generators, elements = (
         np.array(config[key], dtype="float64").reshape(shape)

@@ -86,7 +86,7 @@ class FourierActivation(FieldLayer):
         require_memory(
             f"degree={degree} with num_samples={self.num_samples} of {type(self).__name__}",
             4 * self.num_samples * self.representation.size,
-            "Lower degrees, as 2 to 8, are usual",
+            "Degrees of 2 to 8 are usual",
         )
         points = _points(self.rank, self.num_samples)
         self._to_samples = harmonic_values(points, self.degree)
@@ -118,14 +118,14 @@ class FourierActivation(FieldLayer):
 
 
 def _points(dimension: int, least: int) -> np.ndarray:
-    """Points of the unit sphere, whose symmetries are those of a polygon or the cube."""
+    """Points of the unit sphere with the symmetries of a polygon or the cube."""
     if dimension == 1:
         return np.array([[1.0], [-1.0]])
     if dimension == 2:
         angles = 2 * np.pi * np.arange(least) / least
         return np.stack([np.cos(angles), np.sin(angles)], axis=1)
     side = math.ceil(math.sqrt(least / 6))
-    # The centres of squares that look of one size from the centre of the cube.
+    # The centres of squares that have equal size as seen from the centre of the cube.
     ticks = np.tan(np.pi / 4 * ((2 * np.arange(side) + 1) / side - 1))
     u, v = (part.ravel() for part in np.meshgrid(ticks, ticks))
     faces = [

@@ -1,4 +1,4 @@
-"""Harmonic functions on the grid of a window, with the moments that they have in space."""
+"""Harmonic functions on the grid of a window, with the same moments as in space."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ WIDTH, OUTER_WIDTH = 0.6, 0.4
 
 
 def rings(window: Sequence[int]) -> np.ndarray:
-    """The radii of a window: whole steps inwards from its edge, by growing radius."""
+    """The radii of a window, in whole steps inwards from its edge, by growing radius."""
     largest = (max(window) - 1) / 2
     return largest - np.arange(int(largest), -1, -1)
 
@@ -60,7 +60,7 @@ class Grid:
         self.degree = int(2 * self.radii[-1])
 
     def bell(self, ring: int) -> np.ndarray:
-        """A bump around a radius, at all positions."""
+        """A bell around a radius, at all positions."""
         width = OUTER_WIDTH if ring == len(self.radii) - 1 else WIDTH
         return np.exp(-((self.radius - self.radii[ring]) ** 2) / (2 * width**2))
 
@@ -80,7 +80,7 @@ class Grid:
         return values
 
     def _without_other_degrees(self, values: np.ndarray, degree: int) -> np.ndarray:
-        """The functions without moments with polynomials that hold other degrees."""
+        """The functions without their moments with polynomials of other degrees."""
         others = [part for p, part in self._polynomials if p != degree]
         if not others:
             return values
@@ -91,7 +91,7 @@ class Grid:
 
     @cached_property
     def _weight(self) -> np.ndarray:
-        """Where functions may be changed: everywhere but at the corners."""
+        """Where functions may be changed: everywhere except at the corners."""
         return np.sum([self.bell(ring) for ring in range(len(self.radii))], axis=0)
 
     @cached_property

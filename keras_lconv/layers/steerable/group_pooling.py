@@ -1,4 +1,4 @@
-"""From fields to numbers that the group does not change."""
+"""Pooling from fields to numbers that the group does not change."""
 
 from typing import Any
 

@@ -193,8 +193,8 @@ class SteerableConv(FieldKernel):
         )
         if not self.group.standard.is_orthogonal:
             raise ValueError(
-                "`group` must be one of orthogonal matrices, which keep the radius in the "
-                f"window. Received: {self.group!r}"
+                "`group` must consist of orthogonal matrices, which keep the radius in "
+                f"the window. Received: {self.group!r}"
             )
         self.rank = self.group.matrix_size
         if self.rank > 3:
@@ -221,11 +221,11 @@ class SteerableConv(FieldKernel):
         is_linear = self.activation is keras.activations.linear
         if not (is_linear or self.representation_out.permutes_components):
             raise ValueError(
-                "`activation` must be None unless the group permutes the components of the "
-                "output, as of trivial and regular fields: a pointwise function of others "
-                "does not commute with it. Use `FourierActivation`, `GatedActivation` or "
-                f"`NormActivation` after the layer. Received: activation={activation!r} "
-                f"for {self.representation_out!r}"
+                "`activation` must be None unless the group permutes the components of "
+                "the output, as for trivial and regular fields: a pointwise function of "
+                "other components does not commute with it. Use `FourierActivation`, "
+                "`GatedActivation` or `NormActivation` after the layer. Received: "
+                f"activation={activation!r} for {self.representation_out!r}"
             )
 
     def _per_axis(self, name: str, value: object) -> tuple[int, ...]:
@@ -256,8 +256,9 @@ class SteerableConv(FieldKernel):
         self.basis = basis if is_wide else basis.astype("float32")
         if not len(self.basis):
             raise ValueError(
-                f"{self._owner} has no kernel with a window of {self.kernel_size} from "
-                f"{self.representation_in!r} to {self.representation_out!r}"
+                f"{self._owner} has no kernel from {self.representation_in!r} to "
+                f"{self.representation_out!r}. Received: kernel_size={self.kernel_size}. "
+                "Take a larger window or other representations"
             )
         invariant = intertwiners(self.group.trivial(), self.representation_out)[..., 0]
         self._invariant = np.sqrt(self.representation_out.size) * invariant
@@ -268,7 +269,7 @@ class SteerableConv(FieldKernel):
         self._fix_channels(input_shape, channels)
 
     def _checked_channels(self, feature_shape: Shape) -> int:
-        """The number of channels of an input, whose shape has to fit the fields."""
+        """The number of channels of an input, after a check of its shape."""
         channels = field_shape(feature_shape, self.representation_in, self._owner)[-1]
         if not channels or channels % self.groups:
             raise ValueError(
@@ -299,7 +300,7 @@ class SteerableConv(FieldKernel):
         basis = ops.convert_to_tensor(self.basis, dtype=kernel.dtype)
         *window, after, before = self.basis.shape[1:]
         channels, parts = kernel.shape[1], self.groups
-        # One product of matrices, and a permutation of its entries.
+        # One product of matrices and a permutation of its entries.
         product = ops.einsum(
             "bxoi,bcgf->xicgof",
             ops.reshape(basis, (len(self.basis), -1, after, before)),
@@ -324,7 +325,7 @@ class SteerableConv(FieldKernel):
         f = ops.reshape(ops.cast(f, self.compute_dtype), (*spatial, before * channels))
         f = _swapped(f, before, self.groups)
         is_empty = f.shape[0] == 0
-        if is_empty:  # which convolutions of TensorFlow do not take
+        if is_empty:  # convolutions of TensorFlow do not take an empty batch
             f = ops.zeros((1, *f.shape[1:]), dtype=f.dtype)
         f = ops.conv(
             f,
@@ -343,7 +344,7 @@ class SteerableConv(FieldKernel):
         return self.activation(f)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """The mask of the input, where the output has the same positions."""
+        """The mask of the input, if the output has the same positions."""
         keeps = self.padding == "same" and max(self.strides) == 1
         return previous_mask if keeps else None
 
@@ -361,7 +362,7 @@ class SteerableConv(FieldKernel):
 
 
 def _swapped(f: Tensor, outer: int, inner: int) -> Tensor:
-    """Channels that were sorted by one index and then another, the other way round."""
+    """Channels sorted by two indices, with the order of the indices exchanged."""
     if 1 in (outer, inner):
         return f
     order = np.arange(f.shape[-1]).reshape(outer, inner, -1).swapaxes(0, 1)

@@ -19,8 +19,29 @@ from keras_lconv._validation import (
 from keras_lconv.layers.pooling.norm_max_pooling import Window, largest_vectors
 from keras_lconv.layers.steerable.field_layer import FieldLayer
 from keras_lconv.layers.steerable.fields import FieldArgument, GroupArgument
+from keras_lconv.layers.steerable.resampling import resampled
 
 REDUCTIONS = ("blur", "average", "max")
+# Up to this size, averages along an axis are a product with a matrix, several times as fast
+# as windows. For longer axes the matrix has too many zeros.
+LONGEST = 512
+
+
+def averages(size: int, window: Window, first: int) -> np.ndarray:
+    """The matrix `(number, size)` of averages along an axis.
+
+    Args:
+        size: Positions along the axis.
+        window: Width, stride, number of windows, and positions outside of the axis.
+        first: The width, less one, of the windows of a first average.
+    """
+    width, stride, number, (outside, _) = window
+    once = np.full(first + 1, 1 / (first + 1))
+    weights = np.convolve(once, np.full(width, 1 / width))
+    matrix = np.zeros((number, size + 2 * outside))
+    for row in range(number):
+        matrix[row, row * stride : row * stride + len(weights)] = weights
+    return matrix[:, outside : outside + size]
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -87,12 +108,13 @@ class SteerablePool(FieldLayer):
     # ---------------------------------------------------------------- shapes
 
     def _windows(self, sizes: tuple[int, ...], before: int = 0) -> list[Window]:
-        """Symmetric windows, for sizes of which a first average takes `before` away."""
+        """Symmetric windows, for sizes from which a first average has removed `before`."""
         found = []
         for size in sizes:
             number = math.ceil(size / self.strides)
             steps = (number - 1) * self.strides
-            # What windows cover beside the image is even, half on either side.
+            # Windows reach over the border by an even number of positions, half on either
+            # side.
             width = self.strides + (steps + self.strides + before - size) % 2
             outside = (steps + width + before - size) // 2
             found.append((width, self.strides, number, (outside, outside)))
@@ -112,13 +134,16 @@ class SteerablePool(FieldLayer):
         if self.reduction == "max" and not self.representation.permutes_components:
             wide = ops.cast(f, working_dtype(f))
             return largest_vectors(f, ops.sum(wide**2, axis=-2), windows)
+        if self.reduction != "max" and max(sizes) <= LONGEST:
+            pairs = zip(sizes, windows, strict=True)
+            return resampled(f, [averages(*pair, first) for pair in pairs])
         if channels is None:
             channels = ops.shape(f)[-1]
         f = ops.reshape(f, (-1, *sizes, size * channels))
         outside = [(0, 0), *(pad for *_, pad in windows), (0, 0)]
         widths: Any = tuple(width for width, *_ in windows)
         if len(set(widths)) == 1:
-            # A tuple is a list after loading, which Keras refuses on JAX.
+            # After loading a tuple is a list, which Keras refuses on JAX.
             widths = widths[0]
         if self.reduction == "max":
             f = ops.pad(f, outside, constant_values=-np.inf)
@@ -131,7 +156,7 @@ class SteerablePool(FieldLayer):
         return ops.reshape(f, (-1, *f.shape[1:-1], size, channels))
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """None: windows have no mask."""
+        """`None`: windows have no mask."""
         return None
 
     def get_config(self) -> dict[str, Any]:

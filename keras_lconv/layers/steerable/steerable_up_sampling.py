@@ -1,11 +1,9 @@
-"""A finer grid, on which fields are interpolated."""
+"""Interpolation of fields on a finer grid."""
 
-import math
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_lconv._typing import Shape, Tensor
 from keras_lconv._validation import (
@@ -16,6 +14,7 @@ from keras_lconv._validation import (
 )
 from keras_lconv.layers.steerable.field_layer import FieldLayer
 from keras_lconv.layers.steerable.fields import FieldArgument, GroupArgument
+from keras_lconv.layers.steerable.resampling import resampled
 
 INTERPOLATIONS = ("linear", "nearest")
 
@@ -84,18 +83,12 @@ class SteerableUpSampling(FieldLayer):
         return (field_shape[0], *(self.size * n for n in sizes), *field_shape[-2:])
 
     def _transform_fields(self, f: Tensor) -> Tensor:
-        for axis in range(1, self.rank + 1):
-            matrix = interpolation_matrix(f.shape[axis], self.size, self.interpolation)
-            weights = ops.convert_to_tensor(matrix, dtype=f.dtype)
-            before, after = f.shape[1:axis], f.shape[axis + 1 :]
-            # With the batch and all earlier axes as one.
-            rows = ops.reshape(f, (-1, f.shape[axis], math.prod(after)))
-            rows = ops.einsum("on,bnr->bor", weights, rows)
-            f = ops.reshape(rows, (-1, *before, len(matrix), *after))
-        return f
+        sizes = f.shape[1 : self.rank + 1]
+        matrices = [interpolation_matrix(n, self.size, self.interpolation) for n in sizes]
+        return resampled(f, matrices)
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
-        """None: the output has other positions."""
+        """`None`: the output has other positions."""
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of the layer."""
@@ -107,7 +100,7 @@ def interpolation_matrix(number: int, size: int, interpolation: str) -> np.ndarr
     """Values at `size * number` positions from those at `number`, with the same centre."""
     places = (np.arange(size * number) + 0.5) / size - 0.5
     if interpolation == "nearest":
-        # Places lie within half a step of one position.
+        # Each place lies within half a step of one position.
         return np.eye(number)[np.round(places).astype(int)]
     distances = np.abs(np.clip(places, 0, number - 1)[:, None] - np.arange(number))
     return np.maximum(1 - distances, 0)

@@ -2,6 +2,8 @@
 
 from keras_lconv.physics.conservation.functions import ConservedFunction
 from keras_lconv.physics.conservation.hamiltonian import find_conserved_quantities
+from keras_lconv.physics.conservation.hamiltonian_sums import HamiltonianSums
+from keras_lconv.physics.conservation.motion_sums import MotionSums
 from keras_lconv.physics.conservation.quantities import (
     ConservationReport,
     ConservedQuantity,
@@ -14,6 +16,8 @@ __all__ = [
     "ConservedFunction",
     "ConservedQuantity",
     "Drift",
+    "HamiltonianSums",
+    "MotionSums",
     "find_conserved_quantities",
     "fit_conserved_quantities",
 ]

@@ -1,4 +1,4 @@
-"""Phase space, and the affine maps that keep its symplectic form."""
+"""Phase space, and the affine maps that preserve its symplectic form."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ ACTIONS = ("affine", "linear")
 
 
 def phase_space(name: str, value: Data, ndim: int, is_canonical: bool = True) -> np.ndarray:
-    """Points of phase space, checked: `(batch, 2n)` or `(times, 2n)`."""
+    """Checks points of phase space, `(batch, 2n)` or `(times, 2n)`."""
     points = finite_array(name, to_numpy(value))
     if points.ndim != ndim or 0 in points.shape or (is_canonical and points.shape[-1] % 2):
         shape = "(batch, 2n)" if name == "x" else "(times, 2n)"
@@ -42,7 +42,7 @@ def canonical_maps(search: MatricesLike | None, size: int, action: str) -> np.nd
 
 
 def on_phase_space(search: MatricesLike, size: int) -> np.ndarray:
-    """Given matrices as maps of phase space that keep its symplectic form."""
+    """Given matrices as maps of phase space that preserve its symplectic form."""
     n = size // 2
     matrices = given_matrices("search", search, n)
     if (
@@ -57,15 +57,15 @@ def on_phase_space(search: MatricesLike, size: int) -> np.ndarray:
     if matrices.shape[1] == n:
         lifted = np.zeros((len(matrices), size, size))
         lifted[:, :n, :n] = matrices
-        # Momenta transform by the dual, so that p . dq stays as it is.
+        # Momenta transform by the dual, so that p . dq is invariant.
         lifted[:, n:, n:] = -np.swapaxes(matrices, 1, 2)
         return lifted
     lowered = symplectic_form(n) @ matrices
     defect = np.linalg.norm(lowered - np.swapaxes(lowered, 1, 2))
     if defect > 1e-6 * np.linalg.norm(lowered):
         raise ValueError(
-            "`search` on phase space must keep its symplectic form: `J L` must be "
-            f"symmetric. Received: matrices with a relative defect of "
+            "`search` on phase space must preserve its symplectic form: `J L` must be "
+            "symmetric. Received: matrices with a relative defect of "
             f"{defect / np.linalg.norm(lowered):.1e}"
         )
     return matrices

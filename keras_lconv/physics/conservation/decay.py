@@ -2,19 +2,20 @@
 
 import numpy as np
 
-# A quantity follows its factor to this part of how much it changes from time to time.
+from keras_lconv.physics.conservation.path_sums import PathSums
+
+# The largest deviation of a quantity from its factor, relative to its changes from time to
+# time.
 LARGEST_RESIDUAL = 0.02
-# What changes less along a trajectory is seen as a straight line. What falls further in one
-# step leaves too little to be told from noise.
+# A smaller change along a trajectory looks like a straight line. A larger fall in one step
+# leaves too little above noise.
 SMALLEST_DECAY, LARGEST_STEP = 0.1, 5.0
 EVEN = 1e-3
-# Directions in which values vary less are combinations of the others.
-CUTOFF = 1e-8
+# Directions in which squares of values are smaller are dependent on the others.
+CUTOFF = 1e-13
 
 
-def decaying(
-    values: np.ndarray, slices: list[slice], clock: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def decaying(sums: PathSums) -> tuple[np.ndarray, np.ndarray]:
     """Mixtures of values, up to a constant, that decay or grow exponentially.
 
     Let `V_0` be the values at all times except the last of each trajectory, and `V_1` those
@@ -22,37 +23,37 @@ def decaying(
     multiplies by a number. They count if they follow this rule well.
 
     Args:
-        values: Values `(points, p)` in units of spread 1.
-        slices: The points of each trajectory.
-        clock: Times `(points,)`. Where steps are not even, nothing is found.
+        sums: The sums of values with spread 1. If steps are not even, nothing is found.
 
     Returns:
         Mixtures `(p, found)` and their rates of decay `(found,)`.
     """
-    nothing = np.zeros((values.shape[1], 0)), np.zeros(0)
-    steps = np.concatenate([np.diff(clock[each]) for each in slices])
-    if not len(steps) or np.min(steps) <= 0 or np.ptp(steps) > EVEN * np.mean(steps):
+    p = len(sums.lines)
+    nothing = np.zeros((p, 0)), np.zeros(0)
+    number = round(float(sums.steps[p, p]))
+    shortest, longest = -sums.extremes[0], sums.extremes[1]
+    if number <= 2 * (p + 1) or shortest <= 0:
         return nothing
-    complete = np.hstack([values, np.ones((len(values), 1))])
-    before = np.concatenate([complete[each][:-1] for each in slices])
-    after = np.concatenate([complete[each][1:] for each in slices])
-    if len(before) <= 2 * complete.shape[1]:
+    step = sums.duration / number
+    if longest - shortest > EVEN * step:
         return nothing
-    factors, vectors = np.linalg.eig(np.linalg.pinv(before, rcond=CUTOFF) @ after)
-    duration = max(each.stop - each.start for each in slices) - 1
+    # A step maps the constant 1 to itself.
+    then = np.append(np.arange(p + 1, 2 * p + 1), p)
+    before, across = sums.steps[: p + 1, : p + 1], sums.steps[: p + 1, then]
+    after = sums.steps[then[:, None], then]
+    inverse = np.linalg.pinv(before, rcond=CUTOFF, hermitian=True)
+    factors, vectors = np.linalg.eig(inverse @ across)
     rates, found = [], []
     for value, vector in zip(factors, vectors.T, strict=True):
-        # Of two that rounding makes a conjugate pair, one has the real part.
+        # If rounding turns two into a conjugate pair, one of them has the real part.
         factor, mixture = value.real, vector.real if value.imag >= 0 else vector.imag
-        if (
-            factor <= 0
-            or not SMALLEST_DECAY / duration <= abs(np.log(factor)) < LARGEST_STEP
-        ):
+        least = SMALLEST_DECAY / sums.extremes[2]
+        if factor <= 0 or not least <= abs(np.log(factor)) < LARGEST_STEP:
             continue
-        own, then = before @ mixture, after @ mixture
-        residual = np.linalg.norm(then - factor * own)
-        if residual <= LARGEST_RESIDUAL * abs(1 - factor) * np.linalg.norm(own):
-            rates.append(-np.log(factor) / np.mean(steps))
+        square = mixture @ before @ mixture
+        residual = mixture @ (after - 2 * factor * across + factor**2 * before) @ mixture
+        if residual <= (LARGEST_RESIDUAL * (1 - factor)) ** 2 * square:
+            rates.append(-np.log(factor) / step)
             found.append(mixture[:-1])
     if not found:
         return nothing

@@ -15,22 +15,22 @@ from keras_lconv.algebra.monomials import exponents_up_to, monomials, substitute
 from keras_lconv.discovery.fields.library import is_library, named_functions, values_of
 from keras_lconv.discovery.fields.vanishing import polynomials_on
 from keras_lconv.discovery.map_space import require_degree
-from keras_lconv.discovery.standard import standard_coordinates
+from keras_lconv.discovery.standard import Reach, standard_coordinates
 
-# Where conserved quantities are searched: matrices, "polynomial", or functions.
+# The argument `search` for conserved quantities: matrices, "polynomial", or functions.
 Functions: TypeAlias = Sequence[Callable[..., Any]] | Mapping[str, Callable[..., Any]]
 SearchQuantities: TypeAlias = MatricesLike | str | Functions | None
 
 MOST_DEGREE, DEFAULT_DEGREE = 8, 3
 # More polynomials take minutes.
 MOST_CANDIDATES = 1500
-# Coordinates whose mean is so many times their spread are far from the origin.
+# Coordinates whose mean is this many times their spread are far from the origin.
 FAR = 3.0
-# A coordinate that varies less, relative to its largest value, does not vary.
+# A coordinate is constant if it varies less, relative to its largest value.
 SMALLEST_SPREAD = 1e-12
-# Functions depend on each other if a polynomial of them is no larger.
+# Functions are dependent if a polynomial of them is at most this large.
 ROUNDING = 1e-6
-# Of central differences, in units of the spread of the points.
+# The step of central differences, in units of the spread of the points.
 STEP = float(np.finfo("float64").eps ** (1 / 3))
 
 
@@ -67,7 +67,8 @@ class ConservedFunction:
         )
 
     def formula(self, names: Sequence[str] | None = None, digits: int = 3) -> str:
-        """The quantity in symbols, as `"p1^2 - 2 cos q1"`, up to a constant and a factor.
+        """The quantity in symbols, such as `"p1^2 - 2 cos q1"`, up to a constant and a
+        factor.
 
         Args:
             names: Names of the `n` coordinates.
@@ -83,8 +84,8 @@ class ConservedFunction:
         size = len(self.names) - len(self.functions)
         if names is not None and len(names) != size:
             raise ValueError(
-                f"`names` must be one for each of {size} coordinates. "
-                f"Received: names={list(names)!r}"
+                f"`names` must hold one name for each of {size} coordinates. Received: "
+                f"names={list(names)!r}"
             )
         own = self.names if names is None else (*names, *self.names[size:])
         tolerance, doubt = 0.5 * 10.0**-digits, 0.0
@@ -99,13 +100,13 @@ class ConservedFunction:
 class Candidates:
     """All polynomials up to a degree, of coordinates and of given functions of these.
 
-    Polynomials that are constant on the points are left out, as some are for functions that
-    depend on each other, such as `1/|q|` and `q`.
+    Polynomials that are constant on the points are left out. Dependent functions, such as
+    `1/|q|` and `q`, have some.
 
     Args:
         points: The points, `(N, n)`.
         search: `"polynomial"`, or the functions.
-        degree: The largest degree, by default 3; of functions 2.
+        degree: The largest degree, by default 3, or 2 for functions.
         names: Names of the coordinates.
     """
 
@@ -137,8 +138,13 @@ class Candidates:
         offset = self._standard.whiten @ (self._origin - mean)
         expanded = substituted(self._polynomials.powers, matrix, offset)
         self.reading = (self._polynomials.mixture.T @ expanded)[1:]
-        # A constant is no quantity.
+        # A constant is not a quantity.
         self.reading[:, 0] = 0.0
+
+    @property
+    def number(self) -> int:
+        """The number of candidates."""
+        return self.ends[-1]
 
     @property
     def ends(self) -> tuple[int, ...]:
@@ -166,13 +172,13 @@ class Candidates:
 
     @property
     def degrees(self) -> np.ndarray:
-        """The degrees of the terms that formulas are made of, `(K,)`."""
+        """The degrees of the terms in formulas, `(K,)`."""
         return self._powers.sum(axis=1)
 
     def terms(self, points: np.ndarray) -> np.ndarray:
         """These terms as mixtures of the candidates, `(K, w)`, up to constants.
 
-        In the units of the formulas: variables have spread 1 there.
+        They are in the units of the formulas, in which variables have spread 1.
         """
         variables = (_extended(points, self._functions) - self._origin) / self._spread
         values = self.values(points)
@@ -207,6 +213,14 @@ class Candidates:
         """A mixture of the candidates, or of the first ones, `(w,)`."""
         return self.function(row @ self.reading[: len(row)])
 
+    def reach(self, points: np.ndarray) -> Reach:
+        """The range of points `(N, n)`, relative to the first ones."""
+        return Reach.of(_extended(points, self._functions), self._standard)
+
+    def require_like(self, reach: Reach) -> None:
+        """Raises an error if points are unlike the first ones."""
+        reach.require_like(self._standard)
+
     @property
     def _powers(self) -> np.ndarray:
         return exponents_up_to(len(self._names), self._polynomials.degree)
@@ -217,13 +231,13 @@ class Candidates:
 
 
 def is_nonlinear(search: Any, degree: int | None) -> bool:
-    """Whether other functions are asked for than those of affine symmetries."""
+    """Whether the search includes quantities that do not belong to affine symmetries."""
     is_polynomial = isinstance(search, str) and search == "polynomial"
     if is_polynomial or is_library(search):
         return True
     if degree is not None:
         raise ValueError(
-            "`degree` belongs to search='polynomial', or to functions as `search`. "
+            "`degree` applies to search='polynomial' and to functions as `search` only. "
             f"Received: degree={degree!r} with search={reprlib.repr(search)}"
         )
     return False

@@ -1,45 +1,22 @@
 """The conserved quantities of a Hamiltonian: its symmetries, by Noether's theorem."""
 
-import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
-import keras
-import numpy as np
-
-from keras_lconv._streams import batches_of, is_stream
+from keras_lconv._streams import is_stream
 from keras_lconv._typing import Stream, Tensor
-from keras_lconv._validation import one_of
+from keras_lconv._validation import count, one_of, optional
 from keras_lconv.discovery import find_symmetries
-from keras_lconv.discovery.functions.derivatives import AnyDerivatives
-from keras_lconv.discovery.functions.sums import first_samples
-from keras_lconv.discovery.functions.weights import weighing_of
-from keras_lconv.discovery.null_space import NormalMatrices
-from keras_lconv.discovery.standard import standard_coordinates
-from keras_lconv.physics.conservation.canonical import (
-    ACTIONS,
-    canonical_maps,
-    phase_space,
+from keras_lconv.physics.conservation.canonical import ACTIONS, phase_space
+from keras_lconv.physics.conservation.functions import SearchQuantities, is_nonlinear
+from keras_lconv.physics.conservation.hamiltonian_sums import (
+    affine_maps,
+    brackets_at,
+    inference,
+    quantities_of,
+    streamed_quantities,
 )
-from keras_lconv.physics.conservation.functions import (
-    Candidates,
-    SearchQuantities,
-    is_nonlinear,
-    names_of,
-)
-from keras_lconv.physics.conservation.independent import Independent
-from keras_lconv.physics.conservation.quantities import (
-    ConservationReport,
-    quantity_of,
-    symplectic_form,
-)
-from keras_lconv.physics.conservation.readable import conservation_report
-
-# Points whose derivatives are in memory at a time.
-BATCH_SIZE = 512
-# Of all directions: where derivatives are smaller, a function does not depend on them.
-SMALLEST_SLOPE = 1e-3
+from keras_lconv.physics.conservation.quantities import ConservationReport
 
 
 def find_conserved_quantities(
@@ -72,7 +49,7 @@ def find_conserved_quantities(
             `(batch,)` or `(batch, 1)`, in canonical coordinates, all positions before all
             momenta.
         x: Points `(batch, 2n)` of phase space; or batches of these, as for
-            `find_symmetries`, for quantities of affine flows.
+            `find_symmetries`.
         search: Where to search. By default all affine maps that keep the symplectic form.
             Matrices `(k, n, n)`, a `LieAlgebra` or fixed generators of this size act on
             positions, and on momenta by the dual. Matrices of size `2n` act on phase space.
@@ -110,92 +87,21 @@ def find_conserved_quantities(
         theorem for Hamiltonian systems).
     """
     one_of("action", action, ACTIONS)
-    if not callable(hamiltonian):
-        raise TypeError(
-            "`hamiltonian` must be a model or a function; trajectories belong to "
-            "`fit_conserved_quantities`. "
-            f"Received: an object of type {type(hamiltonian).__name__}"
-        )
-    batches: Any = None
-    samples: Any = x
+    dimension = optional(count, "dimension", dimension)
+    function = inference(hamiltonian)
     if is_stream(x):
-        if is_nonlinear(search, degree):
-            raise ValueError(
-                "`x` must be in memory for conserved quantities that are not affine. "
-                "Received: batches. Take some thousand points of them"
-            )
-        samples, batches = first_samples(batches_of("x", x))
+        asked = {"search": search, "degree": degree, "action": action}
+        return streamed_quantities(hamiltonian, x, dimension=dimension, **asked)
+    samples: Any = x
     points = phase_space("x", samples, 2)
     if is_nonlinear(search, degree):
-        names = names_of(points.shape[1], True)
-        functions = Candidates(points, search, degree, names)
-        return _functions(hamiltonian, points, functions, dimension)
-    given: Any = search
-    candidates = canonical_maps(given, points.shape[-1], action)
-    if isinstance(hamiltonian, keras.layers.Layer):
-        hamiltonian = functools.partial(hamiltonian, training=False)
+        brackets = brackets_at(points, function, search, degree, dimension)
+        brackets.add(points)
+        return brackets.report()
     report = find_symmetries(
-        hamiltonian,
-        points if batches is None else batches,
-        search=candidates if action == "affine" else candidates[..., :-1],
+        function,
+        points,
+        search=affine_maps(search, points.shape[1], action),
         dimension=dimension,
     )
-    size = points.shape[1]
-    maps = np.zeros((report.dimension, size, size + 1))
-    maps[..., : report.basis.shape[2]] = report.basis[:, :size]
-    quantities = [quantity_of(each) for each in maps]
-    return conservation_report(
-        quantities,
-        points,
-        action,
-        {
-            "singular_values": report.singular_values,
-            "gap": report.gap,
-            "confidence": report.confidence,
-            "errors": report.errors,
-            "is_determined": report.is_determined,
-        },
-    )
-
-
-def _functions(
-    hamiltonian: Callable[[Tensor], Tensor],
-    points: np.ndarray,
-    candidates: Candidates,
-    dimension: int | None,
-) -> ConservationReport:
-    """Conserved polynomials of coordinates and of given functions: `{G, H} = 0`."""
-    evaluate = AnyDerivatives(hamiltonian, points)
-    batches = np.array_split(points, math.ceil(len(points) / BATCH_SIZE))
-    slopes = np.concatenate([evaluate(batch)[1][:, 0] for batch in batches])
-    form = symplectic_form(points.shape[1] // 2)
-    flows = candidates.gradients(points) @ form.T
-    rows = np.einsum("sn,swn->sw", slopes, flows)
-    # A random gradient has the same second moments, and no relation to the point.
-    standard = standard_coordinates(points, True)
-    steps = (slopes @ standard.restore)[:, None, None]
-    one = np.ones((len(points), 1, 1))
-    weighing = weighing_of(one, steps, None, False, SMALLEST_SLOPE)
-    weights, sizes = weighing(one, steps, None)
-    moments = weighing.unit_of_slopes
-    moved = flows @ standard.whiten.T
-    unit = np.einsum("swa,ab,svb->wv", moved, moments, moved, optimize=True) / len(points)
-    # Candidates count alike, however steep they are.
-    scales = 1 / np.sqrt(np.diag(unit))
-    rows, unit = rows * scales, unit * np.outer(scales, scales)
-    listed = Independent(candidates, points)
-    for degree, end in enumerate(candidates.ends, 1):
-        system = NormalMatrices(end, unit=unit[:end, :end])
-        own = rows[:, None, :end] * np.sqrt(weights)[..., None]
-        system.add(own, (weights * sizes)[:, 0] / moments.shape[0])
-        space = system.solve(dimension if end == candidates.ends[-1] else None)
-        unscaled = functools.partial(_parts, system, scales[:end])
-        listed.add(degree, space.basis.T * scales[:end], space, unscaled)
-    return listed.report(space, space.dimension)
-
-
-def _parts(
-    system: NormalMatrices, scales: np.ndarray, mixtures: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Those of mixtures of candidates, where the unknowns are of scaled ones."""
-    return system.parts(mixtures / scales)
+    return quantities_of(report, points, action)

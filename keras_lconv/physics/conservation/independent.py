@@ -14,21 +14,21 @@ from keras_lconv.physics.conservation.quantities import (
 )
 from keras_lconv.physics.conservation.sparse import Parts, Sparse, sparse_terms
 
-# Differentials of length 1 depend on each other if their smallest singular value is less,
-# at most of the points.
+# Differentials of length 1 are dependent if their smallest singular value is below the
+# first number, at this share of the points.
 DEPENDENT = 1e-3
 MOST_POINTS = 300
 # Coefficients up to this, where the largest is 1, are rounding.
 ROUNDING, LARGEST = 1e-6, 0.1
-# They are, up to so many error bars.
+# Coefficients up to this many error bars are noise.
 CLEAR = 3.0
 
 
 class Independent:
-    """Quantities, degree by degree, that are not functions of those before.
+    """A list of quantities, degree by degree, that are not functions of those before.
 
     Args:
-        candidates: What quantities are mixtures of.
+        candidates: The candidates, of which quantities are mixtures.
         points: Points `(N, n)`.
     """
 
@@ -36,7 +36,7 @@ class Independent:
         self._candidates = candidates
         self._values = candidates.values(points)
         some = points[:: max(1, len(points) // MOST_POINTS)]
-        # In units of the spread of each coordinate.
+        # Differentials are in units of the spread of each coordinate.
         self._gradients = candidates.gradients(some) * np.std(points, axis=0)
         self._terms = candidates.terms(points)
         self._rows: list[np.ndarray] = []
@@ -49,13 +49,13 @@ class Independent:
     def add(
         self, degree: int, mixtures: np.ndarray, space: NullSpace, parts: Parts
     ) -> None:
-        """Lists what is new at a degree.
+        """Lists the new quantities of a degree.
 
         Args:
             degree: The degree.
-            mixtures: What is conserved, as mixtures of the first candidates, `(k, p)`.
-            space: The null space that they are from.
-            parts: How well the equations are fulfilled by mixtures of the first candidates.
+            mixtures: The conserved mixtures of the first candidates, `(k, p)`.
+            space: Their null space.
+            parts: Tells how well mixtures of the first candidates meet the equations.
         """
         found = np.zeros((len(mixtures), self._values.shape[1]))
         found[:, : mixtures.shape[1]] = mixtures
@@ -89,7 +89,9 @@ class Independent:
     def report(
         self, space: NullSpace, number: int, drifting: tuple[Drift[Quantity], ...] = ()
     ) -> ConservationReport:
-        """What is listed, of `number` conserved candidates of the largest degree."""
+        """The report about the listed quantities, of `number` conserved ones at the largest
+        degree.
+        """
         function = self._candidates.function
         return ConservationReport(
             algebra=None,
@@ -106,7 +108,9 @@ class Independent:
         )
 
     def _functions_of_listed(self, degree: int) -> np.ndarray:
-        """Polynomials of what is listed up to a degree, as mixtures of the candidates."""
+        """Polynomials of the listed quantities up to a degree, as mixtures of the
+        candidates.
+        """
         others = [*self._rows, *self._dependent]
         if not others:
             return np.zeros((0, self._values.shape[1]))

@@ -97,8 +97,8 @@ class ConservedQuantity:
             names = [f"{letter}{i + 1}" for letter in "qp" for i in range(size // 2)]
         if len(names) != size:
             raise ValueError(
-                f"`names` must be one for each of {size} coordinates. "
-                f"Received: names={list(names)!r}"
+                f"`names` must hold one name for each of {size} coordinates. Received: "
+                f"names={list(names)!r}"
             )
         units = np.ones(size) if self.spread is None else self.spread
         centre = np.zeros(size) if self.centre is None else self.centre
@@ -120,7 +120,7 @@ def quantity_of(matrix: np.ndarray) -> ConservedQuantity:
     """The quantity whose flow is that of a map `[L | b]`, `(2n, 2n + 1)`."""
     inverse = symplectic_form(len(matrix) // 2).T
     quadratic = inverse @ matrix[:, :-1]
-    # Symmetric up to rounding, and then exactly.
+    # This is symmetric up to rounding, and is made so exactly.
     return ConservedQuantity((quadratic + quadratic.T) / 2, inverse @ matrix[:, -1])
 
 
@@ -242,8 +242,9 @@ class ConservationReport(Report):
             if not self.is_determined:
                 lines = [
                     f"undetermined among {searched} dimensions searched",
-                    "too few points or trajectories, or all with the same values of some "
-                    "quantity: take more and others, or search less",
+                    "there are too few points or trajectories, or some quantity has the "
+                    "same value on all. Take more and different ones, or search fewer "
+                    "dimensions",
                 ]
         else:
             further = (self.num_solutions or len(self)) - len(self)
@@ -253,7 +254,7 @@ class ConservationReport(Report):
                 lines.append(f"algebra of the symmetries: {self.name}")
             lines += [f"  {quantity.formula(names)}" for quantity in self.quantities]
             if self.dependent:
-                lines.append("of the others these are no polynomials of them:")
+                lines.append("of the others, these are not polynomials of them:")
                 lines += [f"  {quantity.formula(names)}" for quantity in self.dependent]
         for drift in self.drifting:
             change = "decays" if drift.rate >= 0 else "grows"
@@ -263,8 +264,8 @@ class ConservationReport(Report):
             )
         if self.is_rough:
             lines.append(
-                "trajectories are rough from time to time, by noise or since points are "
-                "too few for the motion: more may be conserved"
+                "values are rough from time to time, because of noise or too few points "
+                "for the motion: more may be conserved"
             )
         lines.append(f"gap {self.gap:.3g}, confidence {self.confidence:.2f}")
         return "\n".join(lines)
@@ -332,7 +333,7 @@ class ConservationReport(Report):
         times = np.arange(len(drift)) if times is None else np.asarray(times)
         figure, ax = plt.subplots(layout="constrained")
         for quantity, values in zip(self.quantities, drift.T, strict=True):
-            # The first is zero by definition, which has no logarithm.
+            # The first drift is zero by definition and has no logarithm.
             ax.semilogy(times[1:], values[1:] + 1e-17, label=f"${quantity.formula()}$")
         ax.set(xlabel="time", ylabel="relative drift")
         ax.legend()

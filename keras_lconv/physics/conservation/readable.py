@@ -12,12 +12,12 @@ from keras_lconv.physics.conservation.quantities import (
     ConservedQuantity,
 )
 
-# Entries up to this multiple of their error bar are taken to be zero in a sparse basis,
-# from a least to a largest part of the largest entry.
+# In a sparse basis, entries up to this multiple of their error bar count as zero. The
+# threshold lies between these two parts of the largest entry.
 CLEAR, EXACT, LARGEST_TOLERANCE = 3.0, 1e-4, 0.1
-# Coordinates whose mean is so many times their spread are far from the origin.
+# Coordinates whose mean is this many times their spread are far from the origin.
 FAR = 3.0
-# Beside the largest one: directions that are curved less have no centre.
+# Directions with a smaller curvature, relative to the largest one, have no centre.
 SMALLEST_CURVATURE = 0.05
 
 
@@ -35,7 +35,8 @@ def conservation_report(
     maps = maps.reshape(-1, size, size + 1)
     scaled = maps * np.append(units, 1.0) / units[:, None]
     origin = points.mean(axis=0) / units
-    # About the mean of the points, where translations are no larger than the rest.
+    # The search is about the mean of the points, where translations are not larger than the
+    # rest.
     scaled[..., -1] += scaled[..., :-1] @ origin
     return ConservationReport(
         algebra=_algebra(maps, action),
@@ -56,8 +57,8 @@ def readable_basis(
 ) -> list[ConservedQuantity]:
     """A basis with many zeros in units of the spread.
 
-    It is about the origin, or about the mean where that is far away: there quantities have
-    large terms that nearly cancel. Their formulas are then about a centre of their own.
+    It is about the origin, or about the mean if that is far away. Far from the origin
+    quantities have large terms that nearly cancel, so each formula has its own centre.
     """
     if not quantities:
         return []
@@ -85,7 +86,8 @@ def readable_basis(
 def _centre(table: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """The point nearest to the mean about which a quantity has the fewest linear terms.
 
-    In units of the spread. Coordinates whose mean is near zero keep zero as their origin.
+    It is in units of the spread. Coordinates whose mean is near zero keep zero as their
+    origin.
     """
     step = np.linalg.pinv(table[:, :-1], rcond=SMALLEST_CURVATURE, hermitian=True)
     point = mean - step @ table[:, -1]
@@ -93,9 +95,9 @@ def _centre(table: np.ndarray, mean: np.ndarray) -> np.ndarray:
 
 
 def _scaled(quantity: ConservedQuantity) -> ConservedQuantity:
-    """With the first coefficient positive and the largest one 1.
+    """Scales a quantity: the first coefficient is positive, and the largest one is 1.
 
-    Energies are then positive, and angular momenta start with `q1 p2`.
+    So energies are positive, and angular momenta start with `q1 p2`.
     """
     quadratic, linear = quantity.quadratic, quantity.linear
     shown = linear if quantity.centre is None else linear + quadratic @ quantity.centre

@@ -1,4 +1,4 @@
-"""Quantities in as few terms as the data ask for, with an error bar of each."""
+"""Quantities with as few terms as the data need, each with an error bar."""
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
@@ -6,26 +6,26 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from scipy.stats import t
 
-# The squares of the equations, and those of random ones, of combinations `(K, p)` of
-# candidates, for each group of samples: two arrays `(groups, K, K)`.
+# A function from combinations `(K, p)` of candidates to the squares of the equations and of
+# random ones, for each group of samples: two arrays `(groups, K, K)`.
 Parts: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
-# A term is needed if without it the equations fit worse than rounding, and than chance does
-# for one of all terms with this probability.
+# A term is needed if the fit without it is worse than rounding, and worse than chance makes
+# it, with this probability, for any one of the terms.
 CHANCE, ROUNDING = 0.01, 1e-8
 # Coefficients up to this, where the largest is 1, are rounding.
 SMALLEST = 1e-6
-# More terms are left out at once where each is within so many error bars.
+# Several terms are left out at once if each is within this many error bars.
 MOST_ONE_BY_ONE, CLEAR = 80, 3.0
-# Steps towards the best coefficients, and what is no direction there.
+# The number of steps towards the best coefficients, and the threshold for directions there.
 STEPS, CUTOFF = 3, 1e-12
 
 
 class Sparse(NamedTuple):
-    """A quantity in few terms.
+    """A quantity with few terms.
 
     Args:
-        coefficients: Of all terms, `(K,)`, with the largest 1.
+        coefficients: The coefficients of all terms, `(K,)`, with the largest 1.
         errors: Their error bars, `(K,)`.
     """
 
@@ -34,16 +34,16 @@ class Sparse(NamedTuple):
 
 
 def sparse_terms(coefficients: np.ndarray, terms: np.ndarray, parts: Parts) -> Sparse:
-    """The fewest terms that the equations are fulfilled with as well.
+    """The fewest terms that meet the equations equally well.
 
-    Terms are left out one after the other, the smallest first, as long as the equations of
-    all groups of samples do not fit worse than chance tells.
+    Terms are left out one after the other, the smallest first, while the fit to the
+    equations of all groups is not worse than chance makes it.
 
     Args:
-        coefficients: A solution in the terms, `(K,)`. What is zero stays so: by this it
-            differs from other solutions.
+        coefficients: A solution in the terms, `(K,)`. Zeros stay zero, because they
+            distinguish it from other solutions.
         terms: The terms as combinations of candidates, `(K, p)`.
-        parts: What tells how well the equations are fulfilled.
+        parts: Tells how well mixtures meet the equations.
     """
     largest = np.max(np.abs(coefficients))
     kept = np.flatnonzero(np.abs(coefficients) > SMALLEST * largest)
@@ -80,14 +80,14 @@ class _System:
     """Equations for the coefficients of terms.
 
     Args:
-        squares: Of the equations of each group, `(groups, K, K)`.
-        expected: Of random ones.
+        squares: Squares of the equations of each group, `(groups, K, K)`.
+        expected: Squares of random equations.
     """
 
     def __init__(self, squares: np.ndarray, expected: np.ndarray):
         filled = np.trace(expected, axis1=1, axis2=2) > 0
         self._squares, self._expected = squares[filled], expected[filled]
-        # So many standard errors are no chance, for any of the terms.
+        # For none of the terms this many standard errors are due to chance.
         spare = max(len(self._squares) - 1, 1)
         self._clear = float(t.isf(CHANCE / squares.shape[1], spare))
 
@@ -118,10 +118,11 @@ class _System:
         return np.sqrt((number - 1) * np.mean((others - found) ** 2, axis=0))
 
     def is_as_good(self, inside: np.ndarray, found: np.ndarray, start: np.ndarray) -> bool:
-        """Whether some terms fulfil the equations as all do, up to chance."""
+        """Whether some terms meet the equations as well as all do, up to chance."""
         more, less = self._values(self.padded(inside, found)), self._values(start)
         growth = more - less
-        # Each group by itself: in one of them equations may be larger than in all others.
+        # Groups are compared one by one, because equations may be larger in one than in all
+        # others.
         relative = growth / (np.abs(more) + np.abs(less) + ROUNDING**2)
         doubt = self._clear * float(np.std(relative, ddof=1)) / np.sqrt(len(growth))
         return bool(np.mean(growth) <= ROUNDING**2 or np.mean(relative) <= doubt)

@@ -1,43 +1,19 @@
 """The conserved quantities of a motion, from trajectories alone."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_lconv._ops import to_numpy
-from keras_lconv._validation import count, finite_array, one_of, optional, real_array
-from keras_lconv.physics.conservation.canonical import ACTIONS, phase_space
-from keras_lconv.physics.conservation.functions import (
-    Candidates,
-    ConservedFunction,
-    SearchQuantities,
-    is_nonlinear,
-    names_of,
-)
-from keras_lconv.physics.conservation.independent import Independent
-from keras_lconv.physics.conservation.motion import Motion, affine_motion
-from keras_lconv.physics.conservation.quantities import (
-    ConservationReport,
-    ConservedQuantity,
-    Drift,
-)
-from keras_lconv.physics.conservation.readable import (
-    CLEAR,
-    conservation_report,
-    readable_basis,
-)
-
-# Rates that differ by less are one.
-SAME_RATE = 0.01
-# What moves less, relative to its largest coordinate, is at rest.
-STILL = 1e-12
+from keras_lconv._streams import is_stream
+from keras_lconv._typing import Stream
+from keras_lconv.physics.conservation.functions import SearchQuantities
+from keras_lconv.physics.conservation.motion_sums import MotionSums, streamed_quantities
+from keras_lconv.physics.conservation.quantities import ConservationReport
 
 
 def fit_conserved_quantities(
-    trajectories: ArrayLike | Sequence[ArrayLike],
+    trajectories: Stream | Sequence[ArrayLike],
     *,
     times: ArrayLike | Sequence[ArrayLike] | None = None,
     search: SearchQuantities = None,
@@ -68,9 +44,13 @@ def fit_conserved_quantities(
             that is not affine), or a list of arrays `(times, 2n)` of different lengths.
             Points with NaN are left out, and their times may be NaN too. Many trajectories
             are needed, with different values of the conserved quantities; repeated
-            trajectories count once.
+            trajectories count once. Or batches of these that need not fit into memory: an
+            iterable, a generator function, a `tf.data.Dataset`, a `DataLoader`, or a
+            `PyDataset`. A batch `(trajectories, times)` has times of its own, and the
+            first trajectories determine the units.
         times: Times of the points, `(times,)`, or one array for each trajectory; by default
-            0, 1, 2 and so on. They determine rates, and whether steps are even.
+            0, 1, 2 and so on. They determine rates, and whether steps are even. For
+            batches those of each trajectory of a batch that has none.
         search: As for `find_conserved_quantities`.
         degree: As for `find_conserved_quantities`.
         action: As for `find_conserved_quantities`.
@@ -99,139 +79,15 @@ def fit_conserved_quantities(
     Reference:
         V. I. Arnold, "Mathematical Methods of Classical Mechanics", chapter 8.
     """
-    one_of("action", action, ACTIONS)
-    dimension = optional(count, "dimension", dimension)
-    is_affine = not is_nonlinear(search, degree)
-    paths, clocks = _paths(trajectories, times, is_affine)
-    points = np.concatenate(paths)
-    if not is_affine:
-        candidates = Candidates(points, search, degree, names_of(points.shape[1], False))
-        return _functions(candidates, points, clocks, dimension)
-    given: Any = search
-    motion = affine_motion(paths, clocks, given, action)
-    space = motion.solve(dimension)
-    basis: np.ndarray = space.basis
-    drifting: list[Drift[ConservedQuantity]] = []
-    if dimension is None:
-        basis, drifting = motion.without_drift(space.basis)
-        drifting = drifting or motion.decaying()
-    mixed = [motion.combined(column) for column in basis.T]
-    tolerance = CLEAR * float(np.max(space.errors, initial=0.0))
-    return conservation_report(
-        mixed,
-        points,
-        action,
-        {
-            "singular_values": space.singular_values,
-            "gap": space.gap,
-            "confidence": space.confidence * (bool(mixed) or motion.varies),
-            "errors": space.errors[: len(mixed)],
-            "is_determined": space.is_determined and (bool(mixed) or motion.varies),
-            "drifting": _readable_drifts(drifting, points, tolerance),
-            "is_rough": motion.is_rough,
-        },
-    )
-
-
-def _readable_drifts(
-    drifts: list[Drift[ConservedQuantity]], points: np.ndarray, tolerance: float
-) -> tuple[Drift[ConservedQuantity], ...]:
-    """With a basis that is easy to read of all that drift at the same rate."""
-    drifts = sorted(drifts, key=lambda drift: drift.rate)
-    rates = np.array([drift.rate for drift in drifts])
-    alike = np.cumsum(np.abs(np.diff(rates, prepend=rates[:1])) > SAME_RATE * np.abs(rates))
-    readable: list[Drift[ConservedQuantity]] = []
-    for group in range(alike[-1] + 1 if drifts else 0):
-        own = [
-            drift for drift, number in zip(drifts, alike, strict=True) if number == group
-        ]
-        basis = readable_basis([drift.quantity for drift in own], points, tolerance)
-        readable += [
-            dataclasses.replace(drift, quantity=quantity)
-            for drift, quantity in zip(own, basis, strict=True)
-        ]
-    return tuple(readable)
-
-
-def _functions(
-    candidates: Candidates,
-    points: np.ndarray,
-    clocks: list[np.ndarray],
-    dimension: int | None,
-) -> ConservationReport:
-    """Conserved polynomials of coordinates and of given functions."""
-    values, listed = candidates.values(points), Independent(candidates, points)
-    drifting: list[Drift[ConservedFunction]] = []
-    for degree, end in enumerate(candidates.ends, 1):
-        motion = Motion(values[:, :end], clocks, candidates.mixed)
-        asked = dimension if end == candidates.ends[-1] else None
-        space = motion.solve(asked)
-        basis = space.basis
-        if dimension is None:
-            basis, drifting = motion.without_drift(basis)
-        listed.add(degree, motion.mixtures(basis), space, motion.parts)
-    report = listed.report(space, basis.shape[1], tuple(drifting))
-    return dataclasses.replace(report, is_rough=motion.is_rough)
-
-
-def _paths(
-    trajectories: Any, times: Any, is_canonical: bool
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Trajectories that differ, without points that are not known, and their times."""
-    trajectories = to_numpy(trajectories)
-    is_listed = isinstance(trajectories, (list, tuple, np.ndarray))
-    if not is_listed or not getattr(trajectories, "ndim", 1):
-        raise TypeError(
-            "`trajectories` must be an array `(trajectories, times, 2n)`, or a list of "
-            "arrays; a Hamiltonian belongs to `find_conserved_quantities`. "
-            f"Received: an object of type {type(trajectories).__name__}"
-        )
-    paths, clocks, seen = [], [], set()
-    for number, given in enumerate(trajectories):
-        path = real_array("trajectories", given)
-        clock = _clock(times, number, len(path)) if path.ndim else np.zeros(0)
-        if path.ndim == 2 and len(path):
-            known = ~np.any(np.isnan(path), axis=1)
-            path = finite_array("trajectories", path[known])
-            clock = finite_array("times", clock[known])
-            if not len(path):
-                continue
-        path = phase_space("trajectories", path, 2, is_canonical)
-        if path.tobytes() not in seen:
-            seen.add(path.tobytes())
-            paths.append(path)
-            clocks.append(clock)
-    if len(paths) < 2:
-        raise ValueError(
-            "`trajectories` must hold at least 2 trajectories that differ: a single one "
-            "cannot distinguish conserved quantities from constants. "
-            f"Received: {len(paths)}"
-        )
-    if len({path.shape[1] for path in paths}) > 1:
-        raise ValueError(
-            "`trajectories` must all have the same coordinates. Received: numbers of "
-            f"coordinates {sorted({path.shape[1] for path in paths})}"
-        )
-    if all(np.all(np.ptp(path, axis=0) <= STILL * np.max(np.abs(path))) for path in paths):
-        raise ValueError(
-            "`trajectories` must move: of what stays at rest everything is conserved. "
-            "Received: the same point at all times, in each of "
-            f"{len(paths)} trajectories"
-        )
-    return paths, clocks
-
-
-def _clock(times: Any, number: int, length: int) -> np.ndarray:
-    if times is None:
-        return np.arange(length, dtype="float64")
-    arrays = (list, tuple, np.ndarray)
-    is_listed = isinstance(times, arrays) and getattr(times, "ndim", 1) > 0
-    is_nested = is_listed and len(times) > number and isinstance(times[0], arrays)
-    own = times[number] if is_nested else times
-    clock = real_array("times", own)
-    if clock.shape != (length,):
-        raise ValueError(
-            f"`times` must be one for each point. Received: shape {clock.shape} for the "
-            f"{length} points of trajectory {number}"
-        )
-    return clock
+    asked: dict[str, Any] = {
+        "search": search,
+        "degree": degree,
+        "action": action,
+        "dimension": dimension,
+    }
+    if is_stream(trajectories):
+        return streamed_quantities(trajectories, times, **asked)
+    given: Any = trajectories
+    sums = MotionSums(given, times=times, **asked)
+    sums.add_first()
+    return sums.result()

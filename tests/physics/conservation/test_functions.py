@@ -215,7 +215,7 @@ def test_none_where_there_is_friction():
 
 def test_what_does_not_fit_is_refused():
     z = points(50, [1.0, 1.0])
-    with pytest.raises(ValueError, match="`degree` belongs to"):
+    with pytest.raises(ValueError, match="`degree` applies to"):
         find_conserved_quantities(henon_heiles, z, degree=3)
     with pytest.raises(ValueError, match="`degree` must be"):
         fit_conserved_quantities([z, -z], search="polynomial", degree=0)
@@ -224,5 +224,5 @@ def test_what_does_not_fit_is_refused():
     found = find_conserved_quantities(
         lambda z: np.sum(z**4, axis=1), z, search="polynomial", degree=4
     )
-    with pytest.raises(ValueError, match="`names` must be one for each"):
+    with pytest.raises(ValueError, match="`names` must hold one name for each"):
         found.quantities[0].formula(["q"])

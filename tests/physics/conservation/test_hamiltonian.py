@@ -183,7 +183,7 @@ def test_formula():
         "-1.5 q1^2 + q1 p1 + 2 q1"
     )
     assert ConservedQuantity(np.zeros((2, 2)), np.zeros(2)).formula() == "0"
-    with pytest.raises(ValueError, match="`names` must be one for each of 2 coordinates"):
+    with pytest.raises(ValueError, match="`names` must hold one name for each of 2"):
         ConservedQuantity(quadratic, np.zeros(2)).formula(["q"])
 
 
@@ -208,7 +208,7 @@ def test_plot_of_the_drift(unseen):
         ),
         (
             ValueError,
-            "keep its symplectic form",
+            "preserve its symplectic form",
             kepler,
             {"x": points(4), "search": np.eye(4)[None]},
         ),

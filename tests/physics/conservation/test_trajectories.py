@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import expm
 
 from keras_lconv.physics import fit_conserved_quantities
-from keras_lconv.physics.conservation.motion import _Along
+from keras_lconv.physics.conservation.path_sums import _Course
 from tests.physics.conservation.kepler import kepler, kepler_orbits, points
 
 
@@ -34,18 +34,18 @@ def test_one_energy_for_all_trajectories_tells_nothing():
     angles = np.linspace(0, 6, 80) + np.arange(6)[:, None]
     found = fit_conserved_quantities(np.stack([np.cos(angles), -np.sin(angles)], axis=-1))
     assert (len(found), found.confidence, found.is_determined) == (0, 0, False)
-    assert "the same values of some quantity" in found.summary()
+    assert "the same value on all" in found.summary()
 
 
 @pytest.mark.parametrize(
     ("error", "message", "trajectories", "arguments"),
     [
-        (ValueError, "at least 2 trajectories", np.ones((1, 3, 4)), {}),
+        (ValueError, "at least 2 different trajectories", np.ones((1, 3, 4)), {}),
         # The same one twice tells no more.
-        (ValueError, "at least 2 trajectories", np.ones((2, 3, 4)), {}),
+        (ValueError, "at least 2 different trajectories", np.ones((2, 3, 4)), {}),
         (ValueError, "n positions, then n momenta", np.ones((2, 3, 5)), {}),
         (ValueError, "the same coordinates", [np.ones((3, 4)), np.ones((3, 2))], {}),
-        (ValueError, "one for each point", points(4).reshape(5, 100, 4), {"times": [1, 2]}),
+        (ValueError, "one time for each", points(4).reshape(5, 100, 4), {"times": [1, 2]}),
         (ValueError, "`dimension` must be from", kepler_orbits(9, 9, 1), {"dimension": 99}),
         (ValueError, "must move", np.repeat(points(4)[:, None], 9, axis=1), {}),
         (
@@ -54,7 +54,7 @@ def test_one_energy_for_all_trajectories_tells_nothing():
             np.where(points(4).reshape(5, 100, 4) > 2, np.inf, 1),
             {},
         ),
-        (TypeError, "belongs to `find_conserved_quantities`", kepler, {}),
+        (TypeError, "use `find_conserved_quantities`", kepler, {}),
         (TypeError, "`trajectories` must be an array", "kepler", {}),
     ],
 )
@@ -180,7 +180,7 @@ def test_gaps_are_no_noise():
     rng = np.random.default_rng(0)
     clock = np.sort(rng.uniform(0, 20, 60))
     smooth, noise = clock[:, None] ** [0, 1, 2, 3] / 20.0**3, rng.normal(size=(60, 1))
-    along = _Along([60])
+    along = _Course([60])
     assert np.max(np.abs(along.noise(smooth, clock))) < 1e-12
     variance = np.sum(along.noise(noise, clock) ** 2) / 60
     assert 0.5 < variance < 1.5

@@ -1,0 +1,25 @@
+"""What a name of an algebra consists of."""
+
+from dataclasses import dataclass
+
+
+class ContradictionError(ValueError):
+    """Decisions about what is zero that no Lie algebra meets."""
+
+    def __init__(self) -> None:
+        super().__init__("The invariants contradict each other at this tolerance")
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name, other names, whether it stands for one algebra only, and parameters."""
+
+    name: str
+    others: tuple[str, ...] = ()
+    is_unique: bool = True
+    parameter: float | tuple[float, float] | None = None
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """All names."""
+        return (self.name, *self.others)
