@@ -102,8 +102,10 @@ def test_conformations_are_read_and_scaled(module, tmp_path):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", ["charges", "growth", "molecules"])
-def test_each_runs(module, name):
+def test_each_runs(module, name, tmp_path):
     rows = getattr(module(name), name)(False)
     assert len(rows) > 1
-    numbers = [v for row in rows for v in row.values() if not isinstance(v, str)]
+    numbers = [v for row in rows for v in row.values() if isinstance(v, (int, float))]
     assert np.all(np.isfinite(numbers))
+    module("plots").PLOTS[name](rows, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").exists()

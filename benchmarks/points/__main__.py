@@ -2,16 +2,16 @@
 
 Run: KERAS_BACKEND=jax python benchmarks/points charges [--full]
 (or `molecules`, `speed`, `growth`). All draws are seeded. `--json FILE` writes the rows to
-a file. Without `--full` a run takes seconds and shows that it runs. Rows of e3nn need an
-environment with e3nn 0.6 and PyTorch: `charges --networks e3nn`, and `speed`, whose row is
-left out where there is none.
+a file, `--plot FILE` draws those of `charges`, `molecules` or `growth`. Without `--full` a
+run takes seconds and shows that it runs. Rows of e3nn need an environment with e3nn 0.6 and
+PyTorch beside the backend; they are left out where there is none.
 """
 
 import argparse
 import pathlib
 import sys
 
-# What shows tables is beside this folder.
+# The module that shows tables is beside this folder.
 sys.path.append(str(pathlib.Path(__file__).parents[1]))
 
 from charges import charges
@@ -29,12 +29,14 @@ def main(arguments=None):
     parser.add_argument("--full", action="store_true", help="takes minutes")
     parser.add_argument("--networks", nargs="+", help="only these, of `charges`")
     parser.add_argument("--seconds", type=float, help="of training, of `charges`")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings, of `charges`")
     parser.add_argument("--tune", action="store_true", help="on validation, of `charges`")
     parser.add_argument("--json", type=pathlib.Path, help="where to write the rows")
     parser.add_argument("--molecule", default="ethanol", choices=("ethanol", "aspirin"))
     parser.add_argument(
         "--folder", type=pathlib.Path, default="outputs", help="of molecules"
     )
+    parser.add_argument("--plot", type=pathlib.Path, help="where to write a plot")
     options = parser.parse_args(arguments)
     more = {}
     if options.what == "molecules":
@@ -49,10 +51,15 @@ def main(arguments=None):
         more = {
             "networks": options.networks,
             "seconds": options.seconds,
-            "tune": options.tune,
+            "is_tuned": options.tune,
+            "seeds": options.seeds,
         }
     rows = BENCHMARKS[options.what](options.full, **more)
     show(rows, options.json)
+    if options.plot:
+        from plots import PLOTS
+
+        PLOTS[options.what](rows, options.plot)
     return rows
 
 

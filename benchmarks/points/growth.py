@@ -10,10 +10,13 @@ import numpy as np
 from keras_lconv.models import point_network
 
 BATCH = 8
+# Numbers of points and of neighbours, with more and more pairs.
+SIZES = [(250, 4), (125, 16), (250, 8), (250, 16), (500, 16), (250, 32), (1000, 16)]
+SIZES_OF_QUICK = [(10, 4), (20, 4)]
 
 
-def model_of(number: int, neighbors: int):
-    """A network on so many points, with a given table of neighbours, compiled."""
+def model_of(number: int):
+    """A compiled network on a number of points, with a given table of neighbours."""
     model = point_network(
         input_shape=(number, 3),
         classes=1,
@@ -37,7 +40,7 @@ def samples(number: int, neighbors: int):
 
 def step(number: int, neighbors: int, repeats: int) -> float:
     """Processor seconds of a training step: the least of some."""
-    model, (x, y) = model_of(number, neighbors), samples(number, neighbors)
+    model, (x, y) = model_of(number), samples(number, neighbors)
     model.train_on_batch(x, y)
     found = []
     for _ in range(repeats):
@@ -56,15 +59,9 @@ def growth(full: bool) -> list[dict]:
     Returns:
         Rows with the seconds of a step, and the peak of the memory of the process so far.
     """
-    sizes = (
-        [(number, 16) for number in (125, 250, 500, 1000)]
-        + [(250, neighbors) for neighbors in (4, 8, 32)]
-        if full
-        else [(10, 4), (20, 4)]
-    )
     rows = []
-    for number, neighbors in sizes:
-        seconds = step(number, neighbors, repeats=3 if full else 1)
+    for number, neighbors in SIZES if full else SIZES_OF_QUICK:
+        seconds = step(number, neighbors, repeats=8 if full else 1)
         gc.collect()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         rows.append(

@@ -75,15 +75,15 @@ def _e3nns(channels, table, numbers, vectors, positions):
     return step, sum(each.numel() for each in layer.parameters())
 
 
-def seconds_of(steps, rounds: int) -> list[float]:
-    """The least processor seconds of each step, all taken in turn."""
-    found = [[] for _ in steps]
-    for _ in range(rounds):
-        for step, times in zip(steps, found, strict=True):
+def seconds_of(steps, rounds: int) -> np.ndarray:
+    """Processor seconds of each step, all taken in turn, `(steps, rounds)`."""
+    found = np.empty((len(steps), rounds))
+    for turn in range(rounds):
+        for number, step in enumerate(steps):
             start = time.process_time()
             step()
-            times.append(time.process_time() - start)
-    return [min(times) for times in found]
+            found[number, turn] = time.process_time() - start
+    return found
 
 
 def speed(full: bool) -> list[dict]:
@@ -93,7 +93,8 @@ def speed(full: bool) -> list[dict]:
         full: Whether with all sizes.
 
     Returns:
-        Rows with milliseconds of both, and their ratio where there is e3nn.
+        Rows with the medians of milliseconds, and of the ratio of one turn where there is
+        e3nn.
     """
     if keras.config.backend() != "torch":
         raise SystemExit("Set KERAS_BACKEND=torch: e3nn has no other backend.")
@@ -110,15 +111,15 @@ def speed(full: bool) -> list[dict]:
         vectors = rng.normal(size=(BATCH, number, 3, channels)).astype("float32")
         positions = rng.normal(size=(BATCH, number, 3)).astype("float32")
         made = [make(channels, table, numbers, vectors, positions) for make in makers]
-        times = seconds_of([step for step, _ in made], 20 if full else 2)
+        times = seconds_of([step for step, _ in made], 40 if full else 2)
         row = {"channels": channels, "points": number, "neighbours": each}
         for name, (_, weights), spent in zip(
             ("PointConv", "e3nn"), made, times, strict=False
         ):
             row[f"{name}, weights"] = weights
-            row[f"{name}, ms"] = round(1e3 * spent, 2)
+            row[f"{name}, ms"] = round(float(1e3 * np.median(spent)), 2)
         if len(times) > 1:
-            row["ratio"] = round(times[0] / times[1], 2)
+            row["ratio"] = round(float(np.median(times[0] / times[1])), 2)
         rows.append(row)
         print(row, flush=True)
     return rows

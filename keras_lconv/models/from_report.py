@@ -201,8 +201,9 @@ def _of_images(
 ) -> keras.Model:
     if isinstance(report, SymmetryReport) and report.kind == "equivariance":
         raise ValueError(
-            "`report` about images must be about an invariance. For outputs that move "
-            "with the image use `LConv(filters, report.to_generators())`"
+            "`report` about images must be about an invariance. Received: one about an "
+            "equivariance. For outputs that move with the image use `LConv(filters, "
+            "report.to_generators())`"
         )
     shape, rank = images.shape[1:], images.ndim - 2
     common = {"input_shape": shape, "classes": outputs, "classifier_activation": None}

@@ -7,8 +7,9 @@ from keras import ops
 from scipy.linalg import expm
 
 from keras_lconv import PointConv, PointPooling
-from keras_lconv.algebra import LieAlgebra, equivariant_kernels, intertwiners, sl, so
+from keras_lconv.algebra import LieAlgebra, O, equivariant_kernels, intertwiners, sl, so
 from keras_lconv.layers.points import geometry
+from keras_lconv.layers.points.kernels import Kernels
 from tests.autodiff import float64, run
 from tests.families import relative_error, to_numpy
 
@@ -74,6 +75,34 @@ def test_numbers_of_pairs_are_seen_by_the_network():
     layer = PointConv(3, "so3", representation_out="standard", **LAST)
     found = of(layer, f, x, charges)
     assert relative_error(found, expected(layer, f, x, charges)) < 1e-5
+
+
+@pytest.mark.parametrize("is_mixed", [False, True])
+def test_messages_between_parts_are_those_of_whole_kernels(is_mixed):
+    """Of a vector, a number and a vector, as they are or in coordinates that mix them."""
+    group, rng = O(3), np.random.default_rng(0)
+    vector, number = group.standard, group.trivial()
+    fields = vector + number + vector
+    if is_mixed:
+        fields = fields.on(np.linalg.qr(rng.normal(size=(7, 7)))[0])
+    kernels = equivariant_kernels(group, fields, number + vector, 2)
+    arrays = x, factors, weights, f, mixing = [
+        rng.normal(size=size).astype("float32")
+        for size in (
+            (2, 3, 5, 3),
+            (2, 3, 5, len(kernels), 2),
+            (2, 3, 5),
+            (2, 3, 5, 7, 2),
+            (len(kernels), 2, 4),
+        )
+    ]
+    messages = Kernels(kernels)
+    tensors = map(keras.ops.convert_to_tensor, arrays)
+    found = to_numpy(run(lambda *given: messages(*given), *tensors))
+    expected = np.einsum(
+        "pbnkoi,bnkpc,bnk,bnkic,pcf->bnof", kernels(x), factors, weights, f, mixing
+    )
+    assert relative_error(found, expected) < 1e-5
 
 
 @pytest.mark.parametrize("choice", ["number", "table", "mask"])

@@ -1,4 +1,4 @@
-"""Pairs of points: neighbours, distances, and polynomials of differences.
+"""Pairs of points: which count, and how far apart they are.
 
 Tensors have the axes `(batch, n, k, ...)`, for `k` neighbours of each of `n` points, or
 `(batch, n, ...)` before neighbours are gathered.
@@ -13,7 +13,6 @@ from keras_lconv._backend import take
 from keras_lconv._layout import masked
 from keras_lconv._ops import largest, maximum
 from keras_lconv._typing import Tensor
-from keras_lconv.algebra import EquivariantKernels
 
 # Larger than the square of any distance, in float32.
 FAR = 1e30
@@ -26,13 +25,13 @@ class Edges(NamedTuple):
     """Neighbours `j` of points `i`.
 
     Args:
-        indices: Integers `(batch, n, k)`, or `None` if all points are neighbours of all, in
-            their order.
+        places: Their numbers among the points of all samples, integers `(batch, n, k)`, or
+            `None` if all points of a sample are neighbours of all, in their order.
         counts: Whether each neighbour exists, `(batch, n, k)`.
         numbers: Numbers of each pair, `(batch, n, k, e)`, or `None`.
     """
 
-    indices: Tensor | None
+    places: Tensor | None
     counts: Tensor
     numbers: Tensor | None = None
 
@@ -42,15 +41,12 @@ class Edges(NamedTuple):
         Returns:
             Tensor `(batch, n, k, ...)`, or `(batch, 1, n, ...)` if all are neighbours.
         """
-        if self.indices is None:
+        if self.places is None:
             return ops.expand_dims(values, 1)
-        batch, number = ops.shape(values)[0], ops.shape(values)[1]
         rest = tuple(values.shape[2:])
-        first = ops.reshape(ops.arange(batch, dtype="int32") * number, (-1, 1, 1))
         flat = ops.reshape(values, (-1, *rest))
-        places = self.indices + first
-        found = take(flat, ops.reshape(places, (-1,)), axis=0)
-        return ops.reshape(found, (*ops.shape(places), *rest))
+        found = take(flat, ops.reshape(self.places, (-1,)), axis=0)
+        return ops.reshape(found, (*ops.shape(self.places), *rest))
 
     def with_numbers(self, numbers: Tensor) -> "Edges":
         """The same edges with numbers `(batch, n, k, e)`, zero where there is no edge."""
@@ -62,13 +58,13 @@ class Edges(NamedTuple):
         Returns:
             Tensor `(batch, n, k, e)`.
         """
-        if self.indices is None:
+        if self.places is None:
             return values
-        sizes = ops.shape(values)
-        rows = ops.reshape(values, (-1, sizes[2], sizes[3]))
-        indices = ops.reshape(self.indices, (sizes[0] * sizes[1], 1, -1))
-        found = Edges(indices, indices).gather(rows)
-        return ops.reshape(found, (sizes[0], sizes[1], -1, sizes[3]))
+        batch, number = ops.shape(values)[0], ops.shape(values)[1]
+        own = ops.reshape(ops.arange(batch * number, dtype="int32"), (batch, number, 1))
+        pairs = self.places + own * number - own // number * number
+        flat = ops.reshape(values, (1, -1, values.shape[-1]))
+        return self._replace(places=pairs).gather(flat)
 
 
 def all_pairs(counts: Tensor) -> Edges:
@@ -99,7 +95,8 @@ def nearest(positions: Tensor, forms: np.ndarray, counts: Tensor, number: int) -
     far = ops.where(pairs.counts, sizes, ops.full_like(sizes, FAR))
     values, indices = ops.top_k(-far, number)
     # NaN stays among the neighbours.
-    return Edges(ops.cast(indices, "int32"), ops.logical_not(values <= -FAR))
+    places = _places(indices, ops.shape(counts)[1])
+    return Edges(places, ops.logical_not(values <= -FAR))
 
 
 def from_table(table: Tensor, counts: Tensor) -> Edges:
@@ -112,15 +109,24 @@ def from_table(table: Tensor, counts: Tensor) -> Edges:
     """
     table = ops.cast(table, "int32")
     is_point = ops.logical_and(table >= 0, table < ops.shape(counts)[1])
-    found = Edges(ops.where(is_point, table, ops.zeros_like(table)), is_point)
-    return Edges(found.indices, ops.logical_and(found.counts, found.gather(counts)))
+    found = Edges(_places(ops.where(is_point, table, 0), ops.shape(counts)[1]), is_point)
+    return Edges(found.places, ops.logical_and(is_point, found.gather(counts)))
+
+
+def _places(indices: Tensor, number: int | Tensor) -> Tensor:
+    """Numbers among `number` points of each sample as numbers among all points."""
+    batch = ops.shape(indices)[0]
+    first = ops.reshape(ops.arange(batch, dtype="int32") * number, (-1, 1, 1))
+    return ops.cast(indices, "int32") + first
 
 
 def squares(vectors: Tensor, forms: np.ndarray) -> Tensor:
     """The values `(..., s)` of quadratic forms `(s, v, v)` of vectors `(..., v)`."""
+    if len(forms) == 1 and np.allclose(forms, np.eye(forms.shape[1]), rtol=0, atol=1e-14):
+        return ops.sum(vectors * vectors, axis=-1, keepdims=True)
     matrices = ops.convert_to_tensor(forms, dtype=vectors.dtype)
     products = ops.einsum("...v,svw->...sw", vectors, matrices)
-    return ops.einsum("...sw,...w->...s", products, vectors)
+    return ops.sum(products * ops.expand_dims(vectors, -2), axis=-1)
 
 
 def in_units(vectors: Tensor, values: Tensor) -> Tensor:
@@ -183,48 +189,3 @@ def aggregated(aggregation: str, weights: Tensor, scores: Tensor) -> Tensor:
         shares = weights * ops.exp(scores - top)
         return shares / (ops.exp(-top) + ops.sum(shares, axis=-1, keepdims=True))
     return weights
-
-
-class Polynomials:
-    """The values of polynomial kernels of tensors.
-
-    Args:
-        kernels: The `b` kernels.
-    """
-
-    def __init__(self, kernels: EquivariantKernels):
-        self.number = len(kernels)
-        self.coefficients = kernels.coefficients
-        self._steps = [
-            _factors(before, after)
-            for before, after in zip(
-                kernels.exponents[:-1], kernels.exponents[1:], strict=True
-            )
-        ]
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """The values `(..., b, m_out, m_in)` for vectors `(..., v)`."""
-        monomials = ops.ones_like(x[..., :1])
-        found = [self._values(monomials, self.coefficients[0])]
-        steps = zip(self._steps, self.coefficients[1:], strict=True)
-        for (parents, coordinates), coefficients in steps:
-            factors = take(x, coordinates, axis=-1)
-            monomials = take(monomials, parents, axis=-1) * factors
-            found.append(self._values(monomials, coefficients))
-        return ops.concatenate(found, axis=-3)
-
-    @staticmethod
-    def _values(monomials: Tensor, coefficients: np.ndarray) -> Tensor:
-        coefficients = ops.convert_to_tensor(coefficients, dtype=monomials.dtype)
-        return ops.einsum("...N,boiN->...boi", monomials, coefficients)
-
-
-def _factors(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each monomial, the numbers of a monomial of the degree before and of a
-    coordinate.
-    """
-    numbers = {tuple(exponents): number for number, exponents in enumerate(before)}
-    coordinates = np.argmax(after > 0, axis=1)
-    parents = after.copy()
-    parents[np.arange(len(after)), coordinates] -= 1
-    return np.array([numbers[tuple(each)] for each in parents], "int32"), coordinates

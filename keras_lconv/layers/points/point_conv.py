@@ -37,6 +37,7 @@ from keras_lconv.layers.points.arguments import (
 )
 from keras_lconv.layers.points.edge_network import EdgeNetwork
 from keras_lconv.layers.points.inputs import Points, points_of
+from keras_lconv.layers.points.kernels import Kernels
 from keras_lconv.layers.steerable.field_kernel import FieldKernel
 from keras_lconv.layers.steerable.fields import (
     FieldArgument,
@@ -231,7 +232,7 @@ class PointConv(FieldKernel):
         number, channels = sizes.number, sizes.channels
         before, after = self.representation_in, self.representation_out
         kernels = equivariant_kernels(self.group, before, after, self.degree)
-        self._polynomials = geometry.Polynomials(kernels)
+        self._kernels = Kernels(kernels)
         self._maps = intertwiners(before, after)
         if not len(kernels) + len(self._maps):
             raise ValueError(
@@ -247,7 +248,7 @@ class PointConv(FieldKernel):
             )
         self._number, self._of_edge = number, sizes.of_edge
         if number is not None and not sizes.has_table:
-            each = self._polynomials.number * before.size * channels
+            each = self._kernels.number * before.size * channels
             require_pairs(number, self.num_neighbors, each, self._owner)
         trivial = self.group.trivial()
         self._scalars = intertwiners(before, trivial)[:, 0]
@@ -264,7 +265,7 @@ class PointConv(FieldKernel):
         forms = len(self._forms)
         is_scored = self.aggregation == "attention"
         self._network = EdgeNetwork(
-            self._polynomials.number * channels + is_scored,
+            self._kernels.number * channels + is_scored,
             self.hidden_units,
             max(forms, 1)
             + (geometry.BUMPS if self.radius is not None else 0)
@@ -294,7 +295,7 @@ class PointConv(FieldKernel):
         if is_scalar(self.representation_in):
             f = ops.expand_dims(f, 2)
         y = self._centre(f)
-        if self._polynomials.number:
+        if self._kernels.number:
             messages = self._messages(f, points.positions, self._edges(points))
             y = y + ops.cast(messages, f.dtype)
         if self.bias is not None:
@@ -307,8 +308,9 @@ class PointConv(FieldKernel):
     def _centre(self, f: Tensor) -> Tensor:
         """The messages of points to themselves, `(batch, n, m_out, filters)`."""
         maps = ops.convert_to_tensor(self._maps, dtype=f.dtype)
-        kernel = ops.cast(self.kernel, f.dtype)[self._polynomials.number :]
-        return ops.einsum("soi,bnic,scf->bnof", maps, f, kernel)
+        kernel = ops.cast(self.kernel, f.dtype)[self._kernels.number :]
+        weights = ops.einsum("soi,scf->icof", maps, kernel)
+        return ops.einsum("bnic,icof->bnof", f, weights)
 
     def _edges(self, points: Points) -> geometry.Edges:
         """The neighbours, with the numbers of their pairs."""
@@ -336,13 +338,12 @@ class PointConv(FieldKernel):
         values = geometry.squares(between, self._forms)
         f = ops.cast(f, x.dtype)
         factors, weights = self._factors(f, x, values, edges)
-        kernels = self._polynomials(geometry.in_units(between, values))
-        sources = edges.gather(f)
-        sources = ops.expand_dims(ops.expand_dims(weights, -1), -1) * sources
-        told = ops.expand_dims(factors, 4) * ops.expand_dims(sources, 3)
-        told = ops.einsum("bnkpoi,bnkpic->bnpoc", kernels, told)
-        kernel = ops.cast(self.kernel, x.dtype)[: self._polynomials.number]
-        return ops.einsum("bnpoc,pcf->bnof", told, kernel)
+        kernel = ops.cast(self.kernel, x.dtype)[: self._kernels.number]
+        # To full size, since TensorFlow broadcasts along few axes at once.
+        sizes = (*ops.shape(weights), *f.shape[2:])
+        sources = ops.broadcast_to(edges.gather(f), sizes)
+        between = geometry.in_units(between, values)
+        return self._kernels(between, factors, weights, sources, kernel)
 
     def _factors(
         self, f: Tensor, x: Tensor, values: Tensor, edges: geometry.Edges
@@ -359,7 +360,7 @@ class PointConv(FieldKernel):
             seen.append(edges.numbers)
         of_edge = ops.concatenate(seen, axis=-1)
         outputs = self._network(of_edge, self._of_points(f, x), edges)
-        number, channels = self._polynomials.number, f.shape[-1]
+        number, channels = self._kernels.number, f.shape[-1]
         weights = geometry.aggregated(
             self.aggregation, weights, outputs[..., number * channels :]
         )
