@@ -1,4 +1,4 @@
-"""Speed and memory of L-conv layers beside what they are compared with.
+"""Speed and memory of L-conv layers and of their references.
 
     python benchmarks/layers.py
 
@@ -37,7 +37,7 @@ LARGEST_INPUT = 250_000  # numbers in a sample
 
 
 def layers(size, filters):
-    """The layers of one size, by name: what is compared comes first."""
+    """The layers of one size by name, references first."""
     import itertools
 
     import keras
@@ -64,7 +64,7 @@ def layers(size, filters):
 
 
 def references(keras):
-    """Layers with the weights of a dense L-conv that do only what their name says."""
+    """Layers with the weights of a dense L-conv that only do the products in their name."""
     ops = keras.ops
 
     class Reference(keras.layers.Layer):
@@ -130,7 +130,7 @@ def compiled_models(size, channels, filters, batch, only=None):
         if only in (None, name):
             models[name] = keras.Sequential([keras.Input(x.shape[1:]), layer])
             models[name].compile(keras.optimizers.SGD(1e-4), "mse")
-    # On a GPU the data shall lie there already.
+    # With a GPU the data are moved there first.
     return models, keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
 
 
@@ -234,7 +234,7 @@ def names(size):
 
 
 def work(what, dtype, **settings):
-    """What a new process does."""
+    """The work of a new process."""
     import keras
 
     keras.config.set_dtype_policy(dtype)
@@ -265,7 +265,7 @@ def print_steps(backend, rows):
 
 
 def environment(backends, rounds):
-    """What the times depend on."""
+    """The conditions of the times."""
     packages = ("keras", "numpy", *backends)
     return {
         "date": datetime.date.today().isoformat(),

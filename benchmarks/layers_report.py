@@ -12,7 +12,7 @@ import sys
 
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 NAMES = {**BACKENDS, "keras": "Keras", "numpy": "NumPy"}
-# What layers are compared with.
+# The references of layers.
 COLUMNS = ("Conv2D", "plain formula", "bare products")
 # Okabe and Ito's colours, which colour-blind readers tell apart, and markers.
 STYLES = {

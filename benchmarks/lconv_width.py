@@ -29,7 +29,7 @@ from keras_lconv.generators import derivative_matrix, translation
 layers = keras.layers
 
 RATES = (1e-3, 3e-3, 1e-2)
-# The layer of each network: a window, or what an L-conv takes.
+# The layer of each network: a window, or arguments of an L-conv.
 NETWORKS = {
     "signals": {
         "Conv1D, 7": 7,

@@ -3,6 +3,8 @@
 Usage: python benchmarks/pooling.py
 """
 
+import time
+
 import keras
 import numpy as np
 from scipy import ndimage
@@ -91,7 +93,21 @@ def fewer_positions():
     print(f"  turning and averaging 32 x 32, two orders: {relative(first, second):.1g}")
 
 
+def large():
+    """Waves around rings, on images for which there is no matrix on all positions."""
+    print("Rings, 100 numbers: seconds of computing, change under a turn by 17 degrees")
+    for size in (28, 56, 112, 256):
+        start, f = time.process_time(), image(size)
+        layer = InvariantPooling("rotation", method="rings", num_invariants=100)
+        found = to_numpy(layer(f))
+        seconds = time.process_time() - start
+        turned = ndimage.rotate(f, 17, axes=(1, 2), reshape=False, order=5)
+        change = np.abs(to_numpy(layer(turned)) - found).max() / found.max()
+        print(f"  {size} x {size}: {seconds:.2g} s, {change:.1e}")
+
+
 if __name__ == "__main__":
     refinement()
+    large()
     orbits()
     fewer_positions()

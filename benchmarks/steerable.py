@@ -161,7 +161,7 @@ def compare_accuracy(name, options, seed):
     x, y = x[:num_train], y[:num_train]
     x_test, y_test = x_test[:num_test], y_test[:num_test]
     if options.validate:
-        # To choose by, what is neither trained nor tested on.
+        # Validation data are neither for training nor for testing.
         (x_all, y_all), _ = load(dataset, options.folder)
         x_test, y_test = x_all[-num_test:], y_all[-num_test:]
     rng = np.random.default_rng(seed)

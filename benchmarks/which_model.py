@@ -57,7 +57,7 @@ layers = keras.layers
 
 @dataclasses.dataclass
 class Task:
-    """What is compared on one kind of data.
+    """The comparison on one kind of data.
 
     Args:
         draw: From a number of samples and a seed to inputs and labels.

@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """What is imported stays: the collector of garbage need not look at it again."""
+    """Imported objects stay, so the garbage collector need not look at them again."""
     gc.collect()
     gc.freeze()
 

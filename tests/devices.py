@@ -7,7 +7,7 @@ import sys
 
 
 def run_on_devices(program, number=4):
-    """The JSON of the last line that a program prints, with so many devices."""
+    """The JSON of the last line that a program prints, with a number of devices."""
     count = f" --xla_force_host_platform_device_count={number}"
     flags = os.environ.get("XLA_FLAGS", "") + count
     done = subprocess.run(

@@ -48,7 +48,7 @@ def weighted_graph(size, seed=0):
     return upper + upper.T
 
 
-# Few spatial shapes: what JAX compiled for one family serves another.
+# Few spatial shapes, so that code that JAX compiled for one family serves another.
 COMPONENTS = (3,)
 LINE = (6,)
 PLANE = (4, 5)
@@ -352,7 +352,7 @@ def to_numpy(tensor):
 
 
 def relative_error(value, expected):
-    """Error relative to the largest entry of what is expected."""
+    """The error relative to the largest expected entry."""
     value, expected = to_numpy(value), to_numpy(expected)
     assert value.shape == expected.shape
     scale = max(float(np.max(np.abs(expected))), 1e-30)

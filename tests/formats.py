@@ -2,6 +2,7 @@
 
 `KERAS_BACKEND=torch python -m tests.formats onnx openvino litert` prints a table. Every
 layer of the contract is exported in a model of its own, and run with batches of 3 and of 1.
+With `--fixed` the file has one size of the batch, 3.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from tests.layers.test_contract import build, call, draw
 FORMATS = {"onnx": ".onnx", "openvino": ".xml", "litert": ".tflite"}
 MOST_ERROR = 1e-4
 # LiteRT's exporter of PyTorch makes any size of the batch that is not given 1.
-BATCH_SIZES = {("torch", "litert"): (3,)}
+FIXED = {("torch", "litert")}
 
 
 def model_of(name):
@@ -30,15 +31,10 @@ def model_of(name):
     return model, layer, inputs
 
 
-def batch_sizes(form):
-    """The sizes of batches that a format takes from this backend."""
-    return BATCH_SIZES.get((keras.config.backend(), form), (3, 1))
-
-
-def exported(form, model, inputs, path):
+def exported(form, model, inputs, path, is_fixed):
     """Exports a model, and returns a function of arrays that runs it."""
     fixed = {}
-    if batch_sizes(form) == (3,):
+    if is_fixed:
         fixed["input_signature"] = [keras.InputSpec("float32", x.shape) for x in inputs]
     path = str(path / f"model{FORMATS[form]}")
     model.export(path, format=form, verbose=False, **fixed)
@@ -92,11 +88,12 @@ def _in_litert(path):
     return run
 
 
-def assert_same(form, name, folder):
+def assert_same(form, name, folder, is_fixed=False):
     """A layer computes in a format what it does in Keras."""
     model, layer, inputs = model_of(name)
-    run = exported(form, model, inputs, folder)
-    for size in batch_sizes(form):
+    is_fixed = is_fixed or (keras.config.backend(), form) in FIXED
+    run = exported(form, model, inputs, folder, is_fixed)
+    for size in (3,) if is_fixed else (3, 1):
         some = [x[:size] for x in inputs]
         expected, found = to_numpy(call(layer, *some)), run(*some)
         assert found.shape == expected.shape, f"shape {found.shape}, not {expected.shape}"
@@ -112,6 +109,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("formats", nargs="+", choices=FORMATS)
     parser.add_argument("--layers", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--fixed", action="store_true", help="one size of the batch")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     print("| backend | format | layers right | not |\n| --- | --- | --- | --- |")
@@ -120,7 +118,7 @@ def main():
         for name in options.layers:
             with tempfile.TemporaryDirectory() as folder:
                 try:
-                    assert_same(form, name, pathlib.Path(folder))
+                    assert_same(form, name, pathlib.Path(folder), options.fixed)
                 except Exception as error:
                     failed.append(name)
                     print(f"{name}: {str(error)[:500]!r}", flush=True)

@@ -335,6 +335,14 @@ ROWS = {
         TURNED_IMAGE,
         mask_axes=2,
     ),
+    "InvariantPooling, rings": Row(
+        lambda **k: layers.InvariantPooling(
+            "rotation", method="rings", num_invariants=6, **k
+        ),
+        IMAGE,
+        quarter_turn,
+        mask_axes=2,
+    ),
     "InvariantPooling, spectrum": Row(
         lambda **k: layers.InvariantPooling("rotation", **k),
         IMAGE,

@@ -14,7 +14,7 @@ FIRST = ("README.md",)
 
 
 def each(names):
-    """Parameters: `thorough` but for what is read first."""
+    """Parameters: `thorough`, except the values that are read first."""
     return [n if n in FIRST else pytest.param(n, marks=pytest.mark.thorough) for n in names]
 
 

@@ -1,4 +1,6 @@
-"""What would not fit into memory, or not end, is refused at once, with a way out."""
+"""Requests that would not fit into memory, or not end, are refused at once, with
+a way out.
+"""
 
 import re
 import tracemalloc
@@ -33,7 +35,7 @@ from keras_lconv import (
 from keras_lconv import generators as g
 from keras_lconv.discovery import map_space
 from keras_lconv.discovery.pixels import moments
-from keras_lconv.layers.pooling import invariant_pooling
+from keras_lconv.layers.pooling import matrix_room
 
 pytestmark = pytest.mark.backend_free
 
@@ -67,7 +69,7 @@ def noisy_images():
     return smooth.reshape(300, -1)
 
 
-# What asks for too much, and the argument or the method that the message names.
+# Requests for too much, and the argument or the method that the message names.
 TOO_LARGE = {
     "generators=1": lambda: built(LConv(1, 1), 2000, 2000, 1),
     "to_dense": lambda: built(g.rotation(), 2000, 2000, 1).to_dense(),
@@ -149,7 +151,7 @@ def test_too_much_is_refused_before_it_is_allocated(name):
         TOO_LARGE[name]()
 
 
-# What allocates about as much as was asked for.
+# Calls that allocate about as much as they are asked for.
 ESTIMATES = {
     "moments": lambda: discovery.infer_neighbors(table(60, 300)),
     "map_space": lambda: discovery.find_symmetries(squares, table(100, 14)),
@@ -158,7 +160,7 @@ ESTIMATES = {
 ASKING = {
     "moments": moments,
     "map_space": map_space,
-    "invariant_pooling": invariant_pooling,
+    "invariant_pooling": matrix_room,
 }
 
 
@@ -175,7 +177,7 @@ def test_estimates_bound_what_is_allocated(name, monkeypatch):
 
 
 def test_spaces_of_maps_that_grow_too_large_are_refused(monkeypatch):
-    # What commutes with one nilpotent matrix are its 50 powers.
+    # Only its 50 powers commute with one nilpotent matrix.
     monkeypatch.setattr(_memory, "physical_memory", lambda: 2_000_000)
     layer = EquivariantDense(1, np.eye(50, k=1)[None])
     with pytest.raises(ValueError, match="which commute with the generators, would take"):
@@ -194,7 +196,7 @@ def test_searches_among_many_columns_are_told():
 
 
 def test_long_eigenproblems_are_told(monkeypatch):
-    monkeypatch.setattr(invariant_pooling, "MANY_POSITIONS", 20)
+    monkeypatch.setattr(matrix_room, "MANY_POSITIONS", 20)
     with pytest.warns(UserWarning, match="minutes.*strides=2"):
         built(InvariantPooling("rotation"), 5, 5, 1)
 

@@ -128,7 +128,7 @@ def test_zero_outputs_are_no_division_by_zero():
     report = equivariance_error(lambda f: 0 * f, a.so(3), x, np.ones((1, 3)))
     assert np.array_equal(report.errors, [0.0])
     assert np.array_equal(report.emlp_errors, [0.0])
-    # The model of `x` is zero, that of what `x` is moved to is not.
+    # The output for `x` is zero, the output for the moved `x` is not.
     first = np.array([[0.0, 1.0]], "float32")
     boost = [[0.0, 1.0], [1.0, 0.0]]
     report = invariance_error(lambda f: f[:, 0], boost, first, [1.0])
@@ -190,7 +190,7 @@ def test_bad_arguments_are_refused(call, error, words):
 
 
 def test_random_elements_of_groups():
-    """The product of two vectors, and what reflections make of the cross product."""
+    """The product of two vectors, and the cross product under reflections."""
     V = a.O(3).standard
     pairs = random((5, 6))
 

@@ -45,7 +45,7 @@ def test_closure_is_zero_for_algebras_in_any_basis(algebra):
     broken = mixed + 0.1 * normal(*mixed.shape, seed=1)
     assert np.isclose(value(Closure(1.0), broken), reference_closure(broken), rtol=1e-3)
     assert value(Closure(1.0), broken) > 1e-3
-    # What is nearly alike is no closer to an algebra.
+    # Generators that are nearly equal are not closer to an algebra.
     alike = broken @ np.eye(broken.shape[1])
     alike[1] = alike[0] + 0.1 * alike[1]
     assert np.isclose(value(Closure(1.0), alike), value(Closure(1.0), broken), rtol=0.01)

@@ -43,7 +43,7 @@ def compiled():
 
 
 def at_once(function):
-    """What a function gives for 0, ..., 7, asked in 8 threads that start together."""
+    """The results of a function for 0, ..., 7, in 8 threads that start together."""
     barrier = threading.Barrier(THREADS)
 
     def wait_and_ask(number):

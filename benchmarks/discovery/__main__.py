@@ -12,7 +12,7 @@ import argparse
 import pathlib
 import sys
 
-# What shows tables is beside this folder.
+# The module that shows tables is beside this folder.
 sys.path.append(str(pathlib.Path(__file__).parents[1]))
 
 import keras

@@ -67,7 +67,7 @@ def normal(size, spread):
     return lambda rng: spread * rng.normal(size=(TRAJECTORIES, size))
 
 
-# The motion, where it starts, what is searched, and formulas of all that is conserved.
+# The motion, its start, the search, and formulas of all conserved quantities.
 MOTIONS = {
     "Henon-Heiles": (
         henon_heiles,
@@ -146,7 +146,7 @@ def trajectories(field, starts):
 
 
 def conserved(full):
-    """Formulas that are right, of those that are told and of all that there are."""
+    """Right formulas, as shares of the reported ones and of all."""
     rows = []
     for name, (field, starts, asked, truth) in MOTIONS.items():
         for noise in (0.0, 0.001, 0.01):

@@ -157,7 +157,9 @@ def in_coordinates(task, u, rng, constant_column):
 
 
 def angle_to(report, reference, affine, size):
-    """The largest angle of what was found, brought back, to what is found at home."""
+    """The largest angle between the result in other units, converted back, and that in the
+    original units.
+    """
     back = np.linalg.solve(affine, report.basis @ affine)
     keep = [*range(size), -1]
     back = back[:, keep][:, :, keep]

@@ -162,7 +162,7 @@ def without(full):
 
 
 def fields(full):
-    """What is found, and how far from the truth."""
+    """The symmetries found, and their distance from the true ones."""
     return known() + without(full)
 
 

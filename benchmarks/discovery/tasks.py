@@ -26,7 +26,7 @@ TASKS = {
 
 
 def tasks(full):
-    """Known symmetries from data: how far are they off, and what do the error bars say?"""
+    """Known symmetries from data: errors of the results, and their error bars."""
     rows = []
     for name, (draw, number, noise, blocks, expected) in TASKS.items():
         for seed in range(3 if full else 1):

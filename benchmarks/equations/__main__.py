@@ -16,7 +16,7 @@ import pathlib
 import sys
 import time
 
-# What shows tables is beside this folder.
+# The module that shows tables is beside this folder.
 sys.path.append(str(pathlib.Path(__file__).parents[1]))
 
 import numpy as np

@@ -13,12 +13,12 @@ from keras import ops
 from keras_lconv.discovery import SolutionWindows, find_point_symmetries
 
 # Solutions of the Korteweg-de Vries equation at these times and at every other point; a
-# step of the solver covers so many times.
+# step of the solver covers this many times.
 TIMES, STEP = np.linspace(0, 4, 81), 10
 VALIDATED = TESTED = 16
 # Of initial values with another mean, relative to the spread of the others.
 MEAN = 0.5
-# Trials of equal number, of which one wins on rollouts of solutions for validation.
+# Equally many trials for each. The best rollout on validation solutions wins.
 RATE, DECAYS, DISTANCES = 6e-3, (0.0, 1e-2), (0.1, 0.4)
 # Steps of training, of any number of solutions.
 STEPS = 900

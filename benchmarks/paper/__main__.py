@@ -13,7 +13,7 @@ import argparse
 import pathlib
 import sys
 
-# What compares networks and shows tables is beside this folder.
+# The modules that compare networks and show tables are beside this folder.
 sys.path.append(str(pathlib.Path(__file__).parents[1]))
 
 from generalization import generalization

@@ -1,4 +1,4 @@
-"""Does what a network does at its training points foretell how it generalizes?
+"""Does the behaviour of a network at its training points predict its generalization?
 
 Digits are padded and shifted by up to two pixels. Some thirty networks are trained on
 upright digits, of four kinds, with shifts of up to 0, 1 or 2 pixels as augmentation, each
@@ -38,7 +38,7 @@ def digits():
 
 
 def shifted(x, shift):
-    """Images moved by whole pixels; what leaves on one side is zero, as the margin is."""
+    """Images moved by whole pixels, with zeros at the free side, like the margin."""
     return np.roll(x, shift, axis=(-3, -2))
 
 
@@ -96,7 +96,7 @@ def cross_entropy(model, x, y):
 
 
 def measures(model, data, test):
-    """What is measured at training points, and the gaps on test images."""
+    """The numbers measured at training points, and the gaps on test images."""
     x, y = (each[:NUM_POINTS] for each in data)
     found = robustness(
         model, x, translation(), y, loss=LOSS, second_order="derivative", verbose=False

@@ -58,7 +58,7 @@ def forces(positions: np.ndarray, products: np.ndarray) -> np.ndarray:
 
 
 def moved(positions, velocities, products, steps):
-    """Positions and velocities after so many steps of leapfrog."""
+    """Positions and velocities after a number of steps of leapfrog."""
     x, v = positions, velocities
     force = forces(x, products)
     for _ in range(steps):

@@ -16,7 +16,7 @@ SIZES_OF_QUICK = [(10, 4), (20, 4)]
 
 
 def model_of(number: int):
-    """A network on so many points, with a given table of neighbours, compiled."""
+    """A compiled network on a number of points, with a given table of neighbours."""
     model = point_network(
         input_shape=(number, 3),
         classes=1,

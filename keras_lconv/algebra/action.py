@@ -168,8 +168,9 @@ class GroupAction:
             return matrices_of(found) if np.ndim(found) == 1 else found
         if not self.group.is_listed:
             raise ValueError(
-                "The representation is known by the matrices of generators only. Give a "
-                "`law` to know it at every element of a group that is not listed"
+                "The matrix at this `element` is not known. Received: a representation "
+                "that is given by matrices of generators and further elements. Give it a "
+                "`law`, which makes the matrix of any element"
             )
         distances = np.abs(self.group.all_elements() - element).max(axis=(1, 2))
         return self.all_elements()[int(np.argmin(distances))]

@@ -1,9 +1,9 @@
-"""Units of coordinates in which matrices have entries of like sizes."""
+"""Units of coordinates in which matrices have entries of similar size."""
 
 import numpy as np
 
-# An entry that is zero counts as this part of what no units change: else a block triangular
-# matrix has no best units.
+# A zero entry counts as this part of the invariant size of entries, because a block
+# triangular matrix would otherwise have no best units.
 FLOOR = 0.1
 SWEEPS = 60
 
@@ -11,17 +11,17 @@ SWEEPS = 60
 def unit_ratios(matrices: np.ndarray) -> np.ndarray:
     """Ratios `s_a / s_b` of units, powers of two, that balance rows and columns.
 
-    With `S = diag(s)`, the matrices `S^-1 L S` have for each coordinate a row and a column
-    of about one size, as far as zeros allow (Osborne's method).
+    With `S = diag(s)`, the row and the column of each coordinate in `S^-1 L S` have about
+    equal size, as far as zeros allow (Osborne's method).
 
     Args:
         matrices: Array `(k, n, n)`.
 
     Returns:
-        Array `(n, n)`: entries divided by it are those in the new units.
+        Array `(n, n)`. Entries divided by it are entries in the new units.
     """
     sizes = np.sqrt(np.sum(matrices**2, axis=0))
-    # In any units, the product of opposite entries is the same.
+    # The product of opposite entries does not depend on units.
     floor = FLOOR * np.sqrt(np.max(sizes * sizes.T, initial=0.0))
     logarithms = np.zeros(len(sizes))
     for _ in range(SWEEPS if floor else 0):

@@ -29,7 +29,11 @@ def _as_columns(name: str, value: ArrayLike) -> np.ndarray:
     # it from the rank decision of the angles.
     norms = np.linalg.norm(columns, axis=0)
     if np.any(norms == 0):
-        raise ValueError(f"`{name}` holds a zero matrix, which has no direction")
+        raise ValueError(
+            f"`{name}` must not hold a zero matrix, which has no direction. "
+            f"Received: matrix number {int(np.argmin(norms))} (from 0), "
+            "which is zero"
+        )
     return columns / norms
 
 
@@ -147,7 +151,7 @@ def closest(
         )
     named = candidates if isinstance(candidates, Mapping) else dict(enumerate(candidates))
     if not named:
-        raise ValueError("`candidates` must not be empty")
+        raise ValueError(f"`candidates` must not be empty. Received: {candidates!r}")
     distances = {key: _distance(a, candidate) for key, candidate in named.items()}
     name = min(distances, key=lambda key: distances[key])
     return name, distances[name]

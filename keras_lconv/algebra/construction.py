@@ -1,4 +1,4 @@
-"""Matrices of an algebra that is given by brackets, or by what generates it."""
+"""Matrices of an algebra that is given by brackets or by generating matrices."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,7 +24,7 @@ def faithful_matrices(constants: ArrayLike) -> np.ndarray:
         Array `(k, n, n)`, with `n = k`, or `n = k + 1` if there is a center.
 
     Raises:
-        ValueError: If the numbers are no structure constants, or if no derivation is
+        ValueError: If the numbers are not structure constants, or if no derivation is
             injective on the center.
     """
     c = _checked_constants(constants)
@@ -54,7 +54,7 @@ def _checked_constants(constants: ArrayLike) -> np.ndarray:
     odd = np.max(np.abs(c + np.swapaxes(c, 0, 1)))
     if odd > rounding * largest:
         raise ValueError(
-            "`constants` must change sign when the first two indices are exchanged, since "
+            "`constants` must change sign if the first two indices are exchanged, because "
             f"[x, y] = -[y, x]. Received: constants with a deviation of {odd:.2g}"
         )
     twice = np.einsum("ija,abk->ijbk", c, c)
@@ -84,31 +84,32 @@ def _derivation(
     rng = np.random.default_rng(0)
     draws = [np.tensordot(rng.normal(size=len(found)), found, 1) for _ in range(DRAWS)]
     draws = [draw / (np.linalg.norm(draw, 2) or 1.0) for draw in draws]
-    # Of a map that is injective on the center the smallest singular value there is large.
+    # A map is injective on the center if its smallest singular value there is large.
     sizes = [np.linalg.svd(draw @ center, compute_uv=False)[-1] for draw in draws]
     best = int(np.argmax(sizes))
     if tolerance.is_zero(float(sizes[best])):
         raise ValueError(
-            f"No derivation is injective on the center of dimension {center.shape[1]}, so "
-            "that no faithful matrices are known here. Give matrices: `LieAlgebra(basis)`. "
-            f"Received: constants of shape {constants.shape}"
+            "`constants` must have a derivation that is injective on the center, to make "
+            f"faithful matrices. Received: constants of shape {constants.shape} with a "
+            f"center of dimension {center.shape[1]}, which have none. Give matrices "
+            "instead: `LieAlgebra(basis)`"
         )
     return draws[best]
 
 
 def generated_matrices(matrices: ArrayLike, max_dimension: int | None) -> np.ndarray:
-    """Matrices and brackets of brackets of them, as many as are independent.
+    """Matrices and all their repeated brackets, as far as they are independent.
 
     Args:
         matrices: Array `(m, n, n)`, or `(n, n)` for one.
-        max_dimension: The largest dimension; `None` for that of all matrices.
+        max_dimension: The largest dimension, or `None` for that of all matrices.
 
     Returns:
-        Array `(k, n, n)`, with the given matrices first, without those that depend on
-        others before them.
+        Array `(k, n, n)`, with the given matrices first, except those that depend on
+        earlier ones.
 
     Raises:
-        ValueError: If there is no matrix but zero, or if the dimension is exceeded.
+        ValueError: If all matrices are zero, or if the dimension is exceeded.
     """
     given = finite_array("matrices", matrices)
     given = given[None] if given.ndim == 2 else given
@@ -129,16 +130,17 @@ def generated_matrices(matrices: ArrayLike, max_dimension: int | None) -> np.nda
     while waiting:
         matrix = waiting.pop(0)
         row = matrix.ravel() / (np.linalg.norm(matrix) or 1.0)
-        for _ in range(2):  # once more, for the rounding of the first time
+        for _ in range(2):  # the second time removes the rounding of the first
             row = row - rows.T @ (rows @ row)
         rest = float(np.linalg.norm(row))
         if rest <= precision:
             continue
         if len(kept) == limit:
             raise ValueError(
-                f"The matrices generate an algebra of more than {limit} dimensions. With "
-                "errors they generate all matrices; then `LieAlgebra(matrices)` has "
-                f"`nearest_closed()`. Received: max_dimension={max_dimension}"
+                f"`matrices` must generate an algebra of at most {limit} dimensions. "
+                "Received: matrices that generate a larger one, with "
+                f"max_dimension={max_dimension}. Matrices with errors generate all "
+                "matrices: use `LieAlgebra(matrices).nearest_closed()` for these"
             )
         rows = np.vstack([rows, row / rest])
         kept.append(matrix)

@@ -268,7 +268,7 @@ class GroupElements:
         answer = self.tells(matrix)
         if answer is None:
             raise ValueError(
-                f"It is not known whether `matrix` is in {self!r}: it has too many "
+                f"It is not known whether `matrix` is in {self!r}: the group has too many "
                 "elements or components, or the search finds neither a path from the "
                 "identity to `matrix` nor a reason why none exists. Try a matrix closer "
                 "to the identity, such as a factor of `matrix`"

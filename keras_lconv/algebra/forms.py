@@ -155,7 +155,8 @@ def casimir_form(
     independent = np.abs(np.diag(triangle)) > tolerance * np.linalg.norm(basis, axis=(1, 2))
     if not np.all(independent):
         raise ValueError(
-            "The generators must be linearly independent to have a Casimir form"
+            "The generators must be linearly independent to have a Casimir form. "
+            "Received: dependent ones. Leave out those that depend on others"
         )
     frame = columns.T.reshape(basis.shape)
     sizes = np.abs(np.linalg.eigvalsh(trace_form(frame)))

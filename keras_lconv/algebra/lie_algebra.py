@@ -324,7 +324,7 @@ class LieAlgebra(StructuredSpan):
             raise ValueError(
                 "No span that is closed under brackets was found near this one. Newton's "
                 f"method reduced the closure error from {self.closure_error:.1e} to "
-                f"{error:.1e} only"
+                f"{error:.1e} only. A matrix may be missing or superfluous"
             )
         closed = LieAlgebra(np.tensordot(self._coordinates, frame, 1), self.tolerance)
         angle = principal_angles(self, closed)[0]
@@ -332,7 +332,8 @@ class LieAlgebra(StructuredSpan):
             raise ValueError(
                 "No span that is closed under brackets was found near this one, whose "
                 f"closure error is {self.closure_error:.1e}. The nearest closed span is at "
-                f"a principal angle of {angle:.2f} radians"
+                f"a principal angle of {angle:.2f} radians, which is more than noise. A "
+                "matrix may be missing or superfluous"
             )
         return closed
 

@@ -1,4 +1,4 @@
-"""A span of matrices with the invariants that follow from its brackets."""
+"""A span of matrices, with the invariants that follow from its brackets."""
 
 from abc import abstractmethod
 from functools import cached_property
@@ -11,7 +11,7 @@ from keras_lconv.algebra.span import Span
 from keras_lconv.algebra.structure import StructureConstants
 from keras_lconv.algebra.tolerance import EXACT, Tolerance
 
-# Units that differ by less than this leave enough digits as they are.
+# Units that differ by less than this leave enough digits.
 FAR_APART = 100.0
 
 
@@ -21,15 +21,15 @@ class StructuredSpan(Span):
     @property
     @abstractmethod
     def tolerance(self) -> float:
-        """Threshold for zero."""
+        """The threshold for zero."""
 
     @cached_property
     def _in_even_units(self) -> tuple[Span, np.ndarray]:
-        """The span in units that are even, and the ratios of these units to the given ones.
+        """The span in balanced units, and the ratios of these units to the given ones.
 
-        It is the span itself unless an exact basis comes in units that are far apart. Then
-        what is zero is decided in even ones: with the speed of light in metres per second
-        a boost is a shear up to rounding.
+        It is the span itself, unless an exact basis has units that are far apart. Then
+        balanced units decide what is zero: with the speed of light in metres per second a
+        boost is a shear up to rounding.
         """
         ratios = unit_ratios(self._basis)
         if np.max(ratios) >= FAR_APART:
@@ -40,11 +40,11 @@ class StructuredSpan(Span):
 
     @property
     def _even(self) -> Span:
-        """The span in even units."""
+        """The span in balanced units."""
         return self._in_even_units[0]
 
     def _new_structure(self, tolerance: float) -> StructureConstants:
-        """The abstract algebra in a frame, with no decision taken yet."""
+        """The abstract algebra in a frame, with no decisions taken yet."""
         constants = self._even._constants_of_frame
         scale = self._even._scale or 1.0
         return StructureConstants(constants / scale, Tolerance(tolerance))

@@ -157,7 +157,10 @@ class GeneratorMonitor(keras.callbacks.Callback):
         from keras_lconv.visualization import plot_errors, plot_matrix, plot_vector_field
 
         if not self.snapshots:
-            raise ValueError("There is nothing to draw yet: no epoch was measured")
+            raise ValueError(
+                "There is nothing to draw yet, because no epoch was "
+                "measured. Give the callback to `fit` first"
+            )
         is_field = self._generators.vector_fields() is not None
         draw: Any = plot_vector_field if is_field else plot_matrix
         pictures = self.snapshots[-1][:MOST_PICTURES]

@@ -99,8 +99,8 @@ def check_fit(
         )
     if given != expected:
         raise ValueError(
-            f"The `coefficients` of {owner!r} have shape {given}. "
-            f"An input of spatial shape {shape} needs shape {expected}"
+            f"The `coefficients` of {owner!r} must have shape {expected} for an input of "
+            f"spatial shape {shape}. Received: shape {given}"
         )
 
 

@@ -120,7 +120,10 @@ class ActionRegularization(GeneratorLayer):
         if self._form is not None:
             return self._form
         if not self.built:
-            raise ValueError(f"`form` needs {self.name!r} to be built: it is learned")
+            raise ValueError(
+                f"`form` of {self.name!r} is learned, and not known before "
+                "the layer is built. Call the layer on an input first"
+            )
         return ops.convert_to_numpy(self._form_tensor(working_dtype(self._form_root)))
 
     def _form_tensor(self, dtype: str) -> Tensor:

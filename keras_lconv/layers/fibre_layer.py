@@ -155,7 +155,10 @@ class FibreLayer(GeneratorOwner):
 
     def _require_built(self, method: str) -> None:
         if not self.built:
-            raise ValueError(f"`{method}` needs {self.name!r} to be built")
+            raise ValueError(
+                f"`{method}` of {self.name!r} is not known before the layer "
+                "is built. Call the layer on an input first"
+            )
 
     # ---------------------------------------------------------------- shapes
 

@@ -22,6 +22,7 @@ from keras_lconv.models.symmetric_network import (
     point_group,
     point_inputs,
     symmetric_network,
+    unit_of_invariants,
 )
 
 
@@ -152,6 +153,7 @@ def _of_points(
         )
     number, v = positions.shape[1:]
     group, origin, scale, relative = point_group(report, positions.reshape(-1, v))
+    scale = scale * unit_of_invariants(group, (positions - origin) / scale)
     network = point_network(
         input_shape=(number, v),
         classes=outputs,
@@ -201,8 +203,9 @@ def _of_images(
 ) -> keras.Model:
     if isinstance(report, SymmetryReport) and report.kind == "equivariance":
         raise ValueError(
-            "`report` about images must be about an invariance. For outputs that move "
-            "with the image use `LConv(filters, report.to_generators())`"
+            "`report` about images must be about an invariance. Received: one about an "
+            "equivariance. For outputs that move with the image use `LConv(filters, "
+            "report.to_generators())`"
         )
     shape, rank = images.shape[1:], images.ndim - 2
     common = {"input_shape": shape, "classes": outputs, "classifier_activation": None}

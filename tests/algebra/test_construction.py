@@ -104,7 +104,7 @@ def test_generated_algebra():
     assert found.contains(z)
     rng = np.random.default_rng(0)
     assert a.LieAlgebra.generated_by(rng.normal(size=(2, 3, 3))).dimension == 9
-    with pytest.raises(ValueError, match="more than 4"):
+    with pytest.raises(ValueError, match="at most 4"):
         a.LieAlgebra.generated_by(rng.normal(size=(2, 3, 3)), max_dimension=4)
     with pytest.raises(ValueError, match="not zero"):
         a.LieAlgebra.generated_by(np.zeros((2, 3, 3)))

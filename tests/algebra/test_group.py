@@ -349,7 +349,7 @@ def test_the_group_of_one_element(group):
 
 
 def test_an_element_that_moves_little_is_not_the_identity():
-    """It is less than what products of elements with errors may differ by."""
+    """It is less than the differences of products of elements with errors."""
     slow = a.MatrixGroup(elements=expm(1e-5 * a.so(2).basis))
     assert not slow.is_finite
     with pytest.raises(ValueError, match="can be listed"):

@@ -51,7 +51,7 @@ def test_are_homomorphisms(group):
         product = W.at(first) @ W.at(second)
         scale = np.linalg.norm(W.at(first)) * np.linalg.norm(W.at(second))
         assert np.linalg.norm(W.at(first @ second) - product) < 1e-8 * scale, name
-        # Checks what the constructor checks of matrices that are given.
+        # Repeats the checks of the constructor for given matrices.
         again = a.Representation(group, W.generators, W.elements)
         assert again.size == W.size
 
@@ -438,7 +438,7 @@ def test_large_finite_groups_from_generators_only():
         (
             lambda: a.Representation(a.SO(3), a.so(3).basis).at(np.eye(3)),
             ValueError,
-            "Give a `law`",
+            "Give it a `law`",
         ),
         (
             lambda: a.intertwiners(a.SO(3), a.O(3)),

@@ -153,7 +153,7 @@ def test_formulas():
     galilean = field(3, (2.0, (0, 1, 0), 0), (-1.0, (1, 0, 1), 2))
     assert galilean.formulas("xtu") == ["2 t d/dx - x u d/du"]
     assert (galilean.combined([[0.37]])).formulas("xtu") == ["2 t d/dx - x u d/du"]
-    # What is small in units of the spread is left out.
+    # Terms that are small in units of the spread are left out.
     noisy = field(2, (1.0, (0, 1), 0), (1e-4, (3, 0), 1))
     assert noisy.formulas("xy", tolerance=1e-3) == ["y d/dx"]
     assert noisy.formulas("xy", [100.0, 1.0], 1e-3) != ["y d/dx"]

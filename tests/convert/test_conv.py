@@ -34,7 +34,7 @@ def few(examples):
 
 @st.composite
 def convolutions(draw):
-    """What makes a convolution, and the shape of its input."""
+    """The arguments of a convolution, and the shape of its input."""
     ndim = draw(st.integers(1, 3))
 
     def per_axis(low, high):

@@ -226,7 +226,7 @@ def test_functions_without_an_output_for_each_row_are_refused(function):
 
 
 def test_a_large_offset_hides_nothing_in_float64():
-    """What counts is how a function varies, in units of the rounding of its values."""
+    """Only the variation of a function counts, in units of the rounding of its values."""
     x = np.random.default_rng(0).normal(size=(60, 2))
     report = find_discrete_symmetries(
         lambda x: 1e8 + x[:, 0] ** 2 * np.sin(x[:, 1] ** 2),
@@ -260,7 +260,7 @@ def test_an_offset_of_one_of_the_outputs_is_told(offset, kind):
 
 
 def test_units_of_the_data_do_not_matter():
-    """Also not where they are so small that rounding is larger, of what has no unit."""
+    """This holds even for values without a unit that are smaller than rounding."""
     x = 1e-30 * np.random.default_rng(0).normal(size=(60, 2))
     report = find_discrete_symmetries(
         lambda x: np.sum((1e30 * x) ** 4, axis=1), x, search="signs", derivatives="finite"

@@ -226,7 +226,7 @@ def test_a_given_equation_that_the_fields_miss_is_told(rate, noise):
 
 @pytest.mark.parametrize("noise", [0.0, 0.01])
 def test_motion_without_a_force_has_the_projective_algebra(noise):
-    """What is negligible beside what speeds let expect is zero, also in noise."""
+    """A left side far below the size that speeds suggest is zero, even with noise."""
     rng, times = np.random.default_rng(0), np.linspace(0, 10, 201)
     u = rng.normal(size=(5, 1)) + rng.normal(size=(5, 1)) * times
     u = u + noise * np.std(u) * rng.normal(size=u.shape)

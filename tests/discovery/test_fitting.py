@@ -23,7 +23,7 @@ def test_rotations_of_a_function_of_the_length():
     assert np.degrees(np.max(a.principal_angles(report.algebra, a.so(3)))) < 2
     assert report.fit_error < 0.1
     assert "error of the fit" in report.summary()
-    # The model is what was asked about.
+    # The model is the one that was searched.
     predicted = report.model.predict(x[:500], verbose=0)[:, 0]
     assert np.corrcoef(predicted, y[:500])[0, 1] > 0.99
 

@@ -11,7 +11,7 @@ from tests.samples import normal
 
 
 def waves(x):
-    """What a process takes for granted: many waves of the same lengths."""
+    """A function as a process assumes it: many waves of the same lengths."""
     rng = np.random.default_rng(9)
     directions, phases = 0.6 * rng.normal(size=(x.shape[1], 40)), rng.uniform(0, 6, 40)
     return np.cos(x @ directions + phases) @ rng.normal(size=(40, 2)) / 4
@@ -27,7 +27,7 @@ def test_derivatives_of_a_process_and_of_its_functions():
     true = [(waves(x + s) - waves(x - s)) / 2e-5 for s in step]
     error = np.linalg.norm(process.slopes(x) - np.stack(true, axis=2))
     drawn = process.drawn(x, np.random.default_rng(0))
-    # What is drawn is as far off as the truth.
+    # Drawn functions are as far from the mean as the true one.
     assert 0.5 < np.linalg.norm(drawn) / error < 2
 
 

@@ -67,7 +67,7 @@ def is_isometric(cells, shape):
 
 
 def test_neighbors_have_the_largest_correlations_of_residuals():
-    """What regression on all others leaves of two positions, correlated."""
+    """The correlation of the residuals of two positions after regression on all others."""
     x = smooth_images((2, 3), num=400).reshape(400, 6)
     expected = np.zeros((6, 6))
     for i, j in itertools.permutations(range(6), 2):
@@ -175,7 +175,7 @@ def test_a_missing_pixel_leaves_a_hole():
 
 
 def test_an_empty_border_is_not_made_up():
-    """The rest is right up to a shift; constant pixels fill what is left over."""
+    """The rest is right up to a shift. Constant pixels fill the remaining cells."""
     inner = smooth_images((6, 6))
     x, _ = scrambled(np.pad(inner, [(0, 0), (1, 1), (1, 1)], constant_values=3.0))
     grid = infer_grid(x)

@@ -53,7 +53,7 @@ def test_formulas():
     assert formula_of(affine(TURN), "xy", scales) == "x d/dy - y d/dx"
     assert formula_of(affine(-2 * TURN), "xy", scales) == "x d/dy - y d/dx"
     assert formula_of(affine(np.zeros((2, 2)), [1.0, 0]), "xy", scales) == "d/dx"
-    # What is small is said by the units of the columns, not by the numbers.
+    # The units of the columns determine what is small, not the numbers.
     boost = affine([[0.0, 1e6], [1e-6, 0.0]])
     assert formula_of(boost, "xt", np.array([1e3, 1e-3])) == "1e-12 x d/dt + t d/dx"
     assert formula_of(boost, "xt", np.array([1.0, 1.0])) == "t d/dx"

@@ -16,7 +16,7 @@ WAVES = {
     "sin 2t": lambda t: np.sin(2 * t),
     "cos 2t": lambda t: np.cos(2 * t),
 }
-# For SymPy what NumPy calls otherwise, or does not have as one function.
+# SymPy's functions that have another name in NumPy, or none.
 OTHERWISE = {
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh",
     "arctanh": "atanh", "arccosh": "acosh", "absolute": "Abs", "expm1": "exp(x) - 1",

@@ -133,7 +133,9 @@ def test_the_centre_of_rotations_is_told():
 
 
 def test_columns_that_shift_together():
-    """Of `sin(x0 - x1)` the direction (1, 1, 0) is told, and what follows from it."""
+    """For `sin(x0 - x1)` the report tells the direction (1, 1, 0), and what follows from
+    it.
+    """
     report = find_symmetries(
         lambda x: ops.sin(x[:, 0] - x[:, 1]) + x[:, 2] ** 2 + x[:, 2] ** 3,
         normal(300, 3),

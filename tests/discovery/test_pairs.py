@@ -55,7 +55,7 @@ def test_common_parameters_give_the_logarithm():
 
 
 def test_a_map_without_a_real_logarithm_is_no_failure():
-    """A reflection: there is none, and what is found is only near."""
+    """Without an exact reflection, the nearest one is only approximate."""
     x = np.random.default_rng(0).normal(size=(100, 2))
     report = fit_generators(x, x * np.array([1.0, -1.0]), parameters="common")
     assert report.fit_error > 0.3

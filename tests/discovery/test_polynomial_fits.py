@@ -82,7 +82,9 @@ def test_generators_that_turn_with_the_samples_are_not_trusted(monkeypatch):
 
 @pytest.mark.backend_free
 def test_linear_terms_that_noise_gives_do_not_move_the_centre():
-    """Found among linear maps, as masses of jets: no more than chance explains them."""
+    """Symmetries among linear maps, such as those of masses of jets, are not due
+    to chance.
+    """
     x = normal(400, 4) + 2 * normal(4, seed=2)
     y = x**2 @ [1, 1, -1, 1]
     y = y + 5e-3 * normal(400, seed=1) * np.std(y)

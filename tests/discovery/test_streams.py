@@ -323,7 +323,7 @@ def test_sums_travel_between_processes():
 
 
 class Frame:
-    """What pandas reads in chunks, as far as it is asked."""
+    """The part of pandas' reader of chunks that is used."""
 
     def __init__(self, values):
         self.columns, self._values = ["m", "x", "y", "z"], values

@@ -114,7 +114,7 @@ def inertia(x):
 
 
 ELEMENTARY = np.eye(9).reshape(9, 3, 3)
-# Masses stay as they are, positions move alike.
+# Masses stay unchanged, and positions move together.
 ON_POINTS = np.zeros((9, 20, 20))
 ON_POINTS[:, 5:, 5:] = [np.kron(np.eye(5), m) for m in ELEMENTARY]
 RANK_TWO = np.array([np.kron(m, np.eye(3)) + np.kron(np.eye(3), m) for m in ELEMENTARY])
@@ -264,7 +264,7 @@ def test_a_broken_symmetry_is_found_as_far_as_it_goes():
 
 
 def test_error_bars_have_the_size_of_the_errors():
-    """Noise in the function, of which each sample has its own."""
+    """Noise in the function, different for each sample."""
     errors, bars = [], []
     for seed in range(5):
         x = normal(400, 3, seed=seed)

@@ -14,7 +14,7 @@ from tests.samples import normal
 
 
 class Frame:
-    """What is used of a pandas data frame."""
+    """The part of a pandas data frame that is used."""
 
     def __init__(self, values, columns):
         self.values, self.columns = np.asarray(values), columns

@@ -23,7 +23,7 @@ TORCH = keras.config.backend() == "torch"
 
 
 class Frame:
-    """What is used of a pandas data frame."""
+    """The part of a pandas data frame that is used."""
 
     def __init__(self, values, columns):
         self.values, self.columns = values, np.array(columns, dtype=object)
@@ -58,7 +58,7 @@ def turned_pairs(x):
     return turned + np.array([3, -4, 3, -4])
 
 
-# A function, samples, arguments of the search, and what leaves the function as it is.
+# A function, samples, arguments of the search, and maps that leave the function unchanged.
 CASES = {
     "rotations about a far point": (
         lambda x: ops.exp(-ops.sum((x - CENTRE) ** 2, axis=1) / 4),

@@ -38,7 +38,7 @@ BYTECODE = base64.b64encode(
     marshal.dumps(compile("__import__('os').system('true')", "hostile", "eval"))
 ).decode()
 LAMBDA = {"class_name": "__lambda__", "config": {"code": BYTECODE, "defaults": None}}
-# What a configuration may name in place of what it should.
+# Names that a hostile configuration may contain.
 NAMED = (
     {"module": "os", "class_name": "system", "config": {"command": "true"}},
     {"module": "builtins", "class_name": "eval", "config": {"source": "1"}},
@@ -194,7 +194,7 @@ def load(path, folder):
 
     def watch(event, arguments):
         changes = event == "open" and set(str(arguments[1])) & set("wax+")
-        # With a descriptor a folder cleans up what is in it.
+        # With a descriptor, the folder removes its contents.
         changes = changes or (event == "os.remove" and arguments[1] == -1)
         outside = changes and not str(arguments[0]).startswith(allowed)
         if event in FORBIDDEN or outside:
@@ -234,7 +234,7 @@ def judge(content, folder):
 
 
 def run(number, seed, models=tuple(MODELS)):
-    """Outcomes of so many files, and the violations among them."""
+    """Outcomes of a number of files, and the violations among them."""
     source = random.Random(seed)
     hostile = Hostile(source)
     outcomes, found = collections.Counter(), []

@@ -93,7 +93,7 @@ def is_allowed(kind, value):
 
 
 class TooLongError(BaseException):
-    """No `Exception`, which what is called might catch."""
+    """It is no `Exception`, which the called function might catch."""
 
 
 def stop(*_):
@@ -103,7 +103,7 @@ def stop(*_):
 def judge(name, argument, label):
     """The violation of one case, or None."""
     before = signal.signal(signal.SIGVTALRM, stop)
-    # Once more each second: what is raised where nothing is passed on is lost.
+    # This repeats each second, because an error raised where none is passed on is lost.
     signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS, 1)
     try:
         return outcome(name, argument, label)
@@ -148,7 +148,7 @@ def cases(number, seed):
     pairs = [(name, argument) for name, row in ROWS.items() for argument in row.kinds]
     labels = list(VALUES)
     everything = [(*pair, label) for pair in pairs for label in labels]
-    # So many are what was asked for.
+    # This many were requested.
     endless = [("epochs", "huge"), ("search_epochs", "huge")]
     everything = [case for case in everything if case[1:] not in endless]
     source.shuffle(everything)
@@ -159,7 +159,7 @@ def cases(number, seed):
 
 
 def run(number, seed, limit=None):
-    """The violations among so many cases, and how long each name took."""
+    """The violations among a number of cases, and the time for each name."""
     found, seconds = [], Counter()
     start = time.perf_counter()
     done = 0

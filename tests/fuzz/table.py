@@ -1,4 +1,4 @@
-"""What is public, with arguments that are right and the kind of each argument.
+"""All public names, with right arguments and the kind of each argument.
 
 A case puts one value that may be wrong into a row. A kind says which values it may accept;
 any other has to be refused. Results (reports, costs) are made by the package and have no
@@ -400,6 +400,7 @@ LAYERS = {
             "elements": lambda v: (
                 v is None or isinstance(v, (str, list, tuple, np.ndarray))
             ),
+            "method": one_of("matrix", "rings"),
             "keepdims": flag,
             "tolerance": positive,
         },
@@ -1452,7 +1453,8 @@ OTHERS = {
 }
 
 ROWS: dict[str, Row] = {**LAYERS, **GENERATORS, **ALGEBRA, **DISCOVERY, **OTHERS}
-# Made by the package, not by its users: results, and what `plot` of a report calls.
+# Made by the package, not by its users: results, and functions that `plot` of a report
+# calls.
 RESULTS = ("Report", "Cost", "Identification", "IrreduciblePart", "EquivariantKernels")
 RESULTS += (
     "ActionSymmetries",

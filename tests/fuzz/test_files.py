@@ -20,6 +20,6 @@ pytestmark = [
 def test_hostile_files_are_harmless():
     outcomes, found = run(24, seed=1, models=("vector_fields", "sparse"))
     assert not found
-    # What is edited where it does not matter still loads.
+    # A file with an edit that does not matter still loads.
     assert outcomes["refused"] > 10
     assert outcomes["loaded"] > 2

@@ -14,7 +14,7 @@ from tests.autodiff import assert_gradients_match, float64, run
 from tests.families import relative_error, to_numpy
 
 every_family = pytest.mark.parametrize("name", families.ALL)
-# What one family of a class shows for the others, too.
+# Tests in which one family of a class stands for the others.
 some_families = pytest.mark.parametrize("name", families.rows(families.ALL))
 square_families = pytest.mark.parametrize("name", families.rows(families.SQUARE))
 

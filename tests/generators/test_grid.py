@@ -207,7 +207,7 @@ def test_wrong_spacing(spacing):
 
 
 def test_representation_of_ready_fields_is_small():
-    """What identifies an algebra does not grow with the grid."""
+    """The matrices that identify an algebra do not grow with the grid."""
     rotations = g.rotation(3)
     rotations.build((None, 4, 5, 6, 1))
     assert rotations.representation().shape == (3, 3, 3)

@@ -1,4 +1,4 @@
-"""From what a user writes to generators."""
+"""From the argument of a user to generators."""
 
 import keras
 import numpy as np

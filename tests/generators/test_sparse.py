@@ -95,7 +95,9 @@ def test_layer_with_shifts_is_a_convolution(filters):
 
 @pytest.mark.parametrize("boundary", ["zero", "periodic"])
 def test_tables_of_grids_are_applied_as_slices(boundary):
-    """And give what indices give: on a line of as many positions they are no shifts."""
+    """Slices give the same as indices: on a line of equally many positions they are no
+    shifts.
+    """
     table = g.grid_neighbors((5, 6), 3, boundary)
     values = random_matrices(30, 9, 2)
     on_grid = g.NeighborGenerators(2, table, values=values)

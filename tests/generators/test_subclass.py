@@ -233,7 +233,7 @@ PHASE = random(200, 6)
 
 
 def paths():
-    """Motion of three oscillators, two of them alike."""
+    """Motion of three oscillators, two of them equal."""
     t = np.linspace(0, 3, 30)[:, None]
     w = np.sqrt([1.0, 1.0, 3.0])
     q, p = PHASE[:40, None, :3], PHASE[:40, None, 3:]
@@ -243,7 +243,7 @@ def paths():
 
 
 def span_found(report):
-    """What rotation was found, up to a sign and a unit."""
+    """The rotation that was found, up to a sign and a unit."""
     assert report.dimension == 1
     (found,) = report.algebra.basis
     found = np.kron(found, found) / np.sum(found**2)
@@ -314,7 +314,7 @@ LEARNED_CALLS = {
 
 
 def summed(sums, samples):
-    """What is found on all samples, in one batch."""
+    """The result on all samples, in one batch."""
     sums.update(samples)
     return sums.result()
 

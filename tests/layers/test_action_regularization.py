@@ -125,7 +125,7 @@ def test_errors():
         ActionRegularization("rotation", mass=-1)
     with pytest.raises(ValueError, match="`form` must be None, 'learned' or a matrix"):
         ActionRegularization("rotation", form="nearest")
-    with pytest.raises(ValueError, match="needs 'action' to be built"):
+    with pytest.raises(ValueError, match="before the layer is built"):
         _ = ActionRegularization("rotation", form="learned", name="action").form
     with pytest.raises(ValueError, match="must have the same shape"):
         ActionRegularization("rotation")([np.ones((1, 4, 4, 1)), np.ones((1, 4, 4, 2))])

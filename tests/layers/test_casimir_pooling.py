@@ -275,7 +275,7 @@ def test_learned_generators_train_and_stay_finite():
     f = random((16, 6))
     model.fit(f, np.roll(f, 1, axis=1), verbose=0, epochs=2)
     assert len(layer.trainable_weights) == 2
-    # They may grow far beyond what the series was made for.
+    # They may grow far beyond the bound of the series.
     layer.generators.L.assign(1e3 * to_numpy(layer.generators.L))
     assert np.all(np.isfinite(to_numpy(layer(f))))
 

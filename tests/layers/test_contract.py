@@ -17,7 +17,7 @@ every_row = pytest.mark.parametrize("name", ROWS)
 
 @pytest.fixture(autouse=True)
 def known_failure(request):
-    """Marks what the table says does not hold yet."""
+    """Marks the tests that do not hold yet, according to the table."""
     reasons = KNOWN_FAILURES.get(request.node.originalname, {})
     parameters = getattr(request.node, "callspec", None)
     reason = reasons.get(parameters.params["name"]) if parameters else None
@@ -45,7 +45,7 @@ def call(layer, *inputs, **kwargs):
 
 
 def output_of(layer, *inputs, **kwargs):
-    """What the layer makes of arrays, as an array."""
+    """The output of the layer for arrays, as an array."""
     return to_numpy(run(lambda *arrays: call(layer, *arrays, **kwargs), *inputs))
 
 

@@ -206,7 +206,7 @@ def test_costs_of_products_of_generators(operation):
     f = ops.convert_to_tensor(random(shape))
     done = count_products(lambda: getattr(products, operation)(f))
     assert cost(products, 3, operation).multiply_adds == done
-    # All six fields act on the channels, and on what they made of these.
+    # All six fields act on the channels, and on their derivatives.
     layer = LConv(2, "affine", order=2)
     layer.build((None, 5, 4, 3))
     steps = [cost(layer.generators, channels, operation) for channels in (3, 6 * 3)]

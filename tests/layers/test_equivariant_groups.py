@@ -270,7 +270,7 @@ def test_maps_of_large_permuted_tensors():
 
 
 def test_no_matrix_of_an_element_is_made_to_save(tmp_path, monkeypatch):
-    """Keras asks for all properties of what it saves."""
+    """Keras reads all properties of objects that it saves."""
     edges = a.symmetric(12).standard ** 2
     model = keras.Sequential([keras.Input((144, 2)), EquivariantDense(2, edges)])
     made = []

@@ -8,7 +8,7 @@ from tests.families import relative_error
 
 
 def run_exported(model, x, folder):
-    """What the exported model makes of `x`."""
+    """The output of the exported model for `x`."""
     if BACKEND == "torch":
         import torch
 

@@ -222,7 +222,7 @@ def test_save_load_clone_and_fit(tmp_path):
     for layer in original.layers:
         config = json.loads(json.dumps(layer.get_config()))
         again = type(layer).from_config(config).get_config()
-        # Those of built generators also tell what they were built for.
+        # Configurations of built generators also hold their input shape.
         assert (
             again.pop("generators")["class_name"] == config.pop("generators")["class_name"]
         )
@@ -270,7 +270,7 @@ def test_save_load_clone_and_fit(tmp_path):
             ValueError,
             "`defect_weight` must be a number",
         ),
-        (lambda: FibreNorm(2).form, ValueError, "to be built"),
+        (lambda: FibreNorm(2).form, ValueError, "before the layer is built"),
         (
             lambda: FibreNorm(a.so(3)).find_form(),
             ValueError,

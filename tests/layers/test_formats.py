@@ -11,7 +11,7 @@ from tests.layer_contract import ROWS
 
 pytestmark = pytest.mark.nightly
 
-# Of layers, what the exporter of a backend does not do.
+# Layers that the exporter of a backend does not support.
 SLOW = "tf2onnx takes many minutes for products of learned generators"
 NOT_EXPORTED = {
     "jax": {"LearnedPooling": "jax2onnx: no solution of linear equations"},
@@ -23,7 +23,7 @@ NOT_EXPORTED = {
 
 
 def mark(form, name):
-    """What a backend's exporter to ONNX does not do is known."""
+    """The limits of a backend's exporter to ONNX are known."""
     reason = NOT_EXPORTED.get(BACKEND, {}).get(name) if form == "onnx" else None
     if not reason:
         return ()

@@ -145,7 +145,7 @@ def test_layers_bring_in_the_ends_of_sizes_one_sample_each():
 
 
 def test_shears_of_a_periodic_grid_shift_the_frames():
-    """Whole shears take a periodic grid to itself: what remains is aliasing."""
+    """Whole shears map a periodic grid to itself. The remaining error is aliasing."""
     size = 15
     angles = 2 * np.pi * np.indices((size, size)) / size
     image = (

@@ -170,7 +170,9 @@ def test_linear_of_rotation_has_n_invariants_on_n_by_n(size):
 
 
 def test_linear_basis_does_not_depend_on_the_basis_of_the_algebra():
-    """Nor, but for rounding, on what the decomposition returns for equal values."""
+    """Nor does it depend, except for rounding, on the vectors of the decomposition for
+    equal values.
+    """
     basis = tensors(a.so(3))
     mixed = np.tensordot(np.random.default_rng(0).normal(size=(3, 3)), basis, 1)
     layers = [InvariantPooling(matrices, kind="linear") for matrices in (basis, mixed)]

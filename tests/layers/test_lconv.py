@@ -173,7 +173,7 @@ def test_commuting_generators_make_the_layer_equivariant(name, num_steps):
     layer = LConv(4, group, use_bias=False, num_steps=num_steps)
     f = random((2, *spatial, 4))
     layer(f)
-    # Derivatives shall weigh as much as the mix of channels.
+    # Derivatives must have as much weight as the mix of channels.
     kernel = random(layer.kernel.shape)
     kernel[1:] /= np.max(group.initial_norm_bounds())
     layer.kernel.assign(kernel)
@@ -190,7 +190,7 @@ def test_commuting_generators_make_the_layer_equivariant(name, num_steps):
     ],
 )
 def test_generators_that_do_not_commute_do_not(make, spatial, t):
-    """What the docstring says about non-commuting generators, seen to be so."""
+    """The statement of the docstring about non-commuting generators holds."""
     group = make()
     layer = LConv(3, group, use_bias=False)
     f = random((2, *spatial, 3))

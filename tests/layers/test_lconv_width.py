@@ -92,7 +92,7 @@ def test_equals_products_of_matrices_in_every_order_of_contraction(name):
     flat = f.reshape(2, -1, 3)
     kernel = random(layer.kernel.shape, 1)
     assert kernel.shape[0] == 1 + len(matrices)
-    # In units: what the layer multiplies by is the operator over its unit.
+    # The layer multiplies by the operator divided by its unit.
     found = to_numpy(layer.operators.to_dense()).astype("float64")
     # Of the rotations of space the mean of `L_1 L_2 L_3` vanishes.
     sizes = np.maximum(np.sum(matrices**2, axis=(1, 2)), 1e-20)

@@ -151,7 +151,7 @@ def test_no_nan_for_ties_and_large_values(reduction):
         assert relative_error(layer(f), f) < 1e-5 or value == 0
         (gradient,) = gradients(lambda x: ops.sum(layer(x)), [f])
         assert np.all(np.isfinite(gradient))
-        # All positions together: what each sample takes adds up to one.
+        # Over all positions the weights of each sample add up to one.
         assert np.isclose(gradient.sum(), 3, rtol=1e-4)
     if reduction == "logsumexp":
         (gradient,) = gradients(lambda x: layer(x)[0, 0, 0], [np.zeros_like(f)])

@@ -312,7 +312,7 @@ def test_trains_compiled_and_lowers_the_loss():
         ]
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    # On JAX and TensorFlow; torch.compile has no part in what is tested.
+    # This runs on JAX and TensorFlow. torch.compile has no influence here.
     jit_compile = keras.config.backend() != "torch"
     model.compile(keras.optimizers.Adam(0.02), loss, jit_compile=jit_compile)
     # Lines, and lines that cross: whatever their direction.

@@ -108,7 +108,7 @@ def turned_image(f, degrees):
 
 
 def rotation_errors(model, size, angles, fields=None):
-    """How far what a model makes of a turned image is from what it made, turned."""
+    """The distance between the output for a turned image and the turned output."""
     f = smooth_fields(size, 2)
     output = to_numpy(run(model, f))
     ticks = np.arange(size) - (size - 1) / 2

@@ -117,7 +117,7 @@ def test_fixed_generators_stay_fixed(make):
     model = keras.Sequential(
         [keras.Input((6, 6, 2)), LConv(2, generators), LConv(1, generators)]
     )
-    # What a user does after a phase of training with everything frozen.
+    # Steps of a user after a phase of training with everything frozen.
     model.trainable = False
     model.trainable = True
     before = [to_numpy(w).copy() for w in generators.weights]

@@ -137,7 +137,7 @@ def test_it_learns_is_saved_and_loaded(tmp_path):
         ({"pooling": "sum"}, ValueError, "`pooling` must be one of"),
         ({"filters": (0,)}, ValueError, "`filters`"),
         ({"downsampling": 1.5}, TypeError, "`downsampling`"),
-        ({"generators": 2, "pooling": "spectrum"}, ValueError, "fixed generators"),
+        ({"generators": 2, "pooling": "spectrum"}, ValueError, "must be fixed"),
         ({"generators": "scaling"}, ValueError, "antisymmetric"),
     ],
 )

@@ -26,7 +26,7 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = pathlib.Path(__file__).parents[2]
-# What is tested by which tests.
+# The tests for each area.
 AREAS = {
     "generators": (
         ("generators",),
@@ -60,7 +60,7 @@ AREAS = {
         ),
     ),
 }
-# Arguments and default values of all that is public, and what is refused for its size.
+# Arguments and default values of all public names, and the ones refused for their size.
 EVERYWHERE = ("tests/test_signatures.py", "tests/test_memory.py")
 # Test files that come first, since most faults fail there.
 NEAREST = 3
@@ -71,7 +71,9 @@ EQUIVALENT = ("_Is", "_IsNot")
 
 
 def idle(code):
-    """Lines and columns of what does nothing: annotations, `strict=` of equal lengths."""
+    """Lines and columns of code without effect: annotations, `strict=` for equal
+    lengths.
+    """
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.keyword) and node.arg == "strict":
             value = node.value
@@ -167,7 +169,7 @@ def run_tests(tests, path, code):
             result = pytest.main([*options, *others], [TimeLimit()])
         result = int(result not in PASSED)
     except BaseException:
-        # The fault is in what collects the tests.
+        # The fault is in the collection of the tests.
         result = 1
     os._exit(result)
 

@@ -33,7 +33,9 @@ def layer_of(family, channels=2, filters=3, dtype="float32", **arguments):
 
 
 def compute(function, *arrays):
-    """What a function returns, in NumPy. Compiled: op by op takes JAX far longer."""
+    """The result of a function in NumPy. It is compiled, because JAX takes far longer op by
+    op.
+    """
     tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
     return keras.tree.map_structure(to_numpy, compiled(function)(*tensors))
 

@@ -58,7 +58,7 @@ def test_the_model_is_in_inference_mode_and_keeps_its_state():
     report = robustness(model, x, np.eye(4)[None], batch_size=4)
     for weight, value in zip(model.weights, before, strict=True):
         assert np.array_equal(to_numpy(weight), value)
-    # A stretch of what is nearly the identity: `exp(2 t) |x|^2`.
+    # A stretch, nearly the identity: `exp(2 t) |x|^2`.
     squares = np.sum(x**2, axis=1) / (1 + normalization.epsilon)
     assert np.allclose(report.loss, squares, rtol=1e-5)
     assert np.allclose(report.first[:, 0], 2 * squares, rtol=1e-5)

@@ -157,7 +157,7 @@ def direct_product(*groups: GroupLike) -> MatrixGroup:
     ```
     """
     if not groups:
-        raise ValueError("`groups` must not be empty")
+        raise ValueError("`groups` must not be empty. Received: no groups")
     parts = [as_group("groups", group) for group in groups]
     size = sum(part.matrix_size for part in parts)
     generators: list[np.ndarray] = []

@@ -1,10 +1,10 @@
-"""What a name of an algebra consists of."""
+"""The name of an algebra."""
 
 from dataclasses import dataclass
 
 
 class ContradictionError(ValueError):
-    """Decisions about what is zero that no Lie algebra meets."""
+    """Decisions about zeros that contradict each other for every Lie algebra."""
 
     def __init__(self) -> None:
         super().__init__("The invariants contradict each other at this tolerance")
@@ -12,7 +12,7 @@ class ContradictionError(ValueError):
 
 @dataclass(frozen=True)
 class Name:
-    """A name, other names, whether it stands for one algebra only, and parameters."""
+    """A name, the other names, whether it stands for one algebra only, and parameters."""
 
     name: str
     others: tuple[str, ...] = ()

@@ -1,9 +1,9 @@
-"""Names of solvable algebras that are not direct sums: all up to dimension 4.
+"""Names of solvable algebras that are not direct sums, for all up to dimension 4.
 
 Those of dimension 3 have Bianchi's numbers, those of dimension 4 the numbers of J. Patera
 and P. Winternitz, "Subalgebras of real three- and four-dimensional Lie algebras", J. Math.
-Phys. 18 (1977). An algebra with a nilradical of one dimension less is given by one linear
-map, which acts on the nilradical and is known up to its scale.
+Phys. 18 (1977). One linear map determines an algebra whose nilradical has one dimension
+less. It acts on the nilradical and is known up to its scale.
 """
 
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ def solvable_name(structure: StructureConstants) -> Name:
 
 
 def _numbered(kind: str, tolerance: Tolerance, **parameters: float) -> Name:
-    """A type with one parameter or two, to the digits that are known."""
+    """A type with one parameter or two, shown to the known digits."""
     digits = int(np.clip(round(-np.log10(tolerance.value)), 2, 6))
     text = "".join(f", {name}={value:.{digits}g}" for name, value in parameters.items())
     values = tuple(map(float, parameters.values()))
@@ -50,7 +50,7 @@ def _numbered(kind: str, tolerance: Tolerance, **parameters: float) -> Name:
 
 
 def _traceless_part(action: np.ndarray, tolerance: Tolerance) -> tuple[str, float]:
-    """What a map of the plane is, in units of half its trace, without the identity.
+    """The kind of a map of the plane, in units of half its trace, without the identity.
 
     Returns:
         `"zero"`, `"nilpotent"`, or `"other"` with its determinant.
@@ -68,7 +68,7 @@ def _traceless_part(action: np.ndarray, tolerance: Tolerance) -> tuple[str, floa
 
 
 def _name_bianchi(structure: StructureConstants) -> Name:
-    """A plane and an element that acts on it."""
+    """Names a plane with an element that acts on it."""
     plane = structure.derived
     action = (structure.brackets(complement(plane), plane) @ plane)[0].T
     action = action / np.linalg.norm(action)
@@ -93,7 +93,7 @@ def _name_of_four(structure: StructureConstants) -> Name:
         return Name("A4,1")
     nilradical = _nilradical(structure)
     if nilradical.shape[1] == 2:
-        # Of these the complex numbers alone are no direct sum.
+        # Among these only the complex numbers are not a direct sum.
         return Name("sim(2)", ("aff(1,C)", "A4,12"))
     if nilradical.shape[1] != 3:
         raise ContradictionError
@@ -110,10 +110,10 @@ def _name_of_four(structure: StructureConstants) -> Name:
 
 
 def _nilradical(structure: StructureConstants) -> np.ndarray:
-    """The largest nilpotent ideal of a solvable algebra, up to three roots.
+    """The largest nilpotent ideal of a solvable algebra with at most three roots.
 
-    An element is in it if `tr(ad(x) a)` vanishes for all products `a` of maps `ad(y)`:
-    together they tell every root.
+    An element is in it if `tr(ad(x) a)` vanishes for all products `a` of maps `ad(y)`,
+    because these products determine every root.
     """
     adjoint, k = structure.adjoint, structure.dimension
     products = [np.eye(k)[None]]
@@ -124,7 +124,9 @@ def _nilradical(structure: StructureConstants) -> np.ndarray:
 
 
 def _name_by_map_of_space(action: np.ndarray, tolerance: Tolerance) -> Name:
-    """An abelian nilradical, and its map, invertible or with a Jordan block at 0."""
+    """Names an abelian nilradical by its map, which is invertible or has a Jordan block at
+    0.
+    """
     if generalised_nullity(action, tolerance):
         return Name("A4,3")
     mean = np.trace(action) / 3
@@ -158,9 +160,9 @@ def _name_by_map_of_space(action: np.ndarray, tolerance: Tolerance) -> Name:
 
 
 def _ratios(values: Iterable[float]) -> dict[str, float]:
-    """Of three real numbers the two smaller ones, `a <= b`, in units of the largest.
+    """The two smaller of three real numbers, `a <= b`, in units of the largest.
 
-    The sign of the unit is open if two are opposite: then `b` is positive.
+    If two are opposite, the sign of the unit is open, and `b` is made positive.
     """
     *others, largest = sorted(values, key=abs)
     a, b = sorted(value / largest for value in others)
@@ -170,7 +172,9 @@ def _ratios(values: Iterable[float]) -> dict[str, float]:
 
 
 def _name_by_map_of_heisenberg(action: np.ndarray, tolerance: Tolerance) -> Name:
-    """A Heisenberg algebra as nilradical, and the map of its plane, up to its scale."""
+    """Names a Heisenberg algebra as nilradical by the map of its plane, which is known up
+    to its scale.
+    """
     action = action / np.linalg.norm(action)
     if tolerance.is_zero(float(np.trace(action))):
         if np.linalg.det(action) > 0:

@@ -33,16 +33,15 @@ IN_MEMORY = (
 
 
 class SymmetrySums:
-    """What `find_symmetries` needs to know of samples: sums that are updated, and merged.
+    """The sums over samples that `find_symmetries` needs, to be updated and merged.
 
     Each worker updates `fresh` sums with its batches, and the merged sums are those of all
-    samples, up to rounding, in whatever order. Their memory does not depend on the number
-    of samples. They can be pickled if `function` can.
+    samples, up to rounding, in any order. Their memory does not depend on the number of
+    samples. They can be pickled if `function` can.
 
-    Some samples `x` come first. Of a table they determine the units: standard coordinates
-    and how much equations count. They are not counted themselves, and `result` raises an
-    error if the samples that are counted are unlike them. A sample that is repeated counts
-    each time.
+    The first samples `x` of a table determine the units: standard coordinates and the
+    weights of equations. They are not counted themselves, and `result` raises an error if
+    the counted samples are unlike them. A repeated sample counts each time.
 
     Args:
         function: As for `find_symmetries`.

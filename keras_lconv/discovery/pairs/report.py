@@ -185,5 +185,8 @@ class GeneratorReport(Report):
 
     def _required(self) -> Generators:
         if self.generators is None:
-            raise ValueError("There are no generators: none were found")
+            raise ValueError(
+                "There are no generators, because none were found. Give a "
+                "known `dimension`, or search among others"
+            )
         return self.generators

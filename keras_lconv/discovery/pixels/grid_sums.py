@@ -9,11 +9,11 @@ from keras_lconv.discovery.pixels.report import GridReport
 
 
 class GridSums:
-    """What `infer_grid` needs to know of images: sums that are updated, and merged.
+    """The sums over images that `infer_grid` needs, to be updated and merged.
 
-    Each worker updates sums of its own with its batches, and the merged sums are those of
-    all images, up to rounding, in whatever order. They take 24 bytes for each pair of
-    pixels, however many images there are, and can be pickled.
+    Each worker updates its own sums with its batches, and the merged sums are those of all
+    images, up to rounding, in any order. They take 24 bytes for each pair of pixels, for
+    any number of images, and can be pickled.
 
     Args:
         shape: As for `infer_grid`.

@@ -1,7 +1,6 @@
 """Global pooling to invariants."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,6 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from keras_lconv._backend import segment_sum
-from keras_lconv._memory import require_memory
 from keras_lconv._ops import safe_sqrt, working_dtype
 from keras_lconv._typing import GeneratorsLike, Shape, Tensor
 from keras_lconv._validation import (
@@ -26,14 +24,16 @@ from keras_lconv.generators import Generators
 from keras_lconv.generators.derivatives import unseen_modes
 from keras_lconv.layers.base import GeneratorLayer
 from keras_lconv.layers.pooling.grid_elements import checked_elements, elements_on
+from keras_lconv.layers.pooling.large_grids import (
+    is_along_axes,
+    ring_spaces,
+    translation_spaces,
+)
+from keras_lconv.layers.pooling.matrix_room import require_room
 from keras_lconv.layers.pooling.refinement import checked_operators, operator_on
 
 KINDS = ("linear", "spectrum")
-
-# The number of matrices that the search for invariants holds besides the generators.
-COPIES = 5
-# From this many positions on the search takes minutes, and there is a warning.
-MANY_POSITIONS, OPERATIONS_PER_MINUTE = 6000, 1e12
+METHODS = ("matrix", "rings")
 
 
 @keras.saving.register_keras_serializable(package="keras_lconv")
@@ -71,8 +71,15 @@ class InvariantPooling(GeneratorLayer):
     the Casimir operator and with `refine`, and the layer checks this. So the spectra of
     rotations and of all translations of an image are invariant to flips, exactly.
 
-    Everything is computed once, in float64, when the layer is built. It needs `d x d`
-    matrices, and the eigenvectors of one of them: half a second for 28 x 28 pixels.
+    Everything is computed once, in float64, when the layer is built. In general it needs
+    `d x d` matrices, and the eigenvectors of one of them: half a second for 28 x 28 pixels.
+    Spectra of translations along all axes need matrices along each axis alone.
+
+    `method="rings"` is for the rotation of large images. In place of eigenvectors it takes
+    waves around rings about the centre: angular orders on Gaussians of the radius, at the
+    positions. Its invariants are those of `refine="radius"` in the continuum. On a grid
+    they change with a turn by the error of a sum over positions, and not at all with flips
+    and quarter turns. Time and memory are linear in the number of positions.
 
     Args:
         generators: Fixed generators, as for `LConv`: a name, an array, a `LieAlgebra` or
@@ -88,6 +95,8 @@ class InvariantPooling(GeneratorLayer):
             `"flips"` of each spatial axis, `"quarter_turns"` of squares and cubes, both in
             a list, or orthogonal matrices `(d, d)`, as permutations of positions, or a
             finite `MatrixGroup` of these.
+        method: `"matrix"`, or `"rings"` for the rotation of large images, without `refine`
+            and `elements`. By default it makes 256 invariants, or as many as the image has.
         keepdims: Whether to keep the channels apart and the number of axes, with ones:
             `(batch, m, 1, ..., channels)`.
         tolerance: Eigenvalues `sqrt(C)`, and singular values of the generators, that differ
@@ -152,6 +161,7 @@ class InvariantPooling(GeneratorLayer):
         num_invariants: int | None = None,
         refine: ArrayLike | Sequence[str] | None = None,
         elements: ArrayLike | Sequence[str] | None = None,
+        method: str = "matrix",
         keepdims: bool = False,
         tolerance: float = 1e-7,
         data_format: str | None = None,
@@ -170,6 +180,13 @@ class InvariantPooling(GeneratorLayer):
                 "operators"
             )
         self._elements = checked_elements(elements)
+        self.method = one_of("method", method, METHODS)
+        if method == "rings" and (self._operators or self._elements):
+            raise ValueError(
+                "`refine` and `elements` must not be given with `method='rings'`, which "
+                "has its own rings and is invariant to flips and quarter turns. Received: "
+                f"refine={refine!r}, elements={elements!r}"
+            )
         self.keepdims = boolean("keepdims", keepdims)
         # The output is flat, so vectors need no axis of channels.
         self._keeps_vectors = self.keepdims
@@ -208,10 +225,17 @@ class InvariantPooling(GeneratorLayer):
                 f"{owner} needs square generators. Received: generators "
                 f"{generators.name!r}, which lead to another grid and have no invariants"
             )
-        self._require_room(generators, owner)
-        matrices = generators.matrices()
-        find = self._find_linear if self.kind == "linear" else self._find_spectrum
-        spaces = find(generators, matrices, owner)
+        is_linear = self.kind == "linear"
+        if self.method == "rings":
+            spaces = ring_spaces(generators, self.num_invariants, is_linear, owner)
+        elif is_along_axes(generators) and not (
+            is_linear or self._operators or self._elements
+        ):
+            spaces = translation_spaces(generators, self.num_invariants, self.tolerance)
+        else:
+            require_room(generators, owner)
+            find = self._find_linear if is_linear else self._find_spectrum
+            spaces = find(generators, generators.matrices(), owner)
         available = len(spaces.sizes)
         if self.num_invariants is not None and self.num_invariants > available:
             raise ValueError(
@@ -219,28 +243,6 @@ class InvariantPooling(GeneratorLayer):
                 f"{generators.name!r}. Received: num_invariants={self.num_invariants}"
             )
         return spaces.first(self.num_invariants or available)
-
-    @staticmethod
-    def _require_room(generators: Generators, owner: str) -> None:
-        """Raises an error if the eigenproblem does not fit into memory, and warns if it
-        takes long.
-        """
-        size = generators.size
-        way_out = (
-            "Pool to fewer positions first, by `CasimirPooling(..., strides=2)` or "
-            "`downsampling=2` of `lconv_classifier`, or average over positions "
-            "(`pooling='avg'`)"
-        )
-        what = f"Finding the invariants of {owner} on {size} positions"
-        copies = generators.num_generators + COPIES
-        require_memory(what, copies * size**2, way_out)
-        if size > MANY_POSITIONS:
-            minutes = 10 * size**3 / OPERATIONS_PER_MINUTE
-            warnings.warn(
-                f"{what} takes about {minutes:.0f} minutes, once, because it is an "
-                f"eigenproblem of a large matrix. {way_out}",
-                stacklevel=2,
-            )
 
     def _find_linear(
         self, generators: Generators, matrices: np.ndarray, owner: str
@@ -359,6 +361,7 @@ class InvariantPooling(GeneratorLayer):
             "num_invariants": self.num_invariants,
             "refine": _as_config(self._operators),
             "elements": _as_config(self._elements),
+            "method": self.method,
             "keepdims": self.keepdims,
             "tolerance": self.tolerance,
         }

@@ -24,5 +24,6 @@ def resampled(f: Tensor, matrices: Sequence[np.ndarray]) -> Tensor:
         # The batch and all earlier axes are merged into one, and so are all later axes.
         following = math.prod(sizes[axis + 1 :]) * size * channels
         rows = ops.reshape(f, (-1, sizes[axis], following))
-        f = ops.matmul(ops.convert_to_tensor(matrix, dtype=f.dtype), rows)
+        weights = ops.convert_to_tensor(matrix, dtype=f.dtype)
+        f = ops.einsum("on,bnr->bor", weights, rows)
     return ops.reshape(f, (-1, *(len(matrix) for matrix in matrices), size, channels))

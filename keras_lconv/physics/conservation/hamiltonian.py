@@ -32,28 +32,28 @@ def find_conserved_quantities(
 
     On phase space, `z = (q, p)`, a quantity `G` is conserved by a Hamiltonian `H` if and
     only if `H` is invariant under the flow of `G`: `{G, H} = -<grad H, J grad G> = 0`.
-    Affine flows `dz/dt = L z + b` that keep the symplectic form, `J L` symmetric, belong to
-    `G = z^T S z / 2 + c . z` with `L = J S` and `b = J c`: momenta, angular momenta,
-    energies of oscillators. The flows that preserve `H` form an algebra, which
+    Affine flows `dz/dt = L z + b` that preserve the symplectic form, `J L` symmetric,
+    belong to `G = z^T S z / 2 + c . z` with `L = J S` and `b = J c`: momenta, angular
+    momenta, energies of oscillators. The flows that preserve `H` form an algebra, which
     `find_symmetries` finds. Units and offsets do not matter.
 
-    These quantities are polynomials of degree 2 at most. With `search="polynomial"` they
+    These quantities are polynomials of degree at most 2. With `search="polynomial"` they
     have any `degree`. With functions as `search` they are polynomials of these and of the
     coordinates, such as the energy of a pendulum with `cos q`, or the Runge-Lenz vector
     with `1/|q|`. The report lists quantities that do not follow from others: their
-    differentials are independent at most points. For trajectories without a Hamiltonian
-    there is `fit_conserved_quantities`.
+    differentials are independent at most points. For trajectories without a Hamiltonian use
+    `fit_conserved_quantities`.
 
     Args:
         hamiltonian: `H`, a Keras model or a function of `keras.ops` from `(batch, 2n)` to
             `(batch,)` or `(batch, 1)`, in canonical coordinates, all positions before all
             momenta.
-        x: Points `(batch, 2n)` of phase space; or batches of these, as for
+        x: Points `(batch, 2n)` of phase space, or batches of these, as for
             `find_symmetries`.
-        search: Where to search. By default all affine maps that keep the symplectic form.
-            Matrices `(k, n, n)`, a `LieAlgebra` or fixed generators of this size act on
-            positions, and on momenta by the dual. Matrices of size `2n` act on phase space.
-            `"polynomial"`: all polynomials up to `degree`. Functions of arrays
+        search: Where to search. By default all affine maps that preserve the symplectic
+            form. Matrices `(k, n, n)`, a `LieAlgebra` or fixed generators of this size act
+            on positions, and on momenta by the dual. Matrices of size `2n` act on phase
+            space. `"polynomial"`: all polynomials up to `degree`. Functions of arrays
             `(batch, 2n)` with values `(batch,)`, in a list or in a dictionary with names:
             all polynomials of the coordinates and of them.
         degree: The largest degree of such polynomials, by default 3, and 2 with functions.

@@ -31,15 +31,16 @@ from keras_lconv.physics.conservation.readable import conservation_report
 
 
 class HamiltonianSums:
-    """What `find_conserved_quantities` needs to know of points: sums, to be merged.
+    """The sums over points that `find_conserved_quantities` needs, to be updated and
+    merged.
 
     Each worker updates `fresh` sums with its batches, and the merged sums are those of all
-    points, up to rounding, in whatever order. Their memory does not depend on the number of
+    points, up to rounding, in any order. Their memory does not depend on the number of
     points. They can be pickled if `hamiltonian` can.
 
-    Some points come first. They determine the units, and which candidates differ. They are
-    not counted themselves, and `result` raises an error if the points that are counted are
-    unlike them. A point that is repeated counts each time.
+    The first points `x` determine the units, and which candidates differ. They are not
+    counted themselves, and `result` raises an error if the counted points are unlike them.
+    A repeated point counts each time.
 
     Args:
         hamiltonian: As for `find_conserved_quantities`.

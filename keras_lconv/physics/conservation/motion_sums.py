@@ -37,15 +37,16 @@ MOST_VALUES = 4e6
 
 
 class MotionSums:
-    """What `fit_conserved_quantities` needs to know of trajectories: sums, to be merged.
+    """The sums over trajectories that `fit_conserved_quantities` needs, to be updated and
+    merged.
 
     Each worker updates `fresh` sums with its batches, and the merged sums are those of all
-    trajectories, up to rounding, in whatever order. Their memory does not depend on the
-    number of trajectories. They can be pickled if functions in `search` can.
+    trajectories, up to rounding, in any order. Their memory does not depend on the number
+    of trajectories. They can be pickled if functions in `search` can.
 
-    Some trajectories come first. They determine the units, and which candidates differ.
-    They are not counted themselves, and `result` raises an error if those that are counted
-    are unlike them. A trajectory that is repeated counts each time.
+    The first `trajectories` determine the units, and which candidates differ. They are not
+    counted themselves, and `result` raises an error if the counted ones are unlike them. A
+    repeated trajectory counts each time.
 
     Args:
         trajectories: Some trajectories from all parts of the data, as for

@@ -26,8 +26,8 @@ def fit_conserved_quantities(
     A quantity `G = z^T S z / 2 + c . z` is conserved if it varies between trajectories and
     not along them. The covariances of all monomials over all points and along trajectories
     give one null space. Units, offsets and linear coordinates do not matter. This function
-    is `find_conserved_quantities` without a Hamiltonian, for polynomials of degree 2 at
-    most, or for those that `search` adds. With such a search coordinates need not be
+    is `find_conserved_quantities` without a Hamiltonian, for polynomials of degree at most
+    2, or for those that `search` adds. With such a search coordinates need not be
     canonical.
 
     A quantity that changes slowly and steadily is not conserved. If a straight line in time
@@ -44,13 +44,13 @@ def fit_conserved_quantities(
             that is not affine), or a list of arrays `(times, 2n)` of different lengths.
             Points with NaN are left out, and their times may be NaN too. Many trajectories
             are needed, with different values of the conserved quantities; repeated
-            trajectories count once. Or batches of these that need not fit into memory: an
+            trajectories count once. Or batches of these, which need not fit into memory: an
             iterable, a generator function, a `tf.data.Dataset`, a `DataLoader`, or a
-            `PyDataset`. A batch `(trajectories, times)` has times of its own, and the
-            first trajectories determine the units.
+            `PyDataset`. A batch `(trajectories, times)` has its own times. The first
+            trajectories determine the units.
         times: Times of the points, `(times,)`, or one array for each trajectory; by default
-            0, 1, 2 and so on. They determine rates, and whether steps are even. For
-            batches those of each trajectory of a batch that has none.
+            0, 1, 2 and so on. They determine rates, and whether steps are even. For batches
+            they are the times of each trajectory in a batch without times.
         search: As for `find_conserved_quantities`.
         degree: As for `find_conserved_quantities`.
         action: As for `find_conserved_quantities`.

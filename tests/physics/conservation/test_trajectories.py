@@ -120,7 +120,7 @@ def test_what_decays_fast_has_its_rates(noise):
         assert len(found) == 0
         told = [drift.rate for drift in found.drifting]
         if noise:
-            # Some of what falls below the noise is not told; what is told is right.
+            # Some quantities below the noise are missing. The others are right.
             assert told
             assert all(np.min(np.abs(np.array(rates) - r)) < 0.02 for r in told)
             continue
@@ -176,7 +176,7 @@ def test_padded_trajectories_with_padded_times():
 
 
 def test_gaps_are_no_noise():
-    """What is smooth between uneven times leaves nothing in the estimate of the noise."""
+    """Smooth functions at uneven times leave nothing in the estimate of the noise."""
     rng = np.random.default_rng(0)
     clock = np.sort(rng.uniform(0, 20, 60))
     smooth, noise = clock[:, None] ** [0, 1, 2, 3] / 20.0**3, rng.normal(size=(60, 1))
