@@ -22,6 +22,7 @@ from keras_lconv.models.symmetric_network import (
     point_group,
     point_inputs,
     symmetric_network,
+    unit_of_invariants,
 )
 
 
@@ -152,6 +153,7 @@ def _of_points(
         )
     number, v = positions.shape[1:]
     group, origin, scale, relative = point_group(report, positions.reshape(-1, v))
+    scale = scale * unit_of_invariants(group, (positions - origin) / scale)
     network = point_network(
         input_shape=(number, v),
         classes=outputs,

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from keras_lconv._validation import MOST_UNITS, positive_ints
-from keras_lconv.algebra import MatrixGroup, tensor_product
+from keras_lconv.algebra import MatrixGroup, invariant_forms, tensor_product
 from keras_lconv.discovery import GeneratorReport, SymmetryReport
 from keras_lconv.discovery.standard import fixed_point
 from keras_lconv.models.clean_algebra import (
@@ -128,6 +128,24 @@ def point_group(
         return MatrixGroup(elements=[np.eye(v)]), origin, scale, is_relative
     algebra = clean_algebra(maps[..., :-1], largest_error(report))
     return MatrixGroup(algebra), origin, scale, is_relative
+
+
+def unit_of_invariants(group: MatrixGroup, points: np.ndarray) -> float:
+    """The length in which invariants of differences are not small, at most 1.
+
+    Differences of fast particles have components of order one and squares that nearly
+    vanish.
+
+    Args:
+        group: What acts on points.
+        points: Their positions `(batch, n, v)`, of order one.
+    """
+    between = np.diff(points, axis=1)
+    forms = invariant_forms(group.standard)
+    squares = [np.sum((between @ form) * between, axis=-1) for form in forms]
+    sizes = np.sqrt(sum(each**2 for each in squares)) if squares else np.zeros(0)
+    sizes = sizes[sizes > 0]
+    return min(1.0, float(np.sqrt(np.median(sizes)))) if sizes.size else 1.0
 
 
 def equivariant_network(

@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 from scipy.linalg import expm
 
 from keras_lconv import PointConv, PointPooling
 from keras_lconv.algebra import LieAlgebra, O, equivariant_kernels, intertwiners, sl, so
+from keras_lconv.layers.points import geometry
 from keras_lconv.layers.points.kernels import Kernels
 from tests.autodiff import float64, run
 from tests.families import relative_error, to_numpy
@@ -228,6 +230,15 @@ def test_neighbours_are_the_nearest(choice):
     assert relative_error(of(dense, f, x), reference) > 1e-2
 
 
+def test_functions_of_distances_tell_small_changes():
+    """They are of order one, and so is what a stretched bond of 1 angstrom changes."""
+    lengths = np.linspace(0.2, 4.5, 300)
+    found = to_numpy(geometry.bumps(ops.convert_to_tensor(lengths**2), 5.0))
+    assert 0.5 < np.mean(found**2) < 2
+    ends = ops.convert_to_tensor(np.array([1.0, 1.05]) ** 2)
+    assert np.linalg.norm(np.diff(to_numpy(geometry.bumps(ends, 5.0)), axis=0)) > 0.5
+
+
 def test_messages_vanish_smoothly_at_the_radius():
     f = np.ones((1, 2, 1), "float32")
 
@@ -327,6 +338,30 @@ def test_a_table_tells_samples_apart():
         layer([f, x, alone[:, :4]])
     with pytest.raises(ValueError, match="needs inputs with 2 channels"):
         layer([f[..., :1], x])
+
+
+def test_tables_are_of_integers():
+    f, x = cloud()
+    table = np.ones((2, 6, 1))
+    layer = PointConv(3, "o3", **LAST)
+    for kind in ("float32", "bool"):
+        with pytest.raises(TypeError, match=f"must be of integers.*{kind}"):
+            layer([f, x, table.astype(kind)])
+    first, second = (of(layer, f, x, table.astype(d)) for d in ("int32", "uint8"))
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.backend_free
+def test_all_inputs_have_the_same_samples():
+    f, x = cloud()
+    table, pairs = np.zeros((2, 6, 1), "int32"), np.zeros((2, 6, 1, 1), "float32")
+    layer = PointConv(3, "o3", **LAST)
+    layer.build([each.shape for each in (f, x, table, pairs)])
+    inputs = [f, x, table, pairs]
+    for number, each in enumerate(inputs):
+        fewer = [*inputs[:number], each[:1], *inputs[number + 1 :]]
+        with pytest.raises(ValueError, match="expects features of shape"):
+            layer(fewer)
 
 
 def test_neighbours_are_counted_in_each_call():

@@ -9,8 +9,8 @@ from scipy.linalg import expm
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
-from keras_lconv.discovery import find_symmetries
-from keras_lconv.layers import SteerableConv
+from keras_lconv.discovery import find_symmetries, fit_symmetries
+from keras_lconv.layers import PointConv, SteerableConv
 from keras_lconv.models import from_report, train_from_report
 from keras_lconv.models.train_from_report import _targets
 
@@ -77,6 +77,33 @@ def test_points_may_be_shifted_only_if_the_function_allows():
         model = from_report(report, points, **settings)
         assert relative_distance(model, points, turned[:, ::-1]) < 1e-3
         assert (relative_distance(model, points, points + 3.0) < 1e-3) == is_relative
+
+
+def test_invariants_of_fast_particles_are_of_order_one():
+    """Momenta along one direction: components of order one, and squares far below."""
+    rng = np.random.default_rng(0)
+    lorentz = np.diag([-1.0, -1.0, -1.0, 1.0])
+    heavy = rng.normal(size=(200, 4)) * [1, 1, 1, 3]
+    report = fit_symmetries(
+        heavy, np.sum((heavy @ lorentz) * heavy, axis=1), search="linear", verbose=False
+    )
+    momenta = rng.normal([300.0, 0, 0], size=(50, 6, 3))
+    energy = np.linalg.norm(momenta, axis=-1, keepdims=True)
+    points = np.concatenate([momenta, energy], axis=-1) * rng.uniform(0.1, 2, (50, 6, 1))
+    model = from_report(report, points, filters=(2,), hidden_units=(4,), degree=0)
+    scaled = next(x for x in model.layers if isinstance(x, keras.layers.Normalization))
+    seen = keras.Model(model.inputs, scaled.output).predict(points, verbose=0)
+    conv = next(x for x in _layers(model) if isinstance(x, PointConv))
+    form = conv._forms[0].astype("float64")
+    between = np.diff(seen.astype("float64"), axis=1)
+    squares = np.abs(np.einsum("bni,ij,bnj->bn", between, form, between))
+    assert 0.3 < np.median(squares) < 3
+
+
+def _layers(model):
+    """The layers of a model, and those of models in it."""
+    for layer in model.layers:
+        yield from _layers(layer) if isinstance(layer, keras.Model) else [layer]
 
 
 def test_images_that_turn():

@@ -47,6 +47,8 @@ def point_shape(
     shapes = [(*shape[:1], *integer_sizes(shape[1:])) for shape in given]
     size = representation.group.matrix_size
     fibre = () if is_scalar(representation) else (representation.size,)
+    # While a graph is traced, PyTorch has no integers for the batch.
+    batches = {shape[0] for shape in shapes if shape and type(shape[0]) is int}
     tables, edges = (
         [shape for shape in shapes[2:] if len(shape) == rank] for rank in (3, 4)
     )
@@ -66,6 +68,7 @@ def point_shape(
         if (
             len(positions) == 3
             and len(features) == 3 + len(fibre)
+            and len(batches) < 2
             and len(numbers) < 2
             and len(ends) < 2
             and positions[2] == size

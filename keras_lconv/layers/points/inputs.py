@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import keras
 from keras import ops
 
 from keras_lconv._layout import masked, to_channels_last, to_floats
@@ -53,6 +54,22 @@ def points_of(
         masked(to_channels_last(features, data_format), mask),
         positions,
         masked(every, mask)[..., 0],
-        inputs[2] if sizes.has_table else None,
+        _checked_table(inputs[2]) if sizes.has_table else None,
         numbers(inputs[-1]) if sizes.of_edge else None,
     )
+
+
+def _checked_table(table: Tensor) -> Tensor:
+    """Refuses a table of neighbours of other than integers, which would be cut off.
+
+    Raises:
+        TypeError: If it is one.
+    """
+    kind = keras.backend.standardize_dtype(table.dtype)
+    if not keras.backend.is_int_dtype(kind):
+        raise TypeError(
+            "The table of neighbours must be of integers, the numbers of points: "
+            "`keras.Input((n, k), dtype='int32')` in a functional model. "
+            f"Received: a table of dtype {kind}"
+        )
+    return table
