@@ -98,8 +98,48 @@ def test_jets_run(module):
     assert symmetric["rapidity 0"] == pytest.approx(symmetric["rapidity 3"], abs=0.02)
 
 
+@pytest.mark.backend_free
+def test_springs_pull_as_their_energy_says(module):
+    conformations = module("conformations")
+    x = conformations.REST + 0.1 * np.random.default_rng(0).normal(size=(2, 4, 3))
+    _, forces = conformations.springs(x)
+    for place in np.ndindex(4, 3):
+        shift = np.zeros((1, 4, 3))
+        shift[(0, *place)] = 1e-6
+        up, down = (conformations.springs(x + sign * shift)[0] for sign in (1, -1))
+        slope = (up - down)[:, 0] / 2e-6
+        np.testing.assert_allclose(-forces[(..., *place)], slope, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.backend_free
+def test_conformations_are_read_and_scaled(module, tmp_path):
+    conformations = module("conformations")
+    kinds, parts = conformations.of_springs()
+    arrays = {
+        f"{name}_{key}": each
+        for name, part in zip(conformations.PARTS, parts, strict=True)
+        for key, each in part._asdict().items()
+    }
+    path = tmp_path / "springs.npz"
+    np.savez(path, numbers=[6, 8, 8, 8], **arrays)
+    found, again = conformations.read(path)
+    assert np.array_equal(found, kinds)
+    for part, same in zip(parts, again, strict=True):
+        for each, other in zip(part, same, strict=True):
+            assert np.array_equal(each, other)
+    scale = conformations.Scale.of(parts[0])
+    inner = scale.inwards(parts[0])
+    assert abs(inner.energy.mean()) < 1e-6
+    assert np.mean(inner.forces**2) == pytest.approx(1, rel=1e-5)
+    energy, forces = scale.outwards(inner.energy, inner.forces)
+    np.testing.assert_allclose(energy, parts[0].energy, rtol=1e-5)
+    np.testing.assert_allclose(forces, parts[0].forces, atol=1e-5)
+    with pytest.raises(SystemExit, match=r"xtb\.py ethanol"):
+        conformations.read(tmp_path / "ethanol.npz")
+
+
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", ["charges", "growth"])
+@pytest.mark.parametrize("name", ["charges", "growth", "molecules"])
 def test_each_runs(module, name, tmp_path):
     rows = getattr(module(name), name)(False)
     assert len(rows) > 1

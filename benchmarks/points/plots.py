@@ -23,6 +23,21 @@ def charges(rows: list[dict], path) -> None:
     figure.savefig(path, dpi=110)
 
 
+def molecules(rows: list[dict], path) -> None:
+    """How validation errors of forces fall with time in the training of each network."""
+    figure, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
+    for row in rows:
+        if row.get("curve"):
+            ax.semilogy(*zip(*row["curve"], strict=True), "o-", label=row["network"])
+    ax.set(xlabel="processor seconds of training", ylabel="forces, meV/A, validation")
+    ticks = [100, 200, 400, 800]
+    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.set_yticks([], minor=True)
+    if ax.lines:
+        ax.legend()
+    figure.savefig(path, dpi=110)
+
+
 def growth(rows: list[dict], path) -> None:
     """Seconds of a step by points and by neighbours, and memory by pairs."""
     figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.2), layout="constrained")
@@ -47,4 +62,4 @@ def growth(rows: list[dict], path) -> None:
     figure.savefig(path, dpi=110)
 
 
-PLOTS = {"charges": charges, "growth": growth}
+PLOTS = {"charges": charges, "molecules": molecules, "growth": growth}

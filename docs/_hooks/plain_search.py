@@ -1,7 +1,8 @@
 """MkDocs hook: makes the formulas in search results readable.
 
 The index of the search holds TeX as it was written, and results show it so. Here it is made
-plain: `\\exp(-\\tau C)` becomes `exp(-tau C)`, which can be searched for, too.
+plain: `\\exp(-\\tau C)` becomes `exp(-tau C)`, which can be searched for, too. It is own
+code of some lines, since the plugin for the search knows no formulas.
 """
 
 import html

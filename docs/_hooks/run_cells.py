@@ -1,7 +1,8 @@
 """Runs a py:percent script cell by cell and records what each cell shows.
 
 `run_cells.py SCRIPT` writes `cells.json` and pictures to a folder in `.cache/tutorials`,
-whose name has a hash of the script, the package, the versions and the backend.
+whose name has a hash of the script, the package, the versions and the backend. It is own
+code, since notebooks would run once for the page and once more for the test.
 """
 
 import contextlib

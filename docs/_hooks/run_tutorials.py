@@ -1,6 +1,7 @@
 """MkDocs hook: runs every `examples/*.py` and makes a page of it.
 
-What `run_cells.py` keeps is not run again: the tests of the examples run them, too.
+What `run_cells.py` keeps is not run again: the tests of the examples run them, too. For
+this reason it is own code, and no plugin for notebooks or galleries.
 """
 
 import concurrent.futures

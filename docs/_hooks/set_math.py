@@ -1,7 +1,8 @@
 """MkDocs hook: sets every formula with KaTeX while the site is built.
 
 So no page needs JavaScript for its formulas, and a formula that KaTeX refuses is a warning,
-which a strict build turns into a failure.
+which a strict build turns into a failure. It is own code around KaTeX itself, since plugins
+that do this need Node.
 """
 
 import functools

@@ -4,7 +4,8 @@ Every page is opened in light and in dark, and looked at on a desktop and on a p
 must be no warning in the console, no error, no request to another host and none that fails,
 no unset formula, no page wider than the screen, no broken image or one without a
 description, and no text that is hard to tell from its background. The search must find
-something.
+something. It is own code over Playwright, since checkers of accessibility look at the last
+two only.
 
 The browser is the one that the environment variable CHROMIUM names, or the one on the path,
 or Playwright's own. `--screenshots FOLDER` keeps a picture of every page.

@@ -1,7 +1,8 @@
 """Checks a built site: `python docs/_tools/check_site.py site`.
 
 Every link, image and anchor that stays within the site must exist, nothing may be loaded
-from elsewhere, and no formula may be left as TeX.
+from elsewhere, and no formula may be left as TeX. It is own code, since MkDocs checks links
+before hooks and plugins write their pages.
 """
 
 import html.parser

@@ -166,7 +166,7 @@ def test_labels_as_tables_hold_them():
     truths = targets_of(np.repeat(np.array([True, False], dtype=object), 10), "invariance")
     assert truths.activation == "sigmoid"
     words[3] = np.nan
-    with pytest.raises(ValueError, match="1 that are no strings, as nan"):
+    with pytest.raises(ValueError, match="1 values that are not strings, such as nan"):
         targets_of(words, "invariance")
     numbers = targets_of(normal(30).astype(object), "invariance")
     assert numbers.activation is None

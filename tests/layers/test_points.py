@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 from scipy.linalg import expm
 
 from keras_lconv import PointConv, PointPooling
 from keras_lconv.algebra import LieAlgebra, O, equivariant_kernels, intertwiners, sl, so
+from keras_lconv.layers.points import geometry
 from keras_lconv.layers.points.kernels import Kernels
 from tests.autodiff import float64, run
 from tests.families import relative_error, to_numpy
@@ -226,6 +228,15 @@ def test_neighbours_are_the_nearest(choice):
     layer = few if choice == "number" else dense
     assert relative_error(of(layer, *inputs), reference) < 1e-5
     assert relative_error(of(dense, f, x), reference) > 1e-2
+
+
+def test_functions_of_distances_tell_small_changes():
+    """They are of order one, and so is what a stretched bond of 1 angstrom changes."""
+    lengths = np.linspace(0.2, 4.5, 300)
+    found = to_numpy(geometry.bumps(ops.convert_to_tensor(lengths**2), 5.0))
+    assert 0.5 < np.mean(found**2) < 2
+    ends = ops.convert_to_tensor(np.array([1.0, 1.05]) ** 2)
+    assert np.linalg.norm(np.diff(to_numpy(geometry.bumps(ends, 5.0)), axis=0)) > 0.5
 
 
 def test_messages_vanish_smoothly_at_the_radius():

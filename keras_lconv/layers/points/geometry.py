@@ -16,8 +16,9 @@ from keras_lconv._typing import Tensor
 
 # Larger than the square of any distance, in float32.
 FAR = 1e30
-# The number of functions that resolve distances up to a radius.
-BUMPS = 8
+# The number of functions that resolve distances up to a radius. Bonds of molecules stretch
+# by hundredths of a radius of 5 angstrom, so 8 would be coarse.
+BUMPS = 16
 
 
 class Edges(NamedTuple):
@@ -152,7 +153,9 @@ def compressed(values: Tensor) -> Tensor:
 def bumps(square: Tensor, radius: float) -> Tensor:
     """Gaussians of the square of a distance, around squares of equally spaced distances.
 
-    They are smooth functions of positions, even if two points meet.
+    They are smooth functions of positions, even if two points meet. Few of them differ from
+    zero at once, so each is higher than one: their mean square is about one, and small
+    changes of distances count.
 
     Returns:
         Tensor `(..., BUMPS)`.
@@ -161,7 +164,7 @@ def bumps(square: Tensor, radius: float) -> Tensor:
     centres = ops.convert_to_tensor(edges[:-1], dtype=square.dtype)
     widths = ops.convert_to_tensor(np.diff(edges), dtype=square.dtype)
     share = ops.expand_dims(square, -1) / radius**2
-    return ops.exp(-(((share - centres) / widths) ** 2))
+    return BUMPS**0.5 * ops.exp(-(((share - centres) / widths) ** 2))
 
 
 def cutoff(square: Tensor, radius: float) -> Tensor:

@@ -183,8 +183,8 @@ class InvariantPooling(GeneratorLayer):
         self.method = one_of("method", method, METHODS)
         if method == "rings" and (self._operators or self._elements):
             raise ValueError(
-                "`method='rings'` has rings of its own, and is invariant to flips and "
-                "quarter turns: leave out `refine` and `elements`. Received: "
+                "`refine` and `elements` must not be given with `method='rings'`, which "
+                "has its own rings and is invariant to flips and quarter turns. Received: "
                 f"refine={refine!r}, elements={elements!r}"
             )
         self.keepdims = boolean("keepdims", keepdims)

@@ -1,6 +1,6 @@
 """Subspaces on grids that are too large for matrices on all positions.
 
-Time and memory are linear in the number of positions, for a number of invariants.
+For a fixed number of invariants, time and memory are linear in the number of positions.
 """
 
 import math
@@ -12,13 +12,13 @@ from keras_lconv.algebra.eigenspaces import ZERO, Eigenspaces, clusters
 from keras_lconv.generators import Generators, VectorFieldGenerators
 from keras_lconv.generators.derivatives import derivative_matrix
 
-FEWER = "Fewer invariants (`num_invariants`), or pooling to fewer positions before"
-# By default so many invariants are made on rings.
+FEWER = "Take fewer invariants (`num_invariants`), or pool to fewer positions first"
+# The default number of invariants on rings.
 NUM_ON_RINGS = 256
-# Angular orders up to this multiple of the radius of a ring, in positions: the grid has
-# about two of them on the length of a wave there.
+# Angular orders go up to this multiple of the radius of a ring, in positions. A wave of
+# order `2 r` on a ring of radius `r` has a wavelength of pi positions.
 ORDERS_PER_RADIUS = 2.0
-# The width of a ring, in distances between rings; and its least one, in positions.
+# The width of a ring, in distances between rings, and the least width, in positions.
 WIDTH, LEAST_WIDTH = 0.5, 0.6
 
 
@@ -32,12 +32,12 @@ def translation_spaces(
 ) -> Eigenspaces:
     """The first eigenspaces of the squared length of the gradient, by growing eigenvalue.
 
-    It is a sum of operators along the axes, so that products of their eigenvectors are its
+    It is a sum of operators along the axes, so products of their eigenvectors are its
     eigenvectors.
 
     Args:
         generators: The translations along each axis.
-        number: How many eigenspaces, by default all.
+        number: Number of eigenspaces, by default all.
         tolerance: Roots of eigenvalues that differ by less, relative to the largest, are
             equal.
     """
@@ -71,14 +71,14 @@ def ring_spaces(
     """Waves around rings about the centre of an image, by growing order, then radius.
 
     The rings are Gaussians of the radius, evaluated at the positions. Turns of the plane
-    mix the two waves of an order with each other, up to the error of sums over a grid;
-    quarter turns and flips do so exactly.
+    mix the two waves of an order with each other, up to the error of sums over a grid.
+    Quarter turns and flips do so exactly.
 
     Args:
         generators: The rotation of the plane.
-        number: How many invariants, by default 256, or as many as the image has.
-        is_linear: Whether the order zero alone is asked for.
-        owner: Whose, for messages.
+        number: Number of invariants, by default 256, or as many as the image has.
+        is_linear: Whether only order zero is needed.
+        owner: The name of the layer, for messages.
 
     Returns:
         Subspaces with the eigenvalues `(order, radius^2)`.
@@ -108,8 +108,8 @@ def ring_spaces(
     bells /= np.linalg.norm(bells, axis=0)
     columns = []
     for order, ring in pairs:
-        # Waves have half of the squares, both of an order have one scale, and the centre
-        # has no angle.
+        # The mean square of waves is a half. Both waves of an order have one scale. The
+        # centre has no angle.
         waves = [np.ones_like(angle)]
         if order:
             scale = math.sqrt(2) * (radius > 0)
@@ -125,14 +125,14 @@ def ring_spaces(
 def _require_rotation(generators: Generators, owner: str) -> None:
     if isinstance(generators, VectorFieldGenerators) and not generators.is_learned:
         fields = generators.representation()
-        # Of a linear field, or of an affine one.
+        # The coefficients of the rotation as a linear field, or as an affine one.
         if fields.shape in ((1, 2, 2), (1, 3, 3)):
             turn = fields[0]
             size = np.linalg.norm(turn)
             if size > 0 and np.linalg.norm(turn + turn.T) <= 1e-12 * size:
                 return
     raise ValueError(
-        f"`method='rings'` of {owner} is for the rotation of the plane about the centre of "
-        f"an image, 'rotation'. Received: generators {generators.name!r}. "
-        "`method='matrix'` takes any"
+        f"`method='rings'` of {owner} needs the rotation of an image about its centre, "
+        f"'rotation'. Received: generators {generators.name!r}. Use `method='matrix'` for "
+        "others"
     )

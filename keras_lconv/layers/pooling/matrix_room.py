@@ -1,23 +1,25 @@
-"""Whether there is room and time for matrices on all positions."""
+"""Checks of memory and time for matrices on all positions."""
 
 import warnings
 
 from keras_lconv._memory import require_memory
 from keras_lconv.generators import Generators
 
-# Matrices that the search for invariants holds beside the generators.
+# The number of matrices that the search for invariants holds besides the generators.
 COPIES = 5
-# From so many positions on it takes minutes, and there is a warning.
+# From this many positions on the search takes minutes, and there is a warning.
 MANY_POSITIONS, OPERATIONS_PER_MINUTE = 6000, 1e12
 
 
 def require_room(generators: Generators, owner: str) -> None:
-    """Raises if the eigenproblem does not fit into memory, and warns if it is long."""
+    """Raises an error if the eigenproblem does not fit into memory, and warns if it takes
+    long.
+    """
     size = generators.size
     way_out = (
-        "Pool to fewer positions before, as `CasimirPooling(..., strides=2)` and "
-        "`downsampling=2` of `lconv_classifier` do, or take averages over positions "
-        "(`pooling='avg'`). For rotations of images there is `method='rings'`"
+        "Pool to fewer positions first, by `CasimirPooling(..., strides=2)` or "
+        "`downsampling=2` of `lconv_classifier`, or average over positions "
+        "(`pooling='avg'`). For rotations of images use `method='rings'`"
     )
     what = f"Finding the invariants of {owner} on {size} positions"
     copies = generators.num_generators + COPIES
@@ -25,7 +27,7 @@ def require_room(generators: Generators, owner: str) -> None:
     if size > MANY_POSITIONS:
         minutes = 10 * size**3 / OPERATIONS_PER_MINUTE
         warnings.warn(
-            f"{what} takes about {minutes:.0f} minutes, once: it is an eigenproblem of "
-            f"a matrix. {way_out}",
+            f"{what} takes about {minutes:.0f} minutes, once, because it is an "
+            f"eigenproblem of a large matrix. {way_out}",
             stacklevel=2,
         )
