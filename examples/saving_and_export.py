@@ -160,6 +160,9 @@ def layer_from_config(layer):
 #   `make onnx` exports every layer from each backend, and runs it in ONNX Runtime with
 #   batches of two sizes: the numbers are the same to 1e-4. Call the model once before the
 #   export.
+# - What exporters print may be ignored: PyTorch's `TracerWarning` is about sizes that do
+#   not change, and the traceback of tf2onnx about letters of an equation is of an optimizer
+#   that then leaves the equation as it is.
 # - ONNX from JAX: jax2onnx has no solution of linear equations, which `LearnedPooling`
 #   needs.
 # - ONNX from TensorFlow: tf2onnx has no `log1p`, which `PointConv` needs, and takes many

@@ -41,7 +41,7 @@ class Identification:
     confidence: float
     tolerance: float
     closure_error: float
-    parameter: float | tuple[float, float] | None = None
+    parameter: float | tuple[float, ...] | None = None
 
     def __str__(self) -> str:
         if not self.isomorphic_to:

@@ -17,7 +17,7 @@ class Name:
     name: str
     others: tuple[str, ...] = ()
     is_unique: bool = True
-    parameter: float | tuple[float, float] | None = None
+    parameter: float | tuple[float, ...] | None = None
 
     @property
     def all(self) -> tuple[str, ...]:
