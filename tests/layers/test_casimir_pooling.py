@@ -393,7 +393,7 @@ def test_saved_and_cloned(tmp_path):
             lambda: CasimirPooling(a.aff(2), tau=0.1),
             (3,),
             ValueError,
-            "no quadratic Casimir operator.*needs a `form`",
+            "no quadratic Casimir operator.*a `form`",
         ),
         (
             lambda: CasimirPooling(a.so(3, 1), tau=100.0),

@@ -360,7 +360,9 @@ def test_it_trains_compiled():
 
 
 def test_learned_generators_are_refused():
-    with pytest.raises(ValueError, match="the equivariant maps of learned ones change"):
+    with pytest.raises(
+        ValueError, match="the equivariant maps of learned generators change"
+    ):
         EquivariantDense(2, 3)
     with pytest.raises(ValueError, match="frozen"):
         EquivariantDense(2, V3, generators_out=g.MatrixGenerators(V3, trainable=True))

@@ -108,7 +108,7 @@ class SE2Generators(LeftInvariantGenerators):
 
         Raises:
             ValueError: If there is not exactly one number, or if it is odd with
-            `reflections`.
+                `reflections`.
         """
         frames = super().frames(self._line_sizes(num_samples))
         if not self.reflections:
