@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import keras
+import numpy as np
 
 
 def is_stream(value: object) -> bool:
@@ -58,3 +59,30 @@ def _iterated(name: str, stream: Any) -> Iterable[Any]:
 def _inputs(batch: Any) -> Any:
     is_several = isinstance(batch, list | tuple) and len(batch) > 0
     return batch[0] if is_several and hasattr(batch[0], "shape") else batch
+
+
+def require_same_kind(sums: Any, other: Any) -> None:
+    """Whether sums over samples may be merged with others, by their class."""
+    if not isinstance(other, type(sums)):
+        raise TypeError(
+            f"`other` must be `{type(sums).__name__}`. "
+            f"Received: an object of type {type(other).__name__}"
+        )
+
+
+def require_same_question(
+    asked: tuple[Any, np.ndarray], other: tuple[Any, np.ndarray], samples: str
+) -> None:
+    """Whether sums are about the same question, in the units of the same first samples.
+
+    Args:
+        asked: The arguments of sums, and the samples that determine their units.
+        other: Those of the sums to be merged with them.
+        samples: What samples are called.
+    """
+    if asked[0] != other[0] or not np.array_equal(asked[1], other[1]):
+        raise ValueError(
+            f"`other` must have the same arguments and the same first {samples}. "
+            "Received: sums for another question, or in other units. Make it by "
+            "`fresh`"
+        )

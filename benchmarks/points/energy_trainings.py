@@ -1,51 +1,15 @@
 """Trainings of networks on energies and forces, each for the same processor time."""
 
-import math
-import time
-from collections.abc import Callable
-from typing import NamedTuple
-
 import keras
 import numpy as np
 from conformations import Conformations, Scale
+from timed import Trained, Training, timed
 
 BATCH = 10
 # Of the squared errors of energies, beside those of components of forces.
 ENERGY_WEIGHT = 10.0
 # The largest norm of a gradient.
 CLIP = 1.0
-# How often errors are measured while a network trains.
-LOOKS = 8
-
-
-class Training(NamedTuple):
-    """A network with what trains it.
-
-    Args:
-        epoch: Trains once on all samples, at a given learning rate.
-        predict: Energies and forces at positions.
-        weights: Number of weights.
-    """
-
-    epoch: Callable[[float], None]
-    predict: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-    weights: int
-
-
-class Trained(NamedTuple):
-    """What came out.
-
-    Args:
-        predict: Energies and forces at positions, in eV and angstrom.
-        weights: Number of weights.
-        epochs: How often it saw all samples.
-        curve: Pairs of processor seconds and mean errors of forces, in meV per angstrom.
-    """
-
-    predict: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-    weights: int
-    epochs: int
-    curve: list[tuple[float, float]]
 
 
 def errors(predict, given: Conformations) -> dict[str, float]:
@@ -138,10 +102,7 @@ def trained(
     seed: int,
     watch: Conformations | None = None,
 ) -> Trained:
-    """Trains a network for so many processor seconds.
-
-    The learning rate falls as a cosine of the time, which counts from the second epoch on:
-    compilation is in the first. Measured errors take no time either.
+    """Trains a network for so many processor seconds, by `timed`.
 
     Args:
         name: Of the network.
@@ -155,18 +116,13 @@ def trained(
     """
     scale = Scale.of(train)
     make = of_e3nn if name == "e3nn" else lambda *given: of_keras(name, *given)
-    epoch, within, weights = make(arguments, kinds, scale.inwards(train), seed)
+    within = make(arguments, kinds, scale.inwards(train), seed)
 
     def predict(positions):
-        return scale.outwards(*within(positions))
+        return scale.outwards(*within.predict(positions))
 
-    epoch(rate)
-    spent, epochs, curve = 0.0, 1, []
-    while spent < seconds:
-        start = time.process_time()
-        epoch(rate * (0.5 + 0.5 * math.cos(math.pi * spent / seconds)) + 1e-7)
-        spent += time.process_time() - start
-        epochs += 1
-        if watch and spent >= seconds * (len(curve) + 1) / LOOKS:
-            curve.append((round(spent, 1), errors(predict, watch)["forces, meV/A"]))
-    return Trained(predict, weights, epochs, curve)
+    def look():
+        return errors(predict, watch)["forces, meV/A"]
+
+    training = within._replace(predict=predict)
+    return timed(training, rate, seconds, look if watch else None)

@@ -1,47 +1,13 @@
 """Trainings of networks for charged bodies, each for the same processor time."""
 
-import math
-import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 import keras
 import numpy as np
 from charged_bodies import Motion
+from timed import Trained, Training, timed
 
 BATCH = 100
-# How often errors are measured while a network trains.
-LOOKS = 8
-
-
-class Training(NamedTuple):
-    """A network with what trains it.
-
-    Args:
-        epoch: Trains once on all samples, at a given learning rate.
-        predict: The targets of a motion.
-        weights: Number of weights.
-    """
-
-    epoch: Callable[[float], None]
-    predict: Callable[[Motion], np.ndarray]
-    weights: int
-
-
-class Trained(NamedTuple):
-    """What came out.
-
-    Args:
-        predict: The targets of a motion.
-        weights: Number of weights.
-        epochs: How often it saw all samples.
-        curve: Pairs of processor seconds and errors.
-    """
-
-    predict: Callable[[Motion], np.ndarray]
-    weights: int
-    epochs: int
-    curve: list[tuple[float, float]]
 
 
 def error(predict: Callable[[Motion], np.ndarray], motion: Motion) -> float:
@@ -104,10 +70,7 @@ def trained(
     seed: int,
     watch: Motion | None = None,
 ) -> Trained:
-    """Trains a network for so many processor seconds.
-
-    The learning rate falls as a cosine of the time, which counts from the second epoch on:
-    compilation is in the first. Measured errors take no time either.
+    """Trains a network for so many processor seconds, by `timed`.
 
     Args:
         name: Of the network.
@@ -119,14 +82,6 @@ def trained(
         watch: Samples whose error is measured now and then, if given.
     """
     make = of_e3nn if name == "e3nn" else lambda *a: of_keras(name, *a)
-    epoch, predict, weights = make(width, train, seed)
-    epoch(rate)
-    spent, epochs, curve = 0.0, 1, []
-    while spent < seconds:
-        start = time.process_time()
-        epoch(rate * (0.5 + 0.5 * math.cos(math.pi * spent / seconds)) + 1e-7)
-        spent += time.process_time() - start
-        epochs += 1
-        if watch and spent >= seconds * (len(curve) + 1) / LOOKS:
-            curve.append((spent, error(predict, watch)))
-    return Trained(predict, weights, epochs, curve)
+    training = make(width, train, seed)
+    look = (lambda: error(training.predict, watch)) if watch else None
+    return timed(training, rate, seconds, look)

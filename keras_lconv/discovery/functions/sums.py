@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_lconv._ops import to_numpy
-from keras_lconv._streams import batches_of
+from keras_lconv._streams import batches_of, require_same_kind, require_same_question
 from keras_lconv._typing import Columns, Data, Function, Search
 from keras_lconv._validation import one_of, optional, progress
 from keras_lconv.discovery.functions.question import Question
@@ -164,17 +164,9 @@ class SymmetrySums:
             TypeError: If `other` is no `SymmetrySums`.
             ValueError: If it has other arguments.
         """
-        if not isinstance(other, SymmetrySums):
-            raise TypeError(
-                "`other` must be `SymmetrySums`. "
-                f"Received: an object of type {type(other).__name__}"
-            )
-        if not (other._asked == self._asked and np.array_equal(other._first, self._first)):
-            raise ValueError(
-                "`other` must have the same arguments and the same first samples. "
-                "Received: sums for another question, or in other units. Make it by "
-                "`fresh`"
-            )
+        require_same_kind(self, other)
+        own, others = (self._asked, self._first), (other._asked, other._first)
+        require_same_question(own, others, "samples")
         merged = copy.copy(self)
         merged._inquiry = self._inquiry.merged(other._inquiry)
         merged._count = self._count + other._count

@@ -2,6 +2,7 @@
 
 import copy
 
+from keras_lconv._streams import require_same_kind
 from keras_lconv._typing import Data
 from keras_lconv.discovery.pixels.grid import Asked, grid_of
 from keras_lconv.discovery.pixels.moments import Moments, merged_with, parts_of
@@ -75,11 +76,7 @@ class GridSums:
             TypeError: If `other` is no `GridSums`.
             ValueError: If it has other arguments, or images of another size.
         """
-        if not isinstance(other, GridSums):
-            raise TypeError(
-                "`other` must be `GridSums`. "
-                f"Received: an object of type {type(other).__name__}"
-            )
+        require_same_kind(self, other)
         if other._asked != self._asked:
             raise ValueError(
                 f"`other` must have the same arguments. Received: {other._asked} and "

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lconv._streams import batches_of
+from keras_lconv._streams import batches_of, require_same_kind, require_same_question
 from keras_lconv._typing import Data, Tensor
 from keras_lconv._validation import count, one_of, optional
 from keras_lconv.discovery import SymmetryReport, SymmetrySums
@@ -152,18 +152,9 @@ class HamiltonianSums:
             TypeError: If `other` is no `HamiltonianSums`.
             ValueError: If it has other arguments.
         """
-        if not isinstance(other, HamiltonianSums):
-            raise TypeError(
-                "`other` must be `HamiltonianSums`. "
-                f"Received: an object of type {type(other).__name__}"
-            )
-        is_same = other._asked == self._asked
-        if not (is_same and np.array_equal(other._points, self._points)):
-            raise ValueError(
-                "`other` must have the same arguments and the same first points. "
-                "Received: sums for another question, or in other units. Make it by "
-                "`fresh`"
-            )
+        require_same_kind(self, other)
+        own, others = (self._asked, self._points), (other._asked, other._points)
+        require_same_question(own, others, "points")
         merged = copy.copy(self)
         mine: Any = self._sums
         is_affine = isinstance(mine, SymmetrySums)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_lconv._memory import require_memory
+from keras_lconv._streams import require_same_kind, require_same_question
 from keras_lconv._validation import count, one_of, optional
 from keras_lconv.discovery.null_space import NUM_GROUPS, groups_of
 from keras_lconv.discovery.standard import Reach
@@ -164,18 +165,9 @@ class MotionSums:
             TypeError: If `other` is no `MotionSums`.
             ValueError: If it has other arguments.
         """
-        if not isinstance(other, MotionSums):
-            raise TypeError(
-                "`other` must be `MotionSums`. "
-                f"Received: an object of type {type(other).__name__}"
-            )
-        is_same = other._asked == self._asked
-        if not (is_same and np.array_equal(other._points, self._points)):
-            raise ValueError(
-                "`other` must have the same arguments and the same first trajectories. "
-                "Received: sums for another question, or in other units. Make it by "
-                "`fresh`"
-            )
+        require_same_kind(self, other)
+        own, others = (self._asked, self._points), (other._asked, other._points)
+        require_same_question(own, others, "trajectories")
         merged = self.fresh()
         for each in (self, other):
             merged._join(each._sums, each._reach, each._count)
